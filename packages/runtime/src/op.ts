@@ -1,0 +1,83 @@
+/**
+ * @file A fused op: a name, a reference of plain tfjs ops (slow, obviously right, runs on any tfjs backend) and, beside
+ * it, the kernels that engines have for it. An op without a kernel for the engine in use runs its reference.
+ */
+import {
+  type DataType,
+  engine,
+  getBackend,
+  getKernel,
+  type KernelBackend,
+  registerKernel,
+  type Tensor,
+  type TensorInfo,
+  tidy,
+} from '@tensorflow/tfjs-core';
+import type { EngineName } from './engine.js';
+
+/** Inputs of an op by name. An optional input that is absent is left out of the object. */
+export type OpInputs = { [name: string]: Tensor };
+
+/** A kernel for one engine: reads tensor infos of the engine's backend, returns the outputs in the op's order. */
+export type OpKernel<A> = (call: {
+  inputs: { [name: string]: TensorInfo };
+  attrs: A;
+  backend: KernelBackend;
+}) => TensorInfo[];
+
+/** One call of an op that the conformance suite makes on every engine, compared with the reference on engine `cpu`. */
+export interface OpSample<A> {
+  name: string;
+  attrs: A;
+  inputs: { [name: string]: { shape: number[]; dtype: DataType; values: Float32Array | Int32Array } };
+  /** Largest allowed |got - want| / max(1, max|want|) per output (default 2e-5). */
+  tolerance?: number;
+}
+
+/** What {@link defineOp} takes. */
+export interface FusedOp<A extends object> {
+  /** Kernel name on tfjs's registry, such as `RmsNorm`. */
+  readonly name: string;
+  readonly reference: (inputs: OpInputs, attrs: A) => Tensor[];
+  /** Kernels by engine; they are registered with tfjs when the op first runs there. */
+  readonly kernels: { [name in EngineName]?: OpKernel<A> };
+  /** What the conformance suite runs: sizes 1, 63, 64, 65, 1,900 and odd widths where they make sense. */
+  readonly samples: () => OpSample<A>[];
+}
+
+/** Declares a fused op. Declaring it is all that is needed for the conformance suite to run it on every engine. */
+export function defineOp<A extends object>(op: FusedOp<A>): FusedOp<A> {
+  return op;
+}
+
+/** tfjs backend name of each engine. */
+export const BACKEND_OF: Record<EngineName, string> = {
+  cpu: 'cpu',
+  wasm: 'arena-wasm',
+  webgpu: 'webgpu',
+  cuda: 'arena-cuda',
+  tensorflow: 'tensorflow',
+};
+
+function engineOfBackend(backend: string): EngineName | undefined {
+  return (Object.keys(BACKEND_OF) as EngineName[]).find((name) => BACKEND_OF[name] === backend);
+}
+
+/**
+ * Runs a fused op on the current tfjs backend: its kernel there, else its reference.
+ * The caller owns the outputs. Nothing is recorded on the autodiff tape: gradients are ops of their own.
+ */
+export function runOp<A extends object>(op: FusedOp<A>, inputs: OpInputs, attrs: A): Tensor[] {
+  const backendName = getBackend();
+  const name = engineOfBackend(backendName);
+  const kernel = name && op.kernels[name];
+  if (!kernel) return tidy(() => op.reference(inputs, attrs));
+  if (!getKernel(op.name, backendName)) {
+    registerKernel({
+      kernelName: op.name,
+      backendName,
+      kernelFunc: (call) => kernel(call as unknown as Parameters<OpKernel<A>>[0]),
+    });
+  }
+  return engine().runKernel(op.name, inputs, attrs as never) as unknown as Tensor[];
+}
