@@ -1,1 +1,14 @@
-export {};
+export * from './adapter.js';
+export * from './batch.js';
+export * from './classifier.js';
+export * from './config.js';
+export * from './embedding.js';
+export type { DropoutStep } from './linear.js';
+export * from './load.js';
+export * from './loss.js';
+export * from './model.js';
+export * from './ops/attention/op.js';
+export * from './ops/geglu/op.js';
+export * from './ops/rms-norm/op.js';
+export * from './ops/rope/op.js';
+export * from './parameter.js';

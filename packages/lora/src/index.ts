@@ -1,1 +1,7 @@
-export {};
+export * from './config.js';
+export * from './files.js';
+export * from './folder.js';
+export * from './init.js';
+export * from './merge.js';
+export * from './ops/lora-linear/op.js';
+export * from './targets.js';

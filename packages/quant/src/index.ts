@@ -1,1 +1,8 @@
-export {};
+export * from './dequantize.js';
+export * from './ops/linear4bit/op.js';
+export { dequantizeReference } from './ops/linear4bit/reference.js';
+export { multiply4bit, type Product4bit } from './ops/linear4bit/wasm.js';
+export * from './quantize.js';
+export * from './state.js';
+export * from './tables.js';
+export * from './weight.js';

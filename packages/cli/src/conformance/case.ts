@@ -1,0 +1,94 @@
+/** @file A case folder of golden numbers, and what comparing with it gives. */
+import { readFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { bytesSource, openSafetensors, type SafeTensor, toFloat32 } from '@arena/safetensors';
+
+/** A folder with a case.json. */
+export interface Case {
+  /** The root of the fixtures, for files that cases share. */
+  root: string;
+  directory: string;
+  area: string;
+  name: string;
+  json: CaseJson;
+}
+
+/** case.json: fields differ by area. */
+export type CaseJson = Record<string, unknown> & { tolerance?: unknown };
+
+/** One comparison: `error` in units of what is allowed, so that anything above 1 fails. */
+export interface Check {
+  name: string;
+  error: number;
+}
+
+export function readJson<T>(...path: string[]): T {
+  return JSON.parse(readFileSync(join(...path), 'utf8')) as T;
+}
+
+export async function readTensors(...path: string[]): Promise<Map<string, SafeTensor>> {
+  const file = join(...path);
+  const open = await openSafetensors(bytesSource(await readFile(file), file));
+  const tensors = new Map<string, SafeTensor>();
+  for (const name of open.names()) tensors.set(name, await open.read(name));
+  return tensors;
+}
+
+export function floats(tensors: Map<string, SafeTensor>, name: string): Float32Array {
+  const tensor = tensors.get(name);
+  if (!tensor) throw new Error(`the case has no tensor '${name}'`);
+  return toFloat32(tensor);
+}
+
+/** How far values may be apart: elementwise, or by the norm of the difference. */
+export interface Tolerance {
+  rtol?: number;
+  atol?: number;
+  rel_l2?: number;
+  rel_l2_per_tensor?: number;
+}
+
+/**
+ * The tolerance that case.json states under a key: an object, `exact`, or a text that names a rel_l2.
+ * @throws Error when there is none: a case without a tolerance cannot be judged.
+ */
+export function toleranceOf({ json }: Case, key: string): Tolerance {
+  const all = json.tolerance;
+  const value = typeof all === 'string' ? all : (all as Record<string, unknown> | undefined)?.[key];
+  if (value === 'exact') return {};
+  const relative = typeof value === 'string' ? /rel_l2 ([0-9.e-]+)/.exec(value) : null;
+  if (relative) return { rel_l2: Number(relative[1]) };
+  if (typeof value !== 'object' || value === null) throw new Error(`case.json states no tolerance for '${key}'`);
+  return value as Tolerance;
+}
+
+/** Compares two arrays; a difference in length is infinite error. */
+export function compare(name: string, got: ArrayLike<number>, want: ArrayLike<number>, tolerance: Tolerance): Check {
+  if (got.length !== want.length)
+    return { name: `${name} (${got.length} values, not ${want.length})`, error: Infinity };
+  const relative = tolerance.rel_l2 ?? tolerance.rel_l2_per_tensor;
+  if (relative !== undefined) {
+    let difference = 0;
+    let norm = 0;
+    for (let i = 0; i < got.length; i++) {
+      difference += (got[i] - want[i]) ** 2;
+      norm += want[i] ** 2;
+    }
+    if (!(difference > 0)) return { name, error: difference === 0 ? 0 : Infinity };
+    return { name, error: norm ? Math.sqrt(difference / norm) / relative : Infinity };
+  }
+  const { rtol = 0, atol = 0 } = tolerance;
+  let error = 0;
+  for (let i = 0; i < got.length; i++) {
+    if (Object.is(got[i], want[i]) || got[i] === want[i]) continue;
+    const one = Math.abs(got[i] - want[i]) / (atol + rtol * Math.abs(want[i]));
+    if (!(one <= error)) error = Number.isNaN(one) ? Infinity : one;
+  }
+  return { name, error };
+}
+
+/** Equality of anything that JSON can say. */
+export function same(name: string, got: unknown, want: unknown): Check {
+  return { name, error: JSON.stringify(got) === JSON.stringify(want) ? 0 : Infinity };
+}

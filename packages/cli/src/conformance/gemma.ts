@@ -1,0 +1,181 @@
+/** @file Area gemma: the whole classifier against transformers, forward, trace, loss, pooling and every gradient. */
+import { join } from 'node:path';
+import {
+  flattenPadded,
+  forward,
+  forwardTraced,
+  type GemmaClassifier,
+  loadGemma,
+  pooledRows,
+  trainableParameters,
+  trainingPass,
+} from '@arena/gemma';
+import type { SafeTensor } from '@arena/safetensors';
+import { dispose, type Tensor2D } from '@tensorflow/tfjs-core';
+import {
+  type Case,
+  type Check,
+  compare,
+  floats,
+  readJson,
+  readTensors,
+  same,
+  type Tolerance,
+  toleranceOf,
+} from './case.js';
+
+/** A batch as transformers takes it. */
+export interface PaddedBatch {
+  input_ids: number[][];
+  attention_mask: number[][] | null;
+  labels: number[];
+  pooled_index?: number[];
+  loss?: number;
+}
+
+export async function gemmaCase(one: Case): Promise<Check[]> {
+  const { directory, json } = one;
+  const batches = readJson<Record<string, PaddedBatch>>(directory, json.batches_file as string);
+  const expected = await readTensors(directory, json.expected as string);
+  const checks: Check[] = [];
+  const base = join(directory, json.model as string);
+  const model = await loadGemma(base);
+  for (const [name, batch] of Object.entries(batches)) {
+    const logits = await logitsOf(model, batch);
+    checks.push(compare(`${name}.logits`, logits, floats(expected, `${name}.logits`), toleranceOf(one, 'logits')));
+    if (batch.pooled_index) checks.push(same(`${name}.pooled_index`, pooledColumns(model, batch), batch.pooled_index));
+  }
+  for (const name of json.traced as string[]) {
+    const trace = await readTensors(directory, `trace.${name}.safetensors`);
+    checks.push(...(await compareTrace(model, name, batches[name], trace, toleranceOf(one, 'trace'))));
+  }
+  await model.dispose();
+  for (const name of json.gradients as string[]) {
+    const gradients = await readTensors(directory, `grads.${name}.safetensors`);
+    checks.push(...(await compareGradients(one, base, name, batches[name], gradients)));
+  }
+  checks.push(...(await compareWidened(one, base, batches, expected)));
+  const sdpa = Object.keys(batches).filter((name) => expected.has(`${name}.logits_sdpa`));
+  if (sdpa.length) {
+    const uncapped = await loadGemma(base, { attention: 'sdpa' });
+    for (const name of sdpa) {
+      const want = floats(expected, `${name}.logits_sdpa`);
+      checks.push(
+        compare(`${name}.logits_sdpa`, await logitsOf(uncapped, batches[name]), want, toleranceOf(one, 'logits')),
+      );
+    }
+    await uncapped.dispose();
+  }
+  return checks;
+}
+
+export async function logitsOf(model: GemmaClassifier, batch: PaddedBatch): Promise<Float32Array> {
+  const logits = await forward(model, flattenPadded(batch.input_ids, batch.attention_mask));
+  const values = Float32Array.from(await logits.data());
+  logits.dispose();
+  return values;
+}
+
+/** bfloat16 weights computed in float32. The reference was cast as a whole, its RoPE frequencies too. */
+async function compareWidened(
+  one: Case,
+  base: string,
+  batches: Record<string, PaddedBatch>,
+  expected: Map<string, SafeTensor>,
+): Promise<Check[]> {
+  const names = Object.keys(batches).filter((name) => expected.has(`${name}.logits_fp32_compute`));
+  if (!names.length) return [];
+  const model = await loadGemma(base, { ropeFrequencies: 'bfloat16' });
+  const checks: Check[] = [];
+  for (const name of names) {
+    const key = `${name}.logits_fp32_compute`;
+    const got = await logitsOf(model, batches[name]);
+    checks.push(compare(key, got, floats(expected, key), toleranceOf(one, 'logits_fp32_compute')));
+  }
+  await model.dispose();
+  return checks;
+}
+
+/** The pooled token of each row as a column of the padded batch. */
+function pooledColumns({ config }: GemmaClassifier, { input_ids, attention_mask }: PaddedBatch): number[] {
+  const flat = flattenPadded(input_ids, attention_mask);
+  return Array.from(pooledRows(flat, config.padTokenId), (row) => flat.columns[row]);
+}
+
+/** Compares the rows of visible tokens: this project has no others. */
+async function compareTrace(
+  model: GemmaClassifier,
+  batchName: string,
+  batch: PaddedBatch,
+  want: Map<string, SafeTensor>,
+  tolerance: Tolerance,
+): Promise<Check[]> {
+  const flat = flattenPadded(batch.input_ids, batch.attention_mask);
+  const width = batch.input_ids[0].length;
+  const checks: Check[] = [];
+  const seen = new Set<string>();
+  const logits = await forwardTraced(model, flat, (name, value: Tensor2D) => {
+    const probabilities = /^(.*attn_probs)\.(\d+)$/.exec(name);
+    const key = probabilities ? probabilities[1] : name;
+    const tensor = want.get(key);
+    if (!tensor) return;
+    seen.add(key);
+    const expected = floats(want, key);
+    const picked = probabilities
+      ? visibleSquare(expected, tensor.shape, Number(probabilities[2]), flat)
+      : visibleRows(expected, tensor.shape, flat, width);
+    checks.push(compare(`trace.${batchName}.${name}`, value.dataSync(), picked, tolerance));
+  });
+  logits.dispose();
+  for (const name of want.keys())
+    if (!seen.has(name)) checks.push({ name: `trace ${name} is not given`, error: Infinity });
+  return checks;
+}
+
+type Flat = ReturnType<typeof flattenPadded>;
+
+/** [rows, T, W] -> the W values of each visible token. */
+function visibleRows(values: Float32Array, shape: number[], { offsets, columns }: Flat, width: number): Float32Array {
+  const size = shape[2];
+  const out = new Float32Array(columns.length * size);
+  for (let row = 0; row + 1 < offsets.length; row++) {
+    for (let t = offsets[row]; t < offsets[row + 1]; t++) {
+      const from = (row * width + columns[t]) * size;
+      out.set(values.subarray(from, from + size), t * size);
+    }
+  }
+  return out;
+}
+
+/** [rows, heads, T, T] -> [heads, S, S] over the visible tokens of one row. */
+function visibleSquare(values: Float32Array, shape: number[], row: number, { offsets, columns }: Flat): Float32Array {
+  const [, heads, width] = shape;
+  const visible = columns.subarray(offsets[row], offsets[row + 1]);
+  const out: number[] = [];
+  for (let h = 0; h < heads; h++) {
+    for (const q of visible) for (const k of visible) out.push(values[((row * heads + h) * width + q) * width + k]);
+  }
+  return Float32Array.from(out);
+}
+
+async function compareGradients(
+  one: Case,
+  base: string,
+  name: string,
+  batch: PaddedBatch,
+  want: Map<string, SafeTensor>,
+): Promise<Check[]> {
+  const model = await loadGemma(base, { trainAll: true });
+  const flat = flattenPadded(batch.input_ids, batch.attention_mask);
+  const { loss, logits } = await trainingPass(model, flat, batch.labels);
+  const checks = [compare(`${name}.loss`, await loss.data(), [batch.loss!], toleranceOf(one, 'loss'))];
+  const parameters = new Map(trainableParameters(model).map((parameter) => [parameter.name, parameter]));
+  for (const key of want.keys()) {
+    const gradient = parameters.get(key.replace(/^grad\./, ''))?.gradient;
+    if (!gradient) checks.push({ name: `${key} is not given`, error: Infinity });
+    else checks.push(compare(`${name}.${key}`, await gradient.data(), floats(want, key), toleranceOf(one, 'grads')));
+  }
+  dispose([loss, logits]);
+  await model.dispose();
+  return checks;
+}

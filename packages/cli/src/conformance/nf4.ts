@@ -1,0 +1,122 @@
+/** @file Area nf4: bitsandbytes' codes, statistics and serialised state, and 4-bit checkpoints by transformers. */
+import { join } from 'node:path';
+import { isSkipped, linearModules, loadGemma, quantizeWeight, readConfig } from '@arena/gemma';
+import {
+  dequantize4bit,
+  type FloatDtype,
+  parseState,
+  type QuantType,
+  quantize4bit,
+  quantizeAbsmax,
+  restoreAbsmax,
+  serializeState,
+  stateJson,
+} from '@arena/quant';
+import { openCheckpoint, type SafeTensor, toFloat32 } from '@arena/safetensors';
+import { type Case, type Check, compare, floats, readJson, readTensors, same, toleranceOf } from './case.js';
+import { logitsOf, type PaddedBatch } from './gemma.js';
+
+export async function nf4Case(one: Case): Promise<Check[]> {
+  return one.json.variants ? matrixCase(one) : checkpointCase(one);
+}
+
+interface Variant {
+  key: string;
+  quant_type: QuantType;
+  blocksize: number;
+  double_quant: boolean;
+  state_json: string;
+}
+
+async function matrixCase({ directory, json }: Case): Promise<Check[]> {
+  const tensors = await readTensors(directory, json.tensors as string);
+  const input = floats(tensors, json.input as string);
+  const shape = json.shape as number[];
+  const checks: Check[] = [];
+  for (const variant of json.variants as Variant[]) {
+    const { key, quant_type: type, blocksize: blockSize, double_quant: doubleQuant } = variant;
+    const quantized = quantize4bit(input, shape, { type, blockSize, doubleQuant, dtype: json.dtype as FloatDtype });
+    const bytes = (name: string) => tensors.get(name)!.data;
+    checks.push(compare(`${key} codes`, quantized.codes, bytes(`${key}.weight`), {}));
+    const absmax = floats(tensors, doubleQuant ? `${key}.absmax_exact` : `${key}.weight.absmax`);
+    checks.push(
+      compare(
+        `${key} absmax`,
+        doubleQuant
+          ? (quantize4bit(input, shape, { type, blockSize }).absmax as Float32Array)
+          : (quantized.absmax as Float32Array),
+        absmax,
+        {},
+      ),
+    );
+    if (doubleQuant) {
+      const offset = (JSON.parse(variant.state_json) as { nested_offset: number }).nested_offset;
+      // The mean may come out 2 ulp apart; everything below it is asked for at the writer's own offset.
+      checks.push(compare(`${key} offset`, [quantized.nested!.offset], [offset], { rtol: 2 * 2 ** -23 }));
+      const nested = quantizeAbsmax(absmax, { offset });
+      checks.push(compare(`${key} nested codes`, nested.codes, bytes(`${key}.nested_codes_cuda_path`), {}));
+      checks.push(compare(`${key} nested absmax`, nested.absmax, floats(tensors, `${key}.weight.nested_absmax`), {}));
+      const cpu = quantizeAbsmax(absmax, { offset, search: 'cpu' });
+      checks.push(compare(`${key} nested codes, CPU library`, cpu.codes, bytes(`${key}.weight.absmax`), {}));
+      const restored = restoreAbsmax({ absmax: bytes(`${key}.weight.absmax`), nested });
+      checks.push(compare(`${key} absmax restored`, restored, floats(tensors, `${key}.absmax_restored`), {}));
+      const withOffset = { ...quantized, nested: { ...quantized.nested!, offset } };
+      checks.push(same(`${key} state`, stateJson(withOffset), variant.state_json));
+    } else {
+      checks.push(same(`${key} state`, stateJson(quantized), variant.state_json));
+    }
+    checks.push(...readBack(key, tensors));
+  }
+  return checks;
+}
+
+/** What bitsandbytes wrote is read, dequantised and written again. */
+function readBack(key: string, tensors: Map<string, SafeTensor>): Check[] {
+  const name = `${key}.weight`;
+  const own = new Map([...tensors].filter(([other]) => other === name || other.startsWith(`${name}.`)));
+  const quantized = parseState(name, own);
+  const checks = [compare(`${key} dequantised`, dequantize4bit(quantized), floats(tensors, `${key}.dequantised`), {})];
+  for (const written of serializeState(name, quantized)) {
+    checks.push(compare(`${written.name} written again`, written.data, own.get(written.name)?.data ?? [], {}));
+  }
+  return checks;
+}
+
+async function checkpointCase(one: Case): Promise<Check[]> {
+  const { root, directory, json } = one;
+  const folder = join(directory, json.model as string);
+  const batches = readJson<Record<string, PaddedBatch>>(directory, json.batches_file as string);
+  const expected = await readTensors(directory, json.expected as string);
+  const model = await loadGemma(folder);
+  const checks: Check[] = [];
+  for (const [name, batch] of Object.entries(batches)) {
+    const want = floats(expected, `${name}.logits`);
+    checks.push(compare(`${name}.logits`, await logitsOf(model, batch), want, toleranceOf(one, 'logits')));
+  }
+  await model.dispose();
+  const stored = await openCheckpoint(folder);
+  const source = await openCheckpoint(join(root, json.from_model as string));
+  const config = await readConfig(join(root, json.from_model as string));
+  const options = json.quantization as Record<string, string>;
+  const skipModules = (await readConfig(folder)).skipModules;
+  const type = (options.bnb_4bit_quant_type ?? 'fp4') as QuantType;
+  const doubleQuant = options.bnb_4bit_use_double_quant === 'True';
+  const modules = linearModules(config).filter(({ path }) => !isSkipped(path, skipModules));
+  for (const { path, outFeatures, inFeatures } of modules) {
+    const name = `${path}.weight`;
+    const values = toFloat32(await source.read(name));
+    const remade = quantizeWeight(values, [outFeatures, inFeatures], config, {
+      type,
+      doubleQuant,
+      nestedSearch: 'cpu',
+    });
+    const theirs = new Map<string, SafeTensor>();
+    for (const key of stored.names())
+      if (key === name || key.startsWith(`${name}.`)) theirs.set(key, await stored.read(key));
+    const want = parseState(name, theirs);
+    checks.push(compare(`${name} codes`, remade.codes, want.codes, {}));
+    checks.push(compare(`${name} absmax`, remade.absmax, want.absmax, {}));
+  }
+  await Promise.all([stored.close(), source.close()]);
+  return checks;
+}

@@ -1,0 +1,85 @@
+/** @file Walks a folder of golden cases and runs every case that is known through the packages' public API. */
+import { existsSync, readdirSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { type Case, type CaseJson, type Check, readJson } from './case.js';
+import { gemmaCase } from './gemma.js';
+import { loraCase } from './lora.js';
+import { nf4Case } from './nf4.js';
+import { trainerCase } from './trainer.js';
+
+/** A case's checks; undefined when this kind of case is not known. */
+type CaseRunner = (one: Case) => Promise<Check[] | undefined>;
+
+const AREAS: Record<string, CaseRunner> = {
+  gemma: gemmaCase,
+  lora: loraCase,
+  nf4: nf4Case,
+  trainer: trainerCase,
+};
+
+export interface CaseResult {
+  area: string;
+  case: string;
+  status: 'passed' | 'failed' | 'not run';
+  checks: number;
+  /** Largest error in units of its tolerance; 0 when everything is equal. */
+  largestError: number;
+  /** Where the largest error was, or what went wrong. */
+  where: string;
+  /** Names of the checks that failed. */
+  failures: string[];
+}
+
+/**
+ * Runs every case below `root`.
+ * @throws Error when the folder cannot be read or holds no case.json.
+ */
+export async function runConformance(root: string, onResult: (result: CaseResult) => void): Promise<CaseResult[]> {
+  const results: CaseResult[] = [];
+  for (const directory of caseFolders(root)) {
+    const result = await runCase(root, directory);
+    results.push(result);
+    onResult(result);
+  }
+  if (!results.length) throw new Error(`${root}: there is no case.json below it; a folder of fixtures is expected`);
+  return results;
+}
+
+function caseFolders(directory: string): string[] {
+  const here = existsSync(join(directory, 'case.json')) ? [directory] : [];
+  const folders = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  return [...here, ...folders.flatMap(({ name }) => caseFolders(join(directory, name)))].sort();
+}
+
+async function runCase(root: string, directory: string): Promise<CaseResult> {
+  const [folderArea = '', ...rest] = relative(root, directory).split(/[\\/]/);
+  const blank = { area: folderArea, case: rest.join('/'), checks: 0, largestError: 0, where: '', failures: [] };
+  try {
+    const json = readJson<CaseJson>(directory, 'case.json');
+    const area = typeof json.area === 'string' ? json.area : folderArea;
+    const name = typeof json.case === 'string' ? json.case : rest.join('/') || area;
+    const named = { ...blank, area, case: name };
+    const runner = Object.hasOwn(AREAS, area) ? AREAS[area] : undefined;
+    const checks = await runner?.({ root, directory, area, name, json });
+    if (!checks) return { ...named, status: 'not run', where: 'no runner knows this kind of case' };
+    if (!checks.length) return { ...named, status: 'failed', where: 'the case compares nothing' };
+    const failures = checks.filter(({ error }) => !(error <= 1));
+    const worst = checks.reduce((a, b) => (b.error > a.error ? b : a));
+    return {
+      ...named,
+      status: failures.length ? 'failed' : 'passed',
+      checks: checks.length,
+      largestError: worst.error,
+      where: worst.name,
+      failures: failures.map((check) => check.name),
+    };
+  } catch (error) {
+    return {
+      ...blank,
+      status: 'failed',
+      largestError: Infinity,
+      where: (error as Error).stack ?? String(error),
+      failures: ['error'],
+    };
+  }
+}

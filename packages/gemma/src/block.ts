@@ -1,0 +1,185 @@
+/**
+ * @file One Gemma 2 layer, forward and backward (transformers modeling_gemma2.py Gemma2DecoderLayer):
+ *
+ *   h = x + post_attention_layernorm(o_proj(attention(q, k, v of input_layernorm(x))))
+ *   y = h + post_feedforward_layernorm(down(geglu(gate, up of pre_feedforward_layernorm(h))))
+ *
+ * In the last layer only the tokens that the head reads (`rows`) leave: K and V are formed for all tokens, the rest for
+ * those rows alone, which is exact. x is then gathered to x[rows] for the residual.
+ */
+import { add, gather, type Tensor1D, type Tensor2D, tidy, unsortedSegmentSum } from '@tensorflow/tfjs-core';
+import type { GemmaConfig } from './config.js';
+import { type DropoutStep, isTrained, linearBackward, linearForward } from './linear.js';
+import type { Layer, Norm } from './model.js';
+import { type AttentionAttrs, attentionBackward, attentionForward } from './ops/attention/op.js';
+import { gegluBackward, gegluForward } from './ops/geglu/op.js';
+import { rmsNormBackward, rmsNormForward } from './ops/rms-norm/op.js';
+import { type RopeAttrs, ropeForward } from './ops/rope/op.js';
+import { accumulate } from './parameter.js';
+
+/** What a pass over the layers shares. */
+export interface BlockContext {
+  config: GemmaConfig;
+  /** Soft cap in use: 0 drops it. */
+  softcap: number;
+  ropeFrequencies: RopeAttrs['frequencyDtype'];
+  /** int32 [n + 1] */
+  offsets: Tensor1D;
+  /** int32 [T] */
+  positions: Tensor1D;
+  /** Every token. int32 [T] */
+  allRows: Tensor1D;
+  dropout?: DropoutStep;
+  /** Sees named intermediate values, under transformers' module names. */
+  trace?: (name: string, value: Tensor2D) => void;
+}
+
+/** What the backward pass of a layer needs. Cheap elementwise results are formed again there. */
+export interface BlockSaved {
+  [name: string]: Tensor2D;
+}
+
+/**
+ * Forward pass. x [T, H] -> y [T, H], or [rows, H] when `rows` is given.
+ * The caller owns y and what is saved (x is not among it).
+ */
+export function blockForward(
+  x: Tensor2D,
+  layer: Layer,
+  context: BlockContext,
+  rows?: Tensor1D,
+): { y: Tensor2D; saved: BlockSaved } {
+  return tidy(() => {
+    const { config, dropout } = context;
+    const { linears, norms } = layer;
+    const eps = config.rmsNormEps;
+    const trace = (name: string, value: Tensor2D) => context.trace?.(`layer.${layer.index}.${name}`, value);
+    const pick = (tensor: Tensor2D) => (rows ? gather(tensor, rows) : tensor);
+
+    const n1 = rmsNormForward(x, norms.input_layernorm.weight, eps); // [T, H]
+    trace('input_layernorm', n1);
+    const q = linearForward(pick(n1), linears['self_attn.q_proj'], dropout); // [Q, heads * D]
+    const k = linearForward(n1, linears['self_attn.k_proj'], dropout); // [T, kv * D]
+    const v = linearForward(n1, linears['self_attn.v_proj'], dropout);
+    trace('self_attn.q_proj', q.y);
+    trace('self_attn.k_proj', k.y);
+    trace('self_attn.v_proj', v.y);
+    const queryPositions = rows ? gather(context.positions, rows) : context.positions;
+    const rotatedQ = ropeForward(q.y, queryPositions, ropeAttrs(context, false));
+    const rotatedK = ropeForward(k.y, context.positions, ropeAttrs(context, false));
+    const inputs = attentionInputs(rotatedQ, rotatedK, v.y, context, rows);
+    const { o, lse } = attentionForward(inputs, attentionAttrs(layer, context));
+    const a = linearForward(o, linears['self_attn.o_proj'], dropout); // [Q, H]
+    trace('self_attn', a.y);
+    const h = rmsNormForward(a.y, norms.post_attention_layernorm.weight, eps, pick(x));
+
+    const n2 = rmsNormForward(h, norms.pre_feedforward_layernorm.weight, eps);
+    trace('pre_feedforward_layernorm', n2);
+    const gate = linearForward(n2, linears['mlp.gate_proj'], dropout); // [Q, I]
+    const up = linearForward(n2, linears['mlp.up_proj'], dropout);
+    const d = linearForward(gegluForward(gate.y, up.y), linears['mlp.down_proj'], dropout); // [Q, H]
+    trace('mlp', d.y);
+    const y = rmsNormForward(d.y, norms.post_feedforward_layernorm.weight, eps, h);
+    trace('out', y);
+
+    const saved: BlockSaved = { q: rotatedQ, k: rotatedK, v: v.y, o, lse, a: a.y, h, gate: gate.y, up: up.y, d: d.y };
+    for (const [name, { t }] of Object.entries({ q, k, v, a, gate, up, d })) if (t) saved[`${name}.t`] = t;
+    return { y, saved };
+  });
+}
+
+/**
+ * Backward pass: gathers the gradients of what the layer trains and gives dx [T, H].
+ * With `inputGradient: false` (the lowest layer that trains anything) it stops as soon as nothing trained is left below.
+ */
+export function blockBackward(
+  dy: Tensor2D,
+  x: Tensor2D,
+  saved: BlockSaved,
+  layer: Layer,
+  context: BlockContext,
+  { rows, inputGradient }: { rows?: Tensor1D; inputGradient: boolean },
+): Tensor2D | undefined {
+  // An undefined result of tidy is not in its types, but is passed through.
+  return tidy(() => backward(dy, x, saved, layer, context, rows, inputGradient) as Tensor2D);
+}
+
+function backward(
+  dy: Tensor2D,
+  x: Tensor2D,
+  saved: BlockSaved,
+  layer: Layer,
+  context: BlockContext,
+  rows: Tensor1D | undefined,
+  inputGradient: boolean,
+): Tensor2D | undefined {
+  const { config, dropout } = context;
+  const { linears, norms } = layer;
+  const eps = config.rmsNormEps;
+  const lin = (name: keyof typeof linears, grad: Tensor2D, input: Tensor2D, kept: string, residual?: Tensor2D) =>
+    linearBackward(grad, { x: input, t: saved[`${kept}.t`] }, linears[name], { residual, dropout })!;
+
+  // y = h + post_feedforward_layernorm(d)
+  const dd = normBackward(dy, saved.d, norms.post_feedforward_layernorm, eps);
+  const dm = lin('mlp.down_proj', dd, gegluForward(saved.gate, saved.up), 'd');
+  const { dgate, dup } = gegluBackward(dm, saved.gate, saved.up);
+  const n2 = rmsNormForward(saved.h, norms.pre_feedforward_layernorm.weight, eps);
+  const dn2 = lin('mlp.gate_proj', dgate, n2, 'gate', lin('mlp.up_proj', dup, n2, 'up'));
+  const dh = normBackward(dn2, saved.h, norms.pre_feedforward_layernorm, eps, dy); // [Q, H]
+
+  const attentionParts = (['q_proj', 'k_proj', 'v_proj', 'o_proj'] as const).map((n) => linears[`self_attn.${n}`]);
+  const trainsBelow = attentionParts.some(isTrained) || norms.post_attention_layernorm.trained !== undefined;
+  if (!inputGradient && !trainsBelow) return undefined;
+
+  // h = x[rows] + post_attention_layernorm(a)
+  const da = normBackward(dh, saved.a, norms.post_attention_layernorm, eps);
+  const dO = lin('self_attn.o_proj', da, saved.o, 'a');
+  const inputs = attentionInputs(saved.q, saved.k, saved.v, context, rows);
+  const attrs = attentionAttrs(layer, context);
+  const rotated = attentionBackward(dO, { ...inputs, o: saved.o, lse: saved.lse }, attrs);
+  const queryPositions = rows ? gather(context.positions, rows) : context.positions;
+  const dq = ropeForward(rotated.dq, queryPositions, ropeAttrs(context, true));
+  const dk = ropeForward(rotated.dk, context.positions, ropeAttrs(context, true));
+
+  const n1 = rmsNormForward(x, norms.input_layernorm.weight, eps); // [T, H]
+  const wantsInput = inputGradient || norms.input_layernorm.trained !== undefined;
+  const input = (name: 'q_proj' | 'k_proj' | 'v_proj', grad: Tensor2D, from: Tensor2D, residual?: Tensor2D) => {
+    const kept = { x: from, t: saved[`${name[0]}.t`] };
+    return linearBackward(grad, kept, linears[`self_attn.${name}`], { residual, dropout, inputGradient: wantsInput });
+  };
+  const dn1v = input('v_proj', rotated.dv, n1);
+  const dn1kv = input('k_proj', dk, n1, dn1v);
+  const dn1q = input('q_proj', dq, rows ? gather(n1, rows) : n1, rows ? undefined : dn1kv); // [Q, H]
+  if (!wantsInput) return undefined;
+  const tokens = x.shape[0];
+  const spread = (perRow: Tensor2D) => (rows ? (unsortedSegmentSum(perRow, rows, tokens) as Tensor2D) : perRow);
+  const dn1 = rows ? (add(dn1kv!, spread(dn1q!)) as Tensor2D) : dn1q!;
+  return normBackward(dn1, x, norms.input_layernorm, eps, spread(dh));
+}
+
+function normBackward(dy: Tensor2D, x: Tensor2D, norm: Norm, eps: number, residual?: Tensor2D): Tensor2D {
+  const options = { residual, weightGradient: norm.trained !== undefined };
+  const { dx, dweight } = rmsNormBackward(dy, x, norm.weight, eps, options);
+  if (norm.trained) accumulate(norm.trained, dweight!);
+  return dx;
+}
+
+export function attentionAttrs({ index }: Layer, { config, softcap }: BlockContext): AttentionAttrs {
+  const { numAttentionHeads, numKeyValueHeads, headDim, queryPreAttnScalar, slidingWindow, slidingLayers } = config;
+  return {
+    numHeads: numAttentionHeads,
+    numKeyValueHeads,
+    headDim,
+    scale: queryPreAttnScalar ** -0.5,
+    softcap,
+    slidingWindow: slidingLayers[index] ? slidingWindow : 0,
+  };
+}
+
+export function attentionInputs(q: Tensor2D, k: Tensor2D, v: Tensor2D, context: BlockContext, rows?: Tensor1D) {
+  return { q, k, v, offsets: context.offsets, rows: rows ?? context.allRows };
+}
+
+function ropeAttrs({ config, ropeFrequencies }: BlockContext, inverse: boolean): RopeAttrs {
+  return { headDim: config.headDim, theta: config.ropeTheta, frequencyDtype: ropeFrequencies, inverse };
+}

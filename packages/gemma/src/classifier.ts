@@ -1,0 +1,254 @@
+/** @file The classifier over a flat batch: logits, and a training pass that leaves gradients on the parameters. */
+
+import { roundTo } from '@arena/quant';
+import {
+  dispose,
+  gather,
+  matMul,
+  mul,
+  type Scalar,
+  scalar,
+  type Tensor1D,
+  type Tensor2D,
+  tensor1d,
+  tensor2d,
+  tidy,
+  unsortedSegmentSum,
+} from '@tensorflow/tfjs-core';
+import { type FlatBatch, pooledRows, positionsOf } from './batch.js';
+import {
+  attentionAttrs,
+  attentionInputs,
+  type BlockContext,
+  type BlockSaved,
+  blockBackward,
+  blockForward,
+} from './block.js';
+import { type DropoutStep, isTrained } from './linear.js';
+import { defaultLoss, type Loss } from './loss.js';
+import type { GemmaClassifier, Layer } from './model.js';
+import { attentionProbabilities } from './ops/attention/reference.js';
+import { rmsNormBackward, rmsNormForward } from './ops/rms-norm/op.js';
+import { accumulate } from './parameter.js';
+
+/**
+ * Logits of each sequence. [n, numLabels], the caller owns them.
+ * @throws RangeError for an id outside the vocabulary.
+ */
+export async function forward(model: GemmaClassifier, batch: FlatBatch): Promise<Tensor2D> {
+  const x = await embed(model, batch);
+  const pass = openPass(model, batch);
+  let hidden = x;
+  for (const layer of model.layers) {
+    const { y, saved } = blockForward(hidden, layer, pass.context, isLast(model, layer) ? pass.rows : undefined);
+    dispose(saved);
+    hidden.dispose();
+    hidden = y;
+  }
+  const logits = tidy(() => head(model, hidden).logits);
+  hidden.dispose();
+  pass.close();
+  return logits;
+}
+
+/** {@link forward} that also shows every named value to `trace`: all tokens go through all layers. */
+export async function forwardTraced(
+  model: GemmaClassifier,
+  batch: FlatBatch,
+  trace: (name: string, value: Tensor2D) => void,
+): Promise<Tensor2D> {
+  const x = await embed(model, batch);
+  const pass = openPass(model, batch);
+  trace('embed_scaled', x);
+  const logits = tidy(() => {
+    let hidden = x;
+    for (const layer of model.layers) {
+      const { y, saved } = blockForward(hidden, layer, { ...pass.context, trace });
+      traceAttention(model, layer, saved, pass.context, trace);
+      hidden = y;
+    }
+    const normed = rmsNormForward(hidden, model.norm.weight, model.config.rmsNormEps);
+    trace('norm', normed);
+    trace('score_all_tokens', matMul(normed, model.score.value as Tensor2D, false, true));
+    return head(model, gather(hidden, pass.rows)).logits;
+  });
+  x.dispose();
+  pass.close();
+  return logits;
+}
+
+function traceAttention(
+  { config }: GemmaClassifier,
+  layer: Layer,
+  saved: BlockSaved,
+  context: BlockContext,
+  trace: (name: string, value: Tensor2D) => void,
+) {
+  const { norms, index } = layer;
+  const { rmsNormEps: eps } = config;
+  trace(`layer.${index}.post_attention_layernorm`, rmsNormForward(saved.a, norms.post_attention_layernorm.weight, eps));
+  trace(
+    `layer.${index}.post_feedforward_layernorm`,
+    rmsNormForward(saved.d, norms.post_feedforward_layernorm.weight, eps),
+  );
+  const inputs = { ...attentionInputs(saved.q, saved.k, saved.v, context) };
+  for (let sequence = 0; sequence + 1 < context.offsets.shape[0]; sequence++) {
+    const probabilities = attentionProbabilities(inputs, attentionAttrs(layer, context), sequence);
+    trace(`layer.${index}.attn_probs.${sequence}`, probabilities as never);
+  }
+}
+
+export interface TrainingPassOptions {
+  loss?: Loss;
+  /** The gradients are those of loss * lossScale (gradient accumulation divides by the number of micro-batches). */
+  lossScale?: number;
+  dropout?: DropoutStep;
+  /** Of the layers that the backward pass goes through, this many (the lowest) keep only their input and run forward again. Default 0. */
+  recomputeLayers?: number;
+}
+
+/**
+ * Forward and backward over one micro-batch. Gradients are added to the trainable parameters.
+ * @returns the loss (unscaled) and the logits [n, numLabels]; the caller owns both.
+ * @throws RangeError for an id outside the vocabulary or as many labels as sequences are not given.
+ */
+export async function trainingPass(
+  model: GemmaClassifier,
+  batch: FlatBatch,
+  labels: ArrayLike<number>,
+  options: TrainingPassOptions = {},
+): Promise<{ loss: Scalar; logits: Tensor2D }> {
+  const { loss: lossOf = defaultLoss(model.config.numLabels), lossScale = 1, dropout, recomputeLayers = 0 } = options;
+  if (labels.length !== batch.offsets.length - 1) {
+    throw new RangeError(`${labels.length} labels for ${batch.offsets.length - 1} sequences`);
+  }
+  const lowest = lowestTrainedLayer(model);
+  const x = await embed(model, batch);
+  const pass = openPass(model, batch, dropout);
+  const inputs: Tensor2D[] = [];
+  const kept: (BlockSaved | undefined)[] = [];
+  let hidden = x;
+  for (const layer of model.layers) {
+    const { y, saved } = blockForward(hidden, layer, pass.context, isLast(model, layer) ? pass.rows : undefined);
+    const inBackward = layer.index >= lowest;
+    const recompute = !inBackward || layer.index < lowest + recomputeLayers;
+    if (recompute) dispose(saved);
+    kept.push(recompute ? undefined : saved);
+    if (inBackward) inputs[layer.index] = hidden;
+    else hidden.dispose();
+    hidden = y;
+  }
+
+  const { loss, logits, gradient } = tidy(() => headBackward(model, hidden, labels, lossOf, lossScale));
+  hidden.dispose();
+
+  let dy: Tensor2D | undefined = gradient;
+  for (let i = model.layers.length - 1; i >= lowest; i--) {
+    const layer = model.layers[i];
+    const rows = isLast(model, layer) ? pass.rows : undefined;
+    let saved = kept[i];
+    if (!saved) {
+      const again = blockForward(inputs[i], layer, pass.context, rows);
+      again.y.dispose();
+      saved = again.saved;
+    }
+    const inputGradient = i > lowest || model.trainedEmbedding !== undefined;
+    const dx: Tensor2D | undefined = blockBackward(dy!, inputs[i], saved, layer, pass.context, { rows, inputGradient });
+    dispose([dy!, inputs[i]]);
+    dispose(saved);
+    dy = dx;
+  }
+  if (model.trainedEmbedding) embeddingBackward(model, batch, dy!);
+  dy?.dispose();
+  pass.close();
+  return { loss, logits };
+}
+
+/** Index of the lowest layer that trains anything; the number of layers when only the head is trained. */
+export function lowestTrainedLayer(model: GemmaClassifier): number {
+  if (model.trainedEmbedding) return 0;
+  const trains = ({ linears, norms }: Layer) =>
+    Object.values(linears).some(isTrained) || Object.values(norms).some(({ trained }) => trained);
+  const lowest = model.layers.findIndex(trains);
+  return lowest < 0 ? model.layers.length : lowest;
+}
+
+function isLast({ layers }: GemmaClassifier, layer: Layer): boolean {
+  return layer.index === layers.length - 1;
+}
+
+/** sqrt(hidden_size) in the type of the embedding weights: 59.75, not 59.87, for a bfloat16 9B. */
+function embeddingScale({ config }: GemmaClassifier): number {
+  return roundTo(Float32Array.of(Math.sqrt(config.hiddenSize)), config.dtype)[0];
+}
+
+async function embed(model: GemmaClassifier, { ids }: FlatBatch): Promise<Tensor2D> {
+  const scale = embeddingScale(model);
+  if (model.trainedEmbedding) {
+    const table = model.trainedEmbedding.value;
+    return tidy(() => mul(gather(table, tensor1d(ids, 'int32')), scalar(scale)) as Tensor2D);
+  }
+  const rows = await model.embedding.gather(ids, scale);
+  return tensor2d(rows, [ids.length, model.config.hiddenSize]);
+}
+
+/** The pad row's gradient is zero, as torch's padding_idx makes it. */
+function embeddingBackward(model: GemmaClassifier, { ids }: FlatBatch, dx: Tensor2D) {
+  const { vocabSize, padTokenId } = model.config;
+  const scale = scalar(embeddingScale(model));
+  const gradient = tidy(() => {
+    const visible = tensor2d(
+      Float32Array.from(ids, (id) => (id === padTokenId ? 0 : 1)),
+      [ids.length, 1],
+    );
+    return unsortedSegmentSum(mul(mul(dx, visible), scale), tensor1d(ids, 'int32'), vocabSize);
+  });
+  scale.dispose();
+  accumulate(model.trainedEmbedding!, gradient);
+}
+
+interface Pass {
+  context: BlockContext;
+  /** The token of each sequence that the head reads. int32 [n] */
+  rows: Tensor1D;
+  close(): void;
+}
+
+function openPass(model: GemmaClassifier, batch: FlatBatch, dropout?: DropoutStep): Pass {
+  const { config, attention } = model;
+  const offsets = tensor1d(batch.offsets, 'int32');
+  const positions = tensor1d(positionsOf(batch), 'int32');
+  const allRows = tensor1d(Int32Array.from(batch.ids.keys()), 'int32');
+  const rows = tensor1d(pooledRows(batch, config.padTokenId), 'int32');
+  const softcap = attention === 'eager' ? config.attnLogitSoftcapping : 0;
+  return {
+    context: { config, softcap, ropeFrequencies: model.ropeFrequencies, offsets, positions, allRows, dropout },
+    rows,
+    close: () => dispose([offsets, positions, allRows, rows]),
+  };
+}
+
+/** hidden [n, H] -> final norm -> logits [n, numLabels]. */
+function head(model: GemmaClassifier, hidden: Tensor2D): { normed: Tensor2D; logits: Tensor2D } {
+  const normed = rmsNormForward(hidden, model.norm.weight, model.config.rmsNormEps);
+  return { normed, logits: matMul(normed, model.score.value as Tensor2D, false, true) };
+}
+
+/** dscore = dlogits^T normed, dnormed = dlogits score, then back through the final norm. */
+function headBackward(
+  model: GemmaClassifier,
+  hidden: Tensor2D,
+  labels: ArrayLike<number>,
+  lossOf: Loss,
+  lossScale: number,
+): { loss: Scalar; logits: Tensor2D; gradient: Tensor2D } {
+  const { normed, logits } = head(model, hidden);
+  const { loss, dlogits: unscaled } = lossOf(logits, labels);
+  const dlogits = mul(unscaled, scalar(lossScale)) as Tensor2D;
+  accumulate(model.score, matMul(dlogits, normed, true, false));
+  const options = { weightGradient: model.norm.trained !== undefined };
+  const dnormed = matMul(dlogits, model.score.value as Tensor2D) as Tensor2D;
+  const { dx, dweight } = rmsNormBackward(dnormed, hidden, model.norm.weight, model.config.rmsNormEps, options);
+  if (model.norm.trained) accumulate(model.norm.trained, dweight!);
+  return { loss, logits, gradient: dx };
+}

@@ -1,0 +1,144 @@
+/** @file Gemma 2's config.json, in the form of transformers 4 and of transformers 5. */
+
+/** The numbers that decide a Gemma 2 model's shape and arithmetic. Names are config.json's, in camel case. */
+export interface GemmaConfig {
+  vocabSize: number;
+  hiddenSize: number;
+  intermediateSize: number;
+  numHiddenLayers: number;
+  numAttentionHeads: number;
+  numKeyValueHeads: number;
+  headDim: number;
+  queryPreAttnScalar: number;
+  rmsNormEps: number;
+  ropeTheta: number;
+  slidingWindow: number;
+  /** Whether each layer sees only the sliding window. */
+  slidingLayers: boolean[];
+  /** 0 when the model has none. */
+  attnLogitSoftcapping: number;
+  padTokenId: number;
+  numLabels: number;
+  /** Type of the checkpoint's weights. */
+  dtype: 'float32' | 'bfloat16' | 'float16';
+  /** Modules that a 4-bit checkpoint keeps in full precision; undefined for transformers' default (the head). */
+  skipModules?: string[];
+}
+
+const ARCHITECTURES = ['Gemma2ForSequenceClassification', 'Gemma2ForCausalLM', 'Gemma2Model'];
+
+/**
+ * Reads a config.json.
+ * @throws Error naming the file and the field when it is no Gemma 2 model, or a value cannot be.
+ */
+export function parseGemmaConfig(text: string, path = 'config.json'): GemmaConfig {
+  let raw: Record<string, unknown>;
+  try {
+    raw = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${path}: not JSON (${(error as Error).message})`);
+  }
+  const fail = (message: string): never => {
+    throw new Error(`${path}: ${message}`);
+  };
+  const architecture = (raw.architectures as string[] | undefined)?.[0];
+  if (raw.model_type !== 'gemma2' || (architecture !== undefined && !ARCHITECTURES.includes(architecture))) {
+    fail(
+      `model_type ${JSON.stringify(raw.model_type)}, architecture ${JSON.stringify(architecture)}: only Gemma 2 is ` +
+        `known (model_type "gemma2", ${ARCHITECTURES.join(', ')})`,
+    );
+  }
+  const number = (field: string, fallback?: number): number => {
+    const value = raw[field] ?? fallback;
+    if (typeof value !== 'number' || !Number.isFinite(value))
+      fail(`${field} is ${JSON.stringify(value)}, not a number`);
+    return value as number;
+  };
+  const size = (field: string, fallback?: number): number => {
+    const value = number(field, fallback);
+    if (!Number.isInteger(value) || value < 1 || value > 2 ** 24) fail(`${field} is ${value}, not a size`);
+    return value;
+  };
+  if (raw.attention_bias) fail('attention_bias is true: Gemma 2 has no biases');
+  const activation = raw.hidden_activation ?? 'gelu_pytorch_tanh';
+  if (activation !== 'gelu_pytorch_tanh') fail(`hidden_activation ${activation} is not gelu_pytorch_tanh`);
+  const rope = (raw.rope_parameters ?? {}) as { rope_theta?: number; rope_type?: string };
+  if (rope.rope_type !== undefined && rope.rope_type !== 'default') fail(`rope_type ${rope.rope_type} is not known`);
+  const numHiddenLayers = size('num_hidden_layers');
+  const numAttentionHeads = size('num_attention_heads');
+  const numKeyValueHeads = size('num_key_value_heads');
+  if (numAttentionHeads % numKeyValueHeads) {
+    fail(`num_attention_heads ${numAttentionHeads} is no multiple of num_key_value_heads ${numKeyValueHeads}`);
+  }
+  const headDim = size('head_dim', 256);
+  if (headDim % 2) fail(`head_dim ${headDim} is odd`);
+  const layerTypes = raw.layer_types as string[] | undefined;
+  if (layerTypes && layerTypes.length !== numHiddenLayers) {
+    fail(`layer_types has ${layerTypes.length} entries for ${numHiddenLayers} layers`);
+  }
+  const dtype = (raw.dtype ?? raw.torch_dtype ?? 'float32') as GemmaConfig['dtype'];
+  if (!['float32', 'bfloat16', 'float16'].includes(dtype)) fail(`dtype ${dtype} is not float32, bfloat16 or float16`);
+  const quantization = raw.quantization_config as Record<string, unknown> | undefined;
+  if (quantization && (quantization.quant_method !== 'bitsandbytes' || quantization.load_in_4bit !== true)) {
+    fail(`quantization_config of ${JSON.stringify(quantization.quant_method)}: only bitsandbytes 4-bit is known`);
+  }
+  return {
+    vocabSize: size('vocab_size'),
+    hiddenSize: size('hidden_size'),
+    intermediateSize: size('intermediate_size'),
+    numHiddenLayers,
+    numAttentionHeads,
+    numKeyValueHeads,
+    headDim,
+    queryPreAttnScalar: number('query_pre_attn_scalar', 256),
+    rmsNormEps: number('rms_norm_eps', 1e-6),
+    ropeTheta: rope.rope_theta ?? number('rope_theta', 10000),
+    slidingWindow: size('sliding_window', 4096),
+    slidingLayers: Array.from({ length: numHiddenLayers }, (_, i) =>
+      layerTypes ? layerTypes[i] === 'sliding_attention' : i % 2 === 0,
+    ),
+    attnLogitSoftcapping: raw.attn_logit_softcapping === null ? 0 : number('attn_logit_softcapping', 50),
+    padTokenId: raw.pad_token_id === null ? -1 : number('pad_token_id', 0),
+    numLabels: raw.id2label ? Object.keys(raw.id2label as object).length : size('num_labels', 2),
+    dtype,
+    skipModules: (quantization?.llm_int8_skip_modules as string[] | null | undefined) ?? undefined,
+  };
+}
+
+/** Names of a layer's seven linear modules, in the model's order. */
+export const LINEAR_NAMES = [
+  'self_attn.q_proj',
+  'self_attn.k_proj',
+  'self_attn.v_proj',
+  'self_attn.o_proj',
+  'mlp.gate_proj',
+  'mlp.up_proj',
+  'mlp.down_proj',
+] as const;
+
+export type LinearName = (typeof LINEAR_NAMES)[number];
+
+/** Every linear module of the model by path, with its width in and out, in the model's order (the head is not among them). */
+export function linearModules(config: GemmaConfig) {
+  const { hiddenSize, intermediateSize, headDim } = config;
+  const queries = config.numAttentionHeads * headDim;
+  const keys = config.numKeyValueHeads * headDim;
+  const widths: Record<LinearName, [number, number]> = {
+    'self_attn.q_proj': [hiddenSize, queries],
+    'self_attn.k_proj': [hiddenSize, keys],
+    'self_attn.v_proj': [hiddenSize, keys],
+    'self_attn.o_proj': [queries, hiddenSize],
+    'mlp.gate_proj': [hiddenSize, intermediateSize],
+    'mlp.up_proj': [hiddenSize, intermediateSize],
+    'mlp.down_proj': [intermediateSize, hiddenSize],
+  };
+  return Array.from({ length: config.numHiddenLayers }, (_, layer) =>
+    LINEAR_NAMES.map((name) => ({
+      layer,
+      name,
+      path: `model.layers.${layer}.${name}`,
+      inFeatures: widths[name][0],
+      outFeatures: widths[name][1],
+    })),
+  ).flat();
+}

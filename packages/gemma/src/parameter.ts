@@ -1,0 +1,37 @@
+/** @file A trainable tensor and the gradient that gathers on it. */
+import { add, keep, type Tensor, tidy } from '@tensorflow/tfjs-core';
+
+export interface Parameter {
+  /** Its key in the file it is saved to. */
+  name: string;
+  value: Tensor;
+  /** Sum of the gradients since the last optimizer step; null when there is none. */
+  gradient: Tensor | null;
+}
+
+/** A parameter that owns `value`. */
+export function parameter(name: string, value: Tensor): Parameter {
+  return { name, value: keep(value), gradient: null };
+}
+
+/** Adds a gradient; the parameter owns it from then on. */
+export function accumulate(target: Parameter, gradient: Tensor): void {
+  if (!target.gradient) {
+    target.gradient = keep(gradient);
+    return;
+  }
+  const old = target.gradient;
+  target.gradient = keep(tidy(() => add(old, gradient)));
+  old.dispose();
+  gradient.dispose();
+}
+
+export function clearGradient(target: Parameter): void {
+  target.gradient?.dispose();
+  target.gradient = null;
+}
+
+export function disposeParameter(target: Parameter): void {
+  clearGradient(target);
+  target.value.dispose();
+}

@@ -1,0 +1,170 @@
+/** @file PEFT's LoraConfig as its adapter_config.json holds it (peft/tuners/lora/config.py), in PEFT's own names. */
+
+/** The fields of adapter_config.json that decide what a LoRA adapter is. */
+export interface LoraConfig {
+  r: number;
+  lora_alpha: number;
+  lora_dropout: number;
+  /** Module names by suffix, a regular expression over the whole path, or `all-linear`. */
+  target_modules: string[] | string;
+  exclude_modules: string[] | string | null;
+  /** Layers that get adapters; null means all. The others are frozen like the rest of the base. */
+  layers_to_transform: number[] | null;
+  /** Name of the list of layers in module paths, such as `layers`; null takes any `.<word>.<int>.`. */
+  layers_pattern: string[] | string | null;
+  rank_pattern: Record<string, number>;
+  alpha_pattern: Record<string, number>;
+  use_rslora: boolean;
+  init_lora_weights: boolean | 'gaussian';
+  modules_to_save: string[] | null;
+  task_type: string | null;
+  base_model_name_or_path: string | null;
+  revision: string | null;
+}
+
+/** PEFT's targets for Gemma 2 when none are named. */
+export const GEMMA2_DEFAULT_TARGETS = ['q_proj', 'v_proj'];
+
+/** What PEFT 0.21 writes beside the fields above. Readers of other versions ignore what they do not know. */
+const CONSTANT_FIELDS = {
+  alora_invocation_tokens: null,
+  arrow_config: null,
+  auto_mapping: null,
+  bias: 'none',
+  corda_config: null,
+  ensure_weight_tying: false,
+  eva_config: null,
+  fan_in_fan_out: false,
+  inference_mode: true,
+  kasa_config: null,
+  layer_replication: null,
+  loftq_config: {},
+  lora_bias: false,
+  lora_ga_config: null,
+  megatron_config: null,
+  megatron_core: 'megatron.core',
+  monteclora_config: null,
+  peft_type: 'LORA',
+  peft_version: '0.21.0',
+  qalora_group_size: 16,
+  target_parameters: null,
+  trainable_token_indices: null,
+  use_bdlora: null,
+  use_dora: false,
+  use_qalora: false,
+  velora_config: null,
+};
+
+// Fields that change what the adapter computes, with the only values that are understood here.
+const REQUIRED: [string, readonly unknown[]][] = [
+  ['peft_type', ['LORA']],
+  ['bias', ['none']],
+  ['fan_in_fan_out', [false]],
+  ['lora_bias', [false]],
+  ['use_dora', [false]],
+  ['use_qalora', [false]],
+  ['layer_replication', [null]],
+  ['target_parameters', [null]],
+  ['trainable_token_indices', [null]],
+];
+
+/**
+ * Fills in PEFT's defaults and checks the values.
+ * @throws Error naming the field that cannot be.
+ */
+export function loraConfig(fields: Partial<LoraConfig> = {}): LoraConfig {
+  const config: LoraConfig = {
+    r: 8,
+    lora_alpha: 8,
+    lora_dropout: 0,
+    target_modules: GEMMA2_DEFAULT_TARGETS,
+    exclude_modules: null,
+    layers_to_transform: null,
+    layers_pattern: null,
+    rank_pattern: {},
+    alpha_pattern: {},
+    use_rslora: false,
+    init_lora_weights: true,
+    modules_to_save: ['classifier', 'score'],
+    task_type: 'SEQ_CLS',
+    base_model_name_or_path: null,
+    revision: null,
+    ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)),
+  };
+  const fail = (field: keyof LoraConfig, want: string): never => {
+    throw new Error(`LoRA configuration: ${field} is ${JSON.stringify(config[field])}, expected ${want}`);
+  };
+  if (!Number.isInteger(config.r) || config.r < 1) fail('r', 'an integer of at least 1');
+  if (!Number.isFinite(config.lora_alpha)) fail('lora_alpha', 'a number');
+  if (!(config.lora_dropout >= 0 && config.lora_dropout < 1)) fail('lora_dropout', 'a number in [0, 1)');
+  if (typeof config.target_modules === 'string' && config.layers_to_transform !== null) {
+    fail('layers_to_transform', 'null when target_modules is one string (PEFT ignores it there): list the suffixes');
+  }
+  if (config.layers_pattern !== null && config.layers_to_transform === null) {
+    fail('layers_pattern', 'null unless layers_to_transform is given');
+  }
+  const { init_lora_weights: init } = config;
+  if (typeof init !== 'boolean' && init !== 'gaussian') {
+    fail('init_lora_weights', "true, false or 'gaussian' (others need the full-precision base weight)");
+  }
+  return config;
+}
+
+/**
+ * Reads an adapter_config.json.
+ * @throws Error when a field asks for a form of adapter that is not LoRA as it is computed here.
+ */
+export function parseLoraConfig(text: string, path = 'adapter_config.json'): LoraConfig {
+  let raw: Record<string, unknown>;
+  try {
+    raw = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${path}: not JSON (${(error as Error).message})`);
+  }
+  for (const [field, allowed] of REQUIRED) {
+    if (field in raw && !allowed.includes(raw[field] as never)) {
+      throw new Error(
+        `${path}: ${field} is ${JSON.stringify(raw[field])}, only ${JSON.stringify(allowed[0])} is known`,
+      );
+    }
+  }
+  const layers = raw.layers_to_transform;
+  try {
+    return loraConfig({
+      ...pick(raw),
+      layers_to_transform: typeof layers === 'number' ? [layers] : ((layers as number[] | null | undefined) ?? null),
+    });
+  } catch (error) {
+    throw new Error(`${path}: ${(error as Error).message}`);
+  }
+}
+
+function pick(raw: Record<string, unknown>): Partial<LoraConfig> {
+  const known = Object.keys(loraConfig()) as (keyof LoraConfig)[];
+  const given = known.filter((key) => raw[key] !== undefined && (raw[key] !== null || loraConfig()[key] === null));
+  return Object.fromEntries(given.map((key) => [key, raw[key]]));
+}
+
+/** The text of adapter_config.json, as PEFT's `json.dumps(indent=2, sort_keys=True)` writes it. */
+export function formatLoraConfig(config: LoraConfig): string {
+  const all: Record<string, unknown> = { ...CONSTANT_FIELDS, ...config };
+  return pythonJson(all, new Set(['lora_dropout']), '');
+}
+
+/** Python's json.dumps with indent 2 and sorted keys; `floats` names the fields whose whole numbers read `0.0`. */
+function pythonJson(value: unknown, floats: Set<string>, indent: string, key = ''): string {
+  const inner = `${indent}  `;
+  if (Array.isArray(value)) {
+    if (!value.length) return '[]';
+    return `[\n${value.map((item) => inner + pythonJson(item, floats, inner)).join(',\n')}\n${indent}]`;
+  }
+  if (value !== null && typeof value === 'object') {
+    const keys = Object.keys(value).sort();
+    if (!keys.length) return '{}';
+    const field = (name: string) =>
+      `${inner}${JSON.stringify(name)}: ${pythonJson((value as Record<string, unknown>)[name], floats, inner, name)}`;
+    return `{\n${keys.map(field).join(',\n')}\n${indent}}`;
+  }
+  if (typeof value === 'number' && floats.has(key) && Number.isInteger(value)) return `${value}.0`;
+  return JSON.stringify(value);
+}

@@ -1,0 +1,137 @@
+/** @file A PEFT adapter folder, both ways: adapter_config.json, adapter_model.safetensors and a model card. */
+import { openFile, openSafetensors, type SafeTensor, serialize, toFloat32 } from '@arena/safetensors';
+import { formatLoraConfig, type LoraConfig, parseLoraConfig } from './config.js';
+import { writeFolder } from './folder.js';
+import type { LoraWeights } from './init.js';
+import type { LoraTarget } from './targets.js';
+
+/** An adapter on the host, ready to be written or put on an engine. */
+export interface AdapterFiles {
+  config: LoraConfig;
+  /** By module path. */
+  weights: Map<string, LoraWeights & { r: number }>;
+  /** The classifier head [numLabels, hiddenSize], when the adapter carries one. */
+  score?: { values: Float32Array; shape: [number, number] };
+}
+
+const PREFIX = 'base_model.model.';
+
+/** Key of an adapter matrix in adapter_model.safetensors. */
+export function adapterKey(path: string, matrix: 'lora_A' | 'lora_B'): string {
+  return `${PREFIX}${path}.${matrix}.weight`;
+}
+
+/** Key of the classifier head. */
+export const SCORE_KEY = `${PREFIX}score.weight`;
+
+/** The bytes of adapter_model.safetensors: equal to PEFT's for equal values. */
+export function serializeAdapter({ weights, score }: AdapterFiles): Uint8Array {
+  const tensors: SafeTensor[] = [];
+  for (const [path, { A, B, r }] of weights) {
+    tensors.push(float32Tensor(adapterKey(path, 'lora_A'), A, [r, A.length / r]));
+    tensors.push(float32Tensor(adapterKey(path, 'lora_B'), B, [B.length / r, r]));
+  }
+  if (score) tensors.push(float32Tensor(SCORE_KEY, score.values, score.shape));
+  return serialize(tensors, { format: 'pt' });
+}
+
+function float32Tensor(name: string, values: Float32Array, shape: number[]): SafeTensor {
+  return { name, dtype: 'F32', shape, data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
+}
+
+/**
+ * Writes an adapter folder that PEFT loads. The folder appears whole or not at all; an older one is replaced.
+ * @param extra More files for the folder, by name.
+ */
+export async function saveAdapter(
+  directory: string,
+  adapter: AdapterFiles,
+  extra: Record<string, string | Uint8Array> = {},
+): Promise<void> {
+  await writeFolder(directory, {
+    'adapter_config.json': formatLoraConfig(adapter.config),
+    'adapter_model.safetensors': serializeAdapter(adapter),
+    'README.md': modelCard(adapter.config),
+    ...extra,
+  });
+}
+
+function modelCard({ base_model_name_or_path: base }: LoraConfig): string {
+  const head = base
+    ? `base_model: ${base}\nlibrary_name: peft\ntags:\n- base_model:adapter:${base}\n- lora`
+    : 'library_name: peft\ntags:\n- lora';
+  return `---\n${head}\n---\n\nA LoRA adapter with a sequence-classification head, trained with Arena on human preference votes.\n`;
+}
+
+/**
+ * Reads an adapter folder.
+ * @throws Error naming the file or tensor when something is missing, too many, or of another shape.
+ */
+export async function loadAdapter(directory: string): Promise<AdapterFiles> {
+  const { readFile } = await import('node:fs/promises');
+  const configPath = `${directory}/adapter_config.json`;
+  const text = await readFile(configPath, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new Error(`${configPath}: cannot be read (${error.code}); an adapter folder as PEFT writes it is expected`);
+  });
+  const config = parseLoraConfig(text, configPath);
+  const source = await openFile(`${directory}/adapter_model.safetensors`);
+  try {
+    const file = await openSafetensors(source);
+    return await readAdapter(file, config, source.name);
+  } finally {
+    await source.close?.();
+  }
+}
+
+async function readAdapter(
+  file: Awaited<ReturnType<typeof openSafetensors>>,
+  config: LoraConfig,
+  name: string,
+): Promise<AdapterFiles> {
+  const weights: AdapterFiles['weights'] = new Map();
+  let score: AdapterFiles['score'];
+  const suffix = /^base_model\.model\.(.+)\.lora_(A|B)\.weight$/;
+  for (const [key, { shape }] of file.tensors) {
+    if (shape.length !== 2) throw new Error(`${name}: '${key}' has shape [${shape}], a matrix is expected`);
+    const match = suffix.exec(key);
+    if (key === SCORE_KEY) {
+      score = { values: toFloat32(await file.read(key)), shape: [shape[0], shape[1]] };
+    } else if (!match) {
+      throw new Error(`${name}: '${key}' is neither a lora_A, a lora_B nor the score head`);
+    } else if (match[2] === 'A') {
+      const pair = file.tensors.get(adapterKey(match[1], 'lora_B'));
+      if (!pair) throw new Error(`${name}: '${key}' has no lora_B beside it`);
+      if (pair.shape[1] !== shape[0]) {
+        throw new Error(`${name}: '${key}' has rank ${shape[0]}, its lora_B [${pair.shape}]`);
+      }
+      const A = toFloat32(await file.read(key));
+      const B = toFloat32(await file.read(adapterKey(match[1], 'lora_B')));
+      weights.set(match[1], { A, B, r: shape[0] });
+    } else if (!file.tensors.has(adapterKey(match[1], 'lora_A'))) {
+      throw new Error(`${name}: '${key}' has no lora_A beside it`);
+    }
+  }
+  if (!weights.size) throw new Error(`${name}: no lora_A or lora_B in it`);
+  return { config, weights, score };
+}
+
+/**
+ * Checks that an adapter's matrices are those that its configuration asks of this model.
+ * @throws Error naming the first module that differs, with both shapes.
+ */
+export function checkAdapter(adapter: AdapterFiles, targets: LoraTarget[], name = 'adapter'): void {
+  for (const { path, r, inFeatures, outFeatures } of targets) {
+    const got = adapter.weights.get(path);
+    if (!got) throw new Error(`${name}: no matrices for ${path}, which its configuration targets`);
+    const shapes = `A [${got.r}, ${got.A.length / got.r}], B [${got.B.length / got.r}, ${got.r}]`;
+    if (got.r !== r || got.A.length !== r * inFeatures || got.B.length !== outFeatures * r) {
+      throw new Error(
+        `${name}: ${path} has ${shapes}, this base wants A [${r}, ${inFeatures}], B [${outFeatures}, ${r}]: ` +
+          'the adapter belongs to another base or its adapter_config.json to another adapter',
+      );
+    }
+  }
+  const known = new Set(targets.map(({ path }) => path));
+  const stray = [...adapter.weights.keys()].find((path) => !known.has(path));
+  if (stray) throw new Error(`${name}: matrices for ${stray}, which its configuration does not target in this base`);
+}

@@ -1,0 +1,107 @@
+/**
+ * @file A frozen linear layer with its LoRA adapter: y = x W^T + s (d(x) A^T) B^T, d being dropout.
+ *
+ * Gradients, with t = d(x) A^T [M, r] kept from the forward pass and u = s dy B [M, r]:
+ *   dB = s dy^T t         (y_ij holds s sum_k t_ik B_jk)
+ *   dA = u^T d(x)         (dL/dt = s dy B = u, and t = d(x) A^T)
+ *   dx = dy W + mask o (u A)
+ * Nothing of size [outFeatures, inFeatures] is formed; W has no gradient.
+ */
+
+import type { Weight4bit, Weight4bitAttrs } from '@arena/quant';
+import type { DropoutMask } from '@arena/random';
+import { defineOp, type OpInputs, runOp } from '@arena/runtime';
+import { customGrad, type Tensor, type Tensor2D } from '@tensorflow/tfjs-core';
+import { loraLinearBackwardReference, loraLinearReference } from './reference.js';
+import { loraLinearBackwardSamples, loraLinearSamples } from './samples.js';
+import { loraLinearBackwardWasm, loraLinearWasm } from './wasm.js';
+
+/** A frozen matrix [outFeatures, inFeatures], in float32 or in 4 bits. */
+export type FrozenWeight = { kind: 'float'; tensor: Tensor2D } | Weight4bit;
+
+export interface LoraLinearAttrs {
+  scaling: number;
+  /** How to read `codes`; absent when `weight` is float32. */
+  quant?: Weight4bitAttrs;
+  /** Drops values of the adapter's input; absent at evaluation. */
+  dropout?: DropoutMask;
+}
+
+export interface LoraLinearBackwardAttrs extends LoraLinearAttrs {
+  /** Whether dx is wanted: not below the lowest adapter. */
+  inputGradient: boolean;
+}
+
+/** Inputs x [M, K], A [r, K], B [N, r] and weight [N, K] or codes, absmax, nestedAbsmax? -> y [M, N], t [M, r]. */
+export const loraLinearOp = defineOp<LoraLinearAttrs>({
+  name: 'LoraLinear',
+  reference: loraLinearReference,
+  kernels: { wasm: loraLinearWasm },
+  samples: loraLinearSamples,
+});
+
+/** Inputs dy [M, N], x, t, A, B, the weight, residual? [M, K] -> dA, dB and, when wanted, dx (+ residual). */
+export const loraLinearBackwardOp = defineOp<LoraLinearBackwardAttrs>({
+  name: 'LoraLinearBackward',
+  reference: loraLinearBackwardReference,
+  kernels: { wasm: loraLinearBackwardWasm },
+  samples: loraLinearBackwardSamples,
+});
+
+/** Forward: y [M, outFeatures] and t [M, r], which the backward pass takes. */
+export function loraLinearForward(
+  x: Tensor2D,
+  weight: FrozenWeight,
+  A: Tensor2D,
+  B: Tensor2D,
+  scaling: number,
+  dropout?: DropoutMask,
+): { y: Tensor2D; t: Tensor2D } {
+  const [y, t] = runOp(loraLinearOp, { x, A, B, ...weightInputs(weight) }, attrs(weight, scaling, dropout));
+  return { y: y as Tensor2D, t: t as Tensor2D };
+}
+
+/** Backward: gradients of A and B and, when `inputGradient`, of x (plus `residual`). */
+export function loraLinearBackward(
+  dy: Tensor2D,
+  saved: { x: Tensor2D; t: Tensor2D },
+  weight: FrozenWeight,
+  A: Tensor2D,
+  B: Tensor2D,
+  options: { scaling: number; dropout?: DropoutMask; inputGradient: boolean; residual?: Tensor2D },
+): { dA: Tensor2D; dB: Tensor2D; dx?: Tensor2D } {
+  const { scaling, dropout, inputGradient, residual } = options;
+  const inputs: OpInputs = { dy, ...saved, A, B, ...weightInputs(weight) };
+  if (residual) inputs.residual = residual;
+  const [dA, dB, dx] = runOp(loraLinearBackwardOp, inputs, { ...attrs(weight, scaling, dropout), inputGradient });
+  return { dA: dA as Tensor2D, dB: dB as Tensor2D, dx: dx as Tensor2D | undefined };
+}
+
+/** The layer as a differentiable op of tfjs: gradients by x, A and B. */
+export function loraLinear(x: Tensor2D, weight: FrozenWeight, A: Tensor2D, B: Tensor2D, scaling: number): Tensor2D {
+  const op = customGrad((...args) => {
+    const [input, a, b, save] = args as unknown as [Tensor2D, Tensor2D, Tensor2D, (tensors: Tensor[]) => void];
+    const { y, t } = loraLinearForward(input, weight, a, b, scaling);
+    save([input, t, a, b]);
+    return {
+      value: y,
+      gradFunc: (dy: Tensor, [sx, st, sa, sb]: Tensor[]) => {
+        const saved = { x: sx as Tensor2D, t: st as Tensor2D };
+        const options = { scaling, inputGradient: true };
+        const gradients = loraLinearBackward(dy as Tensor2D, saved, weight, sa as Tensor2D, sb as Tensor2D, options);
+        return [gradients.dx!, gradients.dA, gradients.dB];
+      },
+    };
+  });
+  return op(x, A, B) as Tensor2D;
+}
+
+function weightInputs(weight: FrozenWeight): OpInputs {
+  if (weight.kind === 'float') return { weight: weight.tensor };
+  const { nestedAbsmax, ...tensors } = weight.tensors;
+  return nestedAbsmax ? { ...tensors, nestedAbsmax } : tensors;
+}
+
+function attrs(weight: FrozenWeight, scaling: number, dropout?: DropoutMask): LoraLinearAttrs {
+  return { scaling, ...(weight.kind === '4bit' ? { quant: weight.attrs } : {}), ...(dropout ? { dropout } : {}) };
+}

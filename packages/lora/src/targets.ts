@@ -1,0 +1,68 @@
+/** @file Which linear layers of a model get an adapter, with what rank and scaling (peft/tuners/tuners_utils.py). */
+import type { LoraConfig } from './config.js';
+
+/** A linear layer that could carry an adapter. */
+export interface LinearModule {
+  /** Path in the model, such as `model.layers.6.self_attn.q_proj`. */
+  path: string;
+  inFeatures: number;
+  outFeatures: number;
+}
+
+export interface LoraTarget extends LinearModule {
+  r: number;
+  alpha: number;
+  /** alpha / r, or alpha / sqrt(r) with use_rslora. */
+  scaling: number;
+}
+
+/**
+ * The modules that `config` targets, in the order of `modules` (the model's own order, which initialisation follows).
+ * @throws Error when none match: an adapter that adapts nothing is a mistake.
+ */
+export function resolveTargets(config: LoraConfig, modules: LinearModule[]): LoraTarget[] {
+  const targets = modules
+    .filter(({ path }) => isTarget(config, path))
+    .map((module) => {
+      const r = patternValue(config.rank_pattern, module.path) ?? config.r;
+      const alpha = patternValue(config.alpha_pattern, module.path) ?? config.lora_alpha;
+      return { ...module, r, alpha, scaling: config.use_rslora ? alpha / Math.sqrt(r) : alpha / r };
+    });
+  if (!targets.length) {
+    const wanted = JSON.stringify(config.target_modules);
+    const layers = config.layers_to_transform ? ` in layers ${JSON.stringify(config.layers_to_transform)}` : '';
+    throw new Error(`LoRA: no linear layer matches ${wanted}${layers}; the model has ${modules[0]?.path ?? 'none'}, …`);
+  }
+  return targets;
+}
+
+/** The value of the first pattern that matches the end of `path`, whole or after a dot. */
+function patternValue(patterns: Record<string, number>, path: string): number | undefined {
+  const key = Object.keys(patterns).find((pattern) => new RegExp(`^(?:.*\\.)?(?:${pattern})$`).test(path));
+  return key === undefined ? undefined : patterns[key];
+}
+
+function isTarget(config: LoraConfig, path: string): boolean {
+  const { target_modules: wanted, exclude_modules: excluded, layers_to_transform: layers } = config;
+  if (excluded && matches(excluded, path)) return false;
+  if (wanted === 'all-linear') return true;
+  if (!matches(wanted, path)) return false;
+  // A module that is named by its whole path is meant, whatever its layer.
+  if (layers === null || (Array.isArray(wanted) && wanted.includes(path))) return true;
+  const layer = layerIndex(config, path);
+  return layer !== undefined && layers.includes(layer);
+}
+
+function matches(names: string[] | string, path: string): boolean {
+  if (typeof names === 'string') return new RegExp(`^(?:${names})$`).test(path);
+  return names.some((name) => path === name || path.endsWith(`.${name}`));
+}
+
+function layerIndex({ layers_pattern: pattern }: LoraConfig, path: string): number | undefined {
+  const words = pattern === null || pattern.length === 0 ? ['[^.]*'] : Array.isArray(pattern) ? pattern : [pattern];
+  for (const word of words) {
+    const match = new RegExp(`^.*\\.${word}\\.(\\d+)\\.`).exec(path);
+    if (match) return Number(match[1]);
+  }
+  return undefined;
+}

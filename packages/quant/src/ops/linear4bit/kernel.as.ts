@@ -1,0 +1,265 @@
+/**
+ * @file Products with a 4-bit matrix W [outFeatures, inFeatures]. The packed-panel product of runtime's assembly, with
+ * the packing of W replaced by its dequantisation: 16 codes at a time are looked up in the four byte planes of the code
+ * table and put together into 16 floats.
+ */
+import { KC, MR, NC, NR, multiplyPanels } from '@arena/runtime/assembly/gemm';
+import { lookup, madd, sum4 } from '@arena/runtime/assembly/simd';
+
+/** Rows of W that one task of {@link multiplyRows} takes. */
+const ROWS: i32 = 64;
+
+/** Words of a call, in the order in which wasm.ts writes them. */
+@unmanaged
+class Arguments {
+  /** Packed left operand of multiply; plain rows of x for multiplyRows. */
+  a: usize;
+  c: usize;
+  m: i32;
+  /** Rows of C that one task computes; a multiple of 4. */
+  chunk: i32;
+  accumulate: i32;
+  codes: usize;
+  absmax: usize;
+  /** 0 when absmax is float32; otherwise absmax holds bytes. */
+  nestedAbsmax: usize;
+  nestedOffset: f32;
+  inFeatures: i32;
+  outFeatures: i32;
+  blockSize: i32;
+  /** log2(blockSize) */
+  blockShift: i32;
+  transposed: i32;
+  /** Whether 64 values from a multiple of 64 on always lie in one row and one block. */
+  aligned: i32;
+  /** 16 floats, their four byte planes of 16 bytes, then the 256 floats of the dynamic map. */
+  tables: usize;
+}
+
+// @ts-ignore: decorator
+@inline
+function absmaxOf(w: Arguments, block: u32): f32 {
+  if (w.nestedAbsmax == 0) return load<f32>(w.absmax + (<usize>block << 2));
+  const code = <usize>load<u8>(w.absmax + block);
+  const nested = load<f32>(w.nestedAbsmax + (<usize>(block >> 8) << 2));
+  return load<f32>(w.tables + 128 + (code << 2)) * nested + w.nestedOffset;
+}
+
+/** One value of W by its flat index. */
+function valueOf(w: Arguments, index: u32): f32 {
+  const byte = load<u8>(w.codes + (index >> 1));
+  const code = <usize>(index & 1 ? byte & 15 : byte >> 4);
+  return load<f32>(w.tables + (code << 2)) * absmaxOf(w, index / w.blockSize);
+}
+
+/** Writes 16 values, code by code, as 4 vectors at a0 to a3, each times `scale`. */
+// @ts-ignore: decorator
+@inline
+function expand(
+  p0: v128, p1: v128, p2: v128, p3: v128, codes: v128, scale: v128, a0: usize, a1: usize, a2: usize, a3: usize,
+): void {
+  const b0 = lookup(p0, codes);
+  const b1 = lookup(p1, codes);
+  const b2 = lookup(p2, codes);
+  const b3 = lookup(p3, codes);
+  const l01 = v128.shuffle<i8>(b0, b1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const h01 = v128.shuffle<i8>(b0, b1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  const l23 = v128.shuffle<i8>(b2, b3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const h23 = v128.shuffle<i8>(b2, b3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  v128.store(a0, f32x4.mul(v128.shuffle<i16>(l01, l23, 0, 8, 1, 9, 2, 10, 3, 11), scale));
+  v128.store(a1, f32x4.mul(v128.shuffle<i16>(l01, l23, 4, 12, 5, 13, 6, 14, 7, 15), scale));
+  v128.store(a2, f32x4.mul(v128.shuffle<i16>(h01, h23, 0, 8, 1, 9, 2, 10, 3, 11), scale));
+  v128.store(a3, f32x4.mul(v128.shuffle<i16>(h01, h23, 4, 12, 5, 13, 6, 14, 7, 15), scale));
+}
+
+/**
+ * Packs W^T [kc, cols]: panels of 8 rows of W. Four rows are transposed as bytes first, so that one look-up gives four
+ * floats for each of four k. Rows past the end repeat the last one; their columns of C are never stored.
+ */
+function packForward(w: Arguments, row: i32, cols: i32, k: i32, kc: i32, target: usize): void {
+  const p0 = v128.load(w.tables, 64);
+  const p1 = v128.load(w.tables, 80);
+  const p2 = v128.load(w.tables, 96);
+  const p3 = v128.load(w.tables, 112);
+  const low = i8x16.splat(15);
+  const last = w.outFeatures - 1;
+  const width = <u32>w.inFeatures;
+  for (let j = 0; j < cols; j += NR) {
+    for (let half = 0; half < NR; half += 4) {
+      const first = row + j + half;
+      const f0 = <u32>min(first, last) * width + k;
+      const f1 = <u32>min(first + 1, last) * width + k;
+      const f2 = <u32>min(first + 2, last) * width + k;
+      const f3 = <u32>min(first + 3, last) * width + k;
+      let to = target + (<usize>half << 2);
+      for (let i: u32 = 0; i < <u32>kc; i += 64) {
+        let scale = f32x4.splat(absmaxOf(w, (f0 + i) >> w.blockShift));
+        scale = f32x4.replace_lane(scale, 1, absmaxOf(w, (f1 + i) >> w.blockShift));
+        scale = f32x4.replace_lane(scale, 2, absmaxOf(w, (f2 + i) >> w.blockShift));
+        scale = f32x4.replace_lane(scale, 3, absmaxOf(w, (f3 + i) >> w.blockShift));
+        for (let h: u32 = 0; h < 64; h += 32) {
+          const r0 = v128.load(w.codes + ((f0 + i + h) >> 1));
+          const r1 = v128.load(w.codes + ((f1 + i + h) >> 1));
+          const r2 = v128.load(w.codes + ((f2 + i + h) >> 1));
+          const r3 = v128.load(w.codes + ((f3 + i + h) >> 1));
+          const l01 = v128.shuffle<i8>(r0, r1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+          const h01 = v128.shuffle<i8>(r0, r1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+          const l23 = v128.shuffle<i8>(r2, r3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+          const h23 = v128.shuffle<i8>(r2, r3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+          let q = v128.shuffle<i16>(l01, l23, 0, 8, 1, 9, 2, 10, 3, 11);
+          expand(p0, p1, p2, p3, i8x16.shr_u(q, 4), scale, to, to + 64, to + 128, to + 192);
+          expand(p0, p1, p2, p3, v128.and(q, low), scale, to + 32, to + 96, to + 160, to + 224);
+          q = v128.shuffle<i16>(l01, l23, 4, 12, 5, 13, 6, 14, 7, 15);
+          expand(p0, p1, p2, p3, i8x16.shr_u(q, 4), scale, to + 256, to + 320, to + 384, to + 448);
+          expand(p0, p1, p2, p3, v128.and(q, low), scale, to + 288, to + 352, to + 416, to + 480);
+          q = v128.shuffle<i16>(h01, h23, 0, 8, 1, 9, 2, 10, 3, 11);
+          expand(p0, p1, p2, p3, i8x16.shr_u(q, 4), scale, to + 512, to + 576, to + 640, to + 704);
+          expand(p0, p1, p2, p3, v128.and(q, low), scale, to + 544, to + 608, to + 672, to + 736);
+          q = v128.shuffle<i16>(h01, h23, 4, 12, 5, 13, 6, 14, 7, 15);
+          expand(p0, p1, p2, p3, i8x16.shr_u(q, 4), scale, to + 768, to + 832, to + 896, to + 960);
+          expand(p0, p1, p2, p3, v128.and(q, low), scale, to + 800, to + 864, to + 928, to + 992);
+          to += 1024;
+        }
+      }
+    }
+    target += <usize>kc * 32;
+  }
+}
+
+/** Packs W [kc rows, cols]: panels of 8 columns of W, in their natural order. */
+function packBackward(w: Arguments, row: i32, kc: i32, column: i32, cols: i32, target: usize): void {
+  const p0 = v128.load(w.tables, 64);
+  const p1 = v128.load(w.tables, 80);
+  const p2 = v128.load(w.tables, 96);
+  const p3 = v128.load(w.tables, 112);
+  const low = i8x16.splat(15);
+  const panel = <usize>kc * 32;
+  for (let k = 0; k < kc; k++) {
+    let flat = <u32>(row + k) * <u32>w.inFeatures + column;
+    let to = target + <usize>k * 32;
+    for (let j = 0; j < cols; j += 32) {
+      const q = v128.load(w.codes + (flat >> 1));
+      const scale = f32x4.splat(absmaxOf(w, flat >> w.blockShift));
+      const high = i8x16.shr_u(q, 4);
+      const rest = v128.and(q, low);
+      let codes = v128.shuffle<i8>(high, rest, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+      expand(p0, p1, p2, p3, codes, scale, to, to + 16, to + panel, to + panel + 16);
+      to += 2 * panel;
+      codes = v128.shuffle<i8>(high, rest, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+      expand(p0, p1, p2, p3, codes, scale, to, to + 16, to + panel, to + panel + 16);
+      to += 2 * panel;
+      flat += 32;
+    }
+  }
+}
+
+/** Packs a block value by value: widths that are no multiple of 64, blocks of 32. */
+function packAny(w: Arguments, column: i32, cols: i32, k: i32, kc: i32, target: usize): void {
+  for (let j = 0; j < cols; j += NR) {
+    for (let i = 0; i < kc; i++) {
+      for (let x = 0; x < NR; x++) {
+        const c = column + j + x;
+        let value: f32 = 0;
+        if (j + x < cols) value = valueOf(w, w.transposed ? (k + i) * w.inFeatures + c : c * w.inFeatures + k + i);
+        store<f32>(target + (<usize>x << 2), value);
+      }
+      target += 32;
+    }
+  }
+}
+
+/** Task: rows `chunk` x columns NC of C, over all of the depth. C = A W^T, or A W when transposed. */
+export function multiply4bit(args: usize, task: u32, scratch: usize): void {
+  const w = changetype<Arguments>(args);
+  const n = w.transposed ? w.inFeatures : w.outFeatures;
+  const depth = w.transposed ? w.outFeatures : w.inFeatures;
+  const panels = (w.m + MR - 1) / MR;
+  const chunks = (w.m + w.chunk - 1) / w.chunk;
+  const row = (<i32>task % chunks) * w.chunk;
+  const column = (<i32>task / chunks) * NC;
+  const rows = min(w.chunk, w.m - row);
+  const cols = min(NC, n - column);
+  const ldc = <usize>n << 2;
+  const block = scratch + 128;
+  const c = w.c + <usize>row * ldc + (<usize>column << 2);
+  for (let k = 0; k < depth; k += KC) {
+    const kc = min(KC, depth - k);
+    if (!w.aligned) packAny(w, column, cols, k, kc, block);
+    else if (w.transposed) packBackward(w, k, kc, column, cols, block);
+    else packForward(w, column, cols, k, kc, block);
+    const a = w.a + ((<usize>k * panels + <usize>(row / MR) * kc) << 4);
+    multiplyPanels(a, block, c, ldc, rows, cols, kc, k > 0 || w.accumulate != 0, scratch);
+  }
+}
+
+/**
+ * Task: 64 rows of W times each of a few rows of x, so that W is read once. x comes with the even and odd values of
+ * every 32 apart, as a byte's high and low nibbles give them. Aligned weights, not transposed.
+ */
+export function multiplyRows(args: usize, task: u32, scratch: usize): void {
+  const w = changetype<Arguments>(args);
+  const p0 = v128.load(w.tables, 64);
+  const p1 = v128.load(w.tables, 80);
+  const p2 = v128.load(w.tables, 96);
+  const p3 = v128.load(w.tables, 112);
+  const low = i8x16.splat(15);
+  const one = f32x4.splat(1);
+  const width = <u32>w.inFeatures;
+  const first = <i32>task * ROWS;
+  const end = min(first + ROWS, w.outFeatures);
+  // scratch: 64 values of W, then a running sum of 4 floats for each row of x
+  const sums = scratch + 256;
+  for (let row = first; row < end; row++) {
+    for (let m = 0; m < w.m; m++) v128.store(sums + (<usize>m << 4), f32x4.splat(0));
+    const flat = <u32>row * width;
+    for (let k: u32 = 0; k < width; k += 64) {
+      for (let h: u32 = 0; h < 64; h += 32) {
+        const q = v128.load(w.codes + ((flat + k + h) >> 1));
+        const to = scratch + (<usize>h << 2);
+        expand(p0, p1, p2, p3, i8x16.shr_u(q, 4), one, to, to + 16, to + 32, to + 48);
+        expand(p0, p1, p2, p3, v128.and(q, low), one, to + 64, to + 80, to + 96, to + 112);
+      }
+      const scale = f32x4.splat(absmaxOf(w, (flat + k) >> w.blockShift));
+      for (let m = 0; m < w.m; m++) {
+        const x = w.a + ((<usize>m * width + k) << 2);
+        let s0 = f32x4.mul(v128.load(scratch), v128.load(x));
+        let s1 = f32x4.mul(v128.load(scratch, 16), v128.load(x, 16));
+        let s2 = f32x4.mul(v128.load(scratch, 32), v128.load(x, 32));
+        let s3 = f32x4.mul(v128.load(scratch, 48), v128.load(x, 48));
+        for (let i: usize = 64; i < 256; i += 64) {
+          s0 = madd(v128.load(scratch + i), v128.load(x + i), s0);
+          s1 = madd(v128.load(scratch + i, 16), v128.load(x + i, 16), s1);
+          s2 = madd(v128.load(scratch + i, 32), v128.load(x + i, 32), s2);
+          s3 = madd(v128.load(scratch + i, 48), v128.load(x + i, 48), s3);
+        }
+        const sum = sums + (<usize>m << 4);
+        const part = f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3));
+        v128.store(sum, madd(part, scale, v128.load(sum)));
+      }
+    }
+    for (let m = 0; m < w.m; m++) {
+      const c = w.c + (<usize>(m * w.outFeatures + row) << 2);
+      const value = sum4(v128.load(sums + (<usize>m << 4)));
+      store<f32>(c, w.accumulate ? load<f32>(c) + value : value);
+    }
+  }
+}
+
+/** Splits every 32 values of x into the 16 even and the 16 odd ones. Task: one row of x, from `a` to `c`. */
+export function splitEvenOdd(args: usize, task: u32, scratch: usize): void {
+  const w = changetype<Arguments>(args);
+  const bytes = <usize>w.inFeatures << 2;
+  let from = w.a + <usize>task * bytes;
+  let to = w.c + <usize>task * bytes;
+  const end = from + bytes;
+  while (from < end) {
+    for (let i: usize = 0; i < 64; i += 16) {
+      const low = v128.load(from + 2 * i);
+      const high = v128.load(from + 2 * i, 16);
+      v128.store(to + i, v128.shuffle<i32>(low, high, 0, 2, 4, 6));
+      v128.store(to + i, v128.shuffle<i32>(low, high, 1, 3, 5, 7), 64);
+    }
+    from += 128;
+    to += 128;
+  }
+}

@@ -1,0 +1,56 @@
+/** @file A product with a frozen 4-bit matrix, in both orientations, from one packed copy. */
+
+import { defineOp, type OpInputs, runOp } from '@arena/runtime';
+import { customGrad, type Tensor, type Tensor2D } from '@tensorflow/tfjs-core';
+import type { Weight4bit, Weight4bitAttrs } from '../../weight.js';
+import { linear4bitReference } from './reference.js';
+import { linear4bitSamples } from './samples.js';
+import { linear4bitWasm } from './wasm.js';
+
+export interface Linear4bitAttrs extends Weight4bitAttrs {
+  /** false: y = x W^T [M, outFeatures]; true: x W [M, inFeatures], which is the gradient by x. */
+  transposed: boolean;
+}
+
+/** Inputs: x, codes, absmax, nestedAbsmax?. Output: one matrix. */
+export const linear4bitOp = defineOp<Linear4bitAttrs>({
+  name: 'Linear4bit',
+  reference: linear4bitReference,
+  kernels: { wasm: linear4bitWasm },
+  samples: linear4bitSamples,
+});
+
+/**
+ * y = x W^T with a frozen 4-bit W: [M, inFeatures] -> [M, outFeatures]. Differentiable by x.
+ *
+ * Gradient: dL/dx = dL/dy W, the same op with `transposed`; W has none.
+ * @throws RangeError when the width of x does not fit the weight.
+ */
+export function linear4bit(x: Tensor2D, weight: Weight4bit): Tensor2D {
+  const op = customGrad((input, _save) => ({
+    value: linear4bitForward(input as Tensor2D, weight),
+    gradFunc: (dy) => linear4bitBackward(dy as Tensor2D, weight),
+  }));
+  return op(x) as Tensor2D;
+}
+
+/** The product alone, without a gradient: [M, inFeatures] -> [M, outFeatures]. */
+export function linear4bitForward(x: Tensor2D, weight: Weight4bit): Tensor2D {
+  return run(x, weight, false, weight.attrs.inFeatures);
+}
+
+/** dy W: [M, outFeatures] -> [M, inFeatures]. */
+export function linear4bitBackward(dy: Tensor2D, weight: Weight4bit): Tensor2D {
+  return run(dy, weight, true, weight.attrs.outFeatures);
+}
+
+function run(x: Tensor2D, { attrs, tensors }: Weight4bit, transposed: boolean, width: number): Tensor2D {
+  if (x.rank !== 2 || x.shape[1] !== width) {
+    throw new RangeError(`linear4bit: input [${x.shape}] does not fit a weight that takes [tokens, ${width}]`);
+  }
+  const inputs: OpInputs = { x };
+  for (const [name, tensor] of Object.entries(tensors) as [string, Tensor | undefined][]) {
+    if (tensor) inputs[name] = tensor;
+  }
+  return runOp(linear4bitOp, inputs, { ...attrs, transposed })[0] as Tensor2D;
+}

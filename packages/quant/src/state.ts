@@ -1,0 +1,151 @@
+/**
+ * @file bitsandbytes' serialised state: the tensors that stand beside a 4-bit weight in a safetensors file
+ * (functional.py QuantState.as_dict(packed=True)).
+ */
+import { type SafeTensor, toFloat32 } from '@arena/safetensors';
+import type { FloatDtype, Quantized4bit } from './quantize.js';
+import { NESTED_BLOCK_SIZE } from './quantize.js';
+import { CODEBOOK, DYNAMIC_MAP, type QuantType } from './tables.js';
+
+const STATE_SUFFIX = 'quant_state.bitsandbytes__';
+
+/**
+ * The tensors of a quantised weight, named after `name` (`….q_proj.weight`): codes, absmax, quant_map, the nested pair
+ * when doubly quantised, and the state as JSON bytes.
+ */
+export function serializeState(name: string, quantized: Quantized4bit): SafeTensor[] {
+  const { codes, absmax, nested, quantType } = quantized;
+  const tensor = (suffix: string, dtype: 'U8' | 'F32', data: ArrayBufferView, shape: number[]): SafeTensor => ({
+    name: suffix ? `${name}.${suffix}` : name,
+    dtype,
+    shape,
+    data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  });
+  const state = new TextEncoder().encode(stateJson(quantized));
+  return [
+    tensor('', 'U8', codes, [codes.length, 1]),
+    tensor('absmax', nested ? 'U8' : 'F32', absmax, [absmax.length]),
+    tensor('quant_map', 'F32', CODEBOOK[quantType], [16]),
+    ...(nested
+      ? [
+          tensor('nested_absmax', 'F32', nested.absmax, [nested.absmax.length]),
+          tensor('nested_quant_map', 'F32', DYNAMIC_MAP, [256]),
+        ]
+      : []),
+    tensor(STATE_SUFFIX + quantType, 'U8', state, [state.length]),
+  ];
+}
+
+/** The JSON text of a state, as Python's json.dumps writes it. */
+export function stateJson({ quantType, blockSize, dtype, shape, nested }: Quantized4bit): string {
+  const fields = [
+    `"quant_type": "${quantType}"`,
+    `"blocksize": ${blockSize}`,
+    `"dtype": "${dtype}"`,
+    `"shape": [${shape.join(', ')}]`,
+  ];
+  if (nested) {
+    fields.push(
+      `"nested_blocksize": ${NESTED_BLOCK_SIZE}`,
+      '"nested_dtype": "float32"',
+      `"nested_offset": ${pythonFloat(nested.offset)}`,
+    );
+  }
+  return `{${fields.join(', ')}}`;
+}
+
+/** A double as Python's repr writes it: exponent form below 1e-4 and from 1e16 on, two digits of exponent at least. */
+export function pythonFloat(value: number): string {
+  if (Number.isInteger(value) && Math.abs(value) < 1e16) return `${Object.is(value, -0) ? '-0' : value}.0`;
+  const magnitude = Math.abs(value);
+  if (magnitude >= 1e-4 && magnitude < 1e16) {
+    // JS keeps plain decimals down to 1e-6, with the same shortest digits as Python.
+    return `${value}`;
+  }
+  const [digits, exponent] = value.toExponential().split('e');
+  return `${digits}e${exponent[0]}${exponent.slice(1).padStart(2, '0')}`;
+}
+
+/** Whether a checkpoint holds `name` as a 4-bit weight. */
+export function findState(names: Iterable<string>, name: string): string | undefined {
+  const known = new Set(names);
+  return (['nf4', 'fp4'] as const).map((type) => `${name}.${STATE_SUFFIX}${type}`).find((state) => known.has(state));
+}
+
+/**
+ * Reads the 4-bit weight `name` back from its tensors.
+ * @throws Error naming the tensor and what is wrong with it.
+ */
+export function parseState(name: string, tensors: Map<string, SafeTensor>): Quantized4bit {
+  const stateName = findState(tensors.keys(), name);
+  if (!stateName) throw new Error(`${name}: no ${STATE_SUFFIX}nf4 or fp4 tensor stands beside it`);
+  const get = (suffix: string, dtype: string) => {
+    const tensor = tensors.get(suffix ? `${name}.${suffix}` : name);
+    if (!tensor) throw new Error(`${name}: its tensor '${suffix}' is missing`);
+    if (suffix && tensor.dtype !== dtype)
+      throw new Error(`${name}.${suffix}: dtype ${tensor.dtype}, expected ${dtype}`);
+    return tensor.data;
+  };
+  const state = parseStateJson(stateName, tensors.get(stateName)!.data);
+  const count = state.shape.reduce((a, b) => a * b, 1);
+  const blocks = Math.ceil(count / state.blockSize);
+  const codes = get('', 'U8');
+  if (codes.length !== Math.ceil(count / 2)) {
+    throw new Error(
+      `${name}: ${codes.length} bytes of codes, but shape [${state.shape}] wants ${Math.ceil(count / 2)}`,
+    );
+  }
+  const absmax = state.nested ? get('absmax', 'U8') : float32(get('absmax', 'F32'));
+  if (absmax.length !== blocks) throw new Error(`${name}.absmax: ${absmax.length} values, expected ${blocks}`);
+  checkMap(`${name}.quant_map`, float32(get('quant_map', 'F32')), CODEBOOK[state.quantType]);
+  const { nestedOffset, nested: isNested, ...rest } = state;
+  if (!isNested) return { ...rest, codes, absmax };
+  checkMap(`${name}.nested_quant_map`, float32(get('nested_quant_map', 'F32')), DYNAMIC_MAP);
+  const nestedAbsmax = float32(get('nested_absmax', 'F32'));
+  if (nestedAbsmax.length !== Math.ceil(blocks / NESTED_BLOCK_SIZE)) {
+    throw new Error(`${name}.nested_absmax: ${nestedAbsmax.length} values for ${blocks} blocks`);
+  }
+  return { ...rest, codes, absmax, nested: { absmax: nestedAbsmax, offset: nestedOffset } };
+}
+
+function parseStateJson(name: string, bytes: Uint8Array) {
+  let raw: Record<string, unknown>;
+  try {
+    raw = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch {
+    throw new Error(`${name}: not JSON`);
+  }
+  const { quant_type, blocksize, dtype, shape, nested_blocksize, nested_dtype, nested_offset } = raw;
+  if (quant_type !== 'nf4' && quant_type !== 'fp4')
+    throw new Error(`${name}: quant_type ${quant_type} is not nf4 or fp4`);
+  if (!Number.isInteger(blocksize) || (blocksize as number) < 1) throw new Error(`${name}: blocksize ${blocksize}`);
+  if (dtype !== 'float32' && dtype !== 'bfloat16' && dtype !== 'float16') throw new Error(`${name}: dtype ${dtype}`);
+  if (!Array.isArray(shape) || !shape.every((n) => Number.isSafeInteger(n) && n > 0)) {
+    throw new Error(`${name}: shape ${JSON.stringify(shape)}`);
+  }
+  const nested = nested_blocksize !== undefined;
+  if (nested && (nested_blocksize !== NESTED_BLOCK_SIZE || nested_dtype !== 'float32')) {
+    throw new Error(
+      `${name}: nested statistics of ${nested_blocksize} ${nested_dtype} are not known, only 256 float32`,
+    );
+  }
+  if (nested && typeof nested_offset !== 'number') throw new Error(`${name}: nested_offset is no number`);
+  return {
+    quantType: quant_type as QuantType,
+    blockSize: blocksize as number,
+    dtype: dtype as FloatDtype,
+    shape: shape as number[],
+    nested,
+    nestedOffset: Math.fround((nested_offset as number) ?? 0),
+  };
+}
+
+function float32(data: Uint8Array): Float32Array {
+  return toFloat32({ dtype: 'F32', data });
+}
+
+function checkMap(name: string, got: Float32Array, want: Float32Array) {
+  if (got.length !== want.length || got.some((value, i) => value !== want[i])) {
+    throw new Error(`${name}: not bitsandbytes' table, this weight was made with another code`);
+  }
+}

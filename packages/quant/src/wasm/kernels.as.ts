@@ -1,0 +1,2 @@
+/** @file What the package's WebAssembly module exports. */
+export { multiply4bit, multiplyRows, splitEvenOdd } from '../ops/linear4bit/kernel.as';

@@ -1,0 +1,3 @@
+export * from './draws.js';
+export * from './dropout.js';
+export * from './mt19937.js';

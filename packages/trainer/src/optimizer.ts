@@ -1,0 +1,94 @@
+/** @file AdamW over a model's parameters, with gradient clipping. */
+
+import { clearGradient, type Parameter } from '@arena/gemma';
+import { dispose, keep, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
+import { adamWStep, squaredNorm } from './ops/adamw/op.js';
+
+export interface AdamWOptions {
+  beta1?: number;
+  beta2?: number;
+  eps?: number;
+  /** Decoupled, applied to all but norms and biases. */
+  weightDecay?: number;
+  /** Largest total L2 norm of the gradients; 0 for no clipping. */
+  maxGradNorm?: number;
+}
+
+/** First and second moment of each parameter, in the parameters' order. */
+export interface AdamWState {
+  step: number;
+  moments: { expAvg: Tensor; expAvgSq: Tensor }[];
+}
+
+/** An optimizer over a fixed list of parameters. It owns its state. */
+export interface AdamW {
+  readonly state: AdamWState;
+  /**
+   * One step with the gathered gradients, which are then cleared. Parameters without a gradient are left alone.
+   * @returns the total norm of the gradients before clipping.
+   */
+  step(learningRate: number): Promise<number>;
+  dispose(): void;
+}
+
+/** HF's rule for who is spared weight decay: biases and norms (trainer_pt_utils get_parameter_names). */
+export function isDecayed(name: string): boolean {
+  return !/bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)/i.test(name);
+}
+
+export function adamW(parameters: Parameter[], options: AdamWOptions = {}, state?: AdamWState): AdamW {
+  const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0, maxGradNorm = 1 } = options;
+  const own: AdamWState = state ?? {
+    step: 0,
+    moments: parameters.map(({ value }) => ({ expAvg: keep(zerosLike(value)), expAvgSq: keep(zerosLike(value)) })),
+  };
+  return {
+    state: own,
+    async step(learningRate) {
+      own.step++;
+      const norm = await gradientNorm(parameters);
+      const gradientScale = maxGradNorm > 0 ? clipScale(norm, maxGradNorm) : 1;
+      parameters.forEach((parameter, i) => {
+        if (!parameter.gradient) return;
+        const old = { param: parameter.value, ...own.moments[i] };
+        const next = adamWStep(old, parameter.gradient, {
+          learningRate,
+          beta1,
+          beta2,
+          eps,
+          weightDecay: isDecayed(parameter.name) ? weightDecay : 0,
+          step: own.step,
+          gradientScale,
+        });
+        replaceValue(parameter, next.param);
+        own.moments[i] = { expAvg: keep(next.expAvg), expAvgSq: keep(next.expAvgSq) };
+        dispose([old.expAvg, old.expAvgSq]);
+        clearGradient(parameter);
+      });
+      return norm;
+    },
+    dispose() {
+      for (const moments of own.moments) dispose([moments.expAvg, moments.expAvgSq]);
+    },
+  };
+}
+
+/** Total L2 norm of the gathered gradients (torch.nn.utils.clip_grad_norm_). */
+export async function gradientNorm(parameters: Parameter[]): Promise<number> {
+  const squares = parameters.flatMap(({ gradient }) => (gradient ? [squaredNorm(gradient)] : []));
+  let total = 0;
+  for (const square of squares) total += (await square.data())[0];
+  dispose(squares);
+  return Math.sqrt(total);
+}
+
+/** min(1, maxNorm / (norm + 1e-6)) */
+export function clipScale(norm: number, maxNorm: number): number {
+  return Math.min(1, maxNorm / (norm + 1e-6));
+}
+
+/** Puts a new value in the place of the old. */
+function replaceValue(parameter: Parameter, value: Tensor) {
+  parameter.value.dispose();
+  parameter.value = keep(value);
+}
