@@ -1,1 +1,2 @@
-export {};
+export { type CaseResult, runConformance } from './conformance/run.js';
+export { createProgram, main } from './program.js';

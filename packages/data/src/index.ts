@@ -1,1 +1,38 @@
-export {};
+/** @file Human preference battles: read, clean, split, pack, batch. */
+
+export { Mt19937 } from '@arena/random';
+export { type Batch, type Batches, type BatchOptions, type BatchState, batches, toBatch } from './batches.js';
+export { type Battle, type BattleFlag, swapBattle, type Winner } from './battle.js';
+export { type CleanCount, type CleanPolicy, type CleanReason, type CleanReport, cleanBattles } from './clean.js';
+export { DataError, type DataErrorPlace } from './error.js';
+export { COMPACT_FRAME, checkFrame, type Frame, GEMMA_FRAME } from './frame.js';
+export { type NearPair, nearDuplicates } from './near-duplicates.js';
+export { REJECT_REASONS, type RejectReason } from './normalize-row.js';
+export {
+  type Cut,
+  type CutCount,
+  type Packed,
+  type PackOptions,
+  type PackTokenizer,
+  packBattle,
+  packer,
+  type Survival,
+  survival,
+} from './pack.js';
+export { randperm } from './random.js';
+export { type ReadOptions, type ReadRow, type RejectedRow, readBattles, readRows } from './read.js';
+export { type Column, type Format, SCHEMAS, type Schema } from './schema.js';
+export type { BattleSource } from './source.js';
+export {
+  type LeakReport,
+  leakReport,
+  SPLIT_NAMES,
+  type SplitName,
+  type SplitOptions,
+  type SplitReport,
+  type Splits,
+  splitBattles,
+} from './split.js';
+export { applySplits, type SplitsFile, splitsToFile } from './splits-file.js';
+export { type SyntheticOptions, syntheticBattles, syntheticCeiling } from './synthetic.js';
+export { TRUNCATIONS, type Truncation } from './truncate.js';

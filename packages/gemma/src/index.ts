@@ -12,3 +12,4 @@ export * from './ops/geglu/op.js';
 export * from './ops/rms-norm/op.js';
 export * from './ops/rope/op.js';
 export * from './parameter.js';
+export * from './random-checkpoint.js';

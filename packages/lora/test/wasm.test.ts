@@ -1,6 +1,6 @@
+import { loraLinearBackwardOp, loraLinearOp } from '@arena/lora';
 import { checkOps } from '@arena/runtime';
 import { describe, expect, it } from 'vitest';
-import { loraLinearBackwardOp, loraLinearOp } from '@arena/lora';
 
 describe.each([1, 2])('engine wasm with %i threads', (threads) => {
   it('agrees with the reference on every sample', async () => {

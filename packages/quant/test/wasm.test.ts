@@ -1,5 +1,6 @@
-import { linear4bitOp } from '@arena/quant';
-import { checkOps } from '@arena/runtime';
+import { CODEBOOK, linear4bitOp, quantize4bit } from '@arena/quant';
+import { Mt19937, normal } from '@arena/random';
+import { checkOps, openEngine } from '@arena/runtime';
 import { describe, expect, it } from 'vitest';
 
 describe.each([1, 2])('engine wasm with %i threads', (threads) => {
@@ -7,5 +8,33 @@ describe.each([1, 2])('engine wasm with %i threads', (threads) => {
     const results = await checkOps([linear4bitOp], 'wasm', { threads });
     expect(results.length).toBeGreaterThan(0);
     expect(results.filter(({ passed, path }) => !passed || path !== 'kernel')).toEqual([]);
+  });
+});
+
+describe('quantize4bit on engine wasm', () => {
+  it.each(['nf4', 'fp4'] as const)('gives the bits of the host for %s', async (type) => {
+    const values = normal(new Mt19937(5), 70_001, 0, 0.02);
+    values.fill(0, 640, 704);
+    values.fill(1e-39, 704, 768); // a block of subnormals
+    CODEBOOK[type].forEach((value, i) => {
+      values[1024 + i] = value; // ties and exact values
+      values[1040 + i] = -value;
+    });
+    for (const blockSize of [32, 64, 4096]) {
+      const options = { type, blockSize, doubleQuant: true };
+      await openEngine('cpu');
+      const want = quantize4bit(values, [70_001], options);
+      await openEngine('wasm');
+      expect(quantize4bit(values, [70_001], options)).toEqual(want);
+    }
+  });
+
+  it('names the value that is not finite', async () => {
+    await openEngine('wasm');
+    for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const values = new Float32Array(8192);
+      values[5000] = bad;
+      expect(() => quantize4bit(values, [8192])).toThrow(`value 5000 (${bad}) is not finite`);
+    }
   });
 });

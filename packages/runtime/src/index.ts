@@ -1,2 +1,16 @@
+export * from './conformance.js';
 export * from './engine.js';
 export * from './op.js';
+export { WasmBackend, wasmBackend } from './wasm/backend.js';
+export {
+  BLOCK_SCRATCH,
+  type LeftOperand,
+  multiply,
+  type PackedLeft,
+  type Product,
+  packLeft,
+  productTasks,
+} from './wasm/gemm.js';
+export type { HeapOptions, HeapType } from './wasm/heap.js';
+export type { KernelModule } from './wasm/module.js';
+export { floatWord, type Job, Pool } from './wasm/pool.js';

@@ -1,3 +1,4 @@
+export * from './checkpoint.js';
 export * from './early-stopping.js';
 export * from './ops/adamw/op.js';
 export * from './optimizer.js';

@@ -1,6 +1,13 @@
 /** @file The training loop, numerically that of the Hugging Face Trainer: order, accumulation, clipping, schedule, log. */
 
-import { type FlatBatch, type GemmaClassifier, type Loss, trainableParameters, trainingPass } from '@arena/gemma';
+import {
+  clearGradient,
+  type FlatBatch,
+  type GemmaClassifier,
+  type Loss,
+  trainableParameters,
+  trainingPass,
+} from '@arena/gemma';
 import { dispose } from '@tensorflow/tfjs-core';
 import { type AdamW, type AdamWOptions, type AdamWState, adamW } from './optimizer.js';
 import { type ScheduleKind, scheduleFactor, totalSteps, warmupSteps } from './schedule.js';
@@ -55,6 +62,8 @@ export interface TrainOptions extends AdamWOptions {
   onEpochEnd?: (epoch: number, progress: TrainProgress) => void | Promise<void>;
   /** Ends the run between two micro-batches: train() then rejects with the signal's reason. */
   signal?: AbortSignal;
+  /** Called before an aborted run rejects, with the state after the last whole step: the place to save a checkpoint. */
+  onInterrupt?: (progress: TrainProgress) => void | Promise<void>;
 }
 
 export interface TrainResult {
@@ -106,7 +115,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       }
       if (step % stepsPerEpoch === 0) await options.onEpochEnd?.(epoch, { step, optimizer: optimizer.state, log });
     }
+  } catch (error) {
+    if (signal?.aborted) await options.onInterrupt?.({ step, optimizer: optimizer.state, log });
+    throw error;
   } finally {
+    for (const parameter of trainableParameters(model)) clearGradient(parameter);
     optimizer.dispose();
   }
   return { steps: step, totalSteps: total, log, tokens };

@@ -129,7 +129,7 @@ function scoreGradients(j: Arguments, p: usize, ds: usize, from: i32, to: i32, l
     const s = cap(v128.load(p + at), j.softcap);
     const t = f32x4.mul(s, inverse);
     const slope = f32x4.mul(f32x4.sub(f32x4.splat(1), f32x4.mul(t, t)), scale);
-    const weight = exp4(f32x4.min(f32x4.sub(s, level), f32x4.splat(88)));
+    const weight = exp4(f32x4.pmin(f32x4.sub(s, level), f32x4.splat(88)));
     v128.store(p + at, weight);
     v128.store(ds + at, f32x4.mul(f32x4.mul(weight, f32x4.sub(v128.load(ds + at), mean)), slope));
   }

@@ -91,7 +91,7 @@ function softmaxStep(
   fill(row, start, from, HIDDEN);
   fill(row, to, end, HIDDEN);
   let most = f32x4.splat(load<f32>(maximum));
-  for (let i = start; i < end; i += 4) most = f32x4.max(most, v128.load(row + (<usize>i << 2)));
+  for (let i = start; i < end; i += 4) most = f32x4.pmax(most, v128.load(row + (<usize>i << 2)));
   const old = load<f32>(maximum);
   const now = max4(most);
   const level = f32x4.splat(now);

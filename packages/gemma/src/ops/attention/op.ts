@@ -14,6 +14,7 @@ import { defineOp, type OpInputs, runOp } from '@arena/runtime';
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { attentionBackwardReference, attentionReference } from './reference.js';
 import { attentionBackwardSamples, attentionSamples } from './samples.js';
+import { attentionBackwardWasm, attentionWasm } from './wasm.js';
 
 export interface AttentionAttrs {
   numHeads: number;
@@ -45,7 +46,7 @@ export interface AttentionInputs {
 export const attentionOp = defineOp<AttentionAttrs>({
   name: 'Attention',
   reference: attentionReference,
-  kernels: {},
+  kernels: { wasm: attentionWasm },
   samples: attentionSamples,
 });
 
@@ -53,7 +54,7 @@ export const attentionOp = defineOp<AttentionAttrs>({
 export const attentionBackwardOp = defineOp<AttentionAttrs>({
   name: 'AttentionBackward',
   reference: attentionBackwardReference,
-  kernels: {},
+  kernels: { wasm: attentionBackwardWasm },
   samples: attentionBackwardSamples,
 });
 

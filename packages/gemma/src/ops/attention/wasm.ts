@@ -101,6 +101,7 @@ function cut(backend: WasmBackend, inputs: Inputs, attrs: AttentionAttrs): { blo
   for (let i = 0; i + 1 < offsets.length; i++) {
     const [start, stop] = [offsets[i], offsets[i + 1]];
     const firstBlock = blocks.length;
+    if (rows[row] < start) break;
     while (row < rows.length && rows[row] < stop) {
       let count = 1;
       while (count < most && row + count < rows.length && rows[row + count] < stop) count++;
@@ -111,7 +112,9 @@ function cut(backend: WasmBackend, inputs: Inputs, attrs: AttentionAttrs): { blo
     sequences.push({ start, stop, firstBlock, endBlock: blocks.length });
   }
   if (row !== rows.length) {
-    throw new RangeError(`attention: query row ${rows[row]} is outside the batch of ${inputs.k.shape[0]} tokens or out of order`);
+    throw new RangeError(
+      `attention: query row ${rows[row]} is outside the batch of ${inputs.k.shape[0]} tokens or out of order`,
+    );
   }
   return { blocks, sequences };
 }

@@ -50,7 +50,12 @@ export const loraLinearBackwardWasm: OpKernel<LoraLinearBackwardAttrs> = ({ inpu
   const dy = backend.pointer(inputs.dy);
   const { pointer: dA, ...dAInfo } = backend.output([r, k]);
   const { pointer: dB, ...dBInfo } = backend.output([n, r]);
-  multiply(backend, { a: { pointer: dy, m: n, k: m, transpose: true, scale: scaling }, b: backend.pointer(inputs.t), c: dB, n: r });
+  multiply(backend, {
+    a: { pointer: dy, m: n, k: m, transpose: true, scale: scaling },
+    b: backend.pointer(inputs.t),
+    c: dB,
+    n: r,
+  });
   return backend.withMemory(4 * m * r, (u) => {
     // u holds dy B; the scaling comes in where it is used
     const outputs = [dAInfo, dBInfo];

@@ -78,10 +78,13 @@ export function multiply4bit(backend: WasmBackend, product: Product4bit): void {
     return;
   }
   const packed = 'free' in a ? a : packLeft(backend, a);
-  const { chunk, tasks } = productTasks(m, transposed ? inFeatures : outFeatures, backend.pool.threads);
-  const args = [packed.pointer, c, m, chunk, ...words];
-  backend.pool.run({ module: kernels, kernel: 'multiply4bit', args, tasks, scratch: BLOCK_SCRATCH });
-  if (packed !== a) packed.free();
+  try {
+    const { chunk, tasks } = productTasks(m, transposed ? inFeatures : outFeatures, backend.pool.threads);
+    const args = [packed.pointer, c, m, chunk, ...words];
+    backend.pool.run({ module: kernels, kernel: 'multiply4bit', args, tasks, scratch: BLOCK_SCRATCH });
+  } finally {
+    if (packed !== a) packed.free();
+  }
 }
 
 function isPlain({ k, transpose = false, stride = k, scale = 1 }: LeftOperand): boolean {

@@ -9,6 +9,7 @@ import { defineOp, runOp } from '@arena/runtime';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import { adamWReference, squaredNormReference } from './reference.js';
 import { adamWSamples, squaredNormSamples } from './samples.js';
+import { adamWWasm, squaredNormWasm } from './wasm.js';
 
 export interface AdamWAttrs {
   learningRate: number;
@@ -25,7 +26,7 @@ export interface AdamWAttrs {
 export const adamWOp = defineOp<AdamWAttrs>({
   name: 'AdamW',
   reference: adamWReference,
-  kernels: {},
+  kernels: { wasm: adamWWasm },
   samples: adamWSamples,
 });
 
@@ -33,7 +34,7 @@ export const adamWOp = defineOp<AdamWAttrs>({
 export const squaredNormOp = defineOp<Record<string, never>>({
   name: 'SquaredNorm',
   reference: squaredNormReference,
-  kernels: {},
+  kernels: { wasm: squaredNormWasm },
   samples: squaredNormSamples,
 });
 

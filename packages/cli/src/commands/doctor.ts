@@ -1,0 +1,31 @@
+/** @file `arena doctor`: what this machine offers, and what stands in the way of more. */
+import { cpus, totalmem } from 'node:os';
+import { type EngineName, openEngine } from '@arena/runtime';
+import type { Command } from 'commander';
+
+export function addDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('show which engines work here, and why the others do not')
+    .action(() => doctor());
+}
+
+async function doctor(): Promise<void> {
+  const [cpu] = cpus();
+  console.log(`node ${process.version}, ${process.platform} ${process.arch}`);
+  console.log(
+    `${cpus().length} x ${cpu?.model.trim() ?? 'unknown processor'}, ${(totalmem() / 2 ** 30).toFixed(1)} GiB of memory`,
+  );
+  let chosen: EngineName | undefined;
+  for (const name of ['cuda', 'webgpu', 'wasm', 'cpu'] as const) {
+    try {
+      const engine = await openEngine(name);
+      const use = chosen ? '' : ' <- auto';
+      chosen ??= name;
+      console.log(`${name.padEnd(8)} ok, ${engine.threads} thread${engine.threads > 1 ? 's' : ''}${use}`);
+      engine.dispose();
+    } catch (error) {
+      console.log(`${name.padEnd(8)} no: ${(error as Error).message}`);
+    }
+  }
+}

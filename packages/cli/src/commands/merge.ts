@@ -1,0 +1,107 @@
+/** @file `arena merge`: an adapter folded into its base checkpoint. */
+import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { linearModules, readConfig, readQuantized } from '@arena/gemma';
+import {
+  type AdapterFiles,
+  checkAdapter,
+  loadAdapter,
+  mergeWeight,
+  mergeWeight4bit,
+  resolveTargets,
+} from '@arena/lora';
+import { serializeState } from '@arena/quant';
+import { fromFloat32, openCheckpoint, type TensorInput, toFloat32, writeSharded } from '@arena/safetensors';
+import type { Command } from 'commander';
+import { checkNewFolder } from '../output-folder.js';
+
+interface MergeFlags {
+  base: string;
+  adapter: string;
+  out: string;
+}
+
+export function addMerge(program: Command): void {
+  program
+    .command('merge')
+    .description('write a classifier checkpoint with the adapter folded into the base')
+    .requiredOption('--base <dir>', 'base checkpoint folder')
+    .requiredOption('--adapter <dir>', 'adapter folder')
+    .requiredOption('--out <dir>', 'folder to create')
+    .action((flags: MergeFlags) => merge(flags));
+}
+
+async function merge({ base, adapter: adapterPath, out }: MergeFlags): Promise<void> {
+  const adapter = await loadAdapter(adapterPath);
+  const config = await readConfig(base);
+  await checkNewFolder(out);
+  const targets = resolveTargets(adapter.config, linearModules(config));
+  checkAdapter(adapter, targets, adapterPath);
+  const checkpoint = await openCheckpoint(base);
+  const temporary = `${out}.tmp-${process.pid}`;
+  const requantized: string[] = [];
+  try {
+    const tensors: TensorInput[] = [];
+    const byName = new Map(targets.map((target) => [`${target.path}.weight`, target]));
+    const replaced = new Set<string>();
+    for (const [name, target] of byName) {
+      const lora = adapter.weights.get(target.path)!;
+      const stored = await readQuantized(checkpoint, name, base);
+      if (stored) {
+        for (const tensor of serializeState(name, mergeWeight4bit(stored, lora, target))) {
+          tensors.push(tensor);
+          replaced.add(tensor.name);
+        }
+        requantized.push(name);
+        continue;
+      }
+      const entry = checkpoint.tensors.get(name);
+      if (!entry) throw new Error(`${base}: tensor '${name}' is missing, which the adapter changes`);
+      const { dtype, shape } = entry;
+      const data = async () => fromFloat32(mergeWeight(toFloat32(await checkpoint.read(name)), lora, target), dtype);
+      tensors.push({ name, dtype, shape, data });
+      replaced.add(name);
+    }
+    if (adapter.score) {
+      tensors.push(scoreTensor(adapter.score, config.dtype));
+      for (const name of checkpoint.names()) if (/^score\.weight(\.|$)/.test(name)) replaced.add(name);
+    }
+    for (const [name, { dtype, shape }] of checkpoint.tensors) {
+      if (!replaced.has(name))
+        tensors.push({ name, dtype, shape, data: async () => (await checkpoint.read(name)).data });
+    }
+    await mkdir(temporary, { recursive: true });
+    await writeSharded(temporary, tensors);
+    const written = JSON.parse(await readFile(`${base}/config.json`, 'utf8')) as Record<string, unknown>;
+    if (adapter.score) Object.assign(written, classifierFields(adapter.score.shape[0]));
+    await writeFile(`${temporary}/config.json`, `${JSON.stringify(written, null, 2)}\n`);
+    for (const file of await readdir(base)) {
+      if (/^(tokenizer.*|special_tokens_map\.json)$/.test(file))
+        await copyFile(`${base}/${file}`, `${temporary}/${file}`);
+    }
+    await rename(temporary, out);
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+    await checkpoint.close();
+  }
+  console.log(`written to ${out}`);
+  if (requantized.length) {
+    console.log(
+      `note: ${requantized.length} matrices were quantised again after merging, which changes the model a little; ` +
+        'merge into the float checkpoint where you have it',
+    );
+  }
+}
+
+function scoreTensor({ values, shape }: NonNullable<AdapterFiles['score']>, dtype: string): TensorInput {
+  const stored = dtype === 'bfloat16' ? 'BF16' : dtype === 'float16' ? 'F16' : 'F32';
+  return { name: 'score.weight', dtype: stored, shape, data: fromFloat32(values, stored) };
+}
+
+function classifierFields(numLabels: number) {
+  const labels = Array.from({ length: numLabels }, (_, i) => [`LABEL_${i}`, i] as const);
+  return {
+    architectures: ['Gemma2ForSequenceClassification'],
+    id2label: Object.fromEntries(labels.map(([label, i]) => [i, label])),
+    label2id: Object.fromEntries(labels),
+  };
+}

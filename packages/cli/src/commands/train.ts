@@ -1,0 +1,84 @@
+/** @file `arena train`. */
+import { type Command, Option } from 'commander';
+import { addEngineOptions, type EngineFlags, integer, number, openFlagged } from '../engine-option.js';
+import { onInterrupt } from '../interrupt.js';
+import { prepareOutput } from '../output-folder.js';
+import { duration } from '../progress.js';
+import { runTraining, type TrainingSettings } from '../run/training.js';
+
+type TrainFlags = Omit<TrainingSettings, 'targets'> & EngineFlags & { out: string; targets: string; resume: boolean };
+
+export function addTrain(program: Command): void {
+  const command = program
+    .command('train')
+    .description('train a LoRA adapter on votes, evaluate it, and leave adapter, log, splits, predictions and report')
+    .requiredOption('--base <dir>', 'base checkpoint folder in Hugging Face format, with its tokenizer.json')
+    .requiredOption('--data <file...>', 'votes: parquet, csv or jsonl in any known schema')
+    .requiredOption('--out <dir>', 'new or empty folder for the results')
+    .option('--max-tokens <n>', 'longest packed battle', integer(16), 1900)
+    .addOption(
+      new Option('--frame <name>', "text around the fields: Gemma's chat turns, or few tokens for small models")
+        .choices(['chat', 'compact'])
+        .default('chat'),
+    )
+    .option('--rank <n>', 'LoRA rank', integer(1), 16)
+    .option('--alpha <n>', 'LoRA alpha', number(0), 32)
+    .option('--dropout <p>', 'LoRA dropout', number(0, 0.99), 0.05)
+    .option('--targets <list>', 'linear modules that get adapters', 'q_proj,k_proj,v_proj')
+    .option('--first-layer <n>', 'layers below have no adapters', integer(0), 6)
+    .option('--epochs <n>', 'passes over the training part', number(0.001), 1)
+    .option('--batch-size <n>', 'battles a batch', integer(1), 8)
+    .option('--tokens-per-batch <n>', 'tokens a batch, in place of --batch-size', integer(16))
+    .option('--accumulation <n>', 'batches an optimizer step', integer(1), 1)
+    .option('--learning-rate <x>', 'peak learning rate', number(0), 2e-4)
+    .addOption(
+      new Option('--schedule <name>', 'learning-rate schedule')
+        .choices(['linear', 'cosine', 'constant', 'constant_with_warmup'])
+        .default('linear'),
+    )
+    .option('--warmup <x>', 'steps of warm-up, or a share of all steps below 1', number(0), 0.03)
+    .option('--weight-decay <x>', 'AdamW weight decay', number(0), 0.01)
+    .option('--max-grad-norm <x>', 'clip gradients to this norm; 0 for never', number(0), 1)
+    .option('--head-std <x>', 'standard deviation of the new head', number(0), 0.02)
+    .option('--seed <n>', 'seed of split, order, adapter and dropout', integer(0, 2 ** 32 - 1), 42)
+    .option('--max-steps <n>', 'stop after this many optimizer steps', integer(1))
+    .option('--no-quantize', 'keep the base in float')
+    .option('--no-double-quant', 'NF4 without double quantisation')
+    .option('--resume', 'go on from the newest checkpoint in --out', false);
+  addEngineOptions(command).action((flags: TrainFlags) => trainCommand(flags));
+}
+
+async function trainCommand({ out, resume, engine: engineName, threads, targets, ...rest }: TrainFlags): Promise<void> {
+  const settings: TrainingSettings = { ...rest, targets: targets.split(',').map((name) => name.trim()) };
+  await (resume ? checkResumed(out, settings) : prepareOutput(out, 'choose another --out, or add --resume'));
+  const engine = await openFlagged({ engine: engineName, threads });
+  const say = (line: string) => console.log(line);
+  say(`engine ${engine.name}, ${engine.threads} thread${engine.threads > 1 ? 's' : ''}`);
+  try {
+    const title = `${settings.data.join(', ')} with ${settings.base}`;
+    const { table, seconds } = await runTraining({ settings, out, resume, title, say, signal: onInterrupt() });
+    say(`\n${table}\n`);
+    say(`${out}/report.html has the rest. ${duration(seconds)} in all.`);
+    say(`next: arena predict --base ${settings.base} --adapter ${out}/adapter --prompt "…" --a "…" --b "…"`);
+  } finally {
+    engine.dispose();
+  }
+}
+
+/** A resumed run must be the same run. */
+async function checkResumed(out: string, settings: TrainingSettings): Promise<void> {
+  const { readFile } = await import('node:fs/promises');
+  const path = `${out}/run.json`;
+  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    throw new Error(`${path}: cannot be read (${error.code}); there is no run to resume in ${out}`);
+  });
+  const before = JSON.parse(text) as Record<string, unknown>;
+  const now = JSON.parse(JSON.stringify(settings)) as Record<string, unknown>;
+  const differing = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
+    (key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]),
+  );
+  if (differing.length) {
+    const changes = differing.map((key) => `${key} ${JSON.stringify(before[key])} -> ${JSON.stringify(now[key])}`);
+    throw new Error(`${path}: --resume needs the settings of the run: ${changes.join(', ')}`);
+  }
+}

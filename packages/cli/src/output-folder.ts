@@ -1,0 +1,35 @@
+/** @file The folder that a command leaves its results in. */
+import { constants } from 'node:fs';
+import { access, mkdir, readdir, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+
+/**
+ * Makes sure that results can be written to a new or empty folder, and creates it.
+ * @throws Error when it holds something already, is a file, or cannot be written.
+ */
+export async function prepareOutput(path: string, hint = 'choose another --out'): Promise<void> {
+  const held = await readdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return [];
+    if (error.code === 'ENOTDIR') throw new Error(`${path}: is a file, a folder is needed for the results`);
+    throw new Error(`${path}: cannot be read (${error.code})`);
+  });
+  if (held.length) throw new Error(`${path}: holds ${held.slice(0, 3).join(', ')} already; ${hint}`);
+  await mkdir(path, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+    throw new Error(`${path}: cannot be created (${error.code}); choose a folder that you may write to`);
+  });
+  await checkWritable(path);
+}
+
+/** Like {@link prepareOutput} for a folder that is written whole at the end: only its parent is touched. */
+export async function checkNewFolder(path: string): Promise<void> {
+  if (await stat(path).catch(() => undefined)) throw new Error(`${path}: exists already; choose another --out`);
+  let parent = dirname(resolve(path));
+  while (!(await stat(parent).catch(() => undefined))) parent = dirname(parent);
+  await checkWritable(parent);
+}
+
+async function checkWritable(path: string): Promise<void> {
+  await access(path, constants.W_OK).catch((error: NodeJS.ErrnoException) => {
+    throw new Error(`${path}: cannot be written (${error.code}); choose a folder that you may write to`);
+  });
+}

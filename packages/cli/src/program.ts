@@ -1,0 +1,37 @@
+/** @file The `arena` command and its subcommands. */
+import { Command } from 'commander';
+import { addDoctor } from './commands/doctor.js';
+import { addEvaluate } from './commands/evaluate.js';
+import { addMerge } from './commands/merge.js';
+import { addPredict } from './commands/predict.js';
+import { addQuantize } from './commands/quantize.js';
+import { addQuickstart } from './commands/quickstart.js';
+import { addTrain } from './commands/train.js';
+import { expandConfig } from './config-file.js';
+
+/** The command line, ready to parse. */
+export function createProgram(): Command {
+  const program = new Command('arena')
+    .description('Fine-tune Gemma 2 on human preference votes: QLoRA in TypeScript.')
+    .configureHelp({ showGlobalOptions: true })
+    .showSuggestionAfterError()
+    .addHelpText('after', '\nEvery command takes --config FILE: its flags as JSON, such as { "learning-rate": 1e-4 }.');
+  for (const add of [addDoctor, addQuantize, addTrain, addEvaluate, addPredict, addMerge, addQuickstart]) add(program);
+  return program;
+}
+
+/**
+ * Runs a command line. Failures become one line on stderr and an exit code of 1 (130 when interrupted).
+ * @param argv Arguments after the program's name.
+ */
+export async function main(argv: string[]): Promise<void> {
+  const program = createProgram();
+  try {
+    await program.parseAsync(expandConfig(argv), { from: 'user' });
+  } catch (error) {
+    const command = argv[0] && !argv[0].startsWith('-') ? ` ${argv[0]}` : '';
+    process.stderr.write(`arena${command}: ${(error as Error).message}\n`);
+    if (process.env.ARENA_DEBUG) process.stderr.write(`${(error as Error).stack}\n`);
+    process.exitCode = (error as Error).name === 'Interrupted' ? 130 : 1;
+  }
+}

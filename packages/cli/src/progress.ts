@@ -1,0 +1,61 @@
+/** @file Progress of long work: one line that is redrawn on a terminal, a plain line now and then elsewhere. */
+
+export interface Progress {
+  /** @param text What stands behind the bar, such as the loss. */
+  update(done: number, text?: string): void;
+  /** Ends the line, leaving `text` behind. */
+  finish(text?: string): void;
+}
+
+export interface ProgressOptions {
+  label: string;
+  total: number;
+  /** Word for the unit of the rate. */
+  unit: string;
+  stream?: NodeJS.WriteStream;
+  now?: () => number;
+}
+
+/** Shows share, rate and time left. Off a terminal it prints a line each tenth of the way. */
+export function progress({ label, total, unit, stream = process.stderr, now = Date.now }: ProgressOptions): Progress {
+  const start = now();
+  let drawn = -Infinity;
+  let printedTenth = 0;
+  const line = (done: number, text: string) => {
+    const seconds = (now() - start) / 1000;
+    const rate = seconds > 0 ? done / seconds : 0;
+    const left = done && done < total ? `, ${duration((total - done) / rate)} left` : '';
+    return `${label} ${done}/${total}  ${rateText(rate, unit)}${left}${text ? `  ${text}` : ''}`;
+  };
+  return {
+    update(done, text = '') {
+      if (stream.isTTY) {
+        if (now() - drawn < 100 && done < total) return;
+        drawn = now();
+        stream.write(`\r\x1b[2K${line(done, text).slice(0, (stream.columns ?? 80) - 1)}`);
+        return;
+      }
+      const tenth = Math.floor((10 * done) / total);
+      if (tenth <= printedTenth) return;
+      printedTenth = tenth;
+      stream.write(`${line(done, text)}\n`);
+    },
+    finish(text) {
+      if (stream.isTTY) stream.write('\r\x1b[2K');
+      if (text !== undefined) stream.write(`${text}\n`);
+    },
+  };
+}
+
+function rateText(rate: number, unit: string): string {
+  return `${rate >= 100 ? Math.round(rate) : rate.toPrecision(2)} ${unit}/s`;
+}
+
+/** Seconds as people read them: 8 s, 3 min 20 s, 2 h 5 min. */
+export function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return '?';
+  const whole = Math.max(0, Math.round(seconds));
+  if (whole < 60) return `${whole} s`;
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+}

@@ -1,0 +1,272 @@
+/** @file The main job: from votes to an adapter folder, with everything that an honest run leaves behind. */
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import {
+  applySplits,
+  type Battle,
+  COMPACT_FRAME,
+  batches as flatBatches,
+  GEMMA_FRAME,
+  type Packed,
+  type PackOptions,
+  packer,
+  splitBattles,
+  splitsToFile,
+  survival,
+} from '@arena/data';
+import { type GemmaClassifier, loadGemma, type QuantizationOptions, readAdapter, readConfig } from '@arena/gemma';
+import { loraConfig, saveAdapter } from '@arena/lora';
+import type { Tokenizer } from '@arena/tokenizer';
+import {
+  type Checkpoint,
+  latestCheckpoint,
+  loadCheckpoint,
+  restoreProgress,
+  saveCheckpoint,
+  train,
+} from '@arena/trainer';
+import { duration, progress } from '../progress.js';
+import { baseName, openTokenizer } from './base.js';
+import { type Dataset, describeDrops, loadDataset } from './dataset.js';
+import { formatModelCard, type ModelCard } from './model-card.js';
+import { writeResults } from './results.js';
+import { scoreBattles } from './scoring.js';
+
+/** The settings of a run, as its flags give them. They are kept in OUT/run.json, and a resumed run must have the same. */
+export interface TrainingSettings {
+  base: string;
+  data: string[];
+  maxTokens: number;
+  /** `chat`: Gemma's turns; `compact`: few tokens, for small models. */
+  frame: 'chat' | 'compact';
+  rank: number;
+  alpha: number;
+  dropout: number;
+  targets: string[];
+  firstLayer: number;
+  epochs: number;
+  batchSize: number;
+  tokensPerBatch?: number;
+  accumulation: number;
+  learningRate: number;
+  schedule: 'linear' | 'cosine' | 'constant' | 'constant_with_warmup';
+  warmup: number;
+  weightDecay: number;
+  maxGradNorm: number;
+  seed: number;
+  maxSteps?: number;
+  /** false keeps the base's linears in float. */
+  quantize: boolean;
+  doubleQuant: boolean;
+  /** Standard deviation of a new head. */
+  headStd: number;
+}
+
+export interface TrainingJob {
+  settings: TrainingSettings;
+  out: string;
+  resume: boolean;
+  title: string;
+  /** Plain lines about what happens. */
+  say: (line: string) => void;
+  signal?: AbortSignal;
+}
+
+/** Runs the job on the current engine and gives the table of results. */
+export async function runTraining(job: TrainingJob): Promise<{ table: string; seconds: number }> {
+  const { settings, out, say, signal } = job;
+  const start = Date.now();
+  const config = await readConfig(settings.base);
+  const tokenizer = await openTokenizer(settings.base);
+  if (tokenizer.vocabSize > config.vocabSize) {
+    throw new Error(
+      `${settings.base}: its tokenizer has ${tokenizer.vocabSize} tokens, its config.json ${config.vocabSize}: they are of two models`,
+    );
+  }
+  const dataset = await loadDataset(settings.data, signal);
+  sayDataset(dataset, say);
+  const parts = await splitDataset(job, dataset);
+  const frame = settings.frame === 'compact' ? COMPACT_FRAME : GEMMA_FRAME;
+  const pack: PackOptions = { maxTokens: settings.maxTokens, frame };
+  const packed = parts.train.map(packer(tokenizer, pack));
+  sayPacking(packed, say);
+  await writeFile(`${out}/run.json`, `${JSON.stringify(settings, null, 2)}\n`);
+
+  const quantization: QuantizationOptions | null = settings.quantize ? { doubleQuant: settings.doubleQuant } : null;
+  const resumed = job.resume ? await findCheckpoint(out) : undefined;
+  const lora = loraConfig({
+    r: settings.rank,
+    lora_alpha: settings.alpha,
+    lora_dropout: settings.dropout,
+    target_modules: settings.targets,
+    layers_to_transform: layersFrom(settings.firstLayer, config.numHiddenLayers),
+    base_model_name_or_path: baseName(settings.base),
+  });
+  const bar = progress({ label: 'opening the base', total: config.numHiddenLayers * 7, unit: 'matrices' });
+  const model = await loadGemma(settings.base, {
+    quantization: quantization ?? undefined,
+    ...(resumed ? { adapter: resumed.adapter } : { lora: { config: lora, seed: settings.seed } }),
+    numLabels: 2,
+    scoreSeed: settings.seed,
+    scoreStd: settings.headStd,
+    onProgress: (done) => bar.update(done),
+    signal,
+  });
+  bar.finish();
+  sayModel(model, settings, say);
+
+  const card: ModelCard = {
+    format: 'arena-model-1',
+    base: baseName(settings.base),
+    pack,
+    quantization,
+    seed: settings.seed,
+  };
+  await trainModel(job, model, packed, resumed);
+  await saveAdapter(`${out}/adapter`, await readAdapter(model), { 'arena.json': formatModelCard(card) });
+  say(`adapter written to ${out}/adapter (PEFT loads it)`);
+
+  const { table } = await evaluateParts(job, model, parts, tokenizer, pack);
+  await model.dispose();
+  return { table, seconds: (Date.now() - start) / 1000 };
+}
+
+type Parts = { train: Battle[]; validation: Battle[]; test: Battle[] };
+
+function sayDataset(dataset: Dataset, say: (line: string) => void) {
+  const { clean, battles } = dataset;
+  const drops = describeDrops(dataset);
+  say(`${clean.read} battles read, ${battles.length} kept${drops ? `; left out: ${drops}` : ''}`);
+}
+
+async function splitDataset({ settings, out, resume, say }: TrainingJob, { battles }: Dataset): Promise<Parts> {
+  const path = `${out}/splits.json`;
+  if (resume) return applySplits(battles, JSON.parse(await readFile(path, 'utf8')));
+  const splits = splitBattles(battles, { seed: settings.seed });
+  await writeFile(path, `${JSON.stringify(splitsToFile(splits), null, 1)}\n`);
+  const { rows, leaks, groups } = splits.report;
+  say(`split by prompt (${groups} groups): ${rows.train} train, ${rows.validation} validation, ${rows.test} test`);
+  const near = leaks.nearDuplicates ? `, ${leaks.nearDuplicates} prompts that nearly repeat one of another part` : '';
+  say(`leaks between the parts: ${leaks.exactPrompts + leaks.normalizedPrompts} prompts${near}`);
+  for (const name of ['train', 'test'] as const) {
+    if (!splits[name].length)
+      throw new Error(`the ${name} part is empty: ${battles.length} battles in ${groups} groups are too few`);
+  }
+  return splits;
+}
+
+function sayPacking(packed: Packed[], say: (line: string) => void) {
+  const kept = survival(packed);
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  const tokens = packed.reduce((sum, { ids }) => sum + ids.length, 0);
+  say(
+    `packed: ${(tokens / packed.length).toFixed(0)} tokens a battle; kept ${percent(kept.prompt)} of the prompts, ` +
+      `${percent(kept.responseA)} of A, ${percent(kept.responseB)} of B`,
+  );
+}
+
+function layersFrom(first: number, layers: number): number[] {
+  if (first >= layers) {
+    throw new Error(
+      `--first-layer ${first}: the base has ${layers} layers (0 to ${layers - 1}), so no layer would be trained`,
+    );
+  }
+  return Array.from({ length: layers - first }, (_, i) => first + i);
+}
+
+async function findCheckpoint(out: string): Promise<Checkpoint | undefined> {
+  const folder = await latestCheckpoint(out);
+  return folder ? loadCheckpoint(folder) : undefined;
+}
+
+function sayModel(model: GemmaClassifier, settings: TrainingSettings, say: (line: string) => void) {
+  const { numHiddenLayers, hiddenSize } = model.config;
+  const trained = model.lora!.targets.reduce(
+    (sum, { r, inFeatures, outFeatures }) => sum + r * (inFeatures + outFeatures),
+    0,
+  );
+  const kind = settings.quantize ? `NF4${settings.doubleQuant ? ' with double quantisation' : ''}` : 'float';
+  say(
+    `base: ${numHiddenLayers} layers of width ${hiddenSize}, ${kind}; LoRA r ${settings.rank} on ${settings.targets.join(', ')} ` +
+      `of layers ${settings.firstLayer}..${numHiddenLayers - 1}: ${trained.toLocaleString('en')} trained numbers`,
+  );
+}
+
+async function trainModel(
+  { settings, out, resume, say, signal }: TrainingJob,
+  model: GemmaClassifier,
+  packed: Packed[],
+  resumed: Checkpoint | undefined,
+): Promise<void> {
+  const { batchSize, tokensPerBatch, seed, epochs } = settings;
+  const epochBatches = (epoch: number) => [
+    ...flatBatches(packed, { batchSize, tokensPerBatch, order: tokensPerBatch ? 'bucketed' : 'hf', seed, epoch }),
+  ];
+  const log = `${out}/log.jsonl`;
+  if (resumed) say(`going on from step ${resumed.step} (${resumed.directory})`);
+  await writeFile(log, (resumed?.log ?? []).map((entry) => `${JSON.stringify(entry)}\n`).join(''));
+  const save = async (step: Parameters<typeof saveCheckpoint>[2], totalSteps: number) =>
+    saveCheckpoint(out, model, step, { totalSteps, epochs, batchSize });
+  let bar: ReturnType<typeof progress> | undefined;
+  let total = 0;
+  let smoothed = 0;
+  let weight = 0;
+  const begin = Date.now();
+  await train({
+    model,
+    batches: epochBatches,
+    epochs,
+    maxSteps: settings.maxSteps,
+    accumulation: settings.accumulation,
+    learningRate: settings.learningRate,
+    schedule: settings.schedule,
+    warmup: settings.warmup,
+    weightDecay: settings.weightDecay,
+    maxGradNorm: settings.maxGradNorm,
+    seed,
+    resume: resumed && restoreProgress(resumed, model),
+    signal,
+    onStep: async (entry, { totalSteps, tokens, step }) => {
+      total = totalSteps;
+      bar ??= progress({ label: 'training step', total: totalSteps, unit: 'steps' });
+      weight = 0.95 * weight + 0.05;
+      smoothed = 0.95 * smoothed + 0.05 * entry.loss;
+      const rate = Math.round(tokens / ((Date.now() - begin) / 1000));
+      bar.update(
+        step,
+        `loss ${(smoothed / weight).toFixed(3)}  lr ${entry.learning_rate.toExponential(1)}  ${rate} tokens/s`,
+      );
+      await appendFile(log, `${JSON.stringify(entry)}\n`);
+    },
+    onInterrupt: async (state) => {
+      bar?.finish();
+      if (!state.step) return;
+      const folder = await save(state, total);
+      say(`stopped after step ${state.step}; saved ${folder}. The same command with --resume goes on from there.`);
+    },
+  });
+  bar?.finish();
+  say(`trained ${total} steps in ${duration((Date.now() - begin) / 1000)}${resume ? ' (this part)' : ''}`);
+}
+
+async function evaluateParts(
+  { settings, out, title, signal }: TrainingJob,
+  model: GemmaClassifier,
+  { train: trainPart, validation, test }: Parts,
+  tokenizer: Tokenizer,
+  pack: PackOptions,
+) {
+  const bar = progress({ label: 'scoring', total: 2 * (test.length + validation.length), unit: 'texts' });
+  const score = (battles: Battle[], before: number) =>
+    scoreBattles(model, battles, tokenizer, pack, { signal, onProgress: (done) => bar.update(before + done) });
+  const held = validation.length ? { predictions: await score(validation, 0), battles: validation } : undefined;
+  const predictions = await score(test, 2 * validation.length);
+  bar.finish();
+  return writeResults(out, {
+    predictions,
+    battles: test,
+    train: trainPart,
+    validation: held,
+    title,
+    seed: settings.seed,
+  });
+}

@@ -1,0 +1,67 @@
+/** @file Records of a CSV text, by the csv-parse library. */
+
+import { DataError } from './error.js';
+
+/** Largest record in characters; a wrong quote would otherwise read the rest of the file as one. */
+const MAX_RECORD = 256 * 1024 * 1024;
+
+/** The part of csv-parse's parser that both its builds share. */
+interface CsvParser {
+  on(event: 'data', listener: (record: string[]) => void): void;
+  on(event: 'error', listener: (error: Error) => void): void;
+  on(event: 'end', listener: () => void): void;
+  write(chunk: Uint8Array, done: () => void): void;
+  end(): void;
+}
+
+/** Yields records by the names in the header line; blank lines are passed over, missing fields are absent. */
+export async function* readCsv(
+  chunks: AsyncIterable<Uint8Array>,
+  file: string,
+): AsyncGenerator<Record<string, unknown>> {
+  const parser = await openParser();
+  let header: string[] | null = null;
+  let row = 0;
+  let records: string[][] = [];
+  let failure: Error | null = null;
+  let closed = () => {};
+  const end = new Promise<void>((resolve) => {
+    closed = resolve;
+  });
+  parser.on('data', (record) => records.push(record));
+  parser.on('end', closed);
+  parser.on('error', (error) => {
+    failure = error;
+    closed();
+  });
+
+  function* take(): Generator<Record<string, unknown>> {
+    const ready = records;
+    records = [];
+    for (const fields of ready) {
+      if (!header) {
+        header = fields;
+        continue;
+      }
+      const names = header;
+      yield Object.fromEntries(fields.slice(0, names.length).map((field, i) => [names[i], field]));
+      row++;
+    }
+    if (failure) throw new DataError(`not valid CSV: ${failure.message}`, { file, row }, { cause: failure });
+  }
+
+  for await (const chunk of chunks) {
+    await Promise.race([new Promise<void>((resolve) => parser.write(chunk, resolve)), end]);
+    yield* take();
+  }
+  parser.end();
+  await end;
+  yield* take();
+}
+
+async function openParser(): Promise<CsvParser> {
+  const options = { bom: true, relax_column_count: true, skip_empty_lines: true, max_record_size: MAX_RECORD };
+  const inNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
+  const { parse } = inNode ? await import('csv-parse') : await import('csv-parse/browser/esm');
+  return parse(options) as unknown as CsvParser;
+}

@@ -1,0 +1,70 @@
+/** @file Which battles belong together: same question, same sitting. */
+
+import type { Battle } from './battle.js';
+import { textKey } from './hash.js';
+import { normalizeText } from './text.js';
+
+/** Key of a battle's question in its normal form. */
+export function promptKey(battle: Battle): string {
+  return textKey([normalizeText(battle.prompt.join('\n'))]);
+}
+
+/** Joins items into sets (union by size, path halving). */
+export class UnionFind {
+  private readonly parent: Int32Array;
+  private readonly size: Int32Array;
+
+  constructor(count: number) {
+    this.parent = Int32Array.from({ length: count }, (_, i) => i);
+    this.size = new Int32Array(count).fill(1);
+  }
+
+  find(item: number): number {
+    let at = item;
+    while (this.parent[at] !== at) at = this.parent[at] = this.parent[this.parent[at]];
+    return at;
+  }
+
+  join(a: number, b: number): void {
+    const [x, y] = [this.find(a), this.find(b)];
+    if (x === y) return;
+    const [small, large] = this.size[x] < this.size[y] ? [x, y] : [y, x];
+    this.parent[small] = large;
+    this.size[large] += this.size[small];
+  }
+}
+
+/** A set of battles that must stay together. */
+export interface Group {
+  /** The same whatever the order of the battles: the least prompt key of its members. */
+  key: string;
+  /** Indices into the list of battles. */
+  members: number[];
+}
+
+/** Groups battles that share a prompt or a session, directly or through others; `also` joins further pairs. */
+export function groupBattles(battles: Battle[], keys: string[], also: Iterable<[number, number]> = []): Group[] {
+  const sets = new UnionFind(battles.length);
+  const first = new Map<string, number>();
+  const meet = (name: string, index: number) => {
+    const known = first.get(name);
+    if (known === undefined) first.set(name, index);
+    else sets.join(known, index);
+  };
+  battles.forEach((battle, index) => {
+    meet(`prompt ${keys[index]}`, index);
+    if (battle.session !== undefined) meet(`session ${battle.session}`, index);
+  });
+  for (const [a, b] of also) sets.join(a, b);
+  const groups = new Map<number, Group>();
+  battles.forEach((_, index) => {
+    const root = sets.find(index);
+    const group = groups.get(root);
+    if (!group) groups.set(root, { key: keys[index], members: [index] });
+    else {
+      group.members.push(index);
+      if (keys[index] < group.key) group.key = keys[index];
+    }
+  });
+  return [...groups.values()];
+}

@@ -1,0 +1,173 @@
+/** @file Records of a Parquet file, a row group at a time, by the hyparquet library. */
+
+import {
+  type AsyncBuffer,
+  type ColumnMetaData,
+  type Compressors,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+  type SchemaTree,
+} from 'hyparquet';
+import { compressors as allCompressors } from 'hyparquet-compressors';
+import { DataError } from './error.js';
+import { checkPages } from './parquet-pages.js';
+import type { ByteSource } from './source.js';
+
+/** A page never grows to more than this, nor to more than 1,000 times its size on disk and 16 MB. */
+const MAX_PAGE_BYTES = 2 ** 29;
+/** Entries of a list column (messages, parts) a row, on average, at most. */
+const MAX_LIST_LENGTH = 1024;
+
+/** A Parquet file that is open: the names of its columns, and its records. */
+export interface ParquetFile {
+  columns: string[];
+  rowCount: number;
+  /** Yields the records with the named columns only. */
+  records(columns: string[]): AsyncGenerator<Record<string, unknown>>;
+}
+
+/**
+ * Opens a Parquet file; reads its footer alone.
+ *
+ * @throws DataError when the footer is damaged or claims what cannot be
+ */
+export async function openParquet(source: ByteSource): Promise<ParquetFile> {
+  const file = source.name;
+  const buffer = asyncBuffer(source);
+  let metadata: FileMetaData;
+  let columns: string[];
+  try {
+    if (source.byteLength < 12) throw new Error(`${source.byteLength} bytes are too few`);
+    metadata = await parquetMetadataAsync(buffer);
+    const schema = parquetSchema(metadata);
+    columns = schema.children.map((column) => column.element.name);
+    checkFooter(metadata, schema, source.byteLength);
+  } catch (cause) {
+    throw new DataError(
+      `not a readable Parquet file (${(cause as Error).message}); is the download complete?`,
+      { file },
+      { cause },
+    );
+  }
+
+  async function* records(wanted: string[]): AsyncGenerator<Record<string, unknown>> {
+    let rowStart = 0;
+    for (const group of metadata.row_groups) {
+      const rowEnd = rowStart + Number(group.num_rows);
+      let rows: Record<string, unknown>[];
+      try {
+        const chunks = group.columns
+          .flatMap((column) => column.meta_data ?? [])
+          .filter((column) => wanted.includes(column.path_in_schema[0]));
+        const checked = await checkedChunks(source, chunks, Number(group.num_rows));
+        rows = await parquetReadObjects({
+          file: checked,
+          metadata,
+          columns: wanted,
+          rowStart,
+          rowEnd,
+          compressors,
+          parsers: { jsonFromBytes },
+        });
+      } catch (cause) {
+        if (cause instanceof DataError) throw cause;
+        throw new DataError(
+          `rows ${rowStart} to ${rowEnd - 1} cannot be decoded (${(cause as Error).message})`,
+          { file, row: rowStart },
+          { cause },
+        );
+      }
+      if (rows.length !== rowEnd - rowStart)
+        throw new DataError(`${rows.length} rows found where ${rowEnd - rowStart} are claimed`, {
+          file,
+          row: rowStart,
+        });
+      yield* rows;
+      rowStart = rowEnd;
+    }
+  }
+
+  return { columns, rowCount: Number(metadata.num_rows), records };
+}
+
+/** JSON columns stay text; they are parsed where the schema says so, with errors by row. */
+function jsonFromBytes(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
+
+const compressors: Compressors = Object.fromEntries(
+  Object.entries(allCompressors).map(([codec, decompress]) => [
+    codec,
+    (input: Uint8Array, length: number) => {
+      if (length > Math.min(MAX_PAGE_BYTES, 2 ** 24 + 1000 * input.length)) {
+        throw new Error(`a page of ${input.length} bytes claims ${length} bytes uncompressed`);
+      }
+      return decompress(input, length);
+    },
+  ]),
+);
+
+function asyncBuffer(source: ByteSource): AsyncBuffer {
+  return {
+    byteLength: source.byteLength,
+    async slice(start, end = source.byteLength) {
+      const from = start < 0 ? Math.max(0, source.byteLength + start) : start;
+      const bytes = await source.slice(from, Math.min(end, source.byteLength));
+      return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+    },
+  };
+}
+
+function checkFooter(metadata: FileMetaData, schema: SchemaTree, byteLength: number): void {
+  let rows = 0n;
+  for (const group of metadata.row_groups) {
+    if (group.num_rows < 0n || group.num_rows > 2n ** 31n) throw new Error(`a row group claims ${group.num_rows} rows`);
+    rows += group.num_rows;
+    for (const { meta_data: column } of group.columns) {
+      if (!column) throw new Error('a column has no description');
+      let place: SchemaTree | undefined = schema;
+      for (const name of column.path_in_schema) place = place?.children.find((child) => child.element.name === name);
+      if (!place?.element.type) throw new Error(`column ${column.path_in_schema.join('.')} is not in the schema`);
+      const { start, end } = chunkRange(column);
+      if (!(start >= 0 && start <= end && end <= byteLength)) {
+        throw new Error(`column ${column.path_in_schema.join('.')} claims bytes ${start} to ${end} of ${byteLength}`);
+      }
+    }
+  }
+  if (rows !== BigInt(metadata.num_rows))
+    throw new Error(`the row groups hold ${rows} rows, the file claims ${metadata.num_rows}`);
+}
+
+/** Bytes of a column chunk, as hyparquet asks for them. */
+function chunkRange(column: ColumnMetaData): { start: number; end: number } {
+  const start = Number(column.dictionary_page_offset || column.data_page_offset);
+  return { start, end: start + Number(column.total_compressed_size) };
+}
+
+/** Reads the chunks and checks their pages; the buffer it gives serves them from memory, so that each is read once. */
+async function checkedChunks(source: ByteSource, chunks: ColumnMetaData[], rows: number): Promise<AsyncBuffer> {
+  const loaded: { start: number; end: number; bytes: Uint8Array }[] = [];
+  for (const column of chunks) {
+    const { start, end } = chunkRange(column);
+    const bytes = await source.slice(start, end);
+    const isList = column.path_in_schema.length > 1;
+    try {
+      checkPages(bytes, { values: isList ? rows * MAX_LIST_LENGTH + 2 ** 16 : rows, pageBytes: MAX_PAGE_BYTES });
+    } catch (cause) {
+      throw new Error(`column ${column.path_in_schema.join('.')}: ${(cause as Error).message}`, { cause });
+    }
+    loaded.push({ start, end, bytes });
+  }
+  const whole = asyncBuffer(source);
+  return {
+    byteLength: source.byteLength,
+    slice(start, end = source.byteLength) {
+      const chunk = loaded.find((one) => one.start <= start && end <= one.end);
+      if (!chunk) return whole.slice(start, end);
+      const from = chunk.bytes.byteOffset + start - chunk.start;
+      return chunk.bytes.buffer.slice(from, from + end - start) as ArrayBuffer;
+    },
+  };
+}

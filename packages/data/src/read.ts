@@ -1,0 +1,203 @@
+/** @file Reads battles from any public preference set: format and schema recognised from the content. */
+
+import type { Battle } from './battle.js';
+import { readCsv } from './csv.js';
+import { DataError } from './error.js';
+import { textKey } from './hash.js';
+import { readJsonLines } from './json-lines.js';
+import { normalizeRow, type RejectReason } from './normalize-row.js';
+import { openParquet } from './parquet.js';
+import { COLUMNS, type Column, detectSchema, type Format, type Schema } from './schema.js';
+import { type BattleSource, type ByteSource, openSources, readStream } from './source.js';
+
+/** How to read. */
+export interface ReadOptions {
+  /** Column layout; recognised when absent. */
+  schema?: Schema;
+  /** File format; recognised when absent. */
+  format?: Format;
+  /** Your names for the columns, for instance `{ response_a: 'answer_1' }`. */
+  columns?: Partial<Record<Column, string>>;
+  /** 'skip' passes over records that are no battles (default), 'throw' stops at the first. */
+  onReject?: 'skip' | 'throw';
+  /** Told of each rejected record. */
+  reject?: (rejected: RejectedRow) => void;
+  signal?: AbortSignal;
+}
+
+/** A record that is no battle. */
+export interface RejectedRow {
+  file: string;
+  /** Index of the record from 0, counted on over all files of the read. */
+  row: number;
+  reason: RejectReason;
+}
+
+/** What `readRows` yields: one entry a record, in file order. */
+export type ReadRow = { battle: Battle; rejected?: undefined } | { battle?: undefined; rejected: RejectedRow };
+
+type Row = Record<string, unknown>;
+type Records = AsyncIterable<Row | null>;
+
+/** Records looked at to tell the schema. */
+const PEEK = 20;
+
+/**
+ * Reads battles in file order, with flags and duplicates marked. Memory: a Parquet row group, or a chunk of text.
+ *
+ * @throws DataError with file, row and column for input that cannot be read
+ */
+export async function* readBattles(source: BattleSource, options: ReadOptions = {}): AsyncGenerator<Battle> {
+  const { onReject = 'skip', reject } = options;
+  for await (const { battle, rejected } of readRows(source, options)) {
+    if (battle) yield battle;
+    else if (onReject === 'throw') {
+      throw new DataError(`no battle: ${rejected.reason}; pass onReject: 'skip' to go on without it`, rejected);
+    } else reject?.(rejected);
+  }
+}
+
+/** Reads every record: a battle, or a rejected row with its reason. */
+export async function* readRows(source: BattleSource, options: ReadOptions = {}): AsyncGenerator<ReadRow> {
+  const markDuplicates = duplicateMarker();
+  let row = 0;
+  for await (const opened of openSources(source)) {
+    const { records, schema } = await openRecords(await decompress(opened), options);
+    for await (const record of records) {
+      options.signal?.throwIfAborted();
+      const battle = normalizeRow(record, schema, row);
+      if (typeof battle === 'string') yield { rejected: { file: opened.name, row, reason: battle } };
+      else {
+        markDuplicates(battle);
+        yield { battle };
+      }
+      row++;
+    }
+  }
+}
+
+/** Sets `duplicateOf` and `swappedDuplicateOf` of each battle in turn; keeps hashes, not texts. */
+function duplicateMarker(): (battle: Battle) => void {
+  const seen = new Map<string, number>();
+  return (battle) => {
+    const [prompt, a, b] = [battle.prompt, battle.responseA, battle.responseB].map(textKey);
+    const key = `${prompt} ${a} ${b}`;
+    const same = seen.get(key);
+    const swapped = seen.get(`${prompt} ${b} ${a}`);
+    if (same !== undefined) battle.duplicateOf = same;
+    else {
+      seen.set(key, battle.row);
+      if (swapped !== undefined) battle.swappedDuplicateOf = swapped;
+    }
+  };
+}
+
+async function openRecords(source: ByteSource, options: ReadOptions): Promise<{ records: Records; schema: Schema }> {
+  const format = options.format ?? (await detectFormat(source));
+  const names = new Map(Object.entries(options.columns ?? {}).map(([column, name]) => [name, column]));
+  const file = source.name;
+  if (format === 'parquet') {
+    const parquet = await openParquet(source);
+    const wanted = parquet.columns.filter((name) => (COLUMNS as readonly string[]).includes(names.get(name) ?? name));
+    const { first, all } = await peek(renamed(parquet.records(wanted), names));
+    const columns = parquet.columns.map((name) => names.get(name) ?? name);
+    return { records: all, schema: options.schema ?? detectSchema(columns, first, format, file) };
+  }
+  const lines = format === 'csv' ? readCsv(source.stream(), file) : readJsonLines(source.stream(), file);
+  const { first, all } = await peek(renamed(lines, names));
+  if (options.schema) return { records: all, schema: options.schema };
+  if (first.length === 0) throw new DataError('the file has no records', { file });
+  const columns = [...new Set(first.flatMap((record) => Object.keys(record ?? {})))];
+  return { records: all, schema: detectSchema(columns, first, format, file) };
+}
+
+/** Renames the caller's columns to the schema's. */
+async function* renamed(records: Records, names: Map<string, string>): AsyncGenerator<Row | null> {
+  for await (const record of records) {
+    if (record === null || names.size === 0) yield record;
+    else yield Object.fromEntries(Object.entries(record).map(([name, value]) => [names.get(name) ?? name, value]));
+  }
+}
+
+/** The first records, and all of them. */
+async function peek(records: AsyncGenerator<Row | null>): Promise<{ first: (Row | null)[]; all: Records }> {
+  const first: (Row | null)[] = [];
+  while (first.length < PEEK) {
+    const { done, value } = await records.next();
+    if (done) break;
+    first.push(value);
+  }
+  async function* all() {
+    yield* first;
+    yield* records;
+  }
+  return { first, all: all() };
+}
+
+async function detectFormat(source: ByteSource): Promise<Format> {
+  const head = await source.slice(0, Math.min(4096, source.byteLength));
+  const start = new TextDecoder().decode(head);
+  if (start.startsWith('PAR1')) return 'parquet';
+  if (start.startsWith('PK\u0003\u0004')) throw new DataError('a zip archive; unzip it first', { file: source.name });
+  const text = start.trimStart();
+  if (text === '') throw new DataError('the file is empty', { file: source.name });
+  if (text.startsWith('['))
+    throw new DataError('one JSON array; write it as JSON lines (one object a line)', { file: source.name });
+  return text.startsWith('{') ? 'jsonl' : 'csv';
+}
+
+/** A gzip file as the source of its content. Parquet inside is held whole, because it is read by ranges. */
+async function decompress(source: ByteSource): Promise<ByteSource> {
+  const magic = await source.slice(0, Math.min(2, source.byteLength));
+  if (magic[0] !== 0x1f || magic[1] !== 0x8b) return source;
+  const { name } = source;
+  const stream = () => inflate(source);
+  const head = await firstBytes(stream(), 4096);
+  if (new TextDecoder().decode(head.subarray(0, 4)) !== 'PAR1') {
+    return { name, byteLength: head.length, slice: async (start, end) => head.slice(start, end), stream };
+  }
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  for await (const chunk of stream()) parts.push(chunk as Uint8Array<ArrayBuffer>);
+  const blob = new Blob(parts);
+  return {
+    name,
+    byteLength: blob.size,
+    slice: async (start, end) => new Uint8Array(await blob.slice(start, end).arrayBuffer()),
+    stream,
+  };
+}
+
+async function* inflate(source: ByteSource): AsyncGenerator<Uint8Array> {
+  const chunks = source.stream()[Symbol.asyncIterator]();
+  const compressed = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    async pull(controller) {
+      const { done, value } = await chunks.next();
+      if (done) controller.close();
+      else controller.enqueue(value as Uint8Array<ArrayBuffer>);
+    },
+    async cancel() {
+      await chunks.return?.();
+    },
+  });
+  try {
+    yield* readStream(compressed.pipeThrough(new DecompressionStream('gzip')));
+  } catch (cause) {
+    throw new DataError(
+      `not valid gzip (${(cause as Error).message}); is the download complete?`,
+      { file: source.name },
+      { cause },
+    );
+  }
+}
+
+async function firstBytes(chunks: AsyncIterable<Uint8Array>, count: number): Promise<Uint8Array> {
+  const head = new Uint8Array(count);
+  let length = 0;
+  for await (const chunk of chunks) {
+    const part = chunk.subarray(0, count - length);
+    head.set(part, length);
+    length += part.length;
+    if (length === count) break;
+  }
+  return head.subarray(0, length);
+}

@@ -1,0 +1,196 @@
+/** @file Splits battles into train, validation and test so that no question and no sitting is on two sides. */
+
+import type { Battle } from './battle.js';
+import { DataError } from './error.js';
+import { type Group, groupBattles, promptKey } from './groups.js';
+import { hash32 } from './hash.js';
+import { nearDuplicates } from './near-duplicates.js';
+import { normalizeText } from './text.js';
+
+/** Names of the parts, in the order of the ratio. */
+export const SPLIT_NAMES = ['train', 'validation', 'test'] as const;
+
+/** One of {@link SPLIT_NAMES}. */
+export type SplitName = (typeof SPLIT_NAMES)[number];
+
+/** How to split. */
+export interface SplitOptions {
+  /** Shares of train, validation and test; they are scaled to sum to 1. Default [0.7, 0.1, 0.2]. */
+  ratio?: [number, number, number];
+  seed?: number;
+  /** 'report' counts near-duplicate prompts across parts (default), 'group' keeps them together, 'ignore' looks for none. */
+  nearDuplicates?: 'report' | 'group' | 'ignore';
+}
+
+/** What crosses from one part to another: all zero but near duplicates, which may be a matter of taste. */
+export interface LeakReport {
+  /** Prompts, letter for letter, that are in more than one part. */
+  exactPrompts: number;
+  /** The same after Unicode, case and white space are evened out. */
+  normalizedPrompts: number;
+  sessions: number;
+  /** Pairs of prompts in different parts that are almost the same; null when not looked for. */
+  nearDuplicates: number | null;
+  examples: { similarity: number; ids: [string, string]; parts: [SplitName, SplitName] }[];
+}
+
+/** Sizes of the parts, and what leaks between them. */
+export interface SplitReport {
+  groups: number;
+  rows: Record<SplitName, number>;
+  labels: Record<SplitName, Record<string, number>>;
+  leaks: LeakReport;
+}
+
+/** The parts; battles keep their order. */
+export interface Splits {
+  train: Battle[];
+  validation: Battle[];
+  test: Battle[];
+  report: SplitReport;
+  options: Required<SplitOptions>;
+}
+
+/**
+ * Splits by groups: battles with the same normalised prompt, or of the same session, stay together.
+ *
+ * Large groups are placed first, then the small ones fill each part to its share of every label. Which group goes where
+ * depends on its texts and the seed alone, so the order of the battles does not matter.
+ *
+ * @throws DataError for a ratio that is none
+ */
+export function splitBattles(
+  battles: Battle[],
+  { ratio = [0.7, 0.1, 0.2], seed = 42, nearDuplicates: near = 'report' }: SplitOptions = {},
+): Splits {
+  const sum = ratio.reduce((total, share) => total + share, 0);
+  if (ratio.length !== 3 || !(sum > 0) || ratio.some((share) => !(share >= 0))) {
+    throw new DataError(`ratio [${ratio}] cannot be split by: three shares of at least 0 are expected`);
+  }
+  const shares = ratio.map((share) => share / sum);
+  const keys = battles.map(promptKey);
+  const groups = groupBattles(battles, keys, near === 'group' ? nearPairs(battles, keys) : []);
+  const partOf = assign(battles, groups, shares, seed);
+  const part = (index: number) => battles.filter((_, i) => partOf[i] === index);
+  const parts = { train: part(0), validation: part(1), test: part(2) };
+  return {
+    ...parts,
+    report: {
+      groups: groups.length,
+      rows: mapParts(parts, (list) => list.length),
+      labels: mapParts(parts, countLabels),
+      leaks: leakReport(parts, { nearDuplicates: near !== 'ignore' }),
+    },
+    options: { ratio, seed, nearDuplicates: near },
+  };
+}
+
+/** Looks for questions and sittings that are in more than one part of any split, however it was made. */
+export function leakReport(
+  parts: Record<SplitName, Battle[]>,
+  { nearDuplicates: lookForNear = true }: { nearDuplicates?: boolean } = {},
+): LeakReport {
+  const exact = new Map<string, Set<SplitName>>();
+  const normalized = new Map<string, Set<SplitName>>();
+  const sessions = new Map<string, Set<SplitName>>();
+  const firstOf = new Map<string, { battle: Battle; name: SplitName }>();
+  const add = (table: Map<string, Set<SplitName>>, key: string, name: SplitName) => {
+    const names = table.get(key);
+    if (names) names.add(name);
+    else table.set(key, new Set([name]));
+  };
+  for (const name of SPLIT_NAMES) {
+    for (const battle of parts[name]) {
+      const key = promptKey(battle);
+      add(exact, JSON.stringify(battle.prompt), name);
+      add(normalized, key, name);
+      if (battle.session !== undefined) add(sessions, battle.session, name);
+      if (!firstOf.has(`${name} ${key}`)) firstOf.set(`${name} ${key}`, { battle, name });
+    }
+  }
+  const crossing = (table: Map<string, Set<SplitName>>) => [...table.values()].filter((names) => names.size > 1).length;
+  const prompts = [...firstOf.values()];
+  const pairs = lookForNear
+    ? nearDuplicates(prompts.map(({ battle }) => promptText(battle))).filter(
+        ({ a, b }) => prompts[a].name !== prompts[b].name,
+      )
+    : null;
+  return {
+    exactPrompts: crossing(exact),
+    normalizedPrompts: crossing(normalized),
+    sessions: crossing(sessions),
+    nearDuplicates: pairs?.length ?? null,
+    examples: (pairs ?? []).slice(0, 5).map(({ a, b, similarity }) => ({
+      similarity,
+      ids: [prompts[a].battle.id, prompts[b].battle.id],
+      parts: [prompts[a].name, prompts[b].name],
+    })),
+  };
+}
+
+/** Part (0, 1, 2) of each battle. */
+function assign(battles: Battle[], groups: Group[], shares: number[], seed: number): Uint8Array {
+  const partOf = new Uint8Array(battles.length);
+  const left = new Map<string, number[]>(); // rows that each part still wants, by label
+  for (const [label, count] of Object.entries(countLabels(battles))) left.set(label, share(count, shares));
+  const draws = groups.map((group) => ({ group, draw: hash32(group.key, seed) }));
+  draws.sort(
+    (a, b) =>
+      b.group.members.length - a.group.members.length || a.draw - b.draw || (a.group.key < b.group.key ? -1 : 1),
+  );
+  for (const { group, draw } of draws) {
+    const counts = Object.entries(countLabels(group.members.map((index) => battles[index])));
+    const lacking = (part: number) =>
+      counts.reduce((sum, [label, count]) => sum + Math.max(0, count - left.get(label)![part]), 0);
+    const drawn = partAt(draw / 2 ** 32, shares);
+    // The part drawn by lot if it has room; else the one that overflows least, of those the one that wants most.
+    const candidates = [0, 1, 2].filter((part) => shares[part] > 0);
+    const wants = (part: number) => counts.reduce((sum, [label]) => sum + left.get(label)![part], 0) / shares[part];
+    const best =
+      lacking(drawn) === 0 ? drawn : candidates.sort((x, y) => lacking(x) - lacking(y) || wants(y) - wants(x))[0];
+    for (const [label, count] of counts) left.get(label)![best] -= count;
+    for (const index of group.members) partOf[index] = best;
+  }
+  return partOf;
+}
+
+/** Whole numbers near count * share that sum to count (largest remainders). */
+function share(count: number, shares: number[]): number[] {
+  const out = shares.map((part) => Math.floor(count * part));
+  const order = shares
+    .map((part, i) => ({ i, rest: count * part - out[i] }))
+    .sort((a, b) => b.rest - a.rest || a.i - b.i);
+  const missing = count - out.reduce((sum, n) => sum + n, 0);
+  for (let k = 0; k < missing; k++) out[order[k].i]++;
+  return out;
+}
+
+/** The part that a number in [0, 1) falls into. */
+function partAt(u: number, shares: number[]): number {
+  if (u < shares[0]) return 0;
+  return u < shares[0] + shares[1] || shares[2] === 0 ? (shares[1] > 0 ? 1 : 0) : 2;
+}
+
+function countLabels(battles: Battle[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { winner } of battles) counts[winner ?? 'none'] = (counts[winner ?? 'none'] ?? 0) + 1;
+  return counts;
+}
+
+function mapParts<T>(parts: Record<SplitName, Battle[]>, value: (battles: Battle[]) => T): Record<SplitName, T> {
+  return { train: value(parts.train), validation: value(parts.validation), test: value(parts.test) };
+}
+
+function promptText(battle: Battle): string {
+  return normalizeText(battle.prompt.join('\n'));
+}
+
+/** Near-duplicate prompts as pairs of battles, one battle for each different prompt, in an order of their own. */
+function nearPairs(battles: Battle[], keys: string[]): [number, number][] {
+  const first = new Map<string, number>();
+  keys.forEach((key, index) => {
+    if (!first.has(key)) first.set(key, index);
+  });
+  const indices = [...first].sort((a, b) => (a[0] < b[0] ? -1 : 1)).map(([, index]) => index);
+  return nearDuplicates(indices.map((index) => promptText(battles[index]))).map(({ a, b }) => [indices[a], indices[b]]);
+}

@@ -1,0 +1,29 @@
+/// <reference lib="es2024.string" />
+/** @file Small questions about texts. */
+
+/** Replaces each unpaired surrogate by U+FFFD, as writing the text in UTF-8 would. */
+export function repairSurrogates(text: string): string {
+  return text.toWellFormed();
+}
+
+/** True when nothing but white space is in any of the turns. */
+export function isBlank(turns: string[]): boolean {
+  return turns.every((turn) => turn.trim() === '');
+}
+
+/** True when two lists of turns hold the same texts. */
+export function sameTurns(a: string[], b: string[]): boolean {
+  return a.length === b.length && a.every((turn, i) => turn === b[i]);
+}
+
+/** A text's form for finding the same question again: compatibility form, lower case, runs of white space as one. */
+export function normalizeText(text: string): string {
+  return text.normalize('NFKC').toLowerCase().replace(/\s+/gu, ' ').trim();
+}
+
+/** Cuts to at most `length` code units without leaving half a character. */
+export function capText(text: string, length: number): string {
+  if (text.length <= length) return text;
+  const half = length > 0 && (text.charCodeAt(length - 1) & 0xfc00) === 0xd800;
+  return text.slice(0, half ? length - 1 : length);
+}

@@ -1,0 +1,41 @@
+/** @file Every public schema and format against the golden rows: texts, labels, rejects, flags, duplicates. */
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readRows, type Schema } from '@arena/data';
+import { describe, expect, test } from 'vitest';
+
+interface Expected {
+  rows: Record<string, unknown>[];
+  rejected: { row: number; reason: string }[];
+}
+
+const own = new URL('fixtures/', import.meta.url);
+const shared = new URL('../../../../shared/fixtures/data/', import.meta.url);
+
+async function check(folder: URL, file: string, schema?: Schema): Promise<void> {
+  const expected: Expected = JSON.parse(readFileSync(new URL(`${file}.expected.json`, folder), 'utf8'));
+  const rows: object[] = [];
+  const rejected: object[] = [];
+  for await (const read of readRows(new URL(file, folder), { schema })) {
+    if (read.battle) {
+      const { session, ...battle } = read.battle; // the golden rows have no sessions
+      rows.push(battle);
+    } else rejected.push({ row: read.rejected.row, reason: read.rejected.reason });
+  }
+  expect(rejected).toEqual(expected.rejected);
+  expect(rows).toEqual(expected.rows);
+}
+
+const filesOf = (folder: URL) =>
+  existsSync(folder) ? readdirSync(folder).filter((file) => existsSync(new URL(`${file}.expected.json`, folder))) : [];
+
+describe('small copies', () => {
+  test.each(filesOf(own))('%s', (file) => check(own, file));
+});
+
+describe.skipIf(!existsSync(shared))('all of ../shared', () => {
+  test.each(filesOf(shared))('%s', (file) => check(shared, file));
+  const listed: { file: string; schema: Schema }[] = existsSync(shared)
+    ? JSON.parse(readFileSync(new URL('case.json', shared), 'utf8')).files
+    : [];
+  test.each(listed)('$file, schema $schema given', ({ file, schema }) => check(shared, file, schema));
+});

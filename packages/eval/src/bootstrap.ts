@@ -1,0 +1,121 @@
+/**
+ * @file Bootstrap by cluster: whole prompts are drawn again, with all their battles, since votes on one prompt are not
+ * independent. Each statistic keeps sums per cluster, so that a round costs one pass over them.
+ */
+import { columnMeans } from './column-means.js';
+import { randomBelow, seededRandom } from './random.js';
+import { wilsonInterval } from './significance.js';
+
+/** A number with its 95 % interval. */
+export interface Figure {
+  /** null: undefined on this data (no examples, one class). */
+  value: number | null;
+  low: number | null;
+  high: number | null;
+  /** Examples behind it. */
+  n: number;
+  /** How the interval was made: percentiles of the clustered bootstrap, or Wilson's on the number of clusters. */
+  interval: 'bootstrap' | 'wilson' | null;
+}
+
+/** Fewest clusters for which bootstrap percentiles are believed; a share over fewer gets Wilson's interval. */
+const FEW_CLUSTERS = 20;
+
+/** Below this many clusters a bootstrap says nothing, and none is made. */
+const LEAST_CLUSTERS = 5;
+
+/** Examples by cluster, and the rounds to come. */
+export interface Clustering {
+  /** Cluster of each example [n]. */
+  clusterOf: Int32Array;
+  clusters: number;
+  /** Examples cluster by cluster [n]: those of cluster c stand from `starts[c]` to `starts[c + 1]`. */
+  order: Int32Array;
+  starts: Int32Array;
+  rounds: number;
+}
+
+/** Sorts examples by cluster. */
+export function clustering(clusterOf: Int32Array, clusters: number, rounds: number): Clustering {
+  const starts = new Int32Array(clusters + 1);
+  for (const cluster of clusterOf) starts[cluster + 1]++;
+  for (let cluster = 0; cluster < clusters; cluster++) starts[cluster + 1] += starts[cluster];
+  const next = starts.slice();
+  const order = new Int32Array(clusterOf.length);
+  for (let i = 0; i < clusterOf.length; i++) order[next[clusterOf[i]]++] = i;
+  return { clusterOf, clusters, order, starts, rounds };
+}
+
+/** How often each cluster was drawn; small, so that it stays in the processor's cache. */
+export type DrawCounts = Uint16Array;
+
+/** Something that takes part in each round of the bootstrap. */
+export interface Statistic {
+  /** @param counts how often each cluster was drawn [clusters]. */
+  draw(counts: DrawCounts, round: number): void;
+}
+
+/** Draws `clusters` clusters with replacement, `rounds` times. */
+export function resample(clusters: number, rounds: number, seed: number, statistics: readonly Statistic[]): void {
+  if (clusters < LEAST_CLUSTERS) return;
+  const random = seededRandom(seed);
+  const counts = new Uint16Array(clusters);
+  for (let round = 0; round < rounds; round++) {
+    counts.fill(0);
+    for (let i = 0; i < clusters; i++) counts[randomBelow(random, clusters)]++;
+    for (const statistic of statistics) statistic.draw(counts, round);
+  }
+}
+
+/** 2.5 and 97.5 percentiles (linear between samples), NaN left out; null when none is left. */
+export function percentileInterval(samples: ArrayLike<number>, confidence = 0.95): [number, number] | null {
+  const sorted = Float64Array.from(samples)
+    .filter((value) => Number.isFinite(value))
+    .sort();
+  if (sorted.length === 0) return null;
+  const at = (share: number) => {
+    const position = share * (sorted.length - 1);
+    const below = Math.floor(position);
+    const above = Math.min(below + 1, sorted.length - 1);
+    return sorted[below] + (position - below) * (sorted[above] - sorted[below]);
+  };
+  return [at((1 - confidence) / 2), at((1 + confidence) / 2)];
+}
+
+/** A figure with percentiles of its bootstrap samples. */
+export function bootstrapFigure(value: number | null, samples: ArrayLike<number>, n: number): Figure {
+  const interval = value === null ? null : percentileInterval(samples);
+  return { value, low: interval?.[0] ?? null, high: interval?.[1] ?? null, n, interval: interval ? 'bootstrap' : null };
+}
+
+/**
+ * A share with its interval. Over few clusters, or when the share is 0 or 1, bootstrap percentiles are too narrow:
+ * Wilson's interval with the number of clusters as n is given instead.
+ */
+export function shareFigure(value: number | null, samples: ArrayLike<number>, n: number, clusters: number): Figure {
+  if (value === null) return { value, low: null, high: null, n, interval: null };
+  if (clusters >= FEW_CLUSTERS && value > 0 && value < 1) {
+    const figure = bootstrapFigure(value, samples, n);
+    if (figure.interval) return figure;
+  }
+  const [low, high] = wilsonInterval(value * clusters, clusters)!;
+  return { value, low, high, n, interval: 'wilson' };
+}
+
+/**
+ * Mean of `values` [n] with the interval of a bootstrap over clusters.
+ * @param clusterOf number of each value's cluster, from 0 [n].
+ */
+export function clusteredMean(
+  values: ArrayLike<number>,
+  clusterOf: ArrayLike<number>,
+  { rounds = 2000, seed = 0 }: { rounds?: number; seed?: number } = {},
+): Figure {
+  const numbers = Int32Array.from(clusterOf);
+  const clusters = numbers.reduce((most, number) => Math.max(most, number + 1), 0);
+  const means = columnMeans([values], clustering(numbers, clusters, rounds));
+  resample(clusters, rounds, seed, means.statistics);
+  let sum = 0;
+  for (let i = 0; i < values.length; i++) sum += values[i];
+  return bootstrapFigure(values.length ? sum / values.length : null, means.column(0), values.length);
+}

@@ -1,0 +1,108 @@
+import { readFile, truncate, unlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { formatGemmaConfig, loadGemma, parseGemmaConfig } from '@arena/gemma';
+import { openEngine } from '@arena/runtime';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { TINY, tinyCheckpoint } from './tiny.js';
+
+beforeAll(async () => {
+  await openEngine('cpu');
+});
+
+async function editConfig(directory: string, change: (config: Record<string, unknown>) => void) {
+  const path = join(directory, 'config.json');
+  const config = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
+  change(config);
+  await writeFile(path, JSON.stringify(config));
+}
+
+describe('a checkpoint that does not hold together', () => {
+  test('no config.json', async () => {
+    const base = await tinyCheckpoint();
+    await unlink(join(base, 'config.json'));
+    await expect(loadGemma(base)).rejects.toThrow('config.json: cannot be read (ENOENT)');
+  });
+
+  test('another architecture', async () => {
+    const base = await tinyCheckpoint();
+    await editConfig(base, (config) => {
+      config.model_type = 'llama';
+    });
+    await expect(loadGemma(base)).rejects.toThrow('model_type "llama"');
+  });
+
+  test('a config that lies about shapes', async () => {
+    const base = await tinyCheckpoint();
+    await editConfig(base, (config) => {
+      config.intermediate_size = 41;
+    });
+    await expect(loadGemma(base)).rejects.toThrow("gate_proj.weight' has shape [40,24], config.json asks for [41,24]");
+  });
+
+  test('more layers than there are', async () => {
+    const base = await tinyCheckpoint();
+    await editConfig(base, (config) => {
+      config.num_hidden_layers = 4;
+    });
+    await expect(loadGemma(base)).rejects.toThrow("'model.layers.3.self_attn.q_proj.weight' is missing");
+  });
+
+  test('a truncated file', async () => {
+    const base = await tinyCheckpoint();
+    await truncate(join(base, 'model.safetensors'), 5000);
+    await expect(loadGemma(base)).rejects.toThrow('model.safetensors');
+  });
+
+  test('a missing shard', async () => {
+    const base = await tinyCheckpoint({ maxShardBytes: 20_000 });
+    const files = await import('node:fs/promises').then(({ readdir }) => readdir(base));
+    const shard = files.filter((file) => file.endsWith('.safetensors'))[1];
+    await unlink(join(base, shard)).catch(() => {});
+    await expect(loadGemma(base)).rejects.toThrow(/missing/);
+  });
+
+  test('weights that are not finite, by tensor', async () => {
+    const base = await tinyCheckpoint();
+    const path = join(base, 'model.safetensors');
+    const bytes = await readFile(path);
+    const header = JSON.parse(bytes.subarray(8, 8 + Number(bytes.readBigUInt64LE(0))).toString()) as Record<
+      string,
+      { data_offsets: number[] }
+    >;
+    const data = 8 + Number(bytes.readBigUInt64LE(0));
+    bytes.writeFloatLE(Number.NaN, data + header['model.layers.1.mlp.up_proj.weight'].data_offsets[0] + 8);
+    await writeFile(path, bytes);
+    await expect(loadGemma(base)).rejects.toThrow("'model.layers.1.mlp.up_proj.weight' holds NaN at 2");
+  });
+
+  test('training every weight of a 4-bit model', async () => {
+    const base = await tinyCheckpoint();
+    await expect(loadGemma(base, { quantization: {}, trainAll: true })).rejects.toThrow('is 4-bit, only its adapter');
+  });
+});
+
+describe('config.json', () => {
+  test('both forms of transformers are read', () => {
+    const old = JSON.parse(formatGemmaConfig(TINY)) as Record<string, unknown>;
+    const { rope_theta, torch_dtype, ...rest } = old;
+    const layer_types = TINY.slidingLayers.map((sliding) => (sliding ? 'sliding_attention' : 'full_attention'));
+    const rope_parameters = { rope_theta, rope_type: 'default' };
+    const recent = { ...rest, dtype: torch_dtype, layer_types, rope_parameters, use_bidirectional_attention: null };
+    expect(parseGemmaConfig(JSON.stringify(recent))).toEqual(parseGemmaConfig(JSON.stringify(old)));
+    expect(parseGemmaConfig(JSON.stringify(old))).toEqual({ ...TINY, skipModules: undefined });
+  });
+
+  test.each([
+    [{ num_attention_heads: 3 }, 'no multiple'],
+    [{ head_dim: 7 }, 'odd'],
+    [{ hidden_size: -1 }, 'hidden_size is -1'],
+    [{ vocab_size: '50' }, 'vocab_size is "50", not a number'],
+    [{ attention_bias: true }, 'attention_bias'],
+    [{ hidden_activation: 'relu' }, 'relu'],
+    [{ layer_types: ['full_attention'] }, 'layer_types has 1 entries for 3 layers'],
+    [{ quantization_config: { quant_method: 'gptq' } }, 'gptq'],
+  ])('refuses %j', (fields, message) => {
+    const raw = { ...(JSON.parse(formatGemmaConfig(TINY)) as object), ...fields };
+    expect(() => parseGemmaConfig(JSON.stringify(raw), 'x/config.json')).toThrow(message);
+  });
+});

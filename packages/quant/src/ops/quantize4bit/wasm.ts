@@ -1,0 +1,59 @@
+/** @file The whole blocks of a quantisation on engine `wasm`. */
+import { BACKEND_OF, floatWord, wasmBackend } from '@arena/runtime';
+import { backend as currentBackend, getBackend } from '@tensorflow/tfjs-core';
+import { kernels } from '../../wasm/kernels.generated.js';
+
+/** Values that one task takes; as in kernel.as.ts. */
+const VALUES = 65_536;
+/** Values that are copied into the engine's memory at a time: 32 MiB. */
+const PIECE = 128 * VALUES;
+/** Below this the host is as fast as the copying. */
+const FEW_VALUES = 4096;
+
+export interface BlockTables {
+  /** The 16 codes in ascending order of their values. */
+  order: Uint8Array;
+  /** The 15 midpoints between them. */
+  midpoints: Float32Array;
+  /** Smallest divisor. */
+  smallest: number;
+}
+
+/**
+ * Fills in codes and absmax of the leading whole blocks if `wasm` is the current engine, with the host's bits. The absmax
+ * of a block that holds NaN is NaN.
+ * @returns the number of blocks done: 0 on other engines and for few values.
+ */
+export function quantizeBlocksWasm(
+  values: Float32Array,
+  blockSize: number,
+  { order, midpoints, smallest }: BlockTables,
+  codes: Uint8Array,
+  absmax: Float32Array,
+): number {
+  if (values.length < FEW_VALUES || getBackend() !== BACKEND_OF.wasm) return 0;
+  const backend = wasmBackend(currentBackend());
+  const { heap, pool } = backend;
+  const whole = Math.floor(values.length / blockSize) * blockSize;
+  const piece = Math.min(PIECE, whole);
+  const codesAt = 128 + 4 * piece;
+  const absmaxAt = codesAt + piece / 2;
+  backend.withMemory(absmaxAt + (4 * piece) / blockSize, (pointer) => {
+    heap.view(pointer, midpoints.length, 'float32').set(midpoints);
+    heap.view(pointer + 64, order.length, 'bool').set(order);
+    for (let start = 0; start < whole; start += piece) {
+      const count = Math.min(piece, whole - start);
+      heap.view(pointer + 128, count, 'float32').set(values.subarray(start, start + count));
+      const addresses = [pointer + 128, pointer + codesAt, pointer + absmaxAt];
+      pool.run({
+        module: kernels,
+        kernel: 'quantizeBlocks',
+        args: [...addresses, count, blockSize, pointer, floatWord(smallest)],
+        tasks: Math.ceil(count / VALUES),
+      });
+      codes.set(heap.view(pointer + codesAt, count / 2, 'bool'), start / 2);
+      absmax.set(heap.view(pointer + absmaxAt, count / blockSize, 'float32'), start / blockSize);
+    }
+  });
+  return whole / blockSize;
+}

@@ -1,0 +1,138 @@
+/**
+ * @file The tfjs backend of engine `wasm`. Uploads and outputs of plain ops are ordinary arrays, computed by
+ * tfjs-backend-cpu's kernels; a tensor moves into the WebAssembly heap when a kernel of this engine first reads it, and
+ * such kernels write their outputs there.
+ */
+import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
+import type { backend_util, DataId, DataType, KernelBackend, TensorInfo } from '@tensorflow/tfjs-core';
+import { util } from '@tensorflow/tfjs-core';
+import { bytesPerElement, type Heap, type HeapType, type HeapView } from './heap.js';
+import type { Pool } from './pool.js';
+
+/** Where a tensor's values lie in the heap. */
+interface Residence {
+  pointer: number;
+  length: number;
+  dtype: HeapType;
+}
+
+/** tfjs backend `arena-wasm`: {@link MathBackendCPU} with a heap and a pool of threads. */
+export class WasmBackend extends MathBackendCPU {
+  private static nextId = 0;
+  private readonly residences = new Map<DataId, Residence>();
+
+  constructor(
+    readonly heap: Heap,
+    readonly pool: Pool,
+  ) {
+    super();
+    heap.onDetach = () => {
+      for (const [dataId, residence] of this.residences) this.data.get(dataId).values = this.viewOf(residence);
+    };
+  }
+
+  /**
+   * Address of a tensor's values in the heap, where they are moved if need be. It holds as long as the tensor.
+   * @throws Error for strings and complex numbers, and when the heap is full.
+   */
+  pointer(tensor: TensorInfo): number {
+    const known = this.residences.get(tensor.dataId);
+    if (known) return known.pointer;
+    const data = this.data.get(tensor.dataId);
+    const residence = this.reserve(util.sizeFromShape(tensor.shape), heapType(data.dtype));
+    const view = this.viewOf(residence);
+    view.set(data.values as HeapView);
+    this.residences.set(tensor.dataId, residence);
+    data.values = view;
+    return residence.pointer;
+  }
+
+  /** A tensor in the heap with undefined contents, for a kernel to write. */
+  output(shape: number[], dtype: HeapType = 'float32'): TensorInfo & { pointer: number } {
+    const residence = this.reserve(util.sizeFromShape(shape), dtype);
+    const dataId = this.newId();
+    this.data.set(dataId, { values: this.viewOf(residence), dtype, refCount: 1 });
+    this.residences.set(dataId, residence);
+    return { dataId, shape, dtype, pointer: residence.pointer };
+  }
+
+  /** Runs `body` with the address of `bytes` bytes, which are freed after it. */
+  withMemory<T>(bytes: number, body: (pointer: number) => T): T {
+    const pointer = this.heap.allocate(bytes);
+    try {
+      return body(pointer);
+    } finally {
+      this.heap.free(pointer);
+    }
+  }
+
+  override write(values: backend_util.BackendValues, _shape: number[], dtype: DataType): DataId {
+    const dataId = this.newId();
+    this.data.set(dataId, { values: this.ownCopy(values), dtype, refCount: 1 });
+    return dataId;
+  }
+
+  override move(
+    dataId: DataId,
+    values: backend_util.BackendValues,
+    _shape: number[],
+    dtype: DataType,
+    refCount: number,
+  ): void {
+    this.data.set(dataId, { values: this.ownCopy(values), dtype, refCount });
+  }
+
+  override readSync(dataId: DataId): backend_util.BackendValues {
+    return this.ownCopy(super.readSync(dataId));
+  }
+
+  override disposeData(dataId: DataId, force = false): boolean {
+    const gone = super.disposeData(dataId, force);
+    const residence = gone && this.residences.get(dataId);
+    if (residence) {
+      this.residences.delete(dataId);
+      this.heap.free(residence.pointer);
+    }
+    return gone;
+  }
+
+  override memory(): { unreliable: boolean; reasons: string[]; numBytesInHeap: number; peakBytesInHeap: number } {
+    const { unreliable, reasons } = super.memory();
+    return { unreliable, reasons, numBytesInHeap: this.heap.bytesInUse, peakBytesInHeap: this.heap.peakBytes };
+  }
+
+  override dispose(): void {
+    this.pool.dispose();
+  }
+
+  private newId(): DataId {
+    return { id: WasmBackend.nextId++ };
+  }
+
+  private reserve(length: number, dtype: HeapType): Residence {
+    return { pointer: this.heap.allocate(length * bytesPerElement(dtype)), length, dtype };
+  }
+
+  private viewOf({ pointer, length, dtype }: Residence): HeapView {
+    return this.heap.view(pointer, length, dtype);
+  }
+
+  /**
+   * Values that may outlive a tensor in the heap. Views must not leave it: tfjs's Slice returns a part of its input's
+   * array, and a reader may keep what it read.
+   */
+  private ownCopy(values: backend_util.BackendValues): backend_util.BackendValues {
+    return this.heap.owns(values) ? (values as HeapView).slice() : values;
+  }
+}
+
+/** The engine's backend, as a kernel registered for `arena-wasm` gets it. */
+export function wasmBackend(backend: KernelBackend): WasmBackend {
+  if (backend instanceof WasmBackend) return backend;
+  throw new Error("a kernel of engine 'wasm' was called with the backend of another engine");
+}
+
+function heapType(dtype: DataType): HeapType {
+  if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype;
+  throw new Error(`a tensor of ${dtype} cannot lie in the wasm engine's memory; cast it to float32 or int32`);
+}

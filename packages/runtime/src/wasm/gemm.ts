@@ -1,0 +1,101 @@
+/** @file f32 matrix product on the pool: packs the left operand, then multiplies it block by block. */
+import type { WasmBackend } from './backend.js';
+import { kernels } from './kernels.generated.js';
+import { floatWord } from './pool.js';
+
+/** Columns of C of one task, depth of a block, and rows of a panel; as in assembly/gemm.ts. */
+const NC = 192;
+const KC = 256;
+const MR = 4;
+/** Panels that one packing task takes; as in gemm.as.ts. */
+const PACK_PANELS = 16;
+/** Fewest rows of C of one task: below it packing the block of B costs more than the product. */
+const MIN_CHUNK = 64;
+
+/** Bytes of thread scratch for a block of B and a tile of C. */
+export const BLOCK_SCRATCH = 4 * KC * NC + 128;
+
+/** The left operand A [m, k] of a product: its address, and how it lies in memory. */
+export interface LeftOperand {
+  pointer: number;
+  m: number;
+  k: number;
+  /** true: stored as [k, m]. */
+  transpose?: boolean;
+  /** Elements from one stored row to the next (default: no gap). */
+  stride?: number;
+  /** Factor on A (default 1). */
+  scale?: number;
+}
+
+/** A packed left operand in the heap; `free` it when its products are done. */
+export interface PackedLeft {
+  pointer: number;
+  m: number;
+  k: number;
+  free(): void;
+}
+
+/** C [m, n] = A [m, k] B [k, n]. */
+export interface Product {
+  a: LeftOperand | PackedLeft;
+  b: number;
+  c: number;
+  n: number;
+  /** true: B is stored as [n, k]. */
+  transposeB?: boolean;
+  strideB?: number;
+  strideC?: number;
+  /** Adds to C instead of replacing it (default false). */
+  accumulate?: boolean;
+}
+
+/** How a product of m rows and n columns is cut: rows of a task (a multiple of 4) and the number of tasks. */
+export function productTasks(m: number, n: number, threads: number): { chunk: number; tasks: number } {
+  const blocks = Math.ceil(n / NC);
+  const wanted = threads === 1 ? 1 : Math.ceil((4 * threads) / blocks);
+  const chunk = Math.max(MIN_CHUNK, Math.ceil(m / wanted / MR) * MR);
+  return { chunk, tasks: blocks * Math.ceil(m / chunk) };
+}
+
+/** Packs A for {@link multiply}. Pack once where several products share A. */
+export function packLeft(backend: WasmBackend, a: LeftOperand): PackedLeft {
+  const { m, k, transpose = false, stride = transpose ? m : k, scale = 1 } = a;
+  const panels = Math.ceil(m / MR);
+  const pointer = backend.heap.allocate(4 * MR * panels * k);
+  backend.pool.run({
+    module: kernels,
+    kernel: 'packLeft',
+    args: [a.pointer, 0, 0, pointer, m, 0, k, stride, 0, 0, Number(transpose), 0, 0, floatWord(scale), 0],
+    tasks: Math.ceil(panels / PACK_PANELS),
+  });
+  return { pointer, m, k, free: () => backend.heap.free(pointer) };
+}
+
+/**
+ * Runs a product. Each element is summed over k in one fixed order, whatever the number of threads.
+ */
+export function multiply(backend: WasmBackend, product: Product): void {
+  const { a, b, c, n, transposeB = false, strideC = n, accumulate = false } = product;
+  const { m, k } = a;
+  if (m === 0 || n === 0) return;
+  if (k === 0) {
+    if (!accumulate) for (let row = 0; row < m; row++) backend.heap.view(c + 4 * row * strideC, n, 'float32').fill(0);
+    return;
+  }
+  const strideB = product.strideB ?? (transposeB ? k : n);
+  const packed = 'free' in a ? a : packLeft(backend, a);
+  try {
+    const { chunk, tasks } = productTasks(m, n, backend.pool.threads);
+    const shape = [m, n, k, 0, strideB, strideC];
+    backend.pool.run({
+      module: kernels,
+      kernel: 'multiply',
+      args: [0, b, c, packed.pointer, ...shape, 0, Number(transposeB), Number(accumulate), floatWord(1), chunk],
+      tasks,
+      scratch: BLOCK_SCRATCH,
+    });
+  } finally {
+    if (packed !== a) packed.free();
+  }
+}

@@ -1,0 +1,74 @@
+/** @file Opens engine `wasm`: heap, threads, tfjs backend and kernels. */
+import {
+  BatchMatMul,
+  copyRegisteredKernels,
+  findBackend,
+  getKernel,
+  type KernelFunc,
+  registerBackend,
+  registerKernel,
+  removeBackend,
+  setBackend,
+  unregisterKernel,
+} from '@tensorflow/tfjs-core';
+import { BACKEND_OF } from '../op.js';
+import { WasmBackend } from './backend.js';
+import { Heap, type HeapOptions } from './heap.js';
+import { batchMatMul } from './matmul.js';
+import { openPool, type PoolOptions } from './pool.js';
+
+const WASM_BACKEND = BACKEND_OF.wasm;
+
+/** Most threads that are used unless more are asked for. */
+const DEFAULT_MAX_THREADS = 8;
+
+/** Heap and threads of the engine. */
+export type WasmOptions = HeapOptions & PoolOptions;
+
+/**
+ * Makes `arena-wasm` tfjs's current backend. An open one is used again if it has the wanted threads; otherwise it is
+ * replaced, and its tensors are lost.
+ * @throws Error when WebAssembly SIMD or a thread is not to be had.
+ */
+export async function openWasm({ threads, ...options }: WasmOptions = {}): Promise<WasmBackend> {
+  const open = findBackend(WASM_BACKEND) as WasmBackend | null;
+  if (open && (threads === undefined || threads === open.pool.threads)) {
+    await setBackend(WASM_BACKEND);
+    return open;
+  }
+  if (open) removeBackend(WASM_BACKEND);
+  const heap = new Heap(options);
+  const pool = await openPool(heap, { threads: threads ?? defaultThreads(), ...options });
+  const backend = new WasmBackend(heap, pool);
+  registerKernels();
+  registerBackend(WASM_BACKEND, () => backend);
+  await setBackend(WASM_BACKEND);
+  return backend;
+}
+
+/** Ends an engine that {@link openWasm} opened, unless another one has replaced it. */
+export async function closeWasm(backend: WasmBackend): Promise<void> {
+  if (findBackend(WASM_BACKEND) !== backend) return;
+  removeBackend(WASM_BACKEND);
+  await setBackend('cpu');
+}
+
+function defaultThreads(): number {
+  return Math.max(1, Math.min(DEFAULT_MAX_THREADS, availableCores()));
+}
+
+function availableCores(): number {
+  if (typeof navigator !== 'undefined' && navigator.hardwareConcurrency) return navigator.hardwareConcurrency;
+  return typeof process === 'undefined' ? 1 : process.getBuiltinModule('node:os').availableParallelism();
+}
+
+function registerKernels(): void {
+  if (getKernel(BatchMatMul, WASM_BACKEND)) return;
+  copyRegisteredKernels('cpu', WASM_BACKEND);
+  unregisterKernel(BatchMatMul, WASM_BACKEND);
+  registerKernel({
+    kernelName: BatchMatMul,
+    backendName: WASM_BACKEND,
+    kernelFunc: batchMatMul as unknown as KernelFunc,
+  });
+}

@@ -1,0 +1,287 @@
+/** @file Fork-join over worker threads that share the heap: tasks of a kernel are handed out by an atomic counter. */
+import { CONTROL_BYTES, type Heap } from './heap.js';
+import {
+  type KernelFunction,
+  type KernelModule,
+  moduleBytes,
+  needsRelaxedFlag,
+  relaxedSimdAvailable,
+} from './module.js';
+import {
+  ARGUMENTS,
+  MAX_ARGUMENTS,
+  MAX_MODULES,
+  MAX_THREADS,
+  MESSAGE,
+  SPIN,
+  STATE,
+  WORD,
+  type WorkerStart,
+  workerSource,
+} from './worker.js';
+
+export interface PoolOptions {
+  /** Threads that compute, the calling one included (default 1). A memory that is not shared allows 1. */
+  threads?: number;
+  /** false: never use relaxed SIMD (default: where available). */
+  relaxed?: boolean;
+  /** How long a task may take before its thread counts as dead, in ms (default 120,000). */
+  stallMs?: number;
+}
+
+/** What runs on all threads: a function of a module, its arguments and how many tasks there are. */
+export interface Job {
+  module: KernelModule;
+  /** Exported function `(args: usize, task: u32, scratch: usize)`. */
+  kernel: string;
+  /** 32-bit words: integers and pointers as they are, floats through {@link floatWord}. */
+  args: readonly number[];
+  tasks: number;
+  /** Bytes of scratch that each thread gets (default 0). */
+  scratch?: number;
+}
+
+interface LoadedModule {
+  id: number;
+  names: string[];
+  functions: KernelFunction[];
+}
+
+interface WorkerThread {
+  index: number;
+  terminate(): void;
+}
+
+const floatScratch = new Float32Array(1);
+const wordScratch = new Int32Array(floatScratch.buffer);
+
+/** The 32 bits of a float, as an argument word of a {@link Job}. */
+export function floatWord(value: number): number {
+  floatScratch[0] = value;
+  return wordScratch[0];
+}
+
+/** Worker threads over one heap. Made by {@link openPool}; every method is for the thread that opened it. */
+export class Pool {
+  readonly relaxed: boolean;
+  private readonly words: Int32Array;
+  private readonly modules = new Map<KernelModule, LoadedModule>();
+  private readonly stallMs: number;
+  private workers: WorkerThread[] = [];
+  private generation = 0;
+  /** Threads that were started, the calling one included: numbers stay when a thread ends. */
+  private slots = 1;
+  private scratch: { pointer: number; stride: number } | undefined;
+  private disposed = false;
+
+  constructor(
+    private readonly heap: Heap,
+    { relaxed = true, stallMs = 120_000 }: Omit<PoolOptions, 'threads'> = {},
+  ) {
+    this.relaxed = relaxed && relaxedSimdAvailable();
+    this.stallMs = stallMs;
+    this.words = new Int32Array(heap.memory.buffer, 0, CONTROL_BYTES / 4);
+  }
+
+  /** Threads that take part now, the calling one included: a worker that has ended no longer counts. */
+  get threads(): number {
+    return 1 + this.workers.length;
+  }
+
+  /** Starts worker threads 1 to `threads` - 1 and waits until all run. */
+  async start(threads: number): Promise<void> {
+    let failure: Error | undefined;
+    this.slots = threads;
+    const relaxedFlag = this.relaxed && needsRelaxedFlag();
+    for (let index = 1; index < threads; index++) {
+      const worker: WorkerThread = {
+        index,
+        terminate: spawn({ memory: this.heap.memory, index, relaxedFlag }, (reason) => {
+          failure ??= new Error(`worker thread ${index} of the wasm engine ended: ${reason}`);
+          this.workers = this.workers.filter((other) => other !== worker);
+        }),
+      };
+      this.workers.push(worker);
+    }
+    const started = [...this.workers];
+    while (started.some(({ index }) => Atomics.load(this.words, stateOf(index)) === STATE.starting)) {
+      if (failure) {
+        this.dispose();
+        throw failure;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 1));
+    }
+  }
+
+  /**
+   * Runs all tasks of a job and returns when they are done.
+   * @throws Error naming the kernel and the thread when a task traps; the pool stays usable.
+   */
+  run({ module, kernel, args, tasks, scratch = 0 }: Job): void {
+    if (this.disposed) throw new Error(`kernel '${kernel}': the wasm engine has been disposed of`);
+    if (args.length > MAX_ARGUMENTS) throw new Error(`kernel '${kernel}': more than ${MAX_ARGUMENTS} argument words`);
+    if (tasks <= 0) return;
+    const loaded = this.load(module);
+    const index = loaded.names.indexOf(kernel);
+    if (index < 0)
+      throw new Error(`module ${module.name} has no kernel '${kernel}'; it has ${loaded.names.join(', ')}`);
+    const area = this.scratchFor(scratch);
+    const words = this.heap.shared ? this.words : new Int32Array(this.heap.memory.buffer, 0, CONTROL_BYTES / 4);
+    for (let i = 0; i < args.length; i++) words[ARGUMENTS / 4 + i] = args[i];
+    const name = `${module.name} '${kernel}'`;
+    if (tasks === 1 || this.workers.length === 0) {
+      runHere(name, loaded.functions[index], tasks, area.pointer);
+      return;
+    }
+    words.set([loaded.id, index, ARGUMENTS, tasks, area.pointer, area.stride], WORD.job);
+    this.fork(name, loaded.functions[index], tasks, area.pointer);
+  }
+
+  /** Ends the worker threads. */
+  dispose(): void {
+    this.disposed = true;
+    for (const worker of this.workers) worker.terminate();
+    this.workers = [];
+  }
+
+  private load(module: KernelModule): LoadedModule {
+    const known = this.modules.get(module);
+    if (known) return known;
+    const id = this.modules.size;
+    if (id === MAX_MODULES) throw new Error(`the wasm engine holds at most ${MAX_MODULES} kernel modules`);
+    const bytes = moduleBytes(module, this.relaxed, this.heap.shared);
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: this.heap.memory } });
+    const names = Object.keys(instance.exports)
+      .filter((name) => typeof instance.exports[name] === 'function')
+      .sort();
+    // worker threads sleep in Atomics.wait and receive no messages: they compile the bytes from the memory when needed
+    if (this.heap.shared) {
+      const pointer = this.heap.allocate(bytes.length);
+      this.heap.view(pointer, bytes.length, 'bool').set(bytes);
+      this.words.set([pointer, bytes.length], WORD.modules + 2 * id);
+    }
+    const loaded = { id, names, functions: names.map((name) => instance.exports[name] as KernelFunction) };
+    this.modules.set(module, loaded);
+    return loaded;
+  }
+
+  private scratchFor(bytes: number): { pointer: number; stride: number } {
+    if (!this.scratch || this.scratch.stride < bytes) {
+      if (this.scratch) this.heap.free(this.scratch.pointer);
+      this.scratch = undefined;
+      const stride = Math.ceil(bytes / 4096) * 4096 + 64;
+      this.scratch = { pointer: this.heap.allocate(stride * this.slots), stride };
+    }
+    return this.scratch;
+  }
+
+  private fork(name: string, kernel: KernelFunction, tasks: number, scratch: number): void {
+    const { words, workers } = this;
+    this.generation = (this.generation + 4) | 0;
+    const { generation } = this;
+    Atomics.store(words, WORD.next, 0);
+    Atomics.store(words, WORD.failed, 0);
+    for (const { index } of workers) Atomics.store(words, stateOf(index), generation + STATE.invited);
+    Atomics.store(words, WORD.generation, generation);
+    Atomics.notify(words, WORD.generation);
+    let failure: unknown;
+    try {
+      for (let task = Atomics.add(words, WORD.next, 1); task < tasks; task = Atomics.add(words, WORD.next, 1)) {
+        kernel(ARGUMENTS, task, scratch);
+      }
+    } catch (error) {
+      Atomics.store(words, WORD.next, tasks);
+      failure = error;
+    }
+    for (const worker of workers) this.join(worker, generation, name);
+    if (failure) throw kernelError(name, 0, failure);
+    const failed = Atomics.load(words, WORD.failed);
+    if (failed) throw kernelError(name, failed - 1, this.message());
+  }
+
+  /** Waits for a worker that takes part in the job; one that has not woken up yet is told to stay out. */
+  private join(worker: WorkerThread, generation: number, name: string): void {
+    const { words } = this;
+    const state = stateOf(worker.index);
+    const idle = generation + STATE.idle;
+    if (Atomics.compareExchange(words, state, generation + STATE.invited, idle) === generation + STATE.invited) return;
+    for (let turn = 0; turn < SPIN; turn++) if (Atomics.load(words, state) === idle) return;
+    const deadline = Date.now() + this.stallMs;
+    while (Atomics.load(words, state) !== idle) {
+      if (Date.now() > deadline) {
+        worker.terminate();
+        this.workers = this.workers.filter((other) => other !== worker);
+        this.scratch = undefined; // the lost thread may still write there
+        throw kernelError(name, worker.index, `no answer for ${this.stallMs} ms; the thread has ended`);
+      }
+      sleep(words, state, generation + STATE.busy);
+    }
+  }
+
+  private message(): string {
+    const length = this.words[MESSAGE / 4];
+    const bytes = this.heap.view(MESSAGE + 4, length, 'bool').slice();
+    return String.fromCharCode(...bytes);
+  }
+}
+
+/**
+ * Opens a pool over a heap.
+ * @throws Error when a thread cannot be started.
+ */
+export async function openPool(heap: Heap, { threads = 1, ...options }: PoolOptions = {}): Promise<Pool> {
+  const pool = new Pool(heap, options);
+  await pool.start(heap.shared ? Math.min(threads, MAX_THREADS) : 1);
+  return pool;
+}
+
+function stateOf(index: number): number {
+  return WORD.state + 16 * index;
+}
+
+function runHere(name: string, kernel: KernelFunction, tasks: number, scratch: number): void {
+  try {
+    for (let task = 0; task < tasks; task++) kernel(ARGUMENTS, task, scratch);
+  } catch (error) {
+    throw kernelError(name, 0, error);
+  }
+}
+
+function kernelError(name: string, thread: number, cause: unknown): Error {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  return new Error(`kernel ${name} failed on thread ${thread}: ${text}`, { cause });
+}
+
+/** Sleeps while a word has a value, at most 100 ms. A browser's window thread must not sleep: there it returns at once. */
+function sleep(words: Int32Array, index: number, value: number): void {
+  try {
+    Atomics.wait(words, index, value, 100);
+  } catch {
+    // spin
+  }
+}
+
+/** Starts a thread that does not keep the process alive. @returns what ends it. */
+function spawn(start: WorkerStart, onEnd: (reason: string) => void): () => void {
+  if (typeof process !== 'undefined' && process.versions?.node) {
+    const { Worker } = process.getBuiltinModule('node:worker_threads');
+    const worker = new Worker(workerSource, {
+      eval: true,
+      workerData: start,
+      execArgv: [],
+      name: `arena-${start.index}`,
+    });
+    worker.on('error', (error) => onEnd(String(error)));
+    worker.on('exit', (code) => onEnd(`exit code ${code}`));
+    worker.unref();
+    return () => void worker.terminate();
+  }
+  const url = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }));
+  const worker = new Worker(url, { name: `arena-${start.index}` });
+  worker.onerror = (event) => onEnd(event.message);
+  worker.postMessage(start);
+  return () => {
+    worker.terminate();
+    URL.revokeObjectURL(url);
+  };
+}

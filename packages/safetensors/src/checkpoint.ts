@@ -1,0 +1,152 @@
+/** @file A checkpoint folder: `model.safetensors`, or `model.safetensors.index.json` and the files that it names. */
+import { quote, SafetensorsError } from './errors.js';
+import { openFile } from './file-source.js';
+import type { TensorEntry } from './header.js';
+import { doubledKey } from './json-keys.js';
+import { entryOf, openSafetensors, type SafetensorsFile, type TensorReader } from './reader.js';
+import type { ByteSource } from './source.js';
+
+/** Opens a file of the checkpoint by its plain name, or gives null when there is none. */
+export type FileOpener = (file: string) => Promise<ByteSource | null>;
+
+/** An open checkpoint. */
+export interface Checkpoint extends TensorReader {
+  /** Names of its .safetensors files. */
+  readonly files: string[];
+  /** `__metadata__` of the first file. */
+  readonly metadata: Record<string, string> | null;
+  /** Bytes of all tensors together. */
+  readonly totalBytes: number;
+}
+
+export interface CheckpointOptions {
+  /** First part of the names (default `model`; PEFT's adapters use `adapter_model`). */
+  basename?: string;
+  /** Largest index.json that is read, in bytes. */
+  maxIndexBytes?: number;
+}
+
+/**
+ * Opens a checkpoint: a folder on disk (Node), or any place by a function that opens a file by name.
+ * All headers are read and checked; tensors are read when asked for.
+ * @throws SafetensorsError when neither file is there, the index is no index, names a file outside the folder or one
+ * that is missing, or a file does not hold the tensors that the index says.
+ */
+export async function openCheckpoint(
+  location: string | FileOpener,
+  options: CheckpointOptions = {},
+): Promise<Checkpoint> {
+  const { basename = 'model', maxIndexBytes = 100_000_000 } = options;
+  const place = typeof location === 'string' ? location : 'checkpoint';
+  const open = typeof location === 'string' ? folderOpener(location) : location;
+  const files = new Map<string, SafetensorsFile>();
+  try {
+    const single = `${basename}.safetensors`;
+    const source = await open(single);
+    const homes = new Map<string, string>();
+    if (source) {
+      const file = await openShard(source);
+      files.set(single, file);
+      for (const name of file.tensors.keys()) homes.set(name, single);
+    } else {
+      const indexName = `${single}.index.json`;
+      for (const [name, file] of await readIndex(open, indexName, place, maxIndexBytes)) homes.set(name, file);
+      for (const file of new Set(homes.values())) {
+        const shard = await open(file);
+        if (!shard) throw new SafetensorsError(`${quote(file)}, which ${indexName} names, is missing`, place);
+        files.set(file, await openShard(shard));
+      }
+    }
+    return checkpointOf(files, homes, place);
+  } catch (error) {
+    await closeAll(files);
+    throw error;
+  }
+}
+
+function checkpointOf(files: Map<string, SafetensorsFile>, homes: Map<string, string>, place: string): Checkpoint {
+  const tensors = new Map<string, TensorEntry>();
+  let totalBytes = 0;
+  for (const [name, file] of homes) {
+    const entry = files.get(file)!.tensors.get(name);
+    if (!entry) throw new SafetensorsError(`the index says that ${quote(file)} holds it, but it does not`, place, name);
+    tensors.set(name, entry);
+    totalBytes += entry.end - entry.begin;
+  }
+  const fileOf = (name: string) => files.get(entryOf(homes, name, place))!;
+  return {
+    tensors,
+    totalBytes,
+    files: [...files.keys()],
+    metadata: [...files.values()][0]?.metadata ?? null,
+    names: () => [...tensors.keys()],
+    read: async (name) => fileOf(name).read(name),
+    readRows: async (name, rowBegin, rowEnd) => fileOf(name).readRows(name, rowBegin, rowEnd),
+    close: () => closeAll(files),
+  };
+}
+
+/** Tensor name to file name. */
+async function readIndex(
+  open: FileOpener,
+  indexName: string,
+  place: string,
+  maxBytes: number,
+): Promise<[string, string][]> {
+  const source = await open(indexName);
+  if (!source) {
+    const single = indexName.slice(0, -'.index.json'.length);
+    throw new SafetensorsError(`neither ${single} nor ${indexName} is there; is this a checkpoint folder?`, place);
+  }
+  try {
+    const fail = (message: string) => new SafetensorsError(message, source.name);
+    if (source.size > maxBytes) throw fail(`has ${source.size} bytes, the limit for an index is ${maxBytes}`);
+    const text = new TextDecoder().decode(await source.read(0, source.size));
+    let json: { weight_map?: unknown } | null;
+    try {
+      json = JSON.parse(text) as { weight_map?: unknown } | null;
+    } catch (error) {
+      throw fail(`is not JSON: ${(error as Error).message}`);
+    }
+    const map = json?.weight_map;
+    if (typeof map !== 'object' || map === null || Array.isArray(map)) throw fail('has no "weight_map" object');
+    const doubled = doubledKey(text);
+    if (doubled !== undefined) throw fail(`holds the key ${quote(doubled)} twice`);
+    const entries = Object.entries(map as Record<string, unknown>);
+    if (!entries.length) throw fail('its "weight_map" is empty');
+    for (const [name, file] of entries) {
+      if (typeof file !== 'string' || !/^[^/\\:\0]+\.safetensors$/.test(file)) {
+        const got = quote(JSON.stringify(file));
+        throw new SafetensorsError(`${got} is not the plain name of a .safetensors file`, source.name, name);
+      }
+    }
+    return entries as [string, string][];
+  } finally {
+    await source.close?.();
+  }
+}
+
+async function openShard(source: ByteSource): Promise<SafetensorsFile> {
+  try {
+    return await openSafetensors(source);
+  } catch (error) {
+    await source.close?.();
+    throw error;
+  }
+}
+
+function folderOpener(dir: string): FileOpener {
+  return async (file) => {
+    try {
+      return await openFile(`${dir}/${file}`);
+    } catch (error) {
+      const cause = error instanceof SafetensorsError ? (error.cause as { code?: string } | undefined) : undefined;
+      if (cause?.code === 'ENOENT') return null;
+      throw error;
+    }
+  };
+}
+
+async function closeAll(files: Map<string, SafetensorsFile>): Promise<void> {
+  await Promise.all([...files.values()].map((file) => file.close()));
+}

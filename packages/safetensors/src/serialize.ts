@@ -1,0 +1,116 @@
+/** @file Lays tensors out as the reference writer does and makes the bytes of a file. */
+import { DTYPE_ORDER, type Dtype, isDtype, tensorBytes } from './dtype.js';
+import { quote, SafetensorsError } from './errors.js';
+import { MAX_HEADER_BYTES } from './header.js';
+
+/** A tensor's name, type and shape. */
+export interface TensorSpec {
+  name: string;
+  dtype: Dtype;
+  shape: readonly number[];
+}
+
+/** What a header says before its tensors: null leaves `__metadata__` out. */
+export type Metadata = Record<string, string> | null;
+
+/** What PyTorch's writers put there. */
+export const PYTORCH_METADATA: Readonly<Record<string, string>> = { format: 'pt' };
+
+/** Where everything goes. */
+export interface Layout<T> {
+  /** Length prefix, JSON and padding. */
+  header: Uint8Array;
+  /** Tensors in the order of the file, with their size in bytes. */
+  order: { tensor: T; bytes: number }[];
+  /** Size of the whole file in bytes. */
+  fileBytes: number;
+}
+
+/** Strings by their UTF-8 bytes, which is by code points. */
+export function compareNames(a: string, b: string): number {
+  const length = Math.min(a.length, b.length);
+  for (let i = 0; i < length; i++) {
+    const x = a.charCodeAt(i);
+    const y = b.charCodeAt(i);
+    // Surrogates stand for code points above every other unit.
+    if (x !== y) return (x >= 0xd800 && x < 0xe000 ? x + 0x10000 : x) - (y >= 0xd800 && y < 0xe000 ? y + 0x10000 : y);
+  }
+  return a.length - b.length;
+}
+
+/**
+ * Orders tensors (by type from wide to narrow, then by name) and makes the header: compact JSON padded with spaces so
+ * that the data starts at a multiple of 8.
+ * @throws SafetensorsError for a name twice or reserved, an unknown type, a bad shape, a header beyond 100 MB.
+ */
+export function layoutTensors<T extends TensorSpec>(
+  tensors: readonly T[],
+  metadata: Metadata = PYTORCH_METADATA,
+  file = 'tensors',
+): Layout<T> {
+  const names = new Set<string>();
+  const order = tensors.map((tensor) => {
+    const { name, dtype, shape } = tensor;
+    if (name === '__metadata__') throw new SafetensorsError('the name is reserved', file, name);
+    if (names.has(name)) throw new SafetensorsError('the name is given twice', file, name);
+    names.add(name);
+    if (!isDtype(dtype)) throw new SafetensorsError(`dtype ${quote(String(dtype))} is not known`, file, name);
+    const bytes = tensorBytes(dtype, shape);
+    if (bytes === undefined) throw new SafetensorsError(`[${shape.join(', ')}] is not a shape`, file, name);
+    return { tensor, bytes, rank: DTYPE_ORDER.indexOf(dtype) };
+  });
+  order.sort((a, b) => a.rank - b.rank || compareNames(a.tensor.name, b.tensor.name));
+
+  const parts = metadata ? [`"__metadata__":${JSON.stringify(metadata)}`] : [];
+  let position = 0;
+  for (const { tensor, bytes } of order) {
+    const entry = { dtype: tensor.dtype, shape: tensor.shape, data_offsets: [position, position + bytes] };
+    parts.push(`${JSON.stringify(tensor.name)}:${JSON.stringify(entry)}`);
+    position += bytes;
+  }
+  const json = new TextEncoder().encode(`{${parts.join(',')}}`);
+  if (json.length > MAX_HEADER_BYTES) {
+    throw new SafetensorsError(`the header would have ${json.length} bytes, the limit is ${MAX_HEADER_BYTES}`, file);
+  }
+  const padded = Math.ceil(json.length / 8) * 8;
+  const header = new Uint8Array(8 + padded).fill(0x20);
+  new DataView(header.buffer).setBigUint64(0, BigInt(padded), true);
+  header.set(json, 8);
+  return { header, order, fileBytes: header.length + position };
+}
+
+/**
+ * The bytes of a .safetensors file, equal to the reference writer's for equal tensors.
+ * @param metadata `{ format: 'pt' }` by default; null for none.
+ * @throws SafetensorsError as {@link layoutTensors}, and when data does not have the bytes of its type and shape.
+ */
+export function serialize(
+  tensors:
+    | ReadonlyMap<string, Omit<TensorSpec, 'name'> & { data: Uint8Array }>
+    | readonly (TensorSpec & { data: Uint8Array })[],
+  metadata: Metadata = PYTORCH_METADATA,
+): Uint8Array {
+  const list = Array.isArray(tensors)
+    ? (tensors as readonly (TensorSpec & { data: Uint8Array })[])
+    : [...(tensors as ReadonlyMap<string, Omit<TensorSpec, 'name'> & { data: Uint8Array }>)].map(([name, tensor]) => ({
+        ...tensor,
+        name,
+      }));
+  const { header, order, fileBytes } = layoutTensors(list, metadata);
+  for (const { tensor, bytes } of order) checkData(tensor, tensor.data.byteLength, bytes, 'tensors');
+  const out = new Uint8Array(fileBytes);
+  out.set(header);
+  let position = header.length;
+  for (const { tensor, bytes } of order) {
+    out.set(tensor.data, position);
+    position += bytes;
+  }
+  return out;
+}
+
+/** Throws unless a tensor's data has the bytes that its type and shape need. */
+export function checkData(tensor: TensorSpec, got: number, want: number, file: string): void {
+  if (got === want) return;
+  const message = `${tensor.dtype} [${tensor.shape.join(', ')}] takes ${want} bytes, its data has ${got}`;
+  throw new SafetensorsError(message, file, tensor.name);
+}

@@ -1,0 +1,56 @@
+/** @file Writes files so that none is ever seen half-written (Node). */
+import { nodeFs } from './node-fs.js';
+import { checkData, layoutTensors, type Metadata, PYTORCH_METADATA, type TensorSpec } from './serialize.js';
+
+/** A tensor to write; a function is called when its turn comes, so that one tensor at a time is in memory. */
+export interface TensorInput extends TensorSpec {
+  data: Uint8Array | (() => Uint8Array | Promise<Uint8Array>);
+}
+
+/** Most bytes given to one system call. */
+const WRITE_BYTES = 1 << 30;
+
+/**
+ * Writes a .safetensors file, byte for byte as the reference writer: under a temporary name beside it, synced, renamed.
+ * @throws SafetensorsError as `serialize`; the system's error when the disk refuses. The old file then stays as it was.
+ */
+export async function writeSafetensors(
+  path: string,
+  tensors: readonly TensorInput[],
+  metadata: Metadata = PYTORCH_METADATA,
+): Promise<void> {
+  const { header, order } = layoutTensors(tensors, metadata, path);
+  await replaceFile(path, async (write) => {
+    await write(header);
+    for (const { tensor, bytes } of order) {
+      const data = typeof tensor.data === 'function' ? await tensor.data() : tensor.data;
+      checkData(tensor, data.byteLength, bytes, path);
+      await write(data);
+    }
+  });
+}
+
+/** Writes a file through `fill` under a temporary name, syncs it and gives it its name; nothing is left on failure. */
+export async function replaceFile(
+  path: string,
+  fill: (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>,
+): Promise<void> {
+  const { open, rename, rm } = nodeFs();
+  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
+  const handle = await open(temporary, 'wx');
+  try {
+    await fill(async (bytes) => {
+      for (let done = 0; done < bytes.length; ) {
+        const { bytesWritten } = await handle.write(bytes, done, Math.min(WRITE_BYTES, bytes.length - done));
+        done += bytesWritten;
+      }
+    });
+    await handle.sync();
+    await handle.close();
+    await rename(temporary, path);
+  } catch (error) {
+    await handle.close().catch(() => {});
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}

@@ -1,0 +1,109 @@
+/** @file Writes a checkpoint of several files and its index, split and named as transformers does (Node). */
+
+import { tensorBytes } from './dtype.js';
+import { SafetensorsError } from './errors.js';
+import { nodeFs } from './node-fs.js';
+import { compareNames, type Metadata, PYTORCH_METADATA } from './serialize.js';
+import { replaceFile, type TensorInput, writeSafetensors } from './write-file.js';
+
+export interface ShardOptions {
+  /** Largest file in bytes of tensor data (default 5e9); a tensor that is larger gets a file of its own. */
+  maxShardBytes?: number;
+  /** First part of the names: `model` gives model-00001-of-00002.safetensors. */
+  basename?: string;
+  metadata?: Metadata;
+}
+
+/**
+ * Splits tensors into groups of at most `maxShardBytes`, in the order given.
+ * @throws SafetensorsError for a bad shape.
+ */
+export function splitShards<T extends TensorInput>(tensors: readonly T[], maxShardBytes: number): T[][] {
+  const shards: T[][] = [];
+  let shard: T[] = [];
+  let shardBytes = 0;
+  for (const tensor of tensors) {
+    const bytes = tensorBytes(tensor.dtype, tensor.shape);
+    if (bytes === undefined) {
+      throw new SafetensorsError(`${tensor.dtype} [${tensor.shape.join(', ')}] is not a shape`, 'tensors', tensor.name);
+    }
+    if (bytes > maxShardBytes) {
+      shards.push([tensor]);
+      continue;
+    }
+    if (shardBytes + bytes > maxShardBytes) {
+      shards.push(shard);
+      shard = [];
+      shardBytes = 0;
+    }
+    shard.push(tensor);
+    shardBytes += bytes;
+  }
+  if (shard.length) shards.push(shard);
+  return shards;
+}
+
+/**
+ * Writes `<basename>.safetensors`, or several files and `<basename>.safetensors.index.json` when one would pass
+ * `maxShardBytes`. The index is written last; files of the same basename from an earlier save are then removed.
+ * @returns the names of the files, the index last.
+ */
+export async function writeSharded(
+  dir: string,
+  tensors: readonly TensorInput[],
+  { maxShardBytes = 5e9, basename = 'model', metadata = PYTORCH_METADATA }: ShardOptions = {},
+): Promise<string[]> {
+  const { mkdir, readdir, rm } = nodeFs();
+  const shards = splitShards(tensors, maxShardBytes);
+  await mkdir(dir, { recursive: true });
+
+  const written: string[] = [];
+  const weightMap = new Map<string, string>();
+  const number = (value: number) => String(value).padStart(5, '0');
+  for (const [i, shard] of shards.entries()) {
+    const single = shards.length === 1;
+    const file = `${basename}${single ? '' : `-${number(i + 1)}-of-${number(shards.length)}`}.safetensors`;
+    await writeSafetensors(`${dir}/${file}`, shard, metadata);
+    written.push(file);
+    for (const tensor of shard) weightMap.set(tensor.name, file);
+  }
+  if (shards.length > 1) {
+    const file = `${basename}.safetensors.index.json`;
+    const text = indexJson(tensors, weightMap);
+    await replaceFile(`${dir}/${file}`, (write) => write(new TextEncoder().encode(text)));
+    written.push(file);
+  }
+  for (const file of await readdir(dir)) {
+    const ours =
+      file.startsWith(basename) &&
+      /^(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/.test(file.slice(basename.length));
+    if (ours && !written.includes(file)) await rm(`${dir}/${file}`);
+  }
+  return written;
+}
+
+/** The index as Python's json.dumps writes it with indent 2 and sorted keys. */
+function indexJson(tensors: readonly TensorInput[], weightMap: ReadonlyMap<string, string>): string {
+  let totalBytes = 0;
+  let parameters = 0;
+  for (const { dtype, shape } of tensors) {
+    totalBytes += tensorBytes(dtype, shape) ?? 0;
+    parameters += shape.reduce((product, size) => product * size, 1);
+  }
+  const names = [...weightMap.keys()].sort(compareNames);
+  const index = {
+    metadata: { total_parameters: parameters, total_size: totalBytes },
+    // A list of lines, since an object would put names that are whole numbers first.
+    weight_map: names.map((name) => `    ${asciiJson(name)}: ${asciiJson(weightMap.get(name)!)}`).join(',\n'),
+  };
+  const head = JSON.stringify({ metadata: index.metadata }, null, 2).slice(0, -2);
+  return `${head},\n  "weight_map": {\n${index.weight_map}\n  }\n}\n`;
+}
+
+/** JSON text of a string with everything beyond ASCII escaped. */
+function asciiJson(text: string): string {
+  return JSON.stringify(text).replace(
+    /[\u007f-\uffff]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

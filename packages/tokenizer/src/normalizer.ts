@@ -1,0 +1,40 @@
+/** @file Normalisers: text to text, before the vocabulary is looked at. */
+
+import { TokenizerError } from './error.js';
+import { type Component, sequence, stringPattern, textSetting } from './tokenizer-json.js';
+
+/** Maps a text to its normal form. */
+export type Normalizer = (text: string) => string;
+
+/** Compiles the `normalizer` part of the file. */
+export function compileNormalizer(part: Component | null): Normalizer {
+  if (!part) return (text) => text;
+  switch (part.type) {
+    case 'Sequence': {
+      const steps = sequence(part, 'normalizers', 'normalizer').map(compileNormalizer);
+      return (text) => steps.reduce((value, step) => step(value), text);
+    }
+    case 'Replace': {
+      const pattern = stringPattern(part, 'normalizer');
+      const content = textSetting(part, 'content', 'normalizer');
+      // "$" would start a pattern like "$&" in a replacement text. An empty pattern matches nothing.
+      const literal = content.replaceAll('$', '$$$$');
+      return pattern === '' ? (text) => text : (text) => text.replaceAll(pattern, literal);
+    }
+    case 'Prepend': {
+      const prefix = textSetting(part, 'prepend', 'normalizer');
+      return (text) => (text === '' ? text : prefix + text);
+    }
+    case 'NFC':
+    case 'NFD':
+    case 'NFKC':
+    case 'NFKD': {
+      const form = part.type;
+      return (text) => text.normalize(form);
+    }
+    default:
+      throw new TokenizerError(
+        `tokenizer.json: normalizer "${part.type}" is not supported (Sequence, Replace, Prepend, NFC, NFD, NFKC, NFKD are)`,
+      );
+  }
+}

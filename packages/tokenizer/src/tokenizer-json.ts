@@ -1,0 +1,164 @@
+/** @file The shape of Hugging Face's tokenizer.json, as far as a byte-fallback BPE uses it, and the checks that a file has it. */
+
+import { TokenizerError } from './error.js';
+
+/** One entry of `added_tokens`: a text that is cut out before the model sees the rest. */
+export interface AddedToken {
+  id: number;
+  content: string;
+  /** Match only where no word character touches it. */
+  single_word: boolean;
+  /** Swallow white space on the left. */
+  lstrip: boolean;
+  /** Swallow white space on the right. */
+  rstrip: boolean;
+  /** Match in the normalised text rather than in the text as given. */
+  normalized: boolean;
+  /** Control token: dropped by `decode(ids, { skipSpecialTokens: true })`. */
+  special: boolean;
+}
+
+/** A normaliser, pre-tokeniser, post-processor or decoder: `type` and its own settings. */
+export interface Component {
+  type: string;
+  [setting: string]: unknown;
+}
+
+/** `model` of a byte-fallback BPE. Merges are "left right" texts (older files) or pairs. */
+export interface BpeModelJson {
+  type: 'BPE';
+  vocab: Record<string, number>;
+  merges: (string | [string, string])[];
+  byte_fallback: boolean;
+  unk_token?: string | null;
+  fuse_unk?: boolean;
+  dropout?: number | null;
+  continuing_subword_prefix?: string | null;
+  end_of_word_suffix?: string | null;
+  ignore_merges?: boolean;
+}
+
+/** The file. */
+export interface TokenizerJson {
+  version?: string;
+  truncation?: unknown;
+  padding?: unknown;
+  added_tokens: AddedToken[];
+  normalizer: Component | null;
+  pre_tokenizer: Component | null;
+  post_processor: Component | null;
+  decoder: Component | null;
+  model: BpeModelJson;
+}
+
+/**
+ * Parses and checks a tokenizer.json.
+ *
+ * @throws TokenizerError when it is not JSON, not a BPE, has no byte fallback, or uses an option this package has not.
+ */
+export function parseTokenizerJson(source: object | string | Uint8Array): TokenizerJson {
+  const value = typeof source === 'string' || source instanceof Uint8Array ? parse(source) : source;
+  const file = value as Partial<TokenizerJson>;
+  if (!isObject(file) || !isObject(file.model))
+    throw new TokenizerError('tokenizer.json: no "model"; is this the right file?');
+  checkModel(file.model as Partial<BpeModelJson>);
+  const added = file.added_tokens ?? [];
+  if (!Array.isArray(added)) throw new TokenizerError('tokenizer.json: "added_tokens" is not a list');
+  return {
+    added_tokens: added.map(addedToken),
+    normalizer: component(file.normalizer, 'normalizer'),
+    pre_tokenizer: component(file.pre_tokenizer, 'pre_tokenizer'),
+    post_processor: component(file.post_processor, 'post_processor'),
+    decoder: component(file.decoder, 'decoder'),
+    model: file.model as BpeModelJson,
+  };
+}
+
+/** True for an object that is no list. */
+export function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Checks that a part of the file is `{ type: text, … }` or null. */
+export function component(value: unknown, where: string): Component | null {
+  if (value === null || value === undefined) return null;
+  if (!isObject(value) || typeof value.type !== 'string') {
+    throw new TokenizerError(`tokenizer.json: ${where} is neither null nor an object with a "type"`);
+  }
+  return value as Component;
+}
+
+/** The list of components that a `Sequence` holds under `key`. */
+export function sequence(part: Component, key: string, where: string): Component[] {
+  const list = part[key];
+  if (!Array.isArray(list)) throw new TokenizerError(`tokenizer.json: ${where} of type Sequence has no list "${key}"`);
+  return list.map((item) => {
+    const checked = component(item, where);
+    if (!checked) throw new TokenizerError(`tokenizer.json: ${where} of type Sequence holds null`);
+    return checked;
+  });
+}
+
+/** `pattern: { String: "…" }`; regular expressions are refused because JavaScript's differ from the ones the file means. */
+export function stringPattern(part: Component, where: string): string {
+  const pattern = part.pattern;
+  if (isObject(pattern) && typeof pattern.String === 'string') return pattern.String;
+  throw new TokenizerError(
+    `tokenizer.json: ${where} of type ${part.type} needs a pattern {"String": text}; other patterns are not supported`,
+  );
+}
+
+/** A text setting. */
+export function textSetting(part: Component, key: string, where: string): string {
+  const value = part[key];
+  if (typeof value !== 'string')
+    throw new TokenizerError(`tokenizer.json: ${where} of type ${part.type} has no text "${key}"`);
+  return value;
+}
+
+function parse(source: string | Uint8Array): unknown {
+  try {
+    return JSON.parse(typeof source === 'string' ? source : new TextDecoder().decode(source));
+  } catch (error) {
+    throw new TokenizerError(`tokenizer.json: not JSON (${(error as Error).message}); is the download complete?`);
+  }
+}
+
+function checkModel(model: Partial<BpeModelJson>): void {
+  // Files older than `type` in the model are BPE when they have merges.
+  const type = model.type ?? (model.merges ? 'BPE' : 'none');
+  if (type !== 'BPE')
+    throw new TokenizerError(
+      `tokenizer.json: model type "${type}" found, "BPE" expected; this package reads byte-fallback BPE only`,
+    );
+  if (!isObject(model.vocab)) throw new TokenizerError('tokenizer.json: model.vocab is not an object');
+  if (!Array.isArray(model.merges)) throw new TokenizerError('tokenizer.json: model.merges is not a list');
+  if (model.byte_fallback !== true)
+    throw new TokenizerError(
+      'tokenizer.json: model.byte_fallback is not true; this package reads byte-fallback BPE only',
+    );
+  if (model.dropout)
+    throw new TokenizerError('tokenizer.json: model.dropout is set; remove it, encoding must be deterministic');
+  for (const key of ['continuing_subword_prefix', 'end_of_word_suffix'] as const) {
+    if (model[key]) throw new TokenizerError(`tokenizer.json: model.${key} is not supported`);
+  }
+}
+
+function addedToken(value: unknown): AddedToken {
+  const token = value as Partial<AddedToken>;
+  if (!isObject(value) || typeof token.content !== 'string' || !Number.isInteger(token.id) || token.id! < 0) {
+    throw new TokenizerError(
+      `tokenizer.json: an added token needs "id" and "content", found ${JSON.stringify(value)?.slice(0, 80)}`,
+    );
+  }
+  const {
+    id,
+    content,
+    single_word = false,
+    lstrip = false,
+    rstrip = false,
+    normalized = true,
+    special = false,
+  } = token;
+  return { id: id!, content, single_word, lstrip, rstrip, normalized, special };
+}

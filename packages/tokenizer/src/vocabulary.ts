@@ -1,0 +1,77 @@
+/** @file Tokens by id and ids by token, with the tables that give a character its first symbol. */
+
+import { TokenizerError } from './error.js';
+import { addToken, createTokenIndex, findToken, type TokenIndex } from './token-index.js';
+import type { AddedToken } from './tokenizer-json.js';
+
+/** The vocabulary of a byte-fallback BPE. */
+export interface Vocabulary {
+  /** Token texts by id, and ids by text. */
+  index: TokenIndex;
+  /** [65536] id of a character of the basic plane, or -1. */
+  charIds: Int32Array;
+  /** Ids of characters above U+FFFF, by code point. */
+  astralIds: Map<number, number>;
+  /** [256] ids of <0x00> to <0xFF>; -1 for a byte that is a token as a character and has no byte token. */
+  byteIds: Int32Array;
+}
+
+/** Largest id taken: far above any vocabulary in use, and it bounds what a wrong file can make us allocate. */
+const MAX_ID = 1 << 24;
+
+/**
+ * Builds the tables. Added tokens may repeat entries of the vocabulary or extend it.
+ *
+ * @throws TokenizerError for ids that are no whole numbers, repeated, or missing byte tokens.
+ */
+export function buildVocabulary(vocab: Record<string, number>, added: AddedToken[]): Vocabulary {
+  const names = Object.keys(vocab);
+  const index = createTokenIndex(names.length + added.length);
+  const put = (token: string, id: number) => {
+    if (!Number.isInteger(id) || id < 0 || id >= MAX_ID) {
+      throw new TokenizerError(
+        `tokenizer.json: token ${JSON.stringify(token)} has id ${id}; a whole number from 0 to ${MAX_ID - 1} is expected`,
+      );
+    }
+    const holder = index.tokens[id];
+    if (holder !== undefined) {
+      throw new TokenizerError(
+        `tokenizer.json: id ${id} is both ${JSON.stringify(holder)} and ${JSON.stringify(token)}`,
+      );
+    }
+    addToken(index, token, id);
+  };
+  const charIds = new Int32Array(65536).fill(-1);
+  const astralIds = new Map<number, number>();
+  for (const token of names) {
+    const id = vocab[token];
+    put(token, id);
+    if (token.length === 1) charIds[token.charCodeAt(0)] = id;
+    else if (token.length === 2 && token.codePointAt(0)! > 0xffff) astralIds.set(token.codePointAt(0)!, id);
+  }
+  for (const token of added) {
+    const known = findToken(index, token.content);
+    if (known < 0) put(token.content, token.id);
+    else if (known !== token.id) {
+      throw new TokenizerError(
+        `tokenizer.json: added token ${JSON.stringify(token.content)} has id ${token.id}, but ${known} in the vocabulary`,
+      );
+    }
+  }
+  return { index, charIds, astralIds, byteIds: byteIds(index) };
+}
+
+/** The token that stands for one byte. */
+export function byteToken(byte: number): string {
+  return `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`;
+}
+
+function byteIds(index: TokenIndex): Int32Array {
+  return Int32Array.from({ length: 256 }, (_, byte) => {
+    const id = findToken(index, byteToken(byte));
+    if (id >= 0) return id;
+    // Gemma has no <0x09>: a byte that is a character with a token of its own is never needed.
+    if (byte < 0x80 && findToken(index, String.fromCharCode(byte)) >= 0) return -1;
+    throw new TokenizerError(`tokenizer.json: byte_fallback is on, but ${byteToken(byte)} is not in the vocabulary`);
+  });
+}
