@@ -101,6 +101,7 @@ export function packer(
     );
   }
   const laterBytes = laterByteIds(tokenizer);
+  const out = new TokenList(maxTokens); // used again for every battle
 
   return (battle) => {
     const read = (text: string) => tokenizer.encode(text, { splitSpecialTokens: neutralizeSpecialTokens });
@@ -116,7 +117,7 @@ export function packer(
       rounds: { kept: rounds.length - first, total: rounds.length },
     };
     const counts = [cut.prompt, cut.responseA, cut.responseB];
-    const out = new TokenList(maxTokens);
+    out.length = 0;
     out.add(start);
     if (first > 0) out.add(omitted);
     for (let r = first; r < rounds.length; r++) {

@@ -166,6 +166,9 @@ async function checkedChunks(source: ByteSource, chunks: ColumnMetaData[], rows:
     slice(start, end = source.byteLength) {
       const chunk = loaded.find((one) => one.start <= start && end <= one.end);
       if (!chunk) return whole.slice(start, end);
+      // The usual case, without a copy: a whole chunk in a buffer of its own.
+      const isWhole = start === chunk.start && end === chunk.end && chunk.bytes.byteLength === chunk.bytes.buffer.byteLength;
+      if (isWhole) return chunk.bytes.buffer as ArrayBuffer;
       const from = chunk.bytes.byteOffset + start - chunk.start;
       return chunk.bytes.buffer.slice(from, from + end - start) as ArrayBuffer;
     },

@@ -3,7 +3,7 @@
 import type { Battle } from './battle.js';
 import { DataError } from './error.js';
 import { type Group, groupBattles, promptKey } from './groups.js';
-import { hash32 } from './hash.js';
+import { hash32, textKey } from './hash.js';
 import { nearDuplicates } from './near-duplicates.js';
 import { normalizeText } from './text.js';
 
@@ -69,6 +69,7 @@ export function splitBattles(
   }
   const shares = ratio.map((share) => share / sum);
   const keys = battles.map(promptKey);
+  const keyOf = new Map(battles.map((battle, i) => [battle, keys[i]]));
   const groups = groupBattles(battles, keys, near === 'group' ? nearPairs(battles, keys) : []);
   const partOf = assign(battles, groups, shares, seed);
   const part = (index: number) => battles.filter((_, i) => partOf[i] === index);
@@ -79,7 +80,7 @@ export function splitBattles(
       groups: groups.length,
       rows: mapParts(parts, (list) => list.length),
       labels: mapParts(parts, countLabels),
-      leaks: leakReport(parts, { nearDuplicates: near !== 'ignore' }),
+      leaks: findLeaks(parts, (battle) => keyOf.get(battle)!, near !== 'ignore'),
     },
     options: { ratio, seed, nearDuplicates: near },
   };
@@ -89,6 +90,14 @@ export function splitBattles(
 export function leakReport(
   parts: Record<SplitName, Battle[]>,
   { nearDuplicates: lookForNear = true }: { nearDuplicates?: boolean } = {},
+): LeakReport {
+  return findLeaks(parts, promptKey, lookForNear);
+}
+
+function findLeaks(
+  parts: Record<SplitName, Battle[]>,
+  keyOf: (battle: Battle) => string,
+  lookForNear: boolean,
 ): LeakReport {
   const exact = new Map<string, Set<SplitName>>();
   const normalized = new Map<string, Set<SplitName>>();
@@ -101,8 +110,8 @@ export function leakReport(
   };
   for (const name of SPLIT_NAMES) {
     for (const battle of parts[name]) {
-      const key = promptKey(battle);
-      add(exact, JSON.stringify(battle.prompt), name);
+      const key = keyOf(battle);
+      add(exact, textKey(battle.prompt), name);
       add(normalized, key, name);
       if (battle.session !== undefined) add(sessions, battle.session, name);
       if (!firstOf.has(`${name} ${key}`)) firstOf.set(`${name} ${key}`, { battle, name });

@@ -18,7 +18,7 @@ export function sameTurns(a: string[], b: string[]): boolean {
 
 /** A text's form for finding the same question again: compatibility form, lower case, runs of white space as one. */
 export function normalizeText(text: string): string {
-  return text.normalize('NFKC').toLowerCase().replace(/\s+/gu, ' ').trim();
+  return text.normalize('NFKC').toLowerCase().replace(/\s+/g, ' ').trim();
 }
 
 /** Cuts to at most `length` code units without leaving half a character. */

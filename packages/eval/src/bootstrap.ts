@@ -2,7 +2,7 @@
  * @file Bootstrap by cluster: whole prompts are drawn again, with all their battles, since votes on one prompt are not
  * independent. Each statistic keeps sums per cluster, so that a round costs one pass over them.
  */
-import { columnMeans } from './column-means.js';
+import { ColumnMeans } from './column-means.js';
 import { randomBelow, seededRandom } from './random.js';
 import { wilsonInterval } from './significance.js';
 
@@ -24,26 +24,11 @@ const FEW_CLUSTERS = 20;
 /** Below this many clusters a bootstrap says nothing, and none is made. */
 const LEAST_CLUSTERS = 5;
 
-/** Examples by cluster, and the rounds to come. */
+/** Which cluster each example belongs to [n], how many there are, and the rounds to come. */
 export interface Clustering {
-  /** Cluster of each example [n]. */
   clusterOf: Int32Array;
   clusters: number;
-  /** Examples cluster by cluster [n]: those of cluster c stand from `starts[c]` to `starts[c + 1]`. */
-  order: Int32Array;
-  starts: Int32Array;
   rounds: number;
-}
-
-/** Sorts examples by cluster. */
-export function clustering(clusterOf: Int32Array, clusters: number, rounds: number): Clustering {
-  const starts = new Int32Array(clusters + 1);
-  for (const cluster of clusterOf) starts[cluster + 1]++;
-  for (let cluster = 0; cluster < clusters; cluster++) starts[cluster + 1] += starts[cluster];
-  const next = starts.slice();
-  const order = new Int32Array(clusterOf.length);
-  for (let i = 0; i < clusterOf.length; i++) order[next[clusterOf[i]]++] = i;
-  return { clusterOf, clusters, order, starts, rounds };
 }
 
 /** How often each cluster was drawn; small, so that it stays in the processor's cache. */
@@ -113,8 +98,8 @@ export function clusteredMean(
 ): Figure {
   const numbers = Int32Array.from(clusterOf);
   const clusters = numbers.reduce((most, number) => Math.max(most, number + 1), 0);
-  const means = columnMeans([values], clustering(numbers, clusters, rounds));
-  resample(clusters, rounds, seed, means.statistics);
+  const means = new ColumnMeans([values], { clusterOf: numbers, clusters, rounds });
+  resample(clusters, rounds, seed, [means]);
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i];
   return bootstrapFigure(values.length ? sum / values.length : null, means.column(0), values.length);

@@ -11,9 +11,9 @@ import {
   promptKey,
 } from './battle.js';
 import { ascending, brier, credits, logLoss, logLosses } from './binary.js';
-import { bootstrapFigure, type Clustering, clustering, resample, shareFigure } from './bootstrap.js';
+import { bootstrapFigure, type Clustering, resample, shareFigure } from './bootstrap.js';
 import { applyTemperature, calibrationError, fitTemperature, reliability, topLabel } from './calibration.js';
-import { columnMeans } from './column-means.js';
+import { ColumnMeans } from './column-means.js';
 import { leaderboardSection } from './leaderboard.js';
 import { lengthSection } from './length.js';
 import type {
@@ -66,8 +66,8 @@ export function evaluate(
   const joined = joinPredictions(predictions, battles, ties);
   const held = validation && joinPredictions(validation.predictions, validation.battles, ties, 'validation');
   const { labels } = joined;
-  const { clusterOf, clusters } = clusterByPrompt(joined.battles);
-  const drawn = clustering(clusterOf, clusters, rounds);
+  const drawn: Clustering = { ...clusterByPrompt(joined.battles), rounds };
+  const { clusters } = drawn;
   const p = Float64Array.from(joined.predictions, ({ probabilityA }) => probabilityA);
   const swapped = swappedOf(joined);
   const predictors = [...modelPredictors(p, swapped), ...baselinePredictors(joined.battles, train ?? [], seed)];
@@ -141,11 +141,11 @@ function swapSection(
     credits(swapped, labels),
     credits(averaged, labels),
   ];
-  const means = columnMeans(columns, drawn);
+  const means = new ColumnMeans(columns, drawn);
   const meanOf = (k: number) => columns[k].reduce((a, b) => a + b, 0) / n;
   const share = (value: number | null, k: number) => shareFigure(value, means.column(k), n, drawn.clusters);
   return {
-    statistics: means.statistics,
+    statistics: [means],
     finish: () => ({
       n,
       consistency: share(consistency, 0),

@@ -1,15 +1,11 @@
 /** @file The main table: every predictor's scores and the paired tests, from one bootstrap over shared rounds. */
 import type { Predictor } from './baselines.js';
-import { accuracy, brier, brierScores, credits, logLoss, logLosses, rocAuc } from './binary.js';
+import { accuracy, brier, credits, logLoss, rocAuc } from './binary.js';
 import { bootstrapFigure, type Clustering, type Figure, shareFigure } from './bootstrap.js';
 import { calibrationError } from './calibration.js';
-import { columnMeans } from './column-means.js';
-import { orderedScores } from './ordered-scores.js';
 import type { Comparison, PredictorScores, Section } from './report.js';
+import { ScoreSums } from './score-sums.js';
 import { mcnemar } from './significance.js';
-
-/** Columns of a predictor: credit, log loss, Brier. */
-const COLUMNS = 3;
 
 /** Scores of all predictors; the first is compared with each of the others. */
 export function scoreSection(
@@ -19,68 +15,62 @@ export function scoreSection(
   bins: number,
 ): Section<{ predictors: PredictorScores[]; comparisons: Comparison[] }> {
   const n = labels.length;
-  const { clusters } = clustering;
-  const credit = predictors.map(({ probabilities }) => credits(probabilities, labels));
-  const columns = predictors.flatMap(({ probabilities }, k) => [
-    credit[k],
-    logLosses(probabilities, labels),
-    brierScores(probabilities, labels),
-  ]);
-  const means = columnMeans(columns, clustering);
-  const ordered = predictors.map(({ probabilities }) => orderedScores(probabilities, labels, clustering, bins));
-  const unknown: Figure = { value: null, low: null, high: null, n, interval: null };
-
-  function scores({ name, description, fittedOn, probabilities: p, calibrated, coefficients }: Predictor, k: number) {
-    const { auc, ece } = ordered[k].samples();
-    const figure = (value: number | null, samples: Float64Array) =>
-      calibrated ? bootstrapFigure(value, samples, n) : unknown;
-    return {
-      name,
-      description,
-      fittedOn,
-      accuracy: shareFigure(accuracy(p, labels), means.column(COLUMNS * k), n, clusters),
-      logLoss: figure(logLoss(p, labels), means.column(COLUMNS * k + 1)),
-      brier: figure(brier(p, labels), means.column(COLUMNS * k + 2)),
-      auc: bootstrapFigure(rocAuc(p, labels), auc, n),
-      ece: figure(calibrationError(p, labels, bins), ece),
-      coefficients: coefficients ?? null,
-    };
-  }
-
-  function difference(a: number, b: number, defined: boolean): Figure {
-    if (!defined || n === 0) return unknown;
-    const first = means.column(a);
-    const second = means.column(b);
-    let sum = 0;
-    for (let i = 0; i < n; i++) sum += columns[a][i] - columns[b][i];
-    return bootstrapFigure(
-      sum / n,
-      first.map((value, round) => value - second[round]),
-      n,
-    );
-  }
-
-  function comparison(k: number): Comparison {
-    let onlyFirst = 0;
-    let onlySecond = 0;
-    for (let i = 0; i < n; i++) {
-      if (credit[0][i] > credit[k][i]) onlyFirst++;
-      else if (credit[0][i] < credit[k][i]) onlySecond++;
-    }
-    return {
-      first: predictors[0].name,
-      second: predictors[k].name,
-      accuracyDifference: difference(0, COLUMNS * k, true),
-      logLossDifference: difference(1, COLUMNS * k + 1, predictors[0].calibrated && predictors[k].calibrated),
-      mcnemar: mcnemar(onlyFirst, onlySecond),
-    };
-  }
-
+  const sums = predictors.map(({ probabilities }) => new ScoreSums(probabilities, labels, clustering, bins));
   return {
-    statistics: [...means.statistics, ...ordered.map(({ statistic }) => statistic)],
-    finish: () => ({
-      predictors: predictors.map(scores),
-      comparisons: predictors.slice(1).map((_, k) => comparison(k + 1)),
-    }),
+    statistics: sums,
+    finish() {
+      const table = predictors.map((predictor, k) => scoresOf(predictor, sums[k], labels, clustering, bins));
+      const comparisons = predictors.slice(1).map(({ name, probabilities }, k): Comparison => {
+        const first = table[0];
+        const second = table[k + 1];
+        const [a, b] = [sums[0], sums[k + 1]];
+        return {
+          first: first.name,
+          second: name,
+          accuracyDifference: difference(first.accuracy, second.accuracy, a.accuracy, b.accuracy, n),
+          logLossDifference: difference(first.logLoss, second.logLoss, a.logLoss, b.logLoss, n),
+          mcnemar: mcnemarOf(predictors[0].probabilities, probabilities, labels),
+        };
+      });
+      return { predictors: table, comparisons };
+    },
   };
+}
+
+function scoresOf(
+  { name, description, fittedOn, probabilities: p, calibrated, coefficients }: Predictor,
+  sums: ScoreSums,
+  labels: Float64Array,
+  { clusters }: Clustering,
+  bins: number,
+): PredictorScores {
+  const n = labels.length;
+  const figure = (value: number | null, samples: Float64Array) =>
+    bootstrapFigure(calibrated ? value : null, samples, n);
+  return {
+    name,
+    description,
+    fittedOn,
+    accuracy: shareFigure(accuracy(p, labels), sums.accuracy, n, clusters),
+    logLoss: figure(logLoss(p, labels), sums.logLoss),
+    brier: figure(brier(p, labels), sums.brier),
+    auc: bootstrapFigure(rocAuc(p, labels), sums.auc, n),
+    ece: figure(calibrationError(p, labels, bins), sums.ece),
+    coefficients: coefficients ?? null,
+  };
+}
+
+/** First less second, with percentiles of the difference within each round. */
+function difference(first: Figure, second: Figure, a: Float64Array, b: Float64Array, n: number): Figure {
+  const value = first.value === null || second.value === null ? null : first.value - second.value;
+  const samples = a.map((sample, round) => sample - b[round]);
+  return bootstrapFigure(value, samples, n);
+}
+
+function mcnemarOf(p: Float64Array, q: Float64Array, labels: Float64Array) {
+  const first = credits(p, labels);
+  const second = credits(q, labels);
+  const onlyFirst = first.filter((credit, i) => credit > second[i]).length;
+  const onlySecond = first.filter((credit, i) => credit < second[i]).length;
+  return mcnemar(onlyFirst, onlySecond);
 }

