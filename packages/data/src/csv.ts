@@ -10,7 +10,7 @@ interface CsvParser {
   on(event: 'data', listener: (record: string[]) => void): void;
   on(event: 'error', listener: (error: Error) => void): void;
   on(event: 'end', listener: () => void): void;
-  write(chunk: Uint8Array, done: () => void): void;
+  write(text: string, done: () => void): void;
   end(): void;
 }
 
@@ -20,6 +20,7 @@ export async function* readCsv(
   file: string,
 ): AsyncGenerator<Record<string, unknown>> {
   const parser = await openParser();
+  const decoder = new TextDecoder(); // also takes a byte order mark off
   let header: string[] | null = null;
   let row = 0;
   let records: string[][] = [];
@@ -51,7 +52,8 @@ export async function* readCsv(
   }
 
   for await (const chunk of chunks) {
-    await Promise.race([new Promise<void>((resolve) => parser.write(chunk, resolve)), end]);
+    const text = decoder.decode(chunk, { stream: true });
+    if (text !== '') await Promise.race([new Promise<void>((resolve) => parser.write(text, resolve)), end]);
     yield* take();
   }
   parser.end();
@@ -60,8 +62,8 @@ export async function* readCsv(
 }
 
 async function openParser(): Promise<CsvParser> {
-  const options = { bom: true, relax_column_count: true, skip_empty_lines: true, max_record_size: MAX_RECORD };
-  const inNode = typeof process !== 'undefined' && process.versions?.node !== undefined;
-  const { parse } = inNode ? await import('csv-parse') : await import('csv-parse/browser/esm');
+  const options = { relax_column_count: true, skip_empty_lines: true, max_record_size: MAX_RECORD };
+  // One library, two builds: package.json gives Node's to Node and the one with its own streams to browsers.
+  const { parse } = await import('#csv-parse');
   return parse(options) as unknown as CsvParser;
 }

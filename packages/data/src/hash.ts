@@ -19,7 +19,8 @@ function hash64(texts: readonly string[], seed: number): [number, number] {
   return [low >>> 0, high >>> 0];
 }
 
-function mix(value: number): number {
+/** Spreads the bits of a 32-bit number (MurmurHash3's finaliser). */
+export function mix(value: number): number {
   let h = value;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
   h = Math.imul(h ^ (h >>> 13), 0xc2b2ae35);

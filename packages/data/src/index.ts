@@ -4,6 +4,7 @@ export { Mt19937 } from '@arena/random';
 export { type Batch, type Batches, type BatchOptions, type BatchState, batches, toBatch } from './batches.js';
 export { type Battle, type BattleFlag, swapBattle, type Winner } from './battle.js';
 export { type CleanCount, type CleanPolicy, type CleanReason, type CleanReport, cleanBattles } from './clean.js';
+export { type Counts, type Description, describeBattles, type Quantiles } from './describe.js';
 export { DataError, type DataErrorPlace } from './error.js';
 export { COMPACT_FRAME, checkFrame, type Frame, GEMMA_FRAME } from './frame.js';
 export { type NearPair, nearDuplicates } from './near-duplicates.js';
@@ -19,6 +20,7 @@ export {
   type Survival,
   survival,
 } from './pack.js';
+export { packedFromBytes, packedToBytes, packingKey } from './packed-file.js';
 export { randperm } from './random.js';
 export { type ReadOptions, type ReadRow, type RejectedRow, readBattles, readRows } from './read.js';
 export { type Column, type Format, SCHEMAS, type Schema } from './schema.js';

@@ -3,7 +3,7 @@
  * meet in bands, and what meets is compared by the Jaccard similarity of its 5-letter pieces.
  */
 
-import { hash32 } from './hash.js';
+import { mix } from './hash.js';
 
 const BINS = 64;
 const BAND = 4;
@@ -12,6 +12,9 @@ const PIECE = 5;
 const MAX_CHARS = 4000;
 /** Texts in a band's bucket that a new one is compared with. */
 const MAX_COMPARED = 32;
+
+/** Signatures that agree in so much less than the threshold are not compared in full: about three standard errors. */
+const MARGIN = 0.15;
 
 /** Two texts and how alike they are. */
 export interface NearPair {
@@ -25,9 +28,12 @@ export interface NearPair {
 export function nearDuplicates(texts: string[], threshold = 0.8): NearPair[] {
   const buckets = new Map<string, number[]>();
   const found: NearPair[] = [];
-  const signature = new Uint32Array(BINS);
+  const signatures = new Uint32Array(texts.length * BINS);
+  const signatureOf = (index: number) => signatures.subarray(index * BINS, (index + 1) * BINS);
   for (let index = 0; index < texts.length; index++) {
-    sign(texts[index], signature);
+    const own = piecesOf(texts[index]);
+    const signature = signatureOf(index);
+    sign(own, signature);
     const candidates = new Set<number>();
     for (let band = 0; band < BINS; band += BAND) {
       const key = `${band} ${signature.subarray(band, band + BAND).join(' ')}`;
@@ -38,9 +44,8 @@ export function nearDuplicates(texts: string[], threshold = 0.8): NearPair[] {
         if (bucket.length < MAX_COMPARED) bucket.push(index);
       }
     }
-    if (candidates.size === 0) continue;
-    const own = piecesOf(texts[index]);
     for (const other of candidates) {
+      if (agreement(signature, signatureOf(other)) < threshold - MARGIN) continue;
       const similarity = jaccard(own, piecesOf(texts[other]));
       if (similarity >= threshold) found.push({ a: other, b: index, similarity });
     }
@@ -48,19 +53,28 @@ export function nearDuplicates(texts: string[], threshold = 0.8): NearPair[] {
   return found;
 }
 
-function piecesOf(text: string): Set<string> {
-  const pieces = new Set<string>();
+/** Hashes of all 5-letter pieces, sorted, each once. */
+function piecesOf(text: string): Uint32Array {
   const end = Math.min(text.length, MAX_CHARS);
-  for (let i = 0; i + PIECE <= end; i++) pieces.add(text.slice(i, i + PIECE));
-  if (pieces.size === 0) pieces.add(text);
-  return pieces;
+  const hashes = new Uint32Array(Math.max(1, end - PIECE + 1));
+  for (let i = 0; i < hashes.length; i++) {
+    let hash = 0;
+    for (let k = i; k < Math.min(i + PIECE, end); k++) {
+      hash = Math.imul(hash ^ text.charCodeAt(k), 0x9e3779b1) ^ (hash >>> 13);
+    }
+    hashes[i] = mix(hash);
+  }
+  hashes.sort();
+  let count = 0;
+  for (const hash of hashes) if (count === 0 || hash !== hashes[count - 1]) hashes[count++] = hash;
+  return hashes.subarray(0, count);
 }
 
-function sign(text: string, signature: Uint32Array): void {
+/** Fills the least hash of each bin; an empty bin borrows from the next one that has any. */
+function sign(pieces: Uint32Array, signature: Uint32Array): void {
   const empty = 0xffffffff;
   signature.fill(empty);
-  for (const piece of piecesOf(text)) {
-    const hash = hash32(piece);
+  for (const hash of pieces) {
     const bin = hash % BINS;
     signature[bin] = Math.min(signature[bin], Math.floor(hash / BINS));
   }
@@ -73,8 +87,21 @@ function sign(text: string, signature: Uint32Array): void {
   }
 }
 
-function jaccard(a: Set<string>, b: Set<string>): number {
+/** Share of equal bins: an estimate of the similarity. */
+function agreement(a: Uint32Array, b: Uint32Array): number {
+  let same = 0;
+  for (let bin = 0; bin < BINS; bin++) if (a[bin] === b[bin]) same++;
+  return same / BINS;
+}
+
+/** Size of the intersection over that of the union, of two sorted lists. */
+function jaccard(a: Uint32Array, b: Uint32Array): number {
   let both = 0;
-  for (const piece of a) if (b.has(piece)) both++;
-  return both / (a.size + b.size - both);
+  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
+    if (a[i] === b[j]) both++;
+    const step = a[i] <= b[j];
+    if (b[j] <= a[i]) j++;
+    if (step) i++;
+  }
+  return both / (a.length + b.length - both);
 }

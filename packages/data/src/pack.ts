@@ -1,6 +1,7 @@
 /** @file Packs a battle into token ids within a budget: both answers always in, and a record of what was cut. */
 
 import type { Battle } from './battle.js';
+import { type Quantiles, quantiles } from './describe.js';
 import { DataError } from './error.js';
 import { checkFrame, type Frame, GEMMA_FRAME } from './frame.js';
 import { cutField, levelOut, shareOut, TRUNCATIONS, type Truncation } from './truncate.js';
@@ -180,14 +181,12 @@ export interface Survival {
   responseB: number;
   rounds: number;
   /** Lengths of the packed battles. */
-  tokens: { total: number; mean: number; median: number; p90: number; max: number };
+  tokens: Quantiles & { total: number };
 }
 
 /** Sums up what packing kept over a set. */
 export function survival(packed: Packed[]): Survival {
-  const lengths = packed.map(({ ids }) => ids.length).sort((a, b) => a - b);
-  const total = lengths.reduce((sum, n) => sum + n, 0);
-  const at = (q: number) => lengths[Math.min(lengths.length - 1, Math.floor(q * lengths.length))] ?? 0;
+  const lengths = packed.map(({ ids }) => ids.length);
   const rate = (field: keyof Cut) => {
     const all = packed.reduce((sum, { cut }) => sum + cut[field].total, 0);
     return all === 0 ? 1 : packed.reduce((sum, { cut }) => sum + cut[field].kept, 0) / all;
@@ -200,13 +199,7 @@ export function survival(packed: Packed[]): Survival {
     responseA: rate('responseA'),
     responseB: rate('responseB'),
     rounds: rate('rounds'),
-    tokens: {
-      total,
-      mean: packed.length ? total / packed.length : 0,
-      median: at(0.5),
-      p90: at(0.9),
-      max: lengths.at(-1) ?? 0,
-    },
+    tokens: { total: lengths.reduce((sum, n) => sum + n, 0), ...quantiles(lengths) },
   };
 }
 

@@ -17,6 +17,8 @@ import type { ByteSource } from './source.js';
 
 /** A page never grows to more than this, nor to more than 1,000 times its size on disk and 16 MB. */
 const MAX_PAGE_BYTES = 2 ** 29;
+/** Uncompressed bytes decoded at a time, about. */
+const WINDOW_BYTES = 2 ** 24;
 /** Entries of a list column (messages, parts) a row, on average, at most. */
 const MAX_LIST_LENGTH = 1024;
 
@@ -53,39 +55,42 @@ export async function openParquet(source: ByteSource): Promise<ParquetFile> {
   }
 
   async function* records(wanted: string[]): AsyncGenerator<Record<string, unknown>> {
-    let rowStart = 0;
+    let groupStart = 0;
     for (const group of metadata.row_groups) {
-      const rowEnd = rowStart + Number(group.num_rows);
-      let rows: Record<string, unknown>[];
-      try {
-        const chunks = group.columns
-          .flatMap((column) => column.meta_data ?? [])
-          .filter((column) => wanted.includes(column.path_in_schema[0]));
-        const checked = await checkedChunks(source, chunks, Number(group.num_rows));
-        rows = await parquetReadObjects({
-          file: checked,
-          metadata,
-          columns: wanted,
-          rowStart,
-          rowEnd,
-          compressors,
-          parsers: { jsonFromBytes },
-        });
-      } catch (cause) {
-        if (cause instanceof DataError) throw cause;
-        throw new DataError(
-          `rows ${rowStart} to ${rowEnd - 1} cannot be decoded (${(cause as Error).message})`,
-          { file, row: rowStart },
-          { cause },
-        );
+      const groupRows = Number(group.num_rows);
+      const chunks = group.columns
+        .flatMap((column) => column.meta_data ?? [])
+        .filter((column) => wanted.includes(column.path_in_schema[0]));
+      const checked = await decoded(groupStart, () => checkedChunks(source, chunks, groupRows));
+      const step = windowRows(chunks, groupRows);
+      for (let from = 0; from < groupRows; from += step) {
+        const rowStart = groupStart + from;
+        const rowEnd = groupStart + Math.min(groupRows, from + step);
+        const options = { file: checked, metadata, columns: wanted, rowStart, rowEnd, compressors, parsers };
+        const rows = await decoded(rowStart, () => parquetReadObjects(options));
+        if (rows.length !== rowEnd - rowStart) {
+          throw new DataError(`${rows.length} rows found where ${rowEnd - rowStart} are claimed`, {
+            file,
+            row: rowStart,
+          });
+        }
+        yield* rows;
       }
-      if (rows.length !== rowEnd - rowStart)
-        throw new DataError(`${rows.length} rows found where ${rowEnd - rowStart} are claimed`, {
-          file,
-          row: rowStart,
-        });
-      yield* rows;
-      rowStart = rowEnd;
+      groupStart += groupRows;
+    }
+  }
+
+  /** Runs a step of decoding; what it throws becomes an error with the place. */
+  async function decoded<T>(row: number, step: () => Promise<T>): Promise<T> {
+    try {
+      return await step();
+    } catch (cause) {
+      if (cause instanceof DataError) throw cause;
+      throw new DataError(
+        `rows from ${row} on cannot be decoded (${(cause as Error).message})`,
+        { file, row },
+        { cause },
+      );
     }
   }
 
@@ -93,8 +98,16 @@ export async function openParquet(source: ByteSource): Promise<ParquetFile> {
 }
 
 /** JSON columns stay text; they are parsed where the schema says so, with errors by row. */
-function jsonFromBytes(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
+const parsers = { jsonFromBytes: (bytes: Uint8Array): string => new TextDecoder().decode(bytes) };
+
+/**
+ * Rows decoded at a time: a part of a large row group, by its uncompressed size. Only plain columns can be read in
+ * parts without decoding what comes before again.
+ */
+function windowRows(chunks: ColumnMetaData[], rows: number): number {
+  const bytes = chunks.reduce((sum, column) => sum + Number(column.total_uncompressed_size), 0);
+  const isFlat = chunks.every((column) => column.path_in_schema.length === 1);
+  return isFlat && bytes > WINDOW_BYTES ? Math.max(256, Math.floor((rows * WINDOW_BYTES) / bytes)) : Math.max(1, rows);
 }
 
 const compressors: Compressors = Object.fromEntries(
@@ -167,7 +180,8 @@ async function checkedChunks(source: ByteSource, chunks: ColumnMetaData[], rows:
       const chunk = loaded.find((one) => one.start <= start && end <= one.end);
       if (!chunk) return whole.slice(start, end);
       // The usual case, without a copy: a whole chunk in a buffer of its own.
-      const isWhole = start === chunk.start && end === chunk.end && chunk.bytes.byteLength === chunk.bytes.buffer.byteLength;
+      const isWhole =
+        start === chunk.start && end === chunk.end && chunk.bytes.byteLength === chunk.bytes.buffer.byteLength;
       if (isWhole) return chunk.bytes.buffer as ArrayBuffer;
       const from = chunk.bytes.byteOffset + start - chunk.start;
       return chunk.bytes.buffer.slice(from, from + end - start) as ArrayBuffer;

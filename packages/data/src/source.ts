@@ -1,6 +1,7 @@
 /** @file Where bytes come from: a path, folder, URL, Blob or buffer, all read by ranges or as a stream. */
 
 import { DataError } from './error.js';
+import { openPath } from './node-files.js';
 import { urlSource } from './url-source.js';
 
 /** Something that `readBattles` reads: a file or folder path (Node), an http(s) URL, a Blob, bytes, or several of those. */
@@ -28,10 +29,10 @@ export async function* openSources(source: BattleSource): AsyncGenerator<ByteSou
     yield blobSource(source, source instanceof File ? source.name : 'blob');
   } else if (source instanceof URL || (typeof source === 'string' && /^(https?|file):\/\//.test(source))) {
     const url = new URL(source);
-    if (url.protocol === 'file:') yield* (await nodeFiles()).openPath(url);
+    if (url.protocol === 'file:') yield* openPath(url);
     else yield await urlSource(url);
   } else if (typeof source === 'string') {
-    yield* (await nodeFiles()).openPath(source);
+    yield* openPath(source);
   } else {
     throw new DataError(`a path, URL, Blob or bytes expected, ${source === null ? 'null' : typeof source} found`);
   }
@@ -58,14 +59,5 @@ export async function* readStream(stream: ReadableStream<Uint8Array>): AsyncGene
     }
   } finally {
     await reader.cancel().catch(() => {});
-  }
-}
-
-/** Files exist in Node only; a browser bundle never loads this module. */
-async function nodeFiles() {
-  try {
-    return await import('./node-files.js');
-  } catch (cause) {
-    throw new DataError('paths can be read in Node only; pass a URL, a Blob (File) or bytes', {}, { cause });
   }
 }

@@ -84,26 +84,27 @@ const NEUTRAL = [
   'A second pair of hands is welcome.',
 ];
 
+// The two lists are equally long on the whole: the careful answer must not be the longer one.
 const CAREFUL = [
   'This works because the cause is removed first.',
   'For example, check the label before you begin.',
-  'Measure twice and note both results.',
+  'Measure it twice and write both results down.',
   'Tests show that small steps give better results.',
-  'The reason is simple and can be checked.',
-  'Compare the result with a known good one.',
+  'The reason for it is simple and can be checked.',
+  'Compare what you get with a known good result.',
   'A reliable source explains each step in detail.',
-  'If it fails, the evidence tells you where.',
+  'If it fails, the evidence will tell you where.',
 ];
 
 const CARELESS = [
-  'Honestly, whatever, just do something.',
-  'I guess it might work, who knows.',
-  'Trust me, nobody reads the manual anyway.',
-  'It is probably fine, do not bother.',
-  'Everyone knows that already, obviously.',
-  'Just wing it and hope for luck.',
-  'No idea why, it is magic or so.',
-  'Skip the boring part, nobody cares.',
+  'Honestly, whatever, just go and do it now.',
+  'I guess it might work like that, who knows.',
+  'Trust me, nobody reads the whole manual anyway.',
+  'It is probably fine as it is, do not bother then.',
+  'Everybody knows that much already, obviously.',
+  'Just wing it somehow and hope for a bit of luck.',
+  'No idea why it does, it must be magic or such.',
+  'Skip the boring part of it, nobody really cares.',
 ];
 
 /** Draws battles; equal seeds give equal battles. The dirty rows are spread among the others. */

@@ -2,6 +2,7 @@
  * @file Bootstrap by cluster: whole prompts are drawn again, with all their battles, since votes on one prompt are not
  * independent. Each statistic keeps sums per cluster, so that a round costs one pass over them.
  */
+import { ascending } from './binary.js';
 import { ColumnMeans } from './column-means.js';
 import { randomBelow, seededRandom } from './random.js';
 import { wilsonInterval } from './significance.js';
@@ -50,6 +51,20 @@ export function resample(clusters: number, rounds: number, seed: number, statist
     for (let i = 0; i < clusters; i++) counts[randomBelow(random, clusters)]++;
     for (const statistic of statistics) statistic.draw(counts, round);
   }
+}
+
+/**
+ * Examples by kind, and by cluster within a kind, which keeps reads of the draw counts close together.
+ * Examples of kind -1 are left out.
+ */
+export function countingSort(kindOf: Int32Array, kinds: number, clusterOf: Int32Array) {
+  const starts = new Int32Array(kinds + 1);
+  for (const kind of kindOf) if (kind >= 0) starts[kind + 1]++;
+  for (let kind = 0; kind < kinds; kind++) starts[kind + 1] += starts[kind];
+  const next = starts.slice();
+  const order = new Int32Array(starts[kinds]);
+  for (const i of ascending(clusterOf)) if (kindOf[i] >= 0) order[next[kindOf[i]]++] = i;
+  return { starts, order };
 }
 
 /** 2.5 and 97.5 percentiles (linear between samples), NaN left out; null when none is left. */

@@ -9,6 +9,7 @@ export * from './leaderboard.js';
 export * from './length.js';
 export * from './logistic.js';
 export * from './multiclass.js';
+export * from './predictions-file.js';
 export * from './ranking.js';
 export * from './render.js';
 export * from './report.js';

@@ -68,7 +68,7 @@ function htmlTable({ caption, columns, rows }: Table): string {
       .join('');
   const more = rows.length > MOST_ROWS ? `<p>${rows.length - MOST_ROWS} more rows are in the JSON report.</p>` : '';
   return (
-    `<div class="table"><table><caption>${escapeHtml(caption)}</caption><thead><tr>` +
+    `<div class="table" tabindex="0"><table><caption>${escapeHtml(caption)}</caption><thead><tr>` +
     columns.map((column) => `<th scope="col">${escapeHtml(column)}</th>`).join('') +
     `</tr></thead><tbody>${rows
       .slice(0, MOST_ROWS)
@@ -100,7 +100,7 @@ function htmlExample({ id, probabilityA, winner }: Example, battle: Battle | und
 
 function htmlText(turns: readonly string[]): string {
   const text = turns.length > 1 ? turns.map((turn, i) => `[turn ${i + 1}]\n${turn}`).join('\n\n') : (turns[0] ?? '');
-  return `<pre dir="auto">${escapeHtml(shorten(text, TEXT_CHARACTERS))}</pre>`;
+  return `<pre dir="auto" tabindex="0">${escapeHtml(shorten(text, TEXT_CHARACTERS))}</pre>`;
 }
 
 function markdown(report: Report): string {

@@ -3,7 +3,7 @@
  * run, so that a round only counts how often each run was drawn; every score follows from those counts.
  */
 import { ascending, brierScores, logLosses } from './binary.js';
-import type { Clustering, DrawCounts, Statistic } from './bootstrap.js';
+import { type Clustering, countingSort, type DrawCounts, type Statistic } from './bootstrap.js';
 import { binOf } from './calibration.js';
 import { logit } from './special.js';
 
@@ -133,18 +133,4 @@ function groupScores(p: Float64Array, bins: number): { groupOf: Int32Array; firs
     groupOf[order[at]] = first.length - 1;
   }
   return { groupOf, first };
-}
-
-/**
- * Examples by kind, and by cluster within a kind, which keeps reads of the draw counts close together.
- * Examples of kind -1 are left out.
- */
-export function countingSort(kindOf: Int32Array, kinds: number, clusterOf: Int32Array) {
-  const starts = new Int32Array(kinds + 1);
-  for (const kind of kindOf) if (kind >= 0) starts[kind + 1]++;
-  for (let kind = 0; kind < kinds; kind++) starts[kind + 1] += starts[kind];
-  const next = starts.slice();
-  const order = new Int32Array(starts[kinds]);
-  for (const i of ascending(clusterOf)) if (kindOf[i] >= 0) order[next[kindOf[i]]++] = i;
-  return { starts, order };
 }

@@ -28,7 +28,7 @@ svg { width: 100%; max-width: 36rem; height: auto; font-size: 11px; } svg text {
 .line-a { stroke: var(--a); } .line-b { stroke: var(--b); } .line-c { stroke: var(--c); } .line-a, .line-b, .line-c { fill: none; stroke-width: 2; }
 .band-a { fill: var(--a); } .band-b { fill: var(--b); } .band-c { fill: var(--c); } .band-a, .band-b, .band-c { opacity: .15; }
 details { border: 1px solid var(--line); border-radius: 6px; padding: .4rem .8rem; margin: .4rem 0; }
-summary { cursor: pointer; overflow-wrap: anywhere; } a:focus-visible, summary:focus-visible { outline: 3px solid var(--a); outline-offset: 2px; }
+summary { cursor: pointer; overflow-wrap: anywhere; } a:focus-visible, summary:focus-visible, .table:focus-visible, pre:focus-visible { outline: 3px solid var(--a); outline-offset: 2px; }
 .answers { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 22rem), 1fr)); gap: 1rem; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--tint); padding: .75rem; border-radius: 6px; font: .88rem/1.45 ui-monospace, monospace; margin: 0; max-height: 24rem; overflow-y: auto; }
 @media print {

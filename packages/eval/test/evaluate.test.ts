@@ -293,6 +293,46 @@ test('bootstrap intervals agree with a plain bootstrap of the metrics', () => {
   expect((high! - low!) / 2).toBeLessThan(1.96 * Math.sqrt(variance) * 1.1);
 });
 
+test('with thousands of scores intervals are those of theory', () => {
+  // Each prompt once: the log loss is a plain mean, the AUC has DeLong's variance.
+  const random = generator(24);
+  const battles = Array.from({ length: 4000 }, (_, i) =>
+    battle(`${i}`, `prompt ${i}`, 'a', 'b', random() < 0.5 ? 'a' : 'b'),
+  );
+  const normal = () => Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
+  const predictions = battles.map(({ id, winner }) => {
+    const z = (winner === 'a' ? 0.6 : -0.6) + 3 * normal();
+    return { id, probabilityA: 1 / (1 + Math.exp(-z)) };
+  });
+  const { logLoss, auc } = evaluate(predictions, battles, { bootstrapRounds: 1000 }).predictors[0];
+  const losses = battles.map(({ winner }, i) => {
+    const p = predictions[i].probabilityA;
+    return -Math.log(winner === 'a' ? p : 1 - p);
+  });
+  const meanLoss = losses.reduce((a, b) => a + b) / 4000;
+  const lossError = Math.sqrt(losses.reduce((sum, loss) => sum + (loss - meanLoss) ** 2, 0)) / 4000;
+  expect(logLoss.value).toBeCloseTo(meanLoss, 10);
+  expect((logLoss.high! - logLoss.low!) / (2 * 1.96 * lossError)).toBeCloseTo(1, 0.9);
+
+  const ones = predictions.filter((_, i) => battles[i].winner === 'a').map((item) => item.probabilityA);
+  const zeros = predictions.filter((_, i) => battles[i].winner === 'b').map((item) => item.probabilityA);
+  const shareBelow = (value: number, list: number[]) => list.filter((other) => other < value).length / list.length;
+  const variance = (list: number[]) => {
+    const centre = list.reduce((a, b) => a + b) / list.length;
+    return list.reduce((sum, value) => sum + (value - centre) ** 2, 0) / (list.length - 1) / list.length;
+  };
+  const placed = [ones.map((value) => shareBelow(value, zeros)), zeros.map((value) => 1 - shareBelow(value, ones))];
+  const error = Math.sqrt(variance(placed[0]) + variance(placed[1]));
+  expect((auc.high! - auc.low!) / (2 * 1.96 * error)).toBeCloseTo(1, 0.9);
+});
+
+test('20,000 predictions with 400 rounds take seconds', () => {
+  const battles = randomBattles(20_000, 25);
+  const begin = performance.now();
+  evaluate(predict(battles, 26), battles, { bootstrapRounds: 400 });
+  expect(performance.now() - begin).toBeLessThan(15_000);
+});
+
 test('risk-coverage shares equal certainty', () => {
   const { points, area } = riskCoverage([0.9, 0.9, 0.6, 0.4], [1, 0, 1, 1]);
   expect(points.map(({ n, accuracy }) => [n, accuracy])).toEqual([

@@ -6,15 +6,18 @@ import { describe, expect, test } from 'vitest';
 const read = (file: string): any =>
   JSON.parse(readFileSync(new URL(`./fixtures/${file}.json`, import.meta.url), 'utf8'));
 
+/** Cases of a file with their names. */
+// biome-ignore lint/suspicious/noExplicitAny: fixtures are read as they are
+const named = (file: string): [string, any][] => read(file).map((item: { name: string }) => [item.name, item]);
+
 /** |got - want| <= rtol * |want|; null only for null. */
 function near(got: number | null, want: number | null, rtol = 1e-9, atol = 1e-13, name = '') {
   if (want === null || got === null) expect(got, name).toBe(want);
   else if (!(Math.abs(got - want) <= atol + rtol * Math.abs(want))) expect.fail(`${name}: ${got} instead of ${want}`);
 }
 
-describe.each(read('binary').map((item: { name: string }) => [item.name, item]))('binary %s', (_, item) => {
-  // biome-ignore lint/suspicious/noExplicitAny: fixtures are read as they are
-  const { p, y, expected, temperature } = item as any;
+describe.each(named('binary'))('binary %s', (_, item) => {
+  const { p, y, expected, temperature } = item;
   test('scores', () => {
     near(metrics.accuracy(p, y), expected.accuracy);
     near(metrics.logLoss(p, y), expected.log_loss);
@@ -63,9 +66,8 @@ test('half a label is half an example of each class', () => {
   }
 });
 
-test.each(read('multiclass').map((item: { name: string }) => [item.name, item]))('multiclass %s', (_, item) => {
-  // biome-ignore lint/suspicious/noExplicitAny: fixtures are read as they are
-  const { probs, y, expected } = item as any;
+test.each(named('multiclass'))('multiclass %s', (_, item) => {
+  const { probs, y, expected } = item;
   near(metrics.multiclassAccuracy(probs, y), expected.accuracy);
   near(metrics.multiclassLogLoss(probs, y), expected.log_loss);
   near(metrics.multiclassBrier(probs, y), expected.brier_sum);
@@ -99,9 +101,8 @@ test('rank correlations', () => {
   expect(metrics.spearman([1], [2])).toBeNull();
 });
 
-test.each(read('bradley_terry').map((item: { name: string }) => [item.name, item]))('Bradley-Terry %s', (_, item) => {
-  // biome-ignore lint/suspicious/noExplicitAny: fixtures are read as they are
-  const { battles, C, expected } = item as any;
+test.each(named('bradley_terry'))('Bradley-Terry %s', (_, item) => {
+  const { battles, C, expected } = item;
   const got = metrics.bradleyTerry(battles, { models: expected.models, C });
   for (const [i, want] of expected.coefficients.entries()) near(got.coefficients[i], want, 0, 1e-5);
   for (const [i, want] of expected.ratings.entries()) near(got.ratings[i], want, 0, 0.01);

@@ -7,7 +7,7 @@
  * In the last layer only the tokens that the head reads (`rows`) leave: K and V are formed for all tokens, the rest for
  * those rows alone, which is exact. x is then gathered to x[rows] for the residual.
  */
-import { add, gather, type Tensor1D, type Tensor2D, tidy, unsortedSegmentSum } from '@tensorflow/tfjs-core';
+import { add, gather, type Tensor1D, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
 import type { GemmaConfig } from './config.js';
 import { type DropoutStep, isTrained, linearBackward, linearForward } from './linear.js';
 import type { Layer, Norm } from './model.js';
@@ -16,6 +16,7 @@ import { gegluBackward, gegluForward } from './ops/geglu/op.js';
 import { rmsNormBackward, rmsNormForward } from './ops/rms-norm/op.js';
 import { type RopeAttrs, ropeForward } from './ops/rope/op.js';
 import { accumulate } from './parameter.js';
+import { addRows } from './rows.js';
 
 /** What a pass over the layers shares. */
 export interface BlockContext {
@@ -152,7 +153,7 @@ function backward(
   const dn1q = input('q_proj', dq, rows ? gather(n1, rows) : n1, rows ? undefined : dn1kv); // [Q, H]
   if (!wantsInput) return undefined;
   const tokens = x.shape[0];
-  const spread = (perRow: Tensor2D) => (rows ? (unsortedSegmentSum(perRow, rows, tokens) as Tensor2D) : perRow);
+  const spread = (perRow: Tensor2D) => (rows ? addRows(perRow, rows, tokens) : perRow);
   const dn1 = rows ? (add(dn1kv!, spread(dn1q!)) as Tensor2D) : dn1q!;
   return normBackward(dn1, x, norms.input_layernorm, eps, spread(dh));
 }

@@ -13,7 +13,6 @@ import {
   tensor1d,
   tensor2d,
   tidy,
-  unsortedSegmentSum,
 } from '@tensorflow/tfjs-core';
 import { type FlatBatch, pooledRows, positionsOf } from './batch.js';
 import {
@@ -30,6 +29,7 @@ import type { GemmaClassifier, Layer } from './model.js';
 import { attentionProbabilities } from './ops/attention/reference.js';
 import { rmsNormBackward, rmsNormForward } from './ops/rms-norm/op.js';
 import { accumulate } from './parameter.js';
+import { addRows } from './rows.js';
 
 /**
  * Logits of each sequence. [n, numLabels], the caller owns them.
@@ -201,7 +201,7 @@ function embeddingBackward(model: GemmaClassifier, { ids }: FlatBatch, dx: Tenso
       Float32Array.from(ids, (id) => (id === padTokenId ? 0 : 1)),
       [ids.length, 1],
     );
-    return unsortedSegmentSum(mul(mul(dx, visible), scale), tensor1d(ids, 'int32'), vocabSize);
+    return addRows(mul(mul(dx, visible), scale), tensor1d(ids, 'int32'), vocabSize);
   });
   scale.dispose();
   accumulate(model.trainedEmbedding!, gradient);

@@ -1,4 +1,5 @@
 /** @file Bytes of a web address, read by HTTP ranges. */
+import type { FileOpener } from './checkpoint.js';
 import { SafetensorsError } from './errors.js';
 import { type ByteSource, checkRange } from './source.js';
 
@@ -31,7 +32,9 @@ export async function urlSource(url: string, options: UrlSourceOptions = {}): Pr
         response.status === 200
           ? 'the server ignores range requests; download the file first'
           : `the server answered ${response.status} ${response.statusText}`.trimEnd();
-      throw new SafetensorsError(`bytes ${begin} to ${end} cannot be read: ${reason}`, url);
+      const failure = new SafetensorsError(`bytes ${begin} to ${end} cannot be read: ${reason}`, url);
+      failure.cause = { status: response.status };
+      throw failure;
     }
     return { response, last: Number(span[2]), size: Number(span[3]), etag: response.headers.get('etag') };
   }
@@ -56,5 +59,21 @@ export async function urlSource(url: string, options: UrlSourceOptions = {}): Pr
       }
       return bytes;
     },
+  };
+}
+
+/**
+ * Opens files beside each other at an address, for `openCheckpoint(urlFolder('https://host/folder/'))`.
+ * A file that the server does not know (404) is absent.
+ */
+export function urlFolder(base: string, options: UrlSourceOptions = {}): FileOpener {
+  return async (file) => {
+    try {
+      return await urlSource(`${base.replace(/\/$/, '')}/${encodeURIComponent(file)}`, options);
+    } catch (error) {
+      const cause = error instanceof SafetensorsError ? (error.cause as { status?: number } | undefined) : undefined;
+      if (cause?.status === 404) return null;
+      throw error;
+    }
   };
 }

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bytesSource, openCheckpoint, SafetensorsError, writeSharded } from '@arena/safetensors';
+import { bytesSource, openCheckpoint, SafetensorsError, urlFolder, writeSharded } from '@arena/safetensors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 let root: string;
@@ -124,4 +124,22 @@ test('opens through any function that opens a file by name', async () => {
     file === 'model.safetensors' ? null : bytesSource(await readFile(join(dir, file)), file),
   );
   expect(checkpoint.files.length).toBe(2);
+});
+
+test('opens from a web folder by ranges, an absent file by its 404', async () => {
+  const dir = join(root, 'web');
+  const tensors = gemmaTensors();
+  await writeSharded(dir, tensors, { maxShardBytes: 200_000 });
+  const asked: string[] = [];
+  const served: typeof fetch = async (url, init) => {
+    asked.push(String(url));
+    const bytes = await readFile(join(dir, String(url).slice('http://localhost/m/'.length))).catch(() => null);
+    if (!bytes) return new Response(null, { status: 404 });
+    const [, begin, end] = /bytes=(\d+)-(\d+)/.exec((init!.headers as Record<string, string>).range)!.map(Number);
+    const headers = { 'content-range': `bytes ${begin}-${end}/${bytes.length}` };
+    return new Response(bytes.subarray(begin, end + 1), { status: 206, headers });
+  };
+  const checkpoint = await openCheckpoint(urlFolder('http://localhost/m/', { fetch: served }));
+  expect(asked[0]).toBe('http://localhost/m/model.safetensors');
+  expect((await checkpoint.read('score.weight')).data).toEqual(tensors.at(-1)!.data);
 });

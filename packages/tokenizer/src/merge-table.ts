@@ -1,48 +1,51 @@
 /** @file The merges as one open-addressed table over an Int32Array: pair of ids to rank and product. */
 
 import { TokenizerError } from './error.js';
-import { findToken, type TokenIndex } from './token-index.js';
+import { badMerge, type MergeList } from './merge-list.js';
+import { findToken } from './token-index.js';
+import type { Vocabulary } from './vocabulary.js';
 
 /** `slots` holds rows [left, right, rank, product]; left is -1 in a free one. */
 export interface MergeTable {
   slots: Int32Array;
   /** Number of rows less one; a power of two less one. */
   mask: number;
-  count: number;
+  /** Whether some merge has a byte token in it. */
+  mergesBytes: boolean;
 }
 
 /** A heap key is rank * 2^32 + position, exact in a double up to this many merges. */
 const MAX_MERGES = 2 ** 21;
 
 /**
- * Builds the table from the file's merges; a repeated pair takes its last rank, as in Hugging Face's library.
+ * Builds the table; a repeated pair takes its last rank, as in Hugging Face's library.
  *
  * @throws TokenizerError for a merge that is no pair or names a token outside the vocabulary.
  */
-export function buildMergeTable(merges: (string | [string, string])[], index: TokenIndex): MergeTable {
-  if (merges.length >= MAX_MERGES)
+export function buildMergeTable(merges: MergeList, { index, byteIds }: Vocabulary): MergeTable {
+  if (merges.length >= MAX_MERGES) {
     throw new TokenizerError(`tokenizer.json: ${merges.length} merges; at most ${MAX_MERGES - 1} are supported`);
+  }
   let rows = 16;
   while (rows < merges.length * 1.6) rows *= 2;
-  const table: MergeTable = { slots: new Int32Array(rows * 4).fill(-1), mask: rows - 1, count: merges.length };
-  for (let rank = 0; rank < merges.length; rank++) {
-    const merge = merges[rank];
-    // Both forms as one text with one code unit, at `gap`, between the parts. In a pair, the parts may hold spaces.
-    const text = typeof merge === 'string' ? merge : isPair(merge) ? `${merge[0]} ${merge[1]}` : '';
-    const gap = typeof merge === 'string' ? merge.indexOf(' ') : text === '' ? -1 : merge[0].length;
-    if (gap < 0 || (typeof merge === 'string' && merge.indexOf(' ', gap + 1) >= 0)) {
-      throw badMerge(merge, rank, 'it is no pair');
+  const slots = new Int32Array(rows * 4).fill(-1);
+  const table: MergeTable = { slots, mask: rows - 1, mergesBytes: false };
+  const isByte = new Uint8Array(index.tokens.length);
+  for (const id of byteIds) if (id >= 0) isByte[id] = 1;
+  merges.forEach((text, start, gap, end, rank) => {
+    const left = findToken(index, text, start, gap);
+    const right = findToken(index, text, gap + 1, end);
+    const product = findToken(index, text, start, end, gap);
+    if (left < 0 || right < 0 || product < 0) {
+      throw badMerge(JSON.stringify(text.slice(start, end)), rank, 'it names a token outside the vocabulary');
     }
-    const left = findToken(index, text, 0, gap);
-    const right = findToken(index, text, gap + 1);
-    const product = findToken(index, text, 0, text.length, gap);
-    if (left < 0 || right < 0 || product < 0) throw badMerge(merge, rank, 'it names a token outside the vocabulary');
+    if (isByte[left] | isByte[right] | isByte[product]) table.mergesBytes = true;
     const slot = findSlot(table, left, right);
-    table.slots[slot] = left;
-    table.slots[slot + 1] = right;
-    table.slots[slot + 2] = rank;
-    table.slots[slot + 3] = product;
-  }
+    slots[slot] = left;
+    slots[slot + 1] = right;
+    slots[slot + 2] = rank;
+    slots[slot + 3] = product;
+  });
   return table;
 }
 
@@ -56,14 +59,4 @@ export function findSlot({ slots, mask }: MergeTable, left: number, right: numbe
     if (holder === -1 || (holder === left && slots[slot + 1] === right)) return slot;
     row = (row + 1) & mask;
   }
-}
-
-function isPair(merge: unknown): merge is [string, string] {
-  return Array.isArray(merge) && merge.length === 2 && merge.every((part) => typeof part === 'string');
-}
-
-function badMerge(merge: unknown, rank: number, why: string): TokenizerError {
-  return new TokenizerError(
-    `tokenizer.json: merge ${rank}, ${JSON.stringify(merge)?.slice(0, 80)}, cannot be used: ${why}`,
-  );
 }

@@ -38,3 +38,11 @@ export function compileNormalizer(part: Component | null): Normalizer {
       );
   }
 }
+
+/** True when every code unit of the normal form stands for the code unit at the same place of the text. */
+export function keepsPlaces(part: Component | null): boolean {
+  if (!part) return true;
+  if (part.type === 'Sequence') return sequence(part, 'normalizers', 'normalizer').every(keepsPlaces);
+  if (part.type !== 'Replace') return false;
+  return stringPattern(part, 'normalizer').length === textSetting(part, 'content', 'normalizer').length;
+}

@@ -1,6 +1,7 @@
 /** @file The shape of Hugging Face's tokenizer.json, as far as a byte-fallback BPE uses it, and the checks that a file has it. */
 
 import { TokenizerError } from './error.js';
+import { type MergeList, parsedMerges, takeMerges } from './merge-list.js';
 
 /** One entry of `added_tokens`: a text that is cut out before the model sees the rest. */
 export interface AddedToken {
@@ -51,20 +52,27 @@ export interface TokenizerJson {
   model: BpeModelJson;
 }
 
+/** A checked file. Its merges are apart: `file.model.merges` is empty where they were read in place. */
+export interface ParsedTokenizer {
+  file: TokenizerJson;
+  merges: MergeList;
+}
+
 /**
  * Parses and checks a tokenizer.json.
  *
  * @throws TokenizerError when it is not JSON, not a BPE, has no byte fallback, or uses an option this package has not.
  */
-export function parseTokenizerJson(source: object | string | Uint8Array): TokenizerJson {
-  const value = typeof source === 'string' || source instanceof Uint8Array ? parse(source) : source;
-  const file = value as Partial<TokenizerJson>;
+export function parseTokenizerJson(source: object | string | Uint8Array): ParsedTokenizer {
+  const text = source instanceof Uint8Array ? new TextDecoder().decode(source) : source;
+  const taken = typeof text === 'string' ? takeMerges(text) : null;
+  const file = (typeof text === 'string' ? parse(taken?.rest ?? text) : text) as Partial<TokenizerJson>;
   if (!isObject(file) || !isObject(file.model))
     throw new TokenizerError('tokenizer.json: no "model"; is this the right file?');
   checkModel(file.model as Partial<BpeModelJson>);
   const added = file.added_tokens ?? [];
   if (!Array.isArray(added)) throw new TokenizerError('tokenizer.json: "added_tokens" is not a list');
-  return {
+  const checked: TokenizerJson = {
     added_tokens: added.map(addedToken),
     normalizer: component(file.normalizer, 'normalizer'),
     pre_tokenizer: component(file.pre_tokenizer, 'pre_tokenizer'),
@@ -72,6 +80,7 @@ export function parseTokenizerJson(source: object | string | Uint8Array): Tokeni
     decoder: component(file.decoder, 'decoder'),
     model: file.model as BpeModelJson,
   };
+  return { file: checked, merges: taken?.merges ?? parsedMerges(checked.model.merges) };
 }
 
 /** True for an object that is no list. */
@@ -116,9 +125,9 @@ export function textSetting(part: Component, key: string, where: string): string
   return value;
 }
 
-function parse(source: string | Uint8Array): unknown {
+function parse(text: string): unknown {
   try {
-    return JSON.parse(typeof source === 'string' ? source : new TextDecoder().decode(source));
+    return JSON.parse(text);
   } catch (error) {
     throw new TokenizerError(`tokenizer.json: not JSON (${(error as Error).message}); is the download complete?`);
   }

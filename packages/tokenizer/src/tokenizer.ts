@@ -2,17 +2,17 @@
 /** @file The tokenizer: added tokens, normaliser, pre-tokeniser, BPE, template, and the way back. */
 
 import { type AddedTokenMatcher, compileAddedTokens } from './added-tokens.js';
-import { type Adjacency, buildAdjacency } from './adjacency.js';
+import { buildAdjacency } from './adjacency.js';
 import { Bpe, IdBuffer } from './bpe.js';
 import { compileDecoder, type Decoder } from './decoder.js';
 import { TokenizerError } from './error.js';
 import { buildMergeTable } from './merge-table.js';
-import { compileNormalizer, type Normalizer } from './normalizer.js';
+import { compileNormalizer, keepsPlaces, type Normalizer } from './normalizer.js';
 import { compileTemplate, type Template, type TemplatePiece } from './post-processor.js';
 import { compilePreTokenizer, type PreTokenizer } from './pre-tokenizer.js';
 import { findToken } from './token-index.js';
-import { type AddedToken, type BpeModelJson, parseTokenizerJson, type TokenizerJson } from './tokenizer-json.js';
-import { buildVocabulary, byteToken, type Vocabulary } from './vocabulary.js';
+import { type AddedToken, type ParsedTokenizer, parseTokenizerJson } from './tokenizer-json.js';
+import { buildVocabulary, type Vocabulary } from './vocabulary.js';
 
 /** How to encode. */
 export interface EncodeOptions {
@@ -52,6 +52,7 @@ export class Tokenizer {
   private readonly bpe: Bpe;
   private readonly normalizer: Normalizer;
   private readonly preTokenizer: PreTokenizer;
+  private readonly keepsPlaces: boolean;
   private readonly template: Template;
   private readonly decoder: Decoder;
   private readonly rawMatcher: AddedTokenMatcher;
@@ -61,7 +62,7 @@ export class Tokenizer {
   private readonly normalizedTexts: Map<number, string>;
   private readonly buffer = new IdBuffer();
 
-  constructor(file: TokenizerJson, names: SpecialTokenNames = {}) {
+  constructor({ file, merges }: ParsedTokenizer, names: SpecialTokenNames = {}) {
     const { model, added_tokens: added } = file;
     this.vocabulary = buildVocabulary(model.vocab, added);
     this.vocabSize = this.vocabulary.index.tokens.length;
@@ -69,8 +70,10 @@ export class Tokenizer {
     this.preTokenizer = compilePreTokenizer(file.pre_tokenizer);
     this.template = compileTemplate(file.post_processor);
     this.decoder = compileDecoder(file.decoder);
-    const merges = buildMergeTable(model.merges, this.vocabulary.index);
-    this.bpe = new Bpe(this.vocabulary, merges, this.adjacency(model.merges), model.ignore_merges === true);
+    const table = buildMergeTable(merges, this.vocabulary);
+    this.keepsPlaces = keepsPlaces(file.normalizer) && !table.mergesBytes;
+    const adjacency = buildAdjacency(this.vocabulary.index.tokens, table.mergesBytes);
+    this.bpe = new Bpe(this.vocabulary, table, adjacency, model.ignore_merges === true);
     const raw = added.filter((token) => !token.normalized);
     const normalized = added.filter((token) => token.normalized);
     this.rawMatcher = compileAddedTokens(
@@ -106,6 +109,47 @@ export class Tokenizer {
     this.buffer.length = 0;
     this.fill(this.template.pair, [a, b], addSpecialTokens, splitSpecialTokens);
     return this.buffer.ids.slice(0, this.buffer.length);
+  }
+
+  /**
+   * Token ids with the stretch of the text that each stands for. Byte tokens of one character share its stretch, and
+   * tokens of the template have an empty one at 0, as in Hugging Face's library (which counts code points).
+   *
+   * @returns ids [n], offsets [2n]: start and end of each token in UTF-16 code units of `text`
+   * @throws TokenizerError where the file's normaliser or pre-tokeniser moves characters
+   */
+  encodeWithOffsets(
+    text: string,
+    { addSpecialTokens = false, splitSpecialTokens = false }: EncodeOptions = {},
+  ): { ids: Int32Array; offsets: Int32Array } {
+    if (!this.keepsPlaces) throw new TokenizerError('offsets: the normalizer of this tokenizer.json moves characters');
+    const { buffer } = this;
+    buffer.length = 0;
+    const spans: number[] = [];
+    const put = (id: number, start: number, end: number) => {
+      buffer.push(id);
+      spans.push(start, end);
+    };
+    for (const piece of this.template.single) {
+      if (piece === 'B') continue;
+      if (piece !== 'A') {
+        if (addSpecialTokens) for (const id of piece) put(id, 0, 0);
+        continue;
+      }
+      const wellFormed = text.toWellFormed();
+      for (const raw of this.rawMatcher.segments(wellFormed, splitSpecialTokens)) {
+        if (raw.token) {
+          put(raw.token.id, raw.start, raw.end);
+          continue;
+        }
+        const normal = this.normalizer(wellFormed.slice(raw.start, raw.end));
+        for (const segment of this.normalizedMatcher.segments(normal, splitSpecialTokens)) {
+          if (segment.token) put(segment.token.id, raw.start + segment.start, raw.start + segment.end);
+          else this.putPieces(normal.slice(segment.start, segment.end), raw.start + segment.start, spans);
+        }
+      }
+    }
+    return { ids: buffer.ids.slice(0, buffer.length), offsets: Int32Array.from(spans) };
   }
 
   /** The text of some ids; ids outside the vocabulary are left out, as in Hugging Face's library. */
@@ -160,13 +204,27 @@ export class Tokenizer {
     for (const piece of this.preTokenizer(text)) this.bpe.encode(piece, this.buffer);
   }
 
-  private adjacency(merges: BpeModelJson['merges']): Adjacency {
-    const bytes = new Set(Array.from({ length: 256 }, (_, byte) => byteToken(byte)));
-    const bytesMerge = merges.some((merge) => {
-      const [left, right] = typeof merge === 'string' ? (merge.includes('<0x') ? merge.split(' ') : []) : merge;
-      return left !== undefined && (bytes.has(left) || bytes.has(right) || bytes.has(left + right));
-    });
-    return buildAdjacency(this.vocabulary.index.tokens, bytesMerge);
+  /** Encodes a normalised text that begins at `start` of the whole, and appends the stretch of each token. */
+  private putPieces(text: string, start: number, spans: number[]): void {
+    const { index, byteIds } = this.vocabulary;
+    const pieces = this.preTokenizer(text);
+    if (pieces.join('') !== text)
+      throw new TokenizerError('offsets: the pre_tokenizer of this tokenizer.json removes characters');
+    let at = start;
+    for (const piece of pieces) {
+      let i = this.buffer.length;
+      this.bpe.encode(piece, this.buffer);
+      while (i < this.buffer.length) {
+        const id = this.buffer.ids[i];
+        const byte = byteIds.indexOf(id);
+        // A first byte tells how many bytes the character has; four make two code units.
+        const bytes = byte < 0xc0 ? 1 : byte < 0xe0 ? 2 : byte < 0xf0 ? 3 : 4;
+        const units = byte < 0 ? index.tokens[id]!.length : bytes === 4 ? 2 : 1;
+        for (let k = 0; k < bytes; k++) spans.push(at, at + units);
+        at += units;
+        i += bytes;
+      }
+    }
   }
 
   private specialId(role: keyof typeof USUAL_NAMES, names: SpecialTokenNames): number | null {

@@ -9,6 +9,7 @@ interface Row {
   decoded: string;
   skipped: string;
   splitSpecial: number[];
+  offsets?: number[];
 }
 interface Case {
   name: string;
@@ -24,11 +25,16 @@ const { cases } = read('components.json') as { cases: Case[] };
 
 describe.each(cases)('$name', ({ overrides, rows, pairs, single }) => {
   const tokenizer = loadTokenizer({ ...base, ...overrides, model: { ...base.model, ...overrides.model } });
-  test.each(rows)('$text', ({ text, ids, decoded, skipped, splitSpecial }) => {
+  test.each(rows)('$text', ({ text, ids, decoded, skipped, splitSpecial, offsets }) => {
     expect([...tokenizer.encode(text)]).toEqual(ids);
     expect(tokenizer.decode(ids)).toBe(decoded);
     expect(tokenizer.decode(ids, { skipSpecialTokens: true })).toBe(skipped);
     expect([...tokenizer.encode(text, { splitSpecialTokens: true })]).toEqual(splitSpecial);
+    if (offsets) {
+      const found = tokenizer.encodeWithOffsets(text);
+      expect([...found.ids]).toEqual(ids);
+      expect([...found.offsets]).toEqual(offsets);
+    }
   });
   test('templates', () => {
     for (const { text, ids } of single) expect([...tokenizer.encode(text, { addSpecialTokens: true })]).toEqual(ids);

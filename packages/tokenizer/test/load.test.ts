@@ -16,6 +16,8 @@ test.each<[string, object | string, RegExp]>([
   ['dropout', withModel({ dropout: 0.1 }), /dropout/],
   ['a suffix', withModel({ end_of_word_suffix: '</w>' }), /end_of_word_suffix/],
   ['a broken merge', withModel({ merges: ['a b c'] }), /merge 0.*no pair/],
+  ['a broken merge in text', JSON.stringify(withModel({ merges: ['▁ a', 'ab'] })), /merge 1, "ab".*no pair/],
+  ['a merge with a bad escape', text.replace('"merges":["', '"merges":["\\q '), /merge 0.*not valid JSON/],
   ['a merge of strangers', withModel({ merges: [['☃', 'a']] }), /merge 0.*outside the vocabulary/],
   [
     'a byte missing',
@@ -46,6 +48,30 @@ test('text, bytes and object give the same', () => {
   const ids = loadTokenizer(base).encode('why is the river blue');
   expect(loadTokenizer(text).encode('why is the river blue')).toEqual(ids);
   expect(loadTokenizer(new TextEncoder().encode(text)).encode('why is the river blue')).toEqual(ids);
+});
+
+test('merges are read alike in every form and spelling', () => {
+  const ids = loadTokenizer(base).encode('why is the river blue\n\n');
+  const pairs = withModel({ merges: base.model.merges.map((merge: string) => merge.split(' ')) });
+  const escaped = text.replaceAll('▁', '\\u2581');
+  for (const file of [
+    pairs,
+    JSON.stringify(pairs),
+    escaped,
+    JSON.stringify(base, null, 2),
+    JSON.stringify({ ...base, extra: { merges: ['x'] } }),
+  ]) {
+    expect(loadTokenizer(file).encode('why is the river blue\n\n')).toEqual(ids);
+  }
+  const spaced = { ...base.model.vocab, ' ': 480, 'a ': 481, 'a  ': 482 };
+  const inPair = withModel({
+    vocab: spaced,
+    merges: [
+      ['a', ' '],
+      ['a ', ' '],
+    ],
+  });
+  expect([...loadTokenizer({ ...inPair, normalizer: null }).encode('a  ')]).toEqual([482]);
 });
 
 test('names of special tokens can be given', () => {

@@ -1,0 +1,132 @@
+/** @file Packed battles as a .safetensors file, so that a set is tokenised once; readable from Python as well. */
+
+import { bytesSource, openSafetensors, type SafeTensor, SafetensorsError, serialize } from '@arena/safetensors';
+import type { Battle } from './battle.js';
+import { DataError } from './error.js';
+import type { Cut, Packed, PackOptions } from './pack.js';
+
+const FORMAT = 'arena-packed-1';
+const CUTS = ['prompt', 'responseA', 'responseB', 'rounds'] as const;
+
+/**
+ * A key of everything that the tokens depend on: texts, labels, tokenizer, options. Equal keys, equal tokens.
+ *
+ * @param tokenizer the bytes of tokenizer.json
+ */
+export async function packingKey(battles: Battle[], tokenizer: Uint8Array, options: PackOptions): Promise<string> {
+  const digest = async (bytes: Uint8Array) =>
+    new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+  const text = new TextEncoder();
+  const hashes: Uint8Array[] = [await digest(text.encode(JSON.stringify([FORMAT, options]))), await digest(tokenizer)];
+  for (let from = 0; from < battles.length; from += 1000) {
+    hashes.push(await digest(text.encode(JSON.stringify(battles.slice(from, from + 1000)))));
+  }
+  const all = await digest(Uint8Array.from(hashes.flatMap((hash) => [...hash])));
+  return [...all].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** The bytes of a file with `input_ids` [tokens], `offsets` [n + 1], `labels` [n], `rows` [n], `cut` [n, 4, 2], and weights and soft labels where there are any. */
+export function packedToBytes(packed: Packed[], key = ''): Uint8Array {
+  const n = packed.length;
+  const offsets = new Int32Array(n + 1);
+  packed.forEach(({ ids }, i) => {
+    offsets[i + 1] = offsets[i] + ids.length;
+  });
+  const inputIds = new Int32Array(offsets[n]);
+  packed.forEach(({ ids }, i) => {
+    inputIds.set(ids, offsets[i]);
+  });
+  const cut = Int32Array.from(
+    packed.flatMap(({ cut: one }) => CUTS.flatMap((field) => [one[field].kept, one[field].total])),
+  );
+  const tensors = [
+    tensor('input_ids', 'I32', inputIds, [offsets[n]]),
+    tensor('offsets', 'I32', offsets, [n + 1]),
+    tensor(
+      'labels',
+      'I32',
+      Int32Array.from(packed, ({ label }) => label),
+      [n],
+    ),
+    tensor(
+      'rows',
+      'I32',
+      Int32Array.from(packed, ({ row }) => row),
+      [n],
+    ),
+    tensor('cut', 'I32', cut, [n, CUTS.length, 2]),
+  ];
+  if (packed.some(({ weight }) => weight !== undefined)) {
+    tensors.push(
+      tensor(
+        'weights',
+        'F64',
+        Float64Array.from(packed, ({ weight }) => weight ?? Number.NaN),
+        [n],
+      ),
+    );
+  }
+  if (packed.some(({ softLabel }) => softLabel)) {
+    const soft = packed.flatMap(({ softLabel }) => [0, 1, 2].map((k) => softLabel?.[k] ?? Number.NaN));
+    tensors.push(tensor('soft_labels', 'F64', Float64Array.from(soft), [n, 3]));
+  }
+  return serialize(tensors, { format: FORMAT, key, ids: JSON.stringify(packed.map(({ id }) => id)) });
+}
+
+/**
+ * Reads what `packedToBytes` made.
+ *
+ * @throws DataError when the bytes are something else, or damaged
+ */
+export async function packedFromBytes(bytes: Uint8Array): Promise<{ packed: Packed[]; key: string }> {
+  try {
+    const file = await openSafetensors(bytesSource(bytes, 'packed battles'));
+    const { format, key = '', ids: idText = '' } = file.metadata ?? {};
+    if (format !== FORMAT) throw new DataError(`format "${format}" found, "${FORMAT}" expected`);
+    const read = async (name: string) => (file.tensors.has(name) ? file.read(name) : null);
+    const ints = async (name: string) => new Int32Array(aligned(await file.read(name)));
+    const doubles = (one: SafeTensor | null) => (one ? new Float64Array(aligned(one)) : null);
+    const names: string[] = JSON.parse(idText);
+    const [inputIds, offsets, labels, rows, cuts] = await Promise.all(
+      ['input_ids', 'offsets', 'labels', 'rows', 'cut'].map(ints),
+    );
+    const weights = doubles(await read('weights'));
+    const soft = doubles(await read('soft_labels'));
+    const n = names.length;
+    const fits = offsets.length === n + 1 && labels.length === n && rows.length === n && cuts.length === 8 * n;
+    if (!fits || offsets[n] !== inputIds.length) throw new DataError('the sizes of its tensors do not agree');
+    const packed = names.map((id, i): Packed => {
+      const one: Packed = {
+        id,
+        row: rows[i],
+        ids: inputIds.subarray(offsets[i], offsets[i + 1]),
+        label: labels[i],
+        cut: cutAt(cuts, i),
+      };
+      if (weights && !Number.isNaN(weights[i])) one.weight = weights[i];
+      const label = soft?.subarray(3 * i, 3 * i + 3).filter((p) => !Number.isNaN(p));
+      if (label?.length) one.softLabel = [...label];
+      return one;
+    });
+    return { packed, key };
+  } catch (cause) {
+    if (cause instanceof SafetensorsError || cause instanceof SyntaxError || cause instanceof DataError) {
+      throw new DataError(`not a file of packed battles (${cause.message}); pack anew`, {}, { cause });
+    }
+    throw cause;
+  }
+}
+
+function tensor(name: string, dtype: 'I32' | 'F64', values: Int32Array | Float64Array, shape: number[]) {
+  return { name, dtype, shape, data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
+}
+
+/** A buffer of the tensor's own: views into a file need not be aligned. */
+function aligned({ data }: SafeTensor): ArrayBuffer {
+  return data.slice().buffer as ArrayBuffer;
+}
+
+function cutAt(cuts: Int32Array, i: number): Cut {
+  const pair = (field: number) => ({ kept: cuts[8 * i + 2 * field], total: cuts[8 * i + 2 * field + 1] });
+  return { prompt: pair(0), responseA: pair(1), responseB: pair(2), rounds: pair(3) };
+}

@@ -1,0 +1,42 @@
+import { DataError, type Packed, packBattle, packedFromBytes, packedToBytes, packingKey } from '@arena/data';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { anyBattle, battle, tokenizer } from './sample.js';
+
+const options = { maxTokens: 400 };
+
+test('any packed battles come back as they were', async () => {
+  const extras = fc.record(
+    { weight: fc.double({ min: 0, noNaN: true }), softLabel: fc.constantFrom<number[]>([0.1, 0.9], [0.2, 0.3, 0.5]) },
+    { requiredKeys: [] },
+  );
+  await fc.assert(
+    fc.asyncProperty(fc.array(fc.tuple(anyBattle, extras), { maxLength: 6 }), async (battles) => {
+      const packed: Packed[] = battles.map(([one, more], row) =>
+        packBattle({ ...one, ...more, row, id: `é${row}` }, tokenizer, options),
+      );
+      expect(await packedFromBytes(packedToBytes(packed, 'k'))).toEqual({ packed, key: 'k' });
+    }),
+    { numRuns: 100, seed: 8 },
+  );
+});
+
+test('the key changes with anything that changes the tokens', async () => {
+  const file = Uint8Array.of(1, 2);
+  const key = await packingKey([battle()], file, options);
+  expect(key).toMatch(/^[0-9a-f]{64}$/);
+  expect(await packingKey([battle()], Uint8Array.of(1, 2), { ...options })).toBe(key);
+  expect(await packingKey([battle({ responseA: ['yes!'] })], file, options)).not.toBe(key);
+  expect(await packingKey([battle()], Uint8Array.of(1, 3), options)).not.toBe(key);
+  expect(await packingKey([battle()], file, { maxTokens: 401 })).not.toBe(key);
+});
+
+test('other files, and damaged ones', async () => {
+  const bytes = packedToBytes([packBattle(battle(), tokenizer, options)]);
+  await expect(packedFromBytes(bytes.subarray(0, 40))).rejects.toThrow(/not a file of packed battles/);
+  await expect(packedFromBytes(new Uint8Array(3))).rejects.toBeInstanceOf(DataError);
+  const text = new TextDecoder('latin1').decode(bytes).replace('arena-packed-1', 'arena-packed-9');
+  await expect(packedFromBytes(Uint8Array.from(text, (c) => c.charCodeAt(0)))).rejects.toThrow(
+    /"arena-packed-9" found/,
+  );
+});
