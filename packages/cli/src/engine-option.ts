@@ -1,41 +1,24 @@
 /** @file The engine flags that commands share. */
 
 import { type Engine, type EngineName, openEngine } from '@arena/runtime';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
+import { integer } from './arguments.js';
 
 export interface EngineFlags {
   engine: EngineName | 'auto';
   threads?: number;
+  wide?: boolean;
 }
 
 export function addEngineOptions(command: Command): Command {
   return command
     .addOption(new Option('--engine <name>', 'compute engine').choices(['auto', 'cpu', 'wasm']).default('auto'))
-    .option('--threads <n>', 'threads that compute (engine wasm)', integer(1, 64));
+    .option('--threads <n>', 'threads that compute (engine wasm)', integer(1, 64))
+    .option('--wide', '256-bit vectors by an experimental V8 flag (engine wasm, Node 24 or later)');
 }
 
-export function openFlagged({ engine, threads }: EngineFlags): Promise<Engine> {
-  return openEngine(engine, threads === undefined ? {} : { threads });
-}
-
-/** Parses a whole number within bounds, for commander. */
-export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < min || value > max) {
-      throw new InvalidArgumentError(`a whole number from ${min}${max < 1e15 ? ` to ${max}` : ''} is expected.`);
-    }
-    return value;
-  };
-}
-
-/** Parses a number within bounds, for commander. */
-export function number(min: number, max = Infinity): (text: string) => number {
-  return (text) => {
-    const value = Number(text);
-    if (!text.trim() || !(value >= min && value <= max)) {
-      throw new InvalidArgumentError(`a number from ${min}${max < Infinity ? ` to ${max}` : ''} is expected.`);
-    }
-    return value;
-  };
+export async function openFlagged({ engine, threads, wide }: EngineFlags): Promise<Engine> {
+  const opened = await openEngine(engine, { threads, wide });
+  for (const note of opened.notes) console.error(`engine ${opened.name}: ${note}`);
+  return opened;
 }

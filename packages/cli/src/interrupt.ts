@@ -5,15 +5,19 @@ export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
 
-/** A signal that aborts on SIGINT or SIGTERM. */
+let controller: AbortController | undefined;
+
+/** A signal that aborts on SIGINT or SIGTERM; the same for all callers of the process. */
 export function onInterrupt(): AbortSignal {
-  const controller = new AbortController();
+  if (controller) return controller.signal;
+  const own = new AbortController();
+  controller = own;
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.once(name, () => {
       process.once(name, () => process.exit(130));
       process.stderr.write('\nstopping (again to quit at once)\n');
-      controller.abort(new Interrupted(`interrupted by ${name}`));
+      own.abort(new Interrupted(`interrupted by ${name}`));
     });
   }
-  return controller.signal;
+  return own.signal;
 }

@@ -1,6 +1,6 @@
 /** @file The folder that a command leaves its results in. */
 import { constants } from 'node:fs';
-import { access, mkdir, readdir, stat } from 'node:fs/promises';
+import { access, mkdir, readdir, rmdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 
 /**
@@ -18,6 +18,11 @@ export async function prepareOutput(path: string, hint = 'choose another --out')
     throw new Error(`${path}: cannot be created (${error.code}); choose a folder that you may write to`);
   });
   await checkWritable(path);
+}
+
+/** Takes a folder away again when nothing was put into it. */
+export async function dropIfEmpty(path: string): Promise<void> {
+  await rmdir(path).catch(() => {}); // not empty, or not there
 }
 
 /** Like {@link prepareOutput} for a folder that is written whole at the end: only its parent is touched. */

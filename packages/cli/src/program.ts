@@ -1,5 +1,5 @@
 /** @file The `arena` command and its subcommands. */
-import { Command } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { addDoctor } from './commands/doctor.js';
 import { addEvaluate } from './commands/evaluate.js';
 import { addMerge } from './commands/merge.js';
@@ -15,6 +15,7 @@ export function createProgram(): Command {
     .description('Fine-tune Gemma 2 on human preference votes: QLoRA in TypeScript.')
     .configureHelp({ showGlobalOptions: true })
     .showSuggestionAfterError()
+    .exitOverride() // before the subcommands, which take it over
     .addHelpText('after', '\nEvery command takes --config FILE: its flags as JSON, such as { "learning-rate": 1e-4 }.');
   for (const add of [addDoctor, addQuantize, addTrain, addEvaluate, addPredict, addMerge, addQuickstart]) add(program);
   return program;
@@ -29,6 +30,10 @@ export async function main(argv: string[]): Promise<void> {
   try {
     await program.parseAsync(expandConfig(argv), { from: 'user' });
   } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode; // it has printed its message, or the help that was asked for
+      return;
+    }
     const command = argv[0] && !argv[0].startsWith('-') ? ` ${argv[0]}` : '';
     process.stderr.write(`arena${command}: ${(error as Error).message}\n`);
     if (process.env.ARENA_DEBUG) process.stderr.write(`${(error as Error).stack}\n`);

@@ -1,6 +1,7 @@
 /** @file The classifier over a flat batch: logits, and a training pass that leaves gradients on the parameters. */
 
 import { roundTo } from '@arena/quant';
+import { offload } from '@arena/runtime';
 import {
   dispose,
   gather,
@@ -105,6 +106,8 @@ export interface TrainingPassOptions {
   dropout?: DropoutStep;
   /** Of the layers that the backward pass goes through, this many (the lowest) keep only their input and run forward again. Default 0. */
   recomputeLayers?: number;
+  /** Keep saved activations outside the engine's memory (see {@link MemoryPlan.offload}). Default false. */
+  offload?: boolean;
 }
 
 /**
@@ -118,7 +121,13 @@ export async function trainingPass(
   labels: ArrayLike<number>,
   options: TrainingPassOptions = {},
 ): Promise<{ loss: Scalar; logits: Tensor2D }> {
-  const { loss: lossOf = defaultLoss(model.config.numLabels), lossScale = 1, dropout, recomputeLayers = 0 } = options;
+  const {
+    loss: lossOf = defaultLoss(model.config.numLabels),
+    lossScale = 1,
+    dropout,
+    recomputeLayers = 0,
+    offload: away = false,
+  } = options;
   if (labels.length !== batch.offsets.length - 1) {
     throw new RangeError(`${labels.length} labels for ${batch.offsets.length - 1} sequences`);
   }
@@ -133,9 +142,12 @@ export async function trainingPass(
     const inBackward = layer.index >= lowest;
     const recompute = !inBackward || layer.index < lowest + recomputeLayers;
     if (recompute) dispose(saved);
+    else if (away) offload(Object.values(saved));
     kept.push(recompute ? undefined : saved);
-    if (inBackward) inputs[layer.index] = hidden;
-    else hidden.dispose();
+    if (inBackward) {
+      inputs[layer.index] = hidden;
+      if (away) offload([hidden]);
+    } else hidden.dispose();
     hidden = y;
   }
 

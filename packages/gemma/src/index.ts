@@ -6,6 +6,7 @@ export * from './embedding.js';
 export type { DropoutStep } from './linear.js';
 export * from './load.js';
 export * from './loss.js';
+export * from './memory.js';
 export * from './model.js';
 export * from './ops/attention/op.js';
 export * from './ops/geglu/op.js';

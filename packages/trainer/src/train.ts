@@ -56,6 +56,8 @@ export interface TrainOptions extends AdamWOptions {
   seed?: number;
   /** Layers that are recomputed in the backward pass, from the lowest trained one up. */
   recomputeLayers?: number;
+  /** Keep saved activations outside the engine's memory. */
+  offload?: boolean;
   /** Goes on from here. The model must hold the weights of that step. */
   resume?: TrainProgress;
   onStep?: (entry: LogEntry, progress: TrainProgress & { totalSteps: number; tokens: number }) => void | Promise<void>;
@@ -126,7 +128,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 }
 
 async function trainStep(
-  { model, loss: lossOf, hfLossScaling = false, seed = 42, recomputeLayers }: TrainOptions,
+  { model, loss: lossOf, hfLossScaling = false, seed = 42, recomputeLayers, offload }: TrainOptions,
   optimizer: AdamW,
   group: MicroBatch[],
   learningRate: number,
@@ -139,7 +141,7 @@ async function trainStep(
   for (const [i, batch] of group.entries()) {
     signal?.throwIfAborted();
     const dropout = { seed, step: firstMicro + i };
-    const options = { loss: lossOf, lossScale, dropout, recomputeLayers };
+    const options = { loss: lossOf, lossScale, dropout, recomputeLayers, offload };
     const { loss, logits } = await trainingPass(model, batch, batch.labels, options);
     const value = (await loss.data())[0];
     dispose([loss, logits]);

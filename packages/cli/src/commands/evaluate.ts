@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
 import { onInterrupt } from '../interrupt.js';
-import { prepareOutput } from '../output-folder.js';
+import { dropIfEmpty, prepareOutput } from '../output-folder.js';
 import { progress } from '../progress.js';
 import { describeDrops, loadDataset } from '../run/dataset.js';
 import { writeResults } from '../run/results.js';
@@ -30,12 +30,12 @@ export function addEvaluate(program: Command): void {
 async function evaluateCommand({ base, adapter, data, out, ...engineFlags }: EvaluateFlags): Promise<void> {
   const signal = onInterrupt();
   await prepareOutput(out);
-  const dataset = await loadDataset(data, signal);
-  const { battles, clean } = dataset;
-  const drops = describeDrops(dataset);
-  console.log(`${clean.read} battles read, ${battles.length} kept${drops ? `; left out: ${drops}` : ''}`);
   const engine = await openFlagged(engineFlags);
   try {
+    const dataset = await loadDataset(data, signal);
+    const { battles, clean } = dataset;
+    const drops = describeDrops(dataset);
+    console.log(`${clean.read} battles read, ${battles.length} kept${drops ? `; left out: ${drops}` : ''}`);
     const { model, tokenizer, pack } = await openTrained(base, adapter, signal);
     const bar = progress({ label: 'scoring', total: 2 * battles.length, unit: 'texts' });
     const onProgress = (done: number) => bar.update(done);
@@ -47,5 +47,6 @@ async function evaluateCommand({ base, adapter, data, out, ...engineFlags }: Eva
     console.log(`\n${table}\n\n${out}/report.html has the rest.`);
   } finally {
     engine.dispose();
+    await dropIfEmpty(out);
   }
 }

@@ -31,10 +31,10 @@ export function addPredict(program: Command): void {
   addEngineOptions(command).action((flags: PredictFlags) => predict(flags));
 }
 
-async function predict({ base, adapter, bothOrders, engine: name, threads, ...input }: PredictFlags): Promise<void> {
+async function predict({ base, adapter, bothOrders, ...flags }: PredictFlags): Promise<void> {
   const signal = onInterrupt();
-  const battles = await battlesOf(input);
-  const engine = await openFlagged({ engine: name, threads });
+  const battles = await battlesOf(flags);
+  const engine = await openFlagged(flags);
   try {
     const { model, tokenizer, pack } = await openTrained(base, adapter, signal);
     const predictions = await scoreBattles(model, battles, tokenizer, pack, { swap: bothOrders, signal });

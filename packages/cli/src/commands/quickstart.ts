@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { type Battle, syntheticBattles, syntheticCeiling } from '@arena/data';
 import type { Command } from 'commander';
-import { addEngineOptions, type EngineFlags, integer, openFlagged } from '../engine-option.js';
+import { integer } from '../arguments.js';
+import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
 import { onInterrupt } from '../interrupt.js';
-import { prepareOutput } from '../output-folder.js';
+import { dropIfEmpty, prepareOutput } from '../output-folder.js';
 import { duration } from '../progress.js';
 import { writeTinyBase } from '../run/tiny-base.js';
 import { runTraining, type TrainingSettings } from '../run/training.js';
@@ -82,6 +83,7 @@ async function quickstart({
     say(NEXT_STEPS.replaceAll('{out}', out));
   } finally {
     engine.dispose();
+    await dropIfEmpty(out);
   }
 }
 

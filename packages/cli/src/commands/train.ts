@@ -1,12 +1,19 @@
 /** @file `arena train`. */
 import { type Command, Option } from 'commander';
-import { addEngineOptions, type EngineFlags, integer, number, openFlagged } from '../engine-option.js';
+import { byteSize, integer, number } from '../arguments.js';
+import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
 import { onInterrupt } from '../interrupt.js';
-import { prepareOutput } from '../output-folder.js';
+import { dropIfEmpty, prepareOutput } from '../output-folder.js';
 import { duration } from '../progress.js';
 import { runTraining, type TrainingSettings } from '../run/training.js';
 
-type TrainFlags = Omit<TrainingSettings, 'targets'> & EngineFlags & { out: string; targets: string; resume: boolean };
+type TrainFlags = Omit<TrainingSettings, 'targets'> &
+  EngineFlags & {
+    out: string;
+    targets: string;
+    resume: boolean;
+    memory?: number;
+  };
 
 export function addTrain(program: Command): void {
   const command = program
@@ -44,24 +51,28 @@ export function addTrain(program: Command): void {
     .option('--max-steps <n>', 'stop after this many optimizer steps', integer(1))
     .option('--no-quantize', 'keep the base in float')
     .option('--no-double-quant', 'NF4 without double quantisation')
+    .option('--memory <size>', 'memory that a step may take, such as 6GB (default 80 % of what is free)', byteSize)
     .option('--resume', 'go on from the newest checkpoint in --out', false);
   addEngineOptions(command).action((flags: TrainFlags) => trainCommand(flags));
 }
 
-async function trainCommand({ out, resume, engine: engineName, threads, targets, ...rest }: TrainFlags): Promise<void> {
+async function trainCommand({ out, resume, memory, targets, ...flags }: TrainFlags): Promise<void> {
+  const { engine: engineName, threads, wide, ...rest } = flags;
   const settings: TrainingSettings = { ...rest, targets: targets.split(',').map((name) => name.trim()) };
   await (resume ? checkResumed(out, settings) : prepareOutput(out, 'choose another --out, or add --resume'));
-  const engine = await openFlagged({ engine: engineName, threads });
+  const engine = await openFlagged({ engine: engineName, threads, wide });
   const say = (line: string) => console.log(line);
   say(`engine ${engine.name}, ${engine.threads} thread${engine.threads > 1 ? 's' : ''}`);
   try {
     const title = `${settings.data.join(', ')} with ${settings.base}`;
-    const { table, seconds } = await runTraining({ settings, out, resume, title, say, signal: onInterrupt() });
+    const job = { settings, memoryBytes: memory, out, resume, title, say, signal: onInterrupt() };
+    const { table, seconds } = await runTraining(job);
     say(`\n${table}\n`);
     say(`${out}/report.html has the rest. ${duration(seconds)} in all.`);
     say(`next: arena predict --base ${settings.base} --adapter ${out}/adapter --prompt "…" --a "…" --b "…"`);
   } finally {
     engine.dispose();
+    await dropIfEmpty(out);
   }
 }
 

@@ -1,5 +1,6 @@
 /** @file The main job: from votes to an adapter folder, with everything that an honest run leaves behind. */
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { freemem } from 'node:os';
 import {
   applySplits,
   type Battle,
@@ -9,11 +10,21 @@ import {
   type Packed,
   type PackOptions,
   packer,
+  type SplitsFile,
   splitBattles,
   splitsToFile,
   survival,
 } from '@arena/data';
-import { type GemmaClassifier, loadGemma, type QuantizationOptions, readAdapter, readConfig } from '@arena/gemma';
+import {
+  type GemmaClassifier,
+  loadGemma,
+  lowestTrainedLayer,
+  type MemoryPlan,
+  planMemory,
+  type QuantizationOptions,
+  readAdapter,
+  readConfig,
+} from '@arena/gemma';
 import { loraConfig, saveAdapter } from '@arena/lora';
 import type { Tokenizer } from '@arena/tokenizer';
 import {
@@ -63,6 +74,8 @@ export interface TrainingSettings {
 
 export interface TrainingJob {
   settings: TrainingSettings;
+  /** Bytes that a step may take. Default 80 % of what is free. */
+  memoryBytes?: number;
   out: string;
   resume: boolean;
   title: string;
@@ -84,13 +97,11 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
   }
   const dataset = await loadDataset(settings.data, signal);
   sayDataset(dataset, say);
-  const parts = await splitDataset(job, dataset);
+  const { parts, file: splits } = await splitDataset(job, dataset);
   const frame = settings.frame === 'compact' ? COMPACT_FRAME : GEMMA_FRAME;
   const pack: PackOptions = { maxTokens: settings.maxTokens, frame };
   const packed = parts.train.map(packer(tokenizer, pack));
   sayPacking(packed, say);
-  await writeFile(`${out}/run.json`, `${JSON.stringify(settings, null, 2)}\n`);
-
   const quantization: QuantizationOptions | null = settings.quantize ? { doubleQuant: settings.doubleQuant } : null;
   const resumed = job.resume ? await findCheckpoint(out) : undefined;
   const lora = loraConfig({
@@ -113,6 +124,9 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
   });
   bar.finish();
   sayModel(model, settings, say);
+  // From here on the run can be resumed; a failure above leaves nothing behind.
+  await writeFile(`${out}/run.json`, `${JSON.stringify(settings, null, 2)}\n`);
+  if (splits) await writeFile(`${out}/splits.json`, `${JSON.stringify(splits, null, 1)}\n`);
 
   const card: ModelCard = {
     format: 'arena-model-1',
@@ -138,20 +152,22 @@ function sayDataset(dataset: Dataset, say: (line: string) => void) {
   say(`${clean.read} battles read, ${battles.length} kept${drops ? `; left out: ${drops}` : ''}`);
 }
 
-async function splitDataset({ settings, out, resume, say }: TrainingJob, { battles }: Dataset): Promise<Parts> {
-  const path = `${out}/splits.json`;
-  if (resume) return applySplits(battles, JSON.parse(await readFile(path, 'utf8')));
+/** The parts, and the file to keep them in when they are new. */
+async function splitDataset(
+  { settings, out, resume, say }: TrainingJob,
+  { battles }: Dataset,
+): Promise<{ parts: Parts; file?: SplitsFile }> {
+  if (resume) return { parts: applySplits(battles, JSON.parse(await readFile(`${out}/splits.json`, 'utf8'))) };
   const splits = splitBattles(battles, { seed: settings.seed });
-  await writeFile(path, `${JSON.stringify(splitsToFile(splits), null, 1)}\n`);
   const { rows, leaks, groups } = splits.report;
   say(`split by prompt (${groups} groups): ${rows.train} train, ${rows.validation} validation, ${rows.test} test`);
   const near = leaks.nearDuplicates ? `, ${leaks.nearDuplicates} prompts that nearly repeat one of another part` : '';
   say(`leaks between the parts: ${leaks.exactPrompts + leaks.normalizedPrompts} prompts${near}`);
   for (const name of ['train', 'test'] as const) {
-    if (!splits[name].length)
-      throw new Error(`the ${name} part is empty: ${battles.length} battles in ${groups} groups are too few`);
+    if (splits[name].length) continue;
+    throw new Error(`the ${name} part is empty: ${battles.length} battles in ${groups} groups are too few`);
   }
-  return splits;
+  return { parts: splits, file: splitsToFile(splits) };
 }
 
 function sayPacking(packed: Packed[], say: (line: string) => void) {
@@ -192,7 +208,7 @@ function sayModel(model: GemmaClassifier, settings: TrainingSettings, say: (line
 }
 
 async function trainModel(
-  { settings, out, resume, say, signal }: TrainingJob,
+  { settings, memoryBytes, out, resume, say, signal }: TrainingJob,
   model: GemmaClassifier,
   packed: Packed[],
   resumed: Checkpoint | undefined,
@@ -201,6 +217,15 @@ async function trainModel(
   const epochBatches = (epoch: number) => [
     ...flatBatches(packed, { batchSize, tokensPerBatch, order: tokensPerBatch ? 'bucketed' : 'hf', seed, epoch }),
   ];
+  const plan = planMemory({
+    config: model.config,
+    targets: model.lora!.targets,
+    lowestLayer: lowestTrainedLayer(model),
+    tokens: Math.max(...epochBatches(0).map(({ ids }) => ids.length)),
+    quantized: settings.quantize,
+    budgetBytes: memoryBytes ?? 0.8 * freemem(),
+  });
+  say(describePlan(plan));
   const log = `${out}/log.jsonl`;
   if (resumed) say(`going on from step ${resumed.step} (${resumed.directory})`);
   await writeFile(log, (resumed?.log ?? []).map((entry) => `${JSON.stringify(entry)}\n`).join(''));
@@ -223,6 +248,8 @@ async function trainModel(
     weightDecay: settings.weightDecay,
     maxGradNorm: settings.maxGradNorm,
     seed,
+    recomputeLayers: plan.recomputeLayers,
+    offload: plan.offload,
     resume: resumed && restoreProgress(resumed, model),
     signal,
     onStep: async (entry, { totalSteps, tokens, step }) => {
@@ -246,6 +273,15 @@ async function trainModel(
   });
   bar?.finish();
   say(`trained ${total} steps in ${duration((Date.now() - begin) / 1000)}${resume ? ' (this part)' : ''}`);
+}
+
+function describePlan({ weights, adapters, saved, working, total, recomputeLayers }: MemoryPlan): string {
+  const mb = (bytes: number) => `${Math.round(bytes / 1e6).toLocaleString('en')} MB`;
+  const recomputed = recomputeLayers ? `, ${recomputeLayers} layers recomputed` : '';
+  return (
+    `memory of a step: ${mb(total)} (weights ${mb(weights)}, adapters and optimizer ${mb(adapters)}, kept activations ` +
+    `${mb(saved)}${recomputed}, one layer at work ${mb(working)})`
+  );
 }
 
 async function evaluateParts(

@@ -4,7 +4,7 @@
  * order, so that the result does not depend on which thread was faster.
  */
 import {
-  multiplyPanels, packLeft, packLeftTransposed, packRight, packRightTransposed,
+  STEP, TILE_BYTES, multiplyPanels, packLeft, packLeftTransposed, packRight, packRightTransposed,
 } from '@arena/runtime/assembly/gemm';
 import { exp4, madd, sum4 } from '@arena/runtime/assembly/simd';
 import { Arguments, Block, BLOCK_BYTES, KEYS, cap, fill, firstKey, gather, heightOf, scoreScale } from './tile.as';
@@ -51,10 +51,10 @@ function backwardBlock(j: Arguments, block: Block, head: i32, dk: usize, dv: usi
   const ldq = <usize>j.numHeads * dimBytes;
   const lds = <usize>KEYS << 2;
   const all = <usize>j.tileRows;
-  const matrix = all * (dimBytes + 32); // a panel of 8 columns may be part empty
+  const matrix = all * (dimBytes + STEP); // the last panel of columns may be part empty
   // scratch: edge tile, q and do packed as left and as right operands, P, dS, packed left and right operands, D
   const tile = scratch;
-  const leftQ = tile + 128;
+  const leftQ = tile + TILE_BYTES;
   const leftG = leftQ + matrix;
   const rightQ = leftG + matrix;
   const rightG = rightQ + matrix;
@@ -62,7 +62,7 @@ function backwardBlock(j: Arguments, block: Block, head: i32, dk: usize, dv: usi
   const ds = p + all * lds;
   const left = ds + all * lds;
   const right = left + all * lds;
-  const products = right + <usize>KEYS * (dimBytes + 32);
+  const products = right + <usize>KEYS * (dimBytes + STEP);
 
   gather(j, block, head, j.q, right);
   packLeft(right, dimBytes, rows, dim, leftQ, scoreScale(j));

@@ -1,5 +1,5 @@
 /** @file Attention, forward: softmax over the visible keys with a running maximum (Milakov and Gimelshein 2018). */
-import { multiplyPanels, packLeft, packRight, packRightTransposed } from '@arena/runtime/assembly/gemm';
+import { STEP, TILE_BYTES, multiplyPanels, packLeft, packRight, packRightTransposed } from '@arena/runtime/assembly/gemm';
 import { exp4, log1, max4, sum4 } from '@arena/runtime/assembly/simd';
 import { Arguments, Block, BLOCK_BYTES, KEYS, cap, fill, firstKey, gather, heightOf, scoreScale } from './tile.as';
 
@@ -21,11 +21,11 @@ export function attention(args: usize, task: u32, scratch: usize): void {
   const all = <usize>j.tileRows;
   // scratch: edge tile, q packed, scores, scores packed, keys or values packed, output rows, running maximum, running sum
   const tile = scratch;
-  const queries = tile + 128;
+  const queries = tile + TILE_BYTES;
   const scores = queries + all * dimBytes;
   const packed = scores + all * lds;
   const right = packed + all * lds;
-  const out = right + <usize>KEYS * (dimBytes + 32);
+  const out = right + <usize>KEYS * (dimBytes + STEP);
   const maxima = out + all * ldo;
   const sums = maxima + all * 4;
 

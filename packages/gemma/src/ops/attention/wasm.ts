@@ -1,5 +1,5 @@
 /** @file Attention and its gradient on engine `wasm`: cuts the flat batch into blocks of query tokens. */
-import { floatWord, type OpKernel, type WasmBackend, wasmBackend } from '@arena/runtime';
+import { floatWord, type OpKernel, TILE_BYTES, type WasmBackend, wasmBackend } from '@arena/runtime';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { kernels } from '../../wasm/kernels.generated.js';
 import type { AttentionAttrs } from './op.js';
@@ -8,6 +8,8 @@ import type { AttentionAttrs } from './op.js';
 const TILE_ROWS = 128;
 /** Keys of a step; as in tile.as.ts. */
 const KEYS = 128;
+/** Most bytes of a row of a panel of columns: 16 floats. */
+const STEP = 64;
 /** Floats that one task of addCopies takes. */
 const SUM_VALUES = 16384;
 /** Tasks that the backward pass is cut into where the sequences alone give fewer. */
@@ -135,13 +137,13 @@ function blockWords({ row, count, start, first, end }: Block): number[] {
 /** Bytes of thread scratch, as the kernels lay it out. */
 function forwardScratch(attrs: AttentionAttrs): number {
   const dim = 4 * attrs.headDim;
-  return 128 + tileRows(attrs) * (2 * dim + 16 + 8 * KEYS + 8) + KEYS * (dim + 32);
+  return TILE_BYTES + tileRows(attrs) * (2 * dim + 16 + 8 * KEYS + 8) + KEYS * (dim + STEP);
 }
 
 function backwardScratch(attrs: AttentionAttrs): number {
   const dim = 4 * attrs.headDim;
-  const right = Math.max(KEYS, tileRows(attrs)) * (dim + 32);
-  return 128 + tileRows(attrs) * (4 * (dim + 32) + 12 * KEYS + 4) + right;
+  const right = Math.max(KEYS, tileRows(attrs)) * (dim + STEP);
+  return TILE_BYTES + tileRows(attrs) * (4 * (dim + STEP) + 12 * KEYS + 4) + right;
 }
 
 function callWords(

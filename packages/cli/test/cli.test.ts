@@ -1,0 +1,191 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { openCheckpoint } from '@arena/safetensors';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { arena, BATTLES, QUICK, type Workspace, workspace } from './workspace.js';
+
+let w: Workspace;
+let trained: Awaited<ReturnType<typeof arena>>;
+
+beforeAll(async () => {
+  w = await workspace();
+  trained = await arena('train', '--base', w.base, '--data', w.data, '--out', w.at('run'), ...QUICK);
+});
+
+const json = async (path: string) => JSON.parse(await readFile(path, 'utf8'));
+const lines = async (path: string) =>
+  (await readFile(path, 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+describe('arena train', () => {
+  test('leaves everything it promises', async () => {
+    expect(trained.err).not.toContain('arena train:');
+    expect(trained.code).toBe(0);
+    const files = [
+      'adapter',
+      'log.jsonl',
+      'metrics.json',
+      'predictions.jsonl',
+      'report.html',
+      'run.json',
+      'splits.json',
+    ];
+    expect((await readdir(w.at('run'))).sort()).toEqual(files);
+    expect((await readdir(w.at('run/adapter'))).sort()).toEqual([
+      'README.md',
+      'adapter_config.json',
+      'adapter_model.safetensors',
+      'arena.json',
+    ]);
+  });
+
+  test('says what it read, dropped, split, kept and trained, and ends with the table', () => {
+    expect(trained.out).toContain(`${BATTLES.length} battles read`);
+    expect(trained.out).toMatch(/left out: .*(empty|identical|ties|repeated)/);
+    expect(trained.out).toContain('leaks between the parts: 0 prompts');
+    expect(trained.out).toMatch(/kept 100\.0 % of the prompts/);
+    expect(trained.out).toMatch(/memory of a step: \d+ MB/);
+    expect(trained.out).toMatch(/model +\d/);
+    expect(trained.out).toContain('always-longer');
+    expect(trained.out).toContain('majority');
+  });
+
+  test('the log has a line a step, the predictions a line a test battle', async () => {
+    expect((await lines(w.at('run/log.jsonl'))).map(({ step }) => step)).toEqual([1, 2, 3, 4]);
+    const splits = await json(w.at('run/splits.json'));
+    const predictions = await lines(w.at('run/predictions.jsonl'));
+    expect(predictions.map(({ id }) => id)).toEqual(splits.test);
+    for (const { probabilityA } of predictions) expect(probabilityA > 0 && probabilityA < 1).toBe(true);
+  });
+
+  test('a second run in the same folder is refused', async () => {
+    const again = await arena('train', '--base', w.base, '--data', w.data, '--out', w.at('run'), ...QUICK);
+    expect(again).toMatchObject({ code: 1 });
+    expect(again.err).toMatch(/holds .* already; choose another --out, or add --resume/);
+  });
+
+  test('--resume needs the settings of the run', async () => {
+    const other = await arena(
+      'train',
+      '--base',
+      w.base,
+      '--data',
+      w.data,
+      '--out',
+      w.at('run'),
+      ...QUICK,
+      '--rank',
+      '8',
+      '--resume',
+    );
+    expect(other.code).toBe(1);
+    expect(other.err).toContain('rank 16 -> 8');
+  });
+
+  test('--memory that nothing fits in is refused with what to lower', async () => {
+    const run = await arena(
+      'train',
+      '--base',
+      w.base,
+      '--data',
+      w.data,
+      '--out',
+      w.at('small'),
+      ...QUICK,
+      '--memory',
+      '100KB',
+    );
+    expect(run.code).toBe(1);
+    expect(run.err).toContain('lower the tokens of a batch');
+  });
+});
+
+describe('arena predict and evaluate', () => {
+  const adapter = () => ['--base', w.base, '--adapter', w.at('run/adapter')];
+
+  test('predict gives what training wrote for the same battles', async () => {
+    const { out, code } = await arena('predict', ...adapter(), '--data', w.data);
+    expect(code).toBe(0);
+    const all = new Map(
+      out
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line))
+        .map(({ id, probabilityA }) => [id, probabilityA]),
+    );
+    for (const { id, probabilityA } of await lines(w.at('run/predictions.jsonl'))) {
+      expect(all.get(id)).toBeCloseTo(probabilityA, 6);
+    }
+  });
+
+  test('a single battle, both orders: exchanging the answers gives the complement', async () => {
+    const ask = async (a: string, b: string) =>
+      JSON.parse((await arena('predict', ...adapter(), '--prompt', 'Why?', '--a', a, '--b', b, '--both-orders')).out)
+        .probabilityA;
+    expect((await ask('one', 'another')) + (await ask('another', 'one'))).toBeCloseTo(1, 5);
+  });
+
+  test('evaluate writes its files', async () => {
+    const { code, out } = await arena('evaluate', ...adapter(), '--data', w.data, '--out', w.at('evaluated'));
+    expect(code).toBe(0);
+    expect(out).toContain('always-longer');
+    expect((await readdir(w.at('evaluated'))).sort()).toEqual(['metrics.json', 'predictions.jsonl', 'report.html']);
+  });
+});
+
+describe('arena quantize and merge', () => {
+  test('a quantised base predicts what the base quantised on the way predicts', async () => {
+    expect((await arena('quantize', '--base', w.base, '--out', w.at('4bit'))).code).toBe(0);
+    const ask = async (base: string) =>
+      (await arena('predict', '--base', base, '--adapter', w.at('run/adapter'), '--data', w.data)).out;
+    expect(await ask(w.at('4bit'))).toBe(await ask(w.base));
+    expect(await json(w.at('4bit/config.json'))).toMatchObject({
+      quantization_config: { quant_method: 'bitsandbytes', load_in_4bit: true },
+    });
+  });
+
+  test('a quantised base cannot be quantised again', async () => {
+    const { code, err } = await arena('quantize', '--base', w.at('4bit'), '--out', w.at('8bit'));
+    expect(code).toBe(1);
+    expect(err).toContain('is quantised already');
+    expect(await readdir(w.folder)).not.toContain('8bit');
+  });
+
+  test('a merged checkpoint holds the head and changed weights, and no adapter', async () => {
+    expect(
+      (await arena('merge', '--base', w.base, '--adapter', w.at('run/adapter'), '--out', w.at('merged'))).code,
+    ).toBe(0);
+    const [before, after] = [await openCheckpoint(w.base), await openCheckpoint(w.at('merged'))];
+    expect(after.names().sort()).toEqual([...before.names(), 'score.weight'].sort());
+    const same = async (name: string) =>
+      Buffer.compare((await before.read(name)).data, (await after.read(name)).data) === 0;
+    expect(await same('model.layers.1.self_attn.q_proj.weight')).toBe(false);
+    expect(await same('model.layers.0.self_attn.q_proj.weight')).toBe(true);
+    await Promise.all([before.close(), after.close()]);
+  });
+});
+
+describe('the command line', () => {
+  test('unknown flags and commands are refused with a suggestion', async () => {
+    const required = ['--base', w.base, '--data', w.data, '--out', w.at('unused')];
+    expect((await arena('train', ...required, '--rnak', '4')).err).toContain('Did you mean --rank?');
+    expect((await arena('trian')).err).toContain('Did you mean train?');
+    expect((await arena('train', '--rank', '0')).err).toContain('a whole number from 1');
+    expect((await arena('train')).code).toBe(1);
+  });
+
+  test('--help works everywhere', async () => {
+    for (const command of ['doctor', 'quantize', 'train', 'evaluate', 'predict', 'merge', 'quickstart']) {
+      const { out, code } = await arena(command, '--help');
+      expect(code).toBe(0);
+      expect(out).toContain(`arena ${command}`);
+    }
+  });
+
+  test('doctor names the engine that auto takes', async () => {
+    const { out } = await arena('doctor');
+    expect(out).toMatch(/wasm +ok, \d+ threads? <- auto/);
+    expect(out).toMatch(/webgpu +no: /);
+  });
+});
