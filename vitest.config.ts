@@ -1,5 +1,10 @@
 import { defineConfig } from 'vitest/config';
+import { browserProjects } from './packages/browser-tests/chromium.js';
 
 export default defineConfig({
-  test: { projects: ['packages/*'], reporters: ['default', './tools/count-reporter.mjs'], maxWorkers: 2 },
+  test: {
+    projects: ['packages/*', ...browserProjects()],
+    reporters: ['default', './tools/count-reporter.mjs'],
+    maxWorkers: 2,
+  },
 });

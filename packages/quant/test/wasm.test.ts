@@ -1,11 +1,25 @@
+import { setFlagsFromString } from 'node:v8';
 import { CODEBOOK, linear4bitOp, quantize4bit } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
 import { checkOps, openEngine } from '@arena/runtime';
 import { describe, expect, it } from 'vitest';
 
-describe.each([1, 2])('engine wasm with %i threads', (threads) => {
+/** 256-bit vectors are a flag of Node 24. Only optimised code has them, so here all code is. */
+const HAS_FLAG = Number.parseInt(process.versions.node, 10) >= 24;
+
+describe.each([{ threads: 1 }, { threads: 2 }, { threads: 2, relaxedSimd: false }])('engine wasm (%o)', (options) => {
   it('agrees with the reference on every sample of Linear4bit', async () => {
-    const results = await checkOps([linear4bitOp], 'wasm', { threads });
+    const results = await checkOps([linear4bitOp], 'wasm', options);
+    expect(results.length).toBeGreaterThan(0);
+    expect(results.filter(({ passed, path }) => !passed || path !== 'kernel')).toEqual([]);
+  });
+});
+
+describe.skipIf(!HAS_FLAG)('engine wasm with 256-bit vectors (a flag of Node 24)', () => {
+  it('agrees with the reference on every sample of Linear4bit', async () => {
+    setFlagsFromString('--no-liftoff');
+    const results = await checkOps([linear4bitOp], 'wasm', { threads: 2, wide: true });
+    setFlagsFromString('--liftoff');
     expect(results.length).toBeGreaterThan(0);
     expect(results.filter(({ passed, path }) => !passed || path !== 'kernel')).toEqual([]);
   });

@@ -1,6 +1,8 @@
-/** @file Opening a compute engine: a tfjs backend by name, or the best that this machine offers. */
+/**
+ * @file Opening a compute engine: a tfjs backend by name, or the best that this machine offers. Backend `cpu` registers
+ * itself when wasm/backend.ts imports it; an import for that side effect alone is one that bundlers for Node drop.
+ */
 import { ready, setBackend } from '@tensorflow/tfjs-core';
-import '@tensorflow/tfjs-backend-cpu';
 import { closeWasm, openWasm } from './wasm/open.js';
 
 /** Engines that exist; `cpu` is the reference path (plain tfjs ops on tfjs-backend-cpu). */
@@ -9,12 +11,28 @@ export type EngineName = 'cpu' | 'wasm' | 'webgpu' | 'cuda' | 'tensorflow';
 export interface EngineOptions {
   /** Threads that compute, the calling one included (default: the machine's cores, at most 8). Engine `wasm` only. */
   threads?: number;
+  /**
+   * false: no relaxed SIMD, whose fused multiply-add rounds once on some CPUs and twice on others. Slower by a tenth; the
+   * same bits on every machine (default: used where available). Engine `wasm` only.
+   */
+  relaxedSimd?: boolean;
+  /**
+   * true: 256-bit vectors by V8's experimental flag `--experimental-wasm-revectorize`, which holds for all WebAssembly of
+   * the process while the engine is open. Node 24 or later. Opening takes half a second more, to try a product: where it
+   * is not faster or not right, the ordinary kernels run and {@link Engine.notes} says why (default: false). Engine
+   * `wasm` only.
+   */
+  wide?: boolean;
 }
 
 /** An open engine. It is tfjs's current backend until another is opened. */
 export interface Engine {
   name: EngineName;
   threads: number;
+  /** Whether it computes with 256-bit vectors. */
+  wide: boolean;
+  /** Why the engine is not what was asked for; empty when it is. */
+  notes: readonly string[];
   /** Ends worker threads and frees the engine's memory. Tensors on it are lost. */
   dispose(): void;
 }
@@ -27,12 +45,15 @@ export async function openEngine(name: EngineName | 'auto' = 'auto', options: En
   if (name === 'cpu') {
     await setBackend('cpu');
     await ready();
-    return { name, threads: 1, dispose() {} };
+    return { name, threads: 1, wide: false, notes: [], dispose() {} };
   }
   if (name === 'wasm' || name === 'auto') {
     checkThreads(options.threads);
-    const backend = await openWasm(options);
-    return { name: 'wasm', threads: backend.pool.threads, dispose: () => void closeWasm(backend) };
+    const { threads, relaxedSimd, wide } = options;
+    const backend = await openWasm({ threads, relaxed: relaxedSimd, wide });
+    const { pool, notes } = backend;
+    const dispose = () => void closeWasm(backend);
+    return { name: 'wasm', threads: pool.threads, wide: pool.build === 'wide', notes, dispose };
   }
   throw new Error(`engine '${name}' cannot be opened here: this build has no such engine; use 'wasm' or 'cpu'`);
 }

@@ -1,5 +1,6 @@
 export * from './conformance.js';
 export * from './engine.js';
+export { offload } from './offload.js';
 export * from './op.js';
 export { WasmBackend, wasmBackend } from './wasm/backend.js';
 export {
@@ -10,6 +11,7 @@ export {
   type Product,
   packLeft,
   productTasks,
+  TILE_BYTES,
 } from './wasm/gemm.js';
 export type { HeapOptions, HeapType } from './wasm/heap.js';
 export type { KernelModule } from './wasm/module.js';

@@ -31,10 +31,22 @@ describe('checkOps', () => {
   it('tells right kernels from wrong ones', async () => {
     const results = await checkOps(
       [
-        op('Right', kernel((x) => 2 * x + 1)),
-        op('Off', kernel((x) => 2 * x + 1.07)),
-        op('NotANumber', kernel(() => Number.NaN)),
-        op('Shape', kernel((x) => 2 * x + 1, [1, 3])),
+        op(
+          'Right',
+          kernel((x) => 2 * x + 1),
+        ),
+        op(
+          'Off',
+          kernel((x) => 2 * x + 1.07),
+        ),
+        op(
+          'NotANumber',
+          kernel(() => Number.NaN),
+        ),
+        op(
+          'Shape',
+          kernel((x) => 2 * x + 1, [1, 3]),
+        ),
         op('Throws', () => {
           throw new Error('no such kernel');
         }),

@@ -24,6 +24,8 @@ export class WasmBackend extends MathBackendCPU {
   constructor(
     readonly heap: Heap,
     readonly pool: Pool,
+    /** Why the engine is not what was asked for. */
+    readonly notes: readonly string[] = [],
   ) {
     super();
     heap.onDetach = () => {
@@ -54,6 +56,15 @@ export class WasmBackend extends MathBackendCPU {
     this.data.set(dataId, { values: this.viewOf(residence), dtype, refCount: 1 });
     this.residences.set(dataId, residence);
     return { dataId, shape, dtype, pointer: residence.pointer };
+  }
+
+  /** Moves a tensor's values out of the heap into an ordinary array; {@link pointer} brings them back. */
+  evict(tensor: TensorInfo): void {
+    const residence = this.residences.get(tensor.dataId);
+    if (!residence) return;
+    this.data.get(tensor.dataId).values = this.viewOf(residence).slice();
+    this.residences.delete(tensor.dataId);
+    this.heap.free(residence.pointer);
   }
 
   /** Runs `body` with the address of `bytes` bytes, which are freed after it. */

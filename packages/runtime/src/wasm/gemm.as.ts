@@ -1,6 +1,6 @@
 /** @file f32 matrix product as pool tasks: pack the left operand once, then multiply block by block. */
 import {
-  KC, MR, NC, multiplyPanels, packLeft as packRows, packLeftTransposed, packRight, packRightTransposed,
+  KC, MR, NC, TILE_BYTES, multiplyPanels, packLeft as packRows, packLeftTransposed, packRight, packRightTransposed,
 } from '../../assembly/gemm';
 
 /** Panels of A that one packing task takes. */
@@ -54,7 +54,7 @@ export function multiply(args: usize, task: u32, scratch: usize): void {
   const cols = min(NC, j.n - column);
   const ldb = <usize>j.ldb << 2;
   const ldc = <usize>j.ldc << 2;
-  const block = scratch + 128;
+  const block = scratch + TILE_BYTES;
   const c = j.c + <usize>row * ldc + (<usize>column << 2);
   for (let k = 0; k < j.k; k += KC) {
     const kc = min(KC, j.k - k);

@@ -12,8 +12,10 @@ const PACK_PANELS = 16;
 /** Fewest rows of C of one task: below it packing the block of B costs more than the product. */
 const MIN_CHUNK = 64;
 
+/** Bytes of thread scratch for a tile of C; as in assembly/gemm.ts. */
+export const TILE_BYTES = 256;
 /** Bytes of thread scratch for a block of B and a tile of C. */
-export const BLOCK_SCRATCH = 4 * KC * NC + 128;
+export const BLOCK_SCRATCH = 4 * KC * NC + TILE_BYTES;
 
 /** The left operand A [m, k] of a product: its address, and how it lies in memory. */
 export interface LeftOperand {

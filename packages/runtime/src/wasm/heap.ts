@@ -42,6 +42,20 @@ export function sharedMemoryAvailable(): boolean {
   }
 }
 
+/** Fewest pages that are tried where the address space is short: 64 MiB. */
+const FEWEST_PAGES = 1024;
+
+/** A memory that can grow to `pages` pages, or to as many as there is address space for. */
+function reserve(pages: number, shared: boolean): { memory: WebAssembly.Memory; pages: number } {
+  for (; ; pages = Math.ceil(pages / 2)) {
+    try {
+      return { memory: new WebAssembly.Memory({ initial: CONTROL_BYTES / PAGE, maximum: pages, shared }), pages };
+    } catch (error) {
+      if (pages <= FEWEST_PAGES) throw error;
+    }
+  }
+}
+
 /**
  * First-fit allocator with coalescing. Used by the thread that opened the engine alone; the worker threads only see
  * pointers.
@@ -66,8 +80,9 @@ export class Heap {
 
   constructor({ maxPages = MAX_PAGES, shared = sharedMemoryAvailable() }: HeapOptions = {}) {
     this.shared = shared;
-    this.maxBytes = maxPages * PAGE;
-    this.memory = new WebAssembly.Memory({ initial: CONTROL_BYTES / PAGE, maximum: maxPages, shared });
+    const { memory, pages } = reserve(maxPages, shared);
+    this.memory = memory;
+    this.maxBytes = pages * PAGE;
     this.buffers.add(this.memory.buffer);
     this.end = CONTROL_BYTES;
   }

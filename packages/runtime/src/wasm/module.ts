@@ -1,19 +1,40 @@
 /** @file A package's WebAssembly kernels, and the build of them that suits this machine. */
 
-/** Kernels as tools/build-wasm.mjs writes them: one module with relaxed SIMD and one without, in base64. */
+/**
+ * Builds of a kernel module: without relaxed SIMD, with it, and with it and a matrix product for 256-bit vectors.
+ */
+export type Build = 'plain' | 'relaxed' | 'wide';
+
+/** Kernels as tools/build-wasm.mjs writes them: a WebAssembly module for each build, in base64. */
 export interface KernelModule {
   /** Package that they come from, for messages. */
   readonly name: string;
   readonly plain: string;
   readonly relaxed: string;
+  /** Left out where it would be the same as `relaxed`. */
+  readonly wide?: string;
 }
 
 /** `(args, task, scratch)`: address of the arguments, number of the task, address of the thread's own scratch. */
 export type KernelFunction = (args: number, task: number, scratch: number) => void;
 
-/** Node 20 has relaxed SIMD behind a flag. */
-export function needsRelaxedFlag(): boolean {
-  return typeof process !== 'undefined' && process.versions?.node?.startsWith('20.') === true;
+/** Major version of Node; undefined in a browser. */
+export function nodeMajor(): number | undefined {
+  const version = typeof process === 'undefined' ? undefined : process.versions?.node;
+  return version === undefined ? undefined : Number.parseInt(version, 10);
+}
+
+/** V8 flags that a build needs in each thread: Node 20 has relaxed SIMD behind one, every Node 256-bit vectors. */
+export function v8Flags(build: Build): string[] {
+  const flags = [];
+  if (build !== 'plain' && nodeMajor() === 20) flags.push('--experimental-wasm-relaxed-simd');
+  if (build === 'wide') flags.push('--experimental-wasm-revectorize');
+  return flags;
+}
+
+/** Sets V8 flags, which hold for all of the process. */
+export function setV8Flags(flags: readonly string[]): void {
+  for (const flag of flags) process.getBuiltinModule('node:v8').setFlagsFromString(flag);
 }
 
 /** (func (param v128 v128 v128) (result v128) local.get 0 local.get 1 local.get 2 f32x4.relaxed_madd) */
@@ -24,15 +45,13 @@ const RELAXED_PROBE = new Uint8Array([
 
 /** Whether this engine compiles relaxed SIMD, turned on where that takes a flag. */
 export function relaxedSimdAvailable(): boolean {
-  if (needsRelaxedFlag()) {
-    process.getBuiltinModule('node:v8').setFlagsFromString('--experimental-wasm-relaxed-simd');
-  }
+  setV8Flags(v8Flags('relaxed'));
   return WebAssembly.validate(RELAXED_PROBE);
 }
 
 /** Bytes of the build to use; a memory that is not shared needs the flag of the module's import cleared. */
-export function moduleBytes(module: KernelModule, relaxed: boolean, shared: boolean): Uint8Array<ArrayBuffer> {
-  const bytes = Uint8Array.from(atob(relaxed ? module.relaxed : module.plain), (char) => char.charCodeAt(0));
+export function moduleBytes(module: KernelModule, build: Build, shared: boolean): Uint8Array<ArrayBuffer> {
+  const bytes = Uint8Array.from(atob(module[build] ?? module.relaxed), (char) => char.charCodeAt(0));
   return shared ? bytes : withUnsharedMemory(bytes, module.name);
 }
 

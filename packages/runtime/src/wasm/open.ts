@@ -16,6 +16,7 @@ import { WasmBackend } from './backend.js';
 import { Heap, type HeapOptions } from './heap.js';
 import { batchMatMul } from './matmul.js';
 import { openPool, type PoolOptions } from './pool.js';
+import { requireWide, wideRefusal } from './wide.js';
 
 const WASM_BACKEND = BACKEND_OF.wasm;
 
@@ -26,20 +27,28 @@ const DEFAULT_MAX_THREADS = 8;
 export type WasmOptions = HeapOptions & PoolOptions;
 
 /**
- * Makes `arena-wasm` tfjs's current backend. An open one is used again if it has the wanted threads; otherwise it is
- * replaced, and its tensors are lost.
- * @throws Error when WebAssembly SIMD or a thread is not to be had.
+ * Makes `arena-wasm` tfjs's current backend. An open one is used again if it is what is wanted; otherwise it is replaced,
+ * and its tensors are lost.
+ * @throws Error when WebAssembly SIMD, a thread or, if asked for, 256-bit vectors are not to be had.
  */
-export async function openWasm({ threads, ...options }: WasmOptions = {}): Promise<WasmBackend> {
+export async function openWasm({ threads, relaxed, wide, ...options }: WasmOptions = {}): Promise<WasmBackend> {
+  if (wide && relaxed === false) throw new Error('256-bit vectors (wide) need relaxed SIMD: leave one option out');
+  if (wide) requireWide();
   const open = findBackend(WASM_BACKEND) as WasmBackend | null;
-  if (open && (threads === undefined || threads === open.pool.threads)) {
+  const fits = ({ pool, notes }: WasmBackend) =>
+    (threads === undefined || threads === pool.threads) &&
+    (relaxed === undefined || relaxed === (pool.build !== 'plain')) &&
+    (wide === undefined || wide === (pool.build === 'wide' || notes.length > 0));
+  if (open && fits(open)) {
     await setBackend(WASM_BACKEND);
     return open;
   }
   if (open) removeBackend(WASM_BACKEND);
+  const refusal = wide ? wideRefusal() : undefined;
   const heap = new Heap(options);
-  const pool = await openPool(heap, { threads: threads ?? defaultThreads(), ...options });
-  const backend = new WasmBackend(heap, pool);
+  const useWide = wide && refusal === undefined;
+  const pool = await openPool(heap, { threads: threads ?? defaultThreads(), relaxed, wide: useWide, ...options });
+  const backend = new WasmBackend(heap, pool, refusal === undefined ? [] : [refusal]);
   registerKernels();
   registerBackend(WASM_BACKEND, () => backend);
   await setBackend(WASM_BACKEND);

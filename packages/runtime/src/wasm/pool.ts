@@ -1,11 +1,13 @@
 /** @file Fork-join over worker threads that share the heap: tasks of a kernel are handed out by an atomic counter. */
 import { CONTROL_BYTES, type Heap } from './heap.js';
 import {
+  type Build,
   type KernelFunction,
   type KernelModule,
   moduleBytes,
-  needsRelaxedFlag,
   relaxedSimdAvailable,
+  setV8Flags,
+  v8Flags,
 } from './module.js';
 import {
   ARGUMENTS,
@@ -25,6 +27,11 @@ export interface PoolOptions {
   threads?: number;
   /** false: never use relaxed SIMD (default: where available). */
   relaxed?: boolean;
+  /**
+   * true: the build for 256-bit vectors, with the V8 flag that makes them, until the pool is disposed of (default false).
+   * Node 24 or later; see wide.ts.
+   */
+  wide?: boolean;
   /** How long a task may take before its thread counts as dead, in ms (default 120,000). */
   stallMs?: number;
 }
@@ -63,7 +70,8 @@ export function floatWord(value: number): number {
 
 /** Worker threads over one heap. Made by {@link openPool}; every method is for the thread that opened it. */
 export class Pool {
-  readonly relaxed: boolean;
+  /** Build of the kernels that runs. */
+  readonly build: Build;
   private readonly words: Int32Array;
   private readonly modules = new Map<KernelModule, LoadedModule>();
   private readonly stallMs: number;
@@ -76,9 +84,11 @@ export class Pool {
 
   constructor(
     private readonly heap: Heap,
-    { relaxed = true, stallMs = 120_000 }: Omit<PoolOptions, 'threads'> = {},
+    { relaxed = true, wide = false, stallMs = 120_000 }: Omit<PoolOptions, 'threads'> = {},
   ) {
-    this.relaxed = relaxed && relaxedSimdAvailable();
+    if (wide) this.build = 'wide';
+    else this.build = relaxed && relaxedSimdAvailable() ? 'relaxed' : 'plain';
+    setV8Flags(v8Flags(this.build));
     this.stallMs = stallMs;
     this.words = new Int32Array(heap.memory.buffer, 0, CONTROL_BYTES / 4);
   }
@@ -92,11 +102,11 @@ export class Pool {
   async start(threads: number): Promise<void> {
     let failure: Error | undefined;
     this.slots = threads;
-    const relaxedFlag = this.relaxed && needsRelaxedFlag();
+    const flags = v8Flags(this.build);
     for (let index = 1; index < threads; index++) {
       const worker: WorkerThread = {
         index,
-        terminate: spawn({ memory: this.heap.memory, index, relaxedFlag }, (reason) => {
+        terminate: spawn({ memory: this.heap.memory, index, flags }, (reason) => {
           failure ??= new Error(`worker thread ${index} of the wasm engine ended: ${reason}`);
           this.workers = this.workers.filter((other) => other !== worker);
         }),
@@ -139,6 +149,7 @@ export class Pool {
 
   /** Ends the worker threads. */
   dispose(): void {
+    if (this.build === 'wide' && !this.disposed) setV8Flags(['--no-experimental-wasm-revectorize']);
     this.disposed = true;
     for (const worker of this.workers) worker.terminate();
     this.workers = [];
@@ -149,7 +160,7 @@ export class Pool {
     if (known) return known;
     const id = this.modules.size;
     if (id === MAX_MODULES) throw new Error(`the wasm engine holds at most ${MAX_MODULES} kernel modules`);
-    const bytes = moduleBytes(module, this.relaxed, this.heap.shared);
+    const bytes = moduleBytes(module, this.build, this.heap.shared);
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: this.heap.memory } });
     const names = Object.keys(instance.exports)
       .filter((name) => typeof instance.exports[name] === 'function')

@@ -43,13 +43,13 @@ export interface WorkerStart {
   memory: WebAssembly.Memory;
   /** Number of the thread, from 1. */
   index: number;
-  /** Node 20: relaxed SIMD has to be turned on in each thread. */
-  relaxedFlag: boolean;
+  /** V8 flags to set. */
+  flags: readonly string[];
 }
 
 export const workerSource = `'use strict';
-function start({ memory, index, relaxedFlag }) {
-  if (relaxedFlag) require('node:v8').setFlagsFromString('--experimental-wasm-relaxed-simd');
+function start({ memory, index, flags }) {
+  for (const flag of flags) require('node:v8').setFlagsFromString(flag);
   const words = new Int32Array(memory.buffer, 0, ${ARGUMENTS / 4});
   const state = ${WORD.state} + 16 * index;
   const modules = [];

@@ -3,7 +3,7 @@
  * the packing of W replaced by its dequantisation: 16 codes at a time are looked up in the four byte planes of the code
  * table and put together into 16 floats.
  */
-import { KC, MR, NC, NR, multiplyPanels } from '@arena/runtime/assembly/gemm';
+import { KC, MR, NC, NR, STEP, TILE_BYTES, multiplyPanels } from '@arena/runtime/assembly/gemm';
 import { lookup, madd, sum4 } from '@arena/runtime/assembly/simd';
 
 /** Rows of W that one task of {@link multiplyRows} takes. */
@@ -73,7 +73,7 @@ function expand(
 }
 
 /**
- * Packs W^T [kc, cols]: panels of 8 rows of W. Four rows are transposed as bytes first, so that one look-up gives four
+ * Packs W^T [kc, cols]: panels of NR rows of W. Four rows are transposed as bytes first, so that one look-up gives four
  * floats for each of four k. Rows past the end repeat the last one; their columns of C are never stored.
  */
 function packForward(w: Arguments, row: i32, cols: i32, k: i32, kc: i32, target: usize): void {
@@ -85,13 +85,13 @@ function packForward(w: Arguments, row: i32, cols: i32, k: i32, kc: i32, target:
   const last = w.outFeatures - 1;
   const width = <u32>w.inFeatures;
   for (let j = 0; j < cols; j += NR) {
-    for (let half = 0; half < NR; half += 4) {
-      const first = row + j + half;
+    for (let x = 0; x < NR; x += 4) {
+      const first = row + j + x;
       const f0 = <u32>min(first, last) * width + k;
       const f1 = <u32>min(first + 1, last) * width + k;
       const f2 = <u32>min(first + 2, last) * width + k;
       const f3 = <u32>min(first + 3, last) * width + k;
-      let to = target + (<usize>half << 2);
+      let to = target + (<usize>x << 2);
       for (let i: u32 = 0; i < <u32>kc; i += 64) {
         let scale = f32x4.splat(absmaxOf(w, (f0 + i) >> w.blockShift));
         scale = f32x4.replace_lane(scale, 1, absmaxOf(w, (f1 + i) >> w.blockShift));
@@ -107,47 +107,50 @@ function packForward(w: Arguments, row: i32, cols: i32, k: i32, kc: i32, target:
           const l23 = v128.shuffle<i8>(r2, r3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
           const h23 = v128.shuffle<i8>(r2, r3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
           let q = v128.shuffle<i16>(l01, l23, 0, 8, 1, 9, 2, 10, 3, 11);
-          expand(p0, p1, p2, p3, i8x16.shr_u(q, 4), scale, to, to + 64, to + 128, to + 192);
-          expand(p0, p1, p2, p3, v128.and(q, low), scale, to + 32, to + 96, to + 160, to + 224);
+          expand(p0, p1, p2, p3, i8x16.shr_u(q, 4), scale, to, to + 2 * STEP, to + 4 * STEP, to + 6 * STEP);
+          expand(p0, p1, p2, p3, v128.and(q, low), scale, to + STEP, to + 3 * STEP, to + 5 * STEP, to + 7 * STEP);
           q = v128.shuffle<i16>(l01, l23, 4, 12, 5, 13, 6, 14, 7, 15);
-          expand(p0, p1, p2, p3, i8x16.shr_u(q, 4), scale, to + 256, to + 320, to + 384, to + 448);
-          expand(p0, p1, p2, p3, v128.and(q, low), scale, to + 288, to + 352, to + 416, to + 480);
+          expand(p0, p1, p2, p3, i8x16.shr_u(q, 4), scale, to + 8 * STEP, to + 10 * STEP, to + 12 * STEP, to + 14 * STEP);
+          expand(p0, p1, p2, p3, v128.and(q, low), scale, to + 9 * STEP, to + 11 * STEP, to + 13 * STEP, to + 15 * STEP);
           q = v128.shuffle<i16>(h01, h23, 0, 8, 1, 9, 2, 10, 3, 11);
-          expand(p0, p1, p2, p3, i8x16.shr_u(q, 4), scale, to + 512, to + 576, to + 640, to + 704);
-          expand(p0, p1, p2, p3, v128.and(q, low), scale, to + 544, to + 608, to + 672, to + 736);
+          expand(p0, p1, p2, p3, i8x16.shr_u(q, 4), scale, to + 16 * STEP, to + 18 * STEP, to + 20 * STEP, to + 22 * STEP);
+          expand(p0, p1, p2, p3, v128.and(q, low), scale, to + 17 * STEP, to + 19 * STEP, to + 21 * STEP, to + 23 * STEP);
           q = v128.shuffle<i16>(h01, h23, 4, 12, 5, 13, 6, 14, 7, 15);
-          expand(p0, p1, p2, p3, i8x16.shr_u(q, 4), scale, to + 768, to + 832, to + 896, to + 960);
-          expand(p0, p1, p2, p3, v128.and(q, low), scale, to + 800, to + 864, to + 928, to + 992);
-          to += 1024;
+          expand(p0, p1, p2, p3, i8x16.shr_u(q, 4), scale, to + 24 * STEP, to + 26 * STEP, to + 28 * STEP, to + 30 * STEP);
+          expand(p0, p1, p2, p3, v128.and(q, low), scale, to + 25 * STEP, to + 27 * STEP, to + 29 * STEP, to + 31 * STEP);
+          to += 32 * STEP;
         }
       }
     }
-    target += <usize>kc * 32;
+    target += <usize>kc * STEP;
   }
 }
 
-/** Packs W [kc rows, cols]: panels of 8 columns of W, in their natural order. */
+/** Packs W [kc rows, cols]: panels of NR columns of W, in their natural order. */
 function packBackward(w: Arguments, row: i32, kc: i32, column: i32, cols: i32, target: usize): void {
   const p0 = v128.load(w.tables, 64);
   const p1 = v128.load(w.tables, 80);
   const p2 = v128.load(w.tables, 96);
   const p3 = v128.load(w.tables, 112);
   const low = i8x16.splat(15);
-  const panel = <usize>kc * 32;
+  const panel = <usize>kc * STEP;
+  // 16 columns are two panels of 8 or one of 16
+  const second = NR == 8 ? panel : 32;
+  const next = NR == 8 ? 2 * panel : panel;
   for (let k = 0; k < kc; k++) {
     let flat = <u32>(row + k) * <u32>w.inFeatures + column;
-    let to = target + <usize>k * 32;
+    let to = target + <usize>k * STEP;
     for (let j = 0; j < cols; j += 32) {
       const q = v128.load(w.codes + (flat >> 1));
       const scale = f32x4.splat(absmaxOf(w, flat >> w.blockShift));
       const high = i8x16.shr_u(q, 4);
       const rest = v128.and(q, low);
       let codes = v128.shuffle<i8>(high, rest, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-      expand(p0, p1, p2, p3, codes, scale, to, to + 16, to + panel, to + panel + 16);
-      to += 2 * panel;
+      expand(p0, p1, p2, p3, codes, scale, to, to + 16, to + second, to + second + 16);
+      to += next;
       codes = v128.shuffle<i8>(high, rest, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-      expand(p0, p1, p2, p3, codes, scale, to, to + 16, to + panel, to + panel + 16);
-      to += 2 * panel;
+      expand(p0, p1, p2, p3, codes, scale, to, to + 16, to + second, to + second + 16);
+      to += next;
       flat += 32;
     }
   }
@@ -163,7 +166,7 @@ function packAny(w: Arguments, column: i32, cols: i32, k: i32, kc: i32, target: 
         if (j + x < cols) value = valueOf(w, w.transposed ? (k + i) * w.inFeatures + c : c * w.inFeatures + k + i);
         store<f32>(target + (<usize>x << 2), value);
       }
-      target += 32;
+      target += STEP;
     }
   }
 }
@@ -180,7 +183,7 @@ export function multiply4bit(args: usize, task: u32, scratch: usize): void {
   const rows = min(w.chunk, w.m - row);
   const cols = min(NC, n - column);
   const ldc = <usize>n << 2;
-  const block = scratch + 128;
+  const block = scratch + TILE_BYTES;
   const c = w.c + <usize>row * ldc + (<usize>column << 2);
   for (let k = 0; k < depth; k += KC) {
     const kc = min(KC, depth - k);

@@ -1,0 +1,184 @@
+/**
+ * @file Times a training step by shape: `node bench/step.mjs [--shapes tiny,mid,wide2,full] [--threads 2] [--wide]
+ * [--steps 3] [--base DIR] [--memory 6GB] [--recompute N] [--out FILE]`. Prints seconds, tokens/s, GFLOP/s, peak memory and the share
+ * of each op, and the load that other processes put on the machine meanwhile. `full` wants --base, a folder with the 2B shape
+ * (`node bench/random-base.mjs DIR` writes one).
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpus, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import {
+  loadGemma,
+  lowestTrainedLayer,
+  planMemory,
+  trainableParameters,
+  trainingPass,
+  writeRandomCheckpoint,
+} from '@arena/gemma';
+import { loraConfig } from '@arena/lora';
+import { Mt19937 } from '@arena/random';
+import { observeOps, openEngine } from '@arena/runtime';
+import { adamW } from '@arena/trainer';
+import { SHAPES, stepFlops } from './shapes.mjs';
+
+const { values: flags } = parseArgs({
+  options: {
+    shapes: { type: 'string', default: 'tiny,mid,wide2' },
+    threads: { type: 'string', default: '2' },
+    wide: { type: 'boolean', default: false },
+    steps: { type: 'string', default: '3' },
+    base: { type: 'string' },
+    memory: { type: 'string' },
+    recompute: { type: 'string' },
+    out: { type: 'string' },
+  },
+});
+
+const ALL = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
+
+const engine = await openEngine('wasm', { threads: Number(flags.threads), wide: flags.wide });
+for (const note of engine.notes ?? []) console.error(`engine: ${note}`);
+const rows = [];
+for (const name of flags.shapes.split(',')) rows.push(await runShape(name, SHAPES[name]));
+const report = formatReport(rows);
+console.log(report);
+if (flags.out) writeFileSync(flags.out, report);
+engine.dispose();
+
+async function runShape(name, shape) {
+  const folder = flags.base && name === 'full' ? flags.base : mkdtempSync(join(tmpdir(), 'arena-bench-'));
+  if (folder !== flags.base) await writeRandomCheckpoint(folder, shape.config, { seed: 1 });
+  const layers = Array.from(
+    { length: shape.config.numHiddenLayers - shape.firstLayer },
+    (_, i) => shape.firstLayer + i,
+  );
+  const config = loraConfig({ r: 16, lora_alpha: 32, target_modules: ALL, layers_to_transform: layers });
+  const loadStart = performance.now();
+  const model = await loadGemma(folder, { quantization: {}, lora: { config, seed: 1 } });
+  const loadSeconds = (performance.now() - loadStart) / 1000;
+  const tokens = shape.lengths.reduce((a, b) => a + b, 0);
+  const plan = planMemory({
+    config: shape.config,
+    targets: model.lora.targets,
+    lowestLayer: lowestTrainedLayer(model),
+    tokens,
+    quantized: true,
+    budgetBytes: flags.memory ? Number.parseFloat(flags.memory) * 1e9 : undefined,
+  });
+  if (flags.recompute !== undefined) plan.recomputeLayers = Number(flags.recompute);
+  const optimizer = adamW(trainableParameters(model));
+  const batch = randomBatch(shape);
+  const profile = new Map();
+  const steps = [];
+  const count = name === 'full' ? 1 : Number(flags.steps) + 1; // the first warms up, but for the long one
+  for (let i = 0; i < count; i++) {
+    if (i === count - Number(flags.steps) || count === 1) profile.clear();
+    steps.push(await timeStep(model, batch, optimizer, plan, profile));
+  }
+  optimizer.dispose();
+  await model.dispose();
+  if (folder !== flags.base) rmSync(folder, { recursive: true });
+  const timed = count === 1 ? steps : steps.slice(1);
+  const median = timed.toSorted((a, b) => a.seconds - b.seconds)[Math.floor(timed.length / 2)];
+  return {
+    name,
+    shape,
+    tokens,
+    plan,
+    loadSeconds,
+    median,
+    timed: timed.map(({ seconds }) => seconds),
+    profile,
+    peakGiB: peakGiB(),
+  };
+}
+
+async function timeStep(model, { labels, ...batch }, optimizer, plan, profile) {
+  const others = otherCpu();
+  const start = performance.now();
+  let backwardStart = 0;
+  observeOps((op, milliseconds) => {
+    if (!backwardStart && op.endsWith('Backward')) backwardStart = performance.now() - milliseconds;
+    profile.set(op, (profile.get(op) ?? 0) + milliseconds);
+  });
+  const { loss, logits } = await trainingPass(model, batch, labels, plan);
+  const optimizerStart = performance.now();
+  loss.dispose();
+  logits.dispose();
+  await optimizer.step(1e-4);
+  observeOps(null);
+  const end = performance.now();
+  return {
+    seconds: (end - start) / 1000,
+    forward: (backwardStart - start) / 1000,
+    backward: (optimizerStart - backwardStart) / 1000,
+    optimizer: (end - optimizerStart) / 1000,
+    others: others(),
+  };
+}
+
+function randomBatch({ config, lengths }) {
+  const generator = new Mt19937(7);
+  const offsets = [0];
+  for (const length of lengths) offsets.push(offsets.at(-1) + length);
+  const ids = Int32Array.from({ length: offsets.at(-1) }, () => 3 + (generator.next() % (config.vocabSize - 3)));
+  return { ids, offsets: Int32Array.from(offsets), labels: lengths.map((_, i) => i & 1) };
+}
+
+/** Cores that other processes use from now until the returned function is called (Linux; NaN elsewhere). */
+function otherCpu() {
+  const read = () => {
+    try {
+      const ticks = readFileSync('/proc/stat', 'utf8').split('\n')[0].split(/\s+/).slice(1, 9).map(Number);
+      return {
+        busy: ticks.reduce((a, b) => a + b, 0) - ticks[3] - ticks[4],
+        own: process.cpuUsage(),
+        at: performance.now(),
+      };
+    } catch {
+      return undefined;
+    }
+  };
+  const before = read();
+  return () => {
+    const after = read();
+    if (!before || !after) return Number.NaN;
+    const own = (after.own.user + after.own.system - before.own.user - before.own.system) / 1e6;
+    return ((after.busy - before.busy) / 100 - own) / ((after.at - before.at) / 1000);
+  };
+}
+
+/** Largest resident size of this process so far. */
+function peakGiB() {
+  return process.resourceUsage().maxRSS / 2 ** 20;
+}
+
+function formatReport(results) {
+  const fixed = (value, digits = 2) => value.toFixed(digits);
+  const lines = [
+    `${cpus().length} x ${cpus()[0].model.trim()}, node ${process.version}, engine wasm${flags.wide ? ' (wide)' : ''}, ${engine.threads} threads`,
+    '',
+    '| shape | tokens | s/step (all) | forward | backward | optimizer | tokens/s | GFLOP/s | peak GiB | other cores | plan |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+  ];
+  for (const { name, shape, tokens, plan, median, timed, peakGiB: peak } of results) {
+    const { seconds, forward, backward, optimizer, others } = median;
+    const rate = stepFlops(shape).total / seconds / 1e9;
+    const keep = `${plan.recomputeLayers} layers recomputed${plan.offload ? ', offload' : ''}`;
+    lines.push(
+      `| ${name} | ${tokens} | ${fixed(seconds)} (${timed.map((t) => fixed(t)).join(', ')}) | ${fixed(forward)} | ${fixed(backward)} | ` +
+        `${fixed(optimizer, 3)} | ${fixed(tokens / seconds, 1)} | ${fixed(rate, 1)} | ${fixed(peak)} | ${fixed(others)} | ${keep} |`,
+    );
+  }
+  lines.push('', '| shape | share of each op in the timed steps |', '| --- | --- |');
+  for (const { name, profile, timed } of results) {
+    const total = timed.reduce((a, b) => a + b, 0) * 1000;
+    const shares = [...profile]
+      .sort((a, b) => b[1] - a[1])
+      .map(([op, ms]) => `${op} ${fixed((100 * ms) / total, 1)} %`);
+    const rest = total - [...profile.values()].reduce((a, b) => a + b, 0);
+    lines.push(`| ${name} | ${shares.join(', ')}, everything else ${fixed((100 * rest) / total, 1)} % |`);
+  }
+  return `${lines.join('\n')}\n`;
+}

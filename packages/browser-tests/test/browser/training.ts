@@ -1,0 +1,115 @@
+/** @file A training pass of a tiny 4-bit Gemma 2 with LoRA, made in memory: the same in Node and in a browser. */
+import {
+  checkpointEmbedding,
+  GEMMA2_2B,
+  type GemmaClassifier,
+  type GemmaConfig,
+  type Layer,
+  linearModules,
+  NORM_NAMES,
+  parameter,
+  trainableParameters,
+  trainingPass,
+} from '@arena/gemma';
+import { adapterKey, initAdapter, loraConfig, resolveTargets, SCORE_KEY } from '@arena/lora';
+import { quantize4bit, uploadWeight4bit } from '@arena/quant';
+import { Mt19937, normal } from '@arena/random';
+import { bytesSource, openCheckpoint, serialize } from '@arena/safetensors';
+import { tensor1d, tensor2d } from '@tensorflow/tfjs-core';
+
+const CONFIG: GemmaConfig = {
+  ...GEMMA2_2B,
+  vocabSize: 50,
+  hiddenSize: 64,
+  intermediateSize: 96,
+  numHiddenLayers: 2,
+  numAttentionHeads: 4,
+  numKeyValueHeads: 2,
+  headDim: 16,
+  queryPreAttnScalar: 16,
+  slidingWindow: 8,
+  slidingLayers: [true, false],
+  dtype: 'float32',
+};
+
+const EMBEDDING = 'model.embed_tokens.weight';
+
+/** What a training pass gave. */
+export interface TrainingResult {
+  loss: number;
+  logits: number[];
+  /** By parameter name. */
+  gradients: { [name: string]: number[] };
+}
+
+/** Three sequences of 7, 3 and 21 tokens through {@link trainingPass}, with dropout. */
+export async function trainTiny(): Promise<TrainingResult> {
+  const model = await tinyModel();
+  const ids = Int32Array.from({ length: 31 }, (_, i) => 3 + ((i * 17) % 40));
+  const batch = { ids, offsets: Int32Array.of(0, 7, 10, 31) };
+  const { loss, logits } = await trainingPass(model, batch, [0, 1, 0], { dropout: { seed: 5, step: 3 } });
+  const gradients: TrainingResult['gradients'] = {};
+  for (const { name, gradient } of trainableParameters(model)) gradients[name] = [...(await gradient!.data())];
+  const result = { loss: (await loss.data())[0], logits: [...(await logits.data())], gradients };
+  loss.dispose();
+  logits.dispose();
+  await model.dispose();
+  return result;
+}
+
+async function tinyModel(): Promise<GemmaClassifier> {
+  const { vocabSize, hiddenSize, numHiddenLayers, numLabels } = CONFIG;
+  const generator = new Mt19937(7);
+  const draw = (count: number, fanIn: number) => normal(generator, count, 0, fanIn ** -0.5);
+
+  const table = draw(vocabSize * hiddenSize, hiddenSize);
+  const file = serialize([
+    { name: EMBEDDING, dtype: 'F32', shape: [vocabSize, hiddenSize], data: new Uint8Array(table.buffer) },
+  ]);
+  const checkpoint = await openCheckpoint(async (name) => (name === 'model.safetensors' ? bytesSource(file) : null));
+
+  const config = loraConfig({
+    r: 4,
+    lora_alpha: 8,
+    lora_dropout: 0.1,
+    init_lora_weights: false, // B is not zero, so that every gradient counts
+    target_modules: 'all-linear',
+  });
+  const modules = linearModules(CONFIG);
+  const targets = resolveTargets(config, modules);
+  const adapters = initAdapter(config, targets, 1);
+  const norm = () => ({ weight: tensor1d(normal(generator, hiddenSize, 0, 0.1)) });
+  const layers = Array.from({ length: numHiddenLayers }, (_, index) => {
+    const layer = { index, linears: {}, norms: {} } as Layer;
+    for (const name of NORM_NAMES) layer.norms[name] = norm();
+    return layer;
+  });
+  for (const { layer, name, path, inFeatures, outFeatures } of modules) {
+    const weight = uploadWeight4bit(
+      quantize4bit(draw(outFeatures * inFeatures, inFeatures), [outFeatures, inFeatures]),
+    );
+    const index = targets.findIndex((target) => target.path === path);
+    const { r, scaling } = targets[index];
+    const { A, B } = adapters.get(path)!;
+    const lora = {
+      A: parameter(adapterKey(path, 'lora_A'), tensor2d(A, [r, inFeatures])),
+      B: parameter(adapterKey(path, 'lora_B'), tensor2d(B, [outFeatures, r])),
+      scaling,
+      dropout: config.lora_dropout,
+      index,
+    };
+    layers[layer].linears[name] = { path, weight, lora };
+  }
+  const model: GemmaClassifier = {
+    config: CONFIG,
+    attention: 'eager',
+    ropeFrequencies: 'float32',
+    embedding: checkpointEmbedding(checkpoint, EMBEDDING),
+    layers,
+    norm: norm(),
+    score: parameter(SCORE_KEY, tensor2d(draw(numLabels * hiddenSize, hiddenSize), [numLabels, hiddenSize])),
+    lora: { config, targets },
+    dispose: () => checkpoint.close(), // the tensors go with the engine
+  };
+  return model;
+}
