@@ -4,7 +4,12 @@ import { defineConfig } from 'vitest/config';
 /** What every package's tests share: workspace packages resolve to their sources, so that a test needs no build of them. */
 export default defineConfig({
   resolve: {
-    alias: [{ find: /^@arena\/([a-z]+)$/, replacement: `${fileURLToPath(new URL('./packages', import.meta.url))}/$1/src/index.ts` }],
+    alias: [
+      {
+        find: /^@arena\/([a-z]+)$/,
+        replacement: `${fileURLToPath(new URL('./packages', import.meta.url))}/$1/src/index.ts`,
+      },
+    ],
   },
   test: { include: ['test/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 60_000, pool: 'forks' },
 });

@@ -1,5 +1,5 @@
 /**
- * @file Packs every public package and uses it as somebody else would: `pnpm check:packages [name...]` after a build.
+ * @file Packs every public package and uses it as somebody else would: `pnpm check:packages [name...]`.
  * For each one, in an empty project of its own: what is in the tarball; npm install of what its README says, without
  * scripts; the README's first example type-checked under Node's rules and run. Needs the npm registry or a full cache.
  */

@@ -40,7 +40,7 @@ function browserProject(name: string, isolated: boolean): TestProjectInlineConfi
       include: ['test/browser/*.test.ts'],
       globalSetup: 'test/browser/node-results.ts',
       provide: { isolated },
-      testTimeout: 60_000,
+      testTimeout: 120_000,
       hookTimeout: 60_000,
       browser: {
         enabled: true,
