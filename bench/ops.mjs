@@ -1,0 +1,80 @@
+/**
+ * @file Products and attention at the 2B widths: `node bench/ops.mjs [--threads 1] [--wide] [--rounds 5]`. GFLOP per second of CPU time
+ * is steadier than wall time on a shared machine; the median and the range of the rounds are given.
+ */
+import { parseArgs } from 'node:util';
+import { attentionBackward, attentionForward } from '@arena/gemma';
+import { linear4bitBackward, linear4bitForward, quantize4bit, uploadWeight4bit } from '@arena/quant';
+import { Mt19937, normal } from '@arena/random';
+import { openEngine } from '@arena/runtime';
+import { dispose, matMul, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
+
+const { values: flags } = parseArgs({
+  options: {
+    threads: { type: 'string', default: '1' },
+    wide: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '5' },
+  },
+});
+const engine = await openEngine('wasm', { threads: Number(flags.threads), wide: flags.wide });
+for (const note of engine.notes) console.error(`engine: ${note}`);
+
+const matrix = (rows, columns, seed = 1) => tensor2d(normal(new Mt19937(seed), rows * columns), [rows, columns]);
+
+/** Name, GFLOP of a call, and the call, which gives the tensors to dispose of. */
+const cases = [];
+for (const [m, n, k] of [
+  [1900, 2304, 2304],
+  [1900, 2304, 9216],
+  [64, 2304, 2304],
+  [1, 2304, 2304],
+]) {
+  const x = matrix(m, k);
+  const weight = normal(new Mt19937(2), n * k, 0, 0.02);
+  const dense = tensor2d(weight, [n, k]);
+  const packed = uploadWeight4bit(quantize4bit(weight, [n, k], { doubleQuant: true }));
+  const dy = matrix(m, n, 3);
+  const gflop = (2 * m * n * k) / 1e9;
+  cases.push([`f32 ${m}x${n}x${k}`, gflop, () => matMul(x, dense, false, true)]);
+  cases.push([`NF4 ${m}x${n}x${k}`, gflop, () => linear4bitForward(x, packed)]);
+  cases.push([`NF4 ${m}x${n}x${k}, by the transpose`, gflop, () => linear4bitBackward(dy, packed)]);
+}
+const tokens = 1900;
+const attrs = { numHeads: 8, numKeyValueHeads: 4, headDim: 256, scale: 1 / 16, softcap: 50, slidingWindow: 0 };
+const rows = Int32Array.from({ length: tokens }, (_, i) => i);
+const inputs = {
+  q: matrix(tokens, 2048, 4),
+  k: matrix(tokens, 1024, 5),
+  v: matrix(tokens, 1024, 6),
+  offsets: tensor1d(Int32Array.of(0, tokens), 'int32'),
+  rows: tensor1d(rows, 'int32'),
+};
+const saved = { ...inputs, ...attentionForward(inputs, attrs) };
+const dO = matrix(tokens, 2048, 7);
+const attentionGflop = (2 * tokens * tokens * 2048) / 1e9; // QK and PV over half of the square
+cases.push(['attention forward, T 1900', attentionGflop, () => attentionForward(inputs, attrs)]);
+cases.push(['attention backward, T 1900', 2.5 * attentionGflop, () => attentionBackward(dO, saved, attrs)]);
+
+console.log(`node ${process.version}, ${engine.threads} threads${engine.wide ? ', wide' : ''}\n`);
+console.log('| op | GFLOP per CPU-second | GFLOP/s of wall time |\n| --- | --- | --- |');
+for (const [name, gflop, call] of cases) {
+  const repeats = Math.max(1, Math.ceil(10 / gflop / 4));
+  const perCpu = [];
+  const perWall = [];
+  for (let round = 0; round <= Number(flags.rounds); round++) {
+    const cpu = process.cpuUsage();
+    const start = performance.now();
+    for (let i = 0; i < repeats; i++) dispose(call());
+    const wall = (performance.now() - start) / 1000;
+    const { user, system } = process.cpuUsage(cpu);
+    if (round === 0) continue; // warms up
+    perCpu.push((gflop * repeats) / ((user + system) / 1e6));
+    perWall.push((gflop * repeats) / wall);
+  }
+  const show = (values) => {
+    const sorted = values.toSorted((a, b) => a - b);
+    return `${sorted[sorted.length >> 1].toFixed(1)} (${sorted[0].toFixed(1)}-${sorted.at(-1).toFixed(1)})`;
+  };
+  console.log(`| ${name} | ${show(perCpu)} | ${show(perWall)} |`);
+}
+engine.dispose();
