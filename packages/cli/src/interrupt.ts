@@ -5,19 +5,27 @@ export class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
 
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
 let controller: AbortController | undefined;
 
-/** A signal that aborts on SIGINT or SIGTERM; the same for all callers of the process. */
+function stop(name: NodeJS.Signals): void {
+  if (controller?.signal.aborted) process.exit(130);
+  process.stderr.write('\nstopping (again to quit at once)\n');
+  controller?.abort(new Interrupted(`interrupted by ${name}`));
+}
+
+/** A signal that aborts on SIGINT or SIGTERM; the same for all callers until {@link ignoreInterrupts}. */
 export function onInterrupt(): AbortSignal {
-  if (controller) return controller.signal;
-  const own = new AbortController();
-  controller = own;
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(name, () => {
-      process.once(name, () => process.exit(130));
-      process.stderr.write('\nstopping (again to quit at once)\n');
-      own.abort(new Interrupted(`interrupted by ${name}`));
-    });
+  if (!controller) {
+    controller = new AbortController();
+    for (const name of SIGNALS) process.on(name, stop);
   }
-  return own.signal;
+  return controller.signal;
+}
+
+/** Leaves the signals to the process again, at the end of a command. */
+export function ignoreInterrupts(): void {
+  controller = undefined;
+  for (const name of SIGNALS) process.off(name, stop);
 }

@@ -8,6 +8,7 @@ import { addQuantize } from './commands/quantize.js';
 import { addQuickstart } from './commands/quickstart.js';
 import { addTrain } from './commands/train.js';
 import { expandConfig } from './config-file.js';
+import { ignoreInterrupts } from './interrupt.js';
 
 /** The command line, ready to parse. */
 export function createProgram(): Command {
@@ -38,5 +39,7 @@ export async function main(argv: string[]): Promise<void> {
     process.stderr.write(`arena${command}: ${(error as Error).message}\n`);
     if (process.env.ARENA_DEBUG) process.stderr.write(`${(error as Error).stack}\n`);
     process.exitCode = (error as Error).name === 'Interrupted' ? 130 : 1;
+  } finally {
+    ignoreInterrupts();
   }
 }

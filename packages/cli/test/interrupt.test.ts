@@ -8,7 +8,7 @@ import { beforeAll, expect, test } from 'vitest';
 import { QUICK, type Workspace, workspace } from './workspace.js';
 
 const BIN = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
-const LONG = [...QUICK, '--max-steps', '12', '--threads', '1'];
+const LONG = [...QUICK, '--max-steps', '80', '--epochs', '8', '--threads', '1'];
 let w: Workspace;
 
 beforeAll(async () => {

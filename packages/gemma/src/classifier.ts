@@ -24,6 +24,7 @@ import {
   blockBackward,
   blockForward,
 } from './block.js';
+import { breathe } from './breathe.js';
 import { type DropoutStep, isTrained } from './linear.js';
 import { defaultLoss, type Loss } from './loss.js';
 import type { GemmaClassifier, Layer } from './model.js';
@@ -34,22 +35,25 @@ import { addRows } from './rows.js';
 
 /**
  * Logits of each sequence. [n, numLabels], the caller owns them.
- * @throws RangeError for an id outside the vocabulary.
+ * @param signal Heard between layers.
+ * @throws RangeError for an id outside the vocabulary; the signal's reason when aborted.
  */
-export async function forward(model: GemmaClassifier, batch: FlatBatch): Promise<Tensor2D> {
-  const x = await embed(model, batch);
+export async function forward(model: GemmaClassifier, batch: FlatBatch, signal?: AbortSignal): Promise<Tensor2D> {
+  let hidden = await embed(model, batch);
   const pass = openPass(model, batch);
-  let hidden = x;
-  for (const layer of model.layers) {
-    const { y, saved } = blockForward(hidden, layer, pass.context, isLast(model, layer) ? pass.rows : undefined);
-    dispose(saved);
+  try {
+    for (const layer of model.layers) {
+      await breathe(signal);
+      const { y, saved } = blockForward(hidden, layer, pass.context, isLast(model, layer) ? pass.rows : undefined);
+      dispose(saved);
+      hidden.dispose();
+      hidden = y;
+    }
+    return tidy(() => head(model, hidden).logits);
+  } finally {
     hidden.dispose();
-    hidden = y;
+    pass.close();
   }
-  const logits = tidy(() => head(model, hidden).logits);
-  hidden.dispose();
-  pass.close();
-  return logits;
 }
 
 /** {@link forward} that also shows every named value to `trace`: all tokens go through all layers. */
@@ -108,12 +112,15 @@ export interface TrainingPassOptions {
   recomputeLayers?: number;
   /** Keep saved activations outside the engine's memory (see {@link MemoryPlan.offload}). Default false. */
   offload?: boolean;
+  /** Heard between layers. */
+  signal?: AbortSignal;
 }
 
 /**
  * Forward and backward over one micro-batch. Gradients are added to the trainable parameters.
  * @returns the loss (unscaled) and the logits [n, numLabels]; the caller owns both.
- * @throws RangeError for an id outside the vocabulary or as many labels as sequences are not given.
+ * @throws RangeError for an id outside the vocabulary or when there are not as many labels as sequences; the signal's reason when
+ * aborted (some gradients may then be on the parameters).
  */
 export async function trainingPass(
   model: GemmaClassifier,
@@ -121,59 +128,81 @@ export async function trainingPass(
   labels: ArrayLike<number>,
   options: TrainingPassOptions = {},
 ): Promise<{ loss: Scalar; logits: Tensor2D }> {
-  const {
-    loss: lossOf = defaultLoss(model.config.numLabels),
-    lossScale = 1,
-    dropout,
-    recomputeLayers = 0,
-    offload: away = false,
-  } = options;
+  const { loss: lossOf = defaultLoss(model.config.numLabels), lossScale = 1, signal } = options;
   if (labels.length !== batch.offsets.length - 1) {
     throw new RangeError(`${labels.length} labels for ${batch.offsets.length - 1} sequences`);
   }
-  const lowest = lowestTrainedLayer(model);
-  const x = await embed(model, batch);
-  const pass = openPass(model, batch, dropout);
-  const inputs: Tensor2D[] = [];
-  const kept: (BlockSaved | undefined)[] = [];
-  let hidden = x;
-  for (const layer of model.layers) {
-    const { y, saved } = blockForward(hidden, layer, pass.context, isLast(model, layer) ? pass.rows : undefined);
-    const inBackward = layer.index >= lowest;
-    const recompute = !inBackward || layer.index < lowest + recomputeLayers;
-    if (recompute) dispose(saved);
-    else if (away) offload(Object.values(saved));
-    kept.push(recompute ? undefined : saved);
-    if (inBackward) {
-      inputs[layer.index] = hidden;
-      if (away) offload([hidden]);
-    } else hidden.dispose();
-    hidden = y;
+  const work: PassState = { hidden: await embed(model, batch), inputs: [], saved: [] };
+  const pass = openPass(model, batch, options.dropout);
+  try {
+    await forwardSaving(model, pass, work, options);
+    const { loss, logits, gradient } = tidy(() => headBackward(model, work.hidden, labels, lossOf, lossScale));
+    work.hidden.dispose();
+    work.hidden = gradient;
+    try {
+      await backward(model, pass, work, signal);
+      if (model.trainedEmbedding) embeddingBackward(model, batch, work.hidden);
+      return { loss, logits };
+    } catch (error) {
+      dispose([loss, logits]);
+      throw error;
+    }
+  } finally {
+    dispose([work.hidden, ...work.inputs.filter(Boolean)]);
+    for (const saved of work.saved) if (saved) dispose(saved);
+    pass.close();
   }
+}
 
-  const { loss, logits, gradient } = tidy(() => headBackward(model, hidden, labels, lossOf, lossScale));
-  hidden.dispose();
+/** The tensors that a training pass holds between layers; whatever is left at its end is disposed of. */
+interface PassState {
+  /** The hidden states on the way up, their gradient on the way down. */
+  hidden: Tensor2D;
+  /** Input of each layer that the backward pass goes through, by layer. */
+  inputs: Tensor2D[];
+  /** What those layers kept; undefined where the layer runs forward again. */
+  saved: (BlockSaved | undefined)[];
+}
 
-  let dy: Tensor2D | undefined = gradient;
+async function forwardSaving(model: GemmaClassifier, pass: Pass, work: PassState, options: TrainingPassOptions) {
+  const { recomputeLayers = 0, offload: away = false, signal } = options;
+  const lowest = lowestTrainedLayer(model);
+  for (const layer of model.layers) {
+    await breathe(signal);
+    const { y, saved } = blockForward(work.hidden, layer, pass.context, isLast(model, layer) ? pass.rows : undefined);
+    if (layer.index < lowest) {
+      dispose(saved);
+      work.hidden.dispose();
+    } else {
+      const recompute = layer.index < lowest + recomputeLayers;
+      if (recompute) dispose(saved);
+      work.saved[layer.index] = recompute ? undefined : saved;
+      work.inputs[layer.index] = work.hidden;
+      if (away) offload([work.hidden, ...(recompute ? [] : Object.values(saved))]);
+    }
+    work.hidden = y;
+  }
+}
+
+/** Takes the gradient in `work.hidden` from the last layer down to the lowest that trains anything. */
+async function backward(model: GemmaClassifier, pass: Pass, work: PassState, signal?: AbortSignal) {
+  const lowest = lowestTrainedLayer(model);
   for (let i = model.layers.length - 1; i >= lowest; i--) {
+    await breathe(signal);
     const layer = model.layers[i];
+    const x = work.inputs[i];
     const rows = isLast(model, layer) ? pass.rows : undefined;
-    let saved = kept[i];
-    if (!saved) {
-      const again = blockForward(inputs[i], layer, pass.context, rows);
+    if (!work.saved[i]) {
+      const again = blockForward(x, layer, pass.context, rows);
       again.y.dispose();
-      saved = again.saved;
+      work.saved[i] = again.saved;
     }
     const inputGradient = i > lowest || model.trainedEmbedding !== undefined;
-    const dx: Tensor2D | undefined = blockBackward(dy!, inputs[i], saved, layer, pass.context, { rows, inputGradient });
-    dispose([dy!, inputs[i]]);
-    dispose(saved);
-    dy = dx;
+    const dx = blockBackward(work.hidden, x, work.saved[i]!, layer, pass.context, { rows, inputGradient });
+    dispose([work.hidden, x]);
+    dispose(work.saved[i]!);
+    if (dx) work.hidden = dx;
   }
-  if (model.trainedEmbedding) embeddingBackward(model, batch, dy!);
-  dy?.dispose();
-  pass.close();
-  return { loss, logits };
 }
 
 /** Index of the lowest layer that trains anything; the number of layers when only the head is trained. */

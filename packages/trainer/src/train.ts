@@ -141,7 +141,7 @@ async function trainStep(
   for (const [i, batch] of group.entries()) {
     signal?.throwIfAborted();
     const dropout = { seed, step: firstMicro + i };
-    const options = { loss: lossOf, lossScale, dropout, recomputeLayers, offload };
+    const options = { loss: lossOf, lossScale, dropout, recomputeLayers, offload, signal };
     const { loss, logits } = await trainingPass(model, batch, batch.labels, options);
     const value = (await loss.data())[0];
     dispose([loss, logits]);

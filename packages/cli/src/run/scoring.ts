@@ -36,6 +36,7 @@ export async function scoreBattles(
     const probabilities = await firstClass(
       model,
       group.map((i) => all[i]),
+      signal,
     );
     group.forEach((i, k) => {
       firstWins[i] = probabilities[k];
@@ -65,7 +66,7 @@ function groupByTokens(order: number[], ids: Int32Array[], limit: number): numbe
 }
 
 /** P(class 0), which is "A is preferred", of each sequence. */
-async function firstClass(model: GemmaClassifier, sequences: Int32Array[]): Promise<number[]> {
+async function firstClass(model: GemmaClassifier, sequences: Int32Array[], signal?: AbortSignal): Promise<number[]> {
   const offsets = new Int32Array(sequences.length + 1);
   sequences.forEach((sequence, i) => {
     offsets[i + 1] = offsets[i] + sequence.length;
@@ -74,7 +75,7 @@ async function firstClass(model: GemmaClassifier, sequences: Int32Array[]): Prom
   sequences.forEach((sequence, i) => {
     ids.set(sequence, offsets[i]);
   });
-  const logits = await forward(model, { ids, offsets });
+  const logits = await forward(model, { ids, offsets }, signal);
   const probabilities = tidy(() => softmax(logits));
   const values = await probabilities.data();
   const width = logits.shape[1];

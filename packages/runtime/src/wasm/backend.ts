@@ -20,6 +20,12 @@ interface Residence {
 export class WasmBackend extends MathBackendCPU {
   private static nextId = 0;
   private readonly residences = new Map<DataId, Residence>();
+  /** Arrays of evicted tensors. */
+  private readonly evicted = new Map<DataId, ArrayBuffer>();
+  /** Arrays that evicted tensors left behind, by size in bytes. */
+  private readonly spareBuffers = new Map<number, ArrayBuffer[]>();
+  /** Every array that {@link evict} made. */
+  private readonly spillBuffers = new WeakSet<ArrayBuffer>();
 
   constructor(
     readonly heap: Heap,
@@ -46,6 +52,7 @@ export class WasmBackend extends MathBackendCPU {
     view.set(data.values as HeapView);
     this.residences.set(tensor.dataId, residence);
     data.values = view;
+    this.reuse(tensor.dataId);
     return residence.pointer;
   }
 
@@ -58,11 +65,20 @@ export class WasmBackend extends MathBackendCPU {
     return { dataId, shape, dtype, pointer: residence.pointer };
   }
 
-  /** Moves a tensor's values out of the heap into an ordinary array; {@link pointer} brings them back. */
+  /**
+   * Moves a tensor's values out of the heap into an ordinary array; {@link pointer} brings them back. The arrays are kept and used
+   * again: memory that a process touches for the first time costs far more than the copy.
+   */
   evict(tensor: TensorInfo): void {
     const residence = this.residences.get(tensor.dataId);
     if (!residence) return;
-    this.data.get(tensor.dataId).values = this.viewOf(residence).slice();
+    const view = this.viewOf(residence);
+    const buffer = this.spareBuffers.get(view.byteLength)?.pop() ?? new ArrayBuffer(view.byteLength);
+    const values = arrayOn(buffer, residence.dtype);
+    values.set(view);
+    this.spillBuffers.add(buffer);
+    this.evicted.set(tensor.dataId, buffer);
+    this.data.get(tensor.dataId).values = values;
     this.residences.delete(tensor.dataId);
     this.heap.free(residence.pointer);
   }
@@ -99,6 +115,7 @@ export class WasmBackend extends MathBackendCPU {
 
   override disposeData(dataId: DataId, force = false): boolean {
     const gone = super.disposeData(dataId, force);
+    if (gone) this.reuse(dataId);
     const residence = gone && this.residences.get(dataId);
     if (residence) {
       this.residences.delete(dataId);
@@ -116,6 +133,16 @@ export class WasmBackend extends MathBackendCPU {
     this.pool.dispose();
   }
 
+  /** Keeps the array of a tensor that is no longer evicted for the next one of its size. */
+  private reuse(dataId: DataId): void {
+    const buffer = this.evicted.get(dataId);
+    if (!buffer) return;
+    this.evicted.delete(dataId);
+    const spare = this.spareBuffers.get(buffer.byteLength) ?? [];
+    spare.push(buffer);
+    this.spareBuffers.set(buffer.byteLength, spare);
+  }
+
   private newId(): DataId {
     return { id: WasmBackend.nextId++ };
   }
@@ -129,11 +156,12 @@ export class WasmBackend extends MathBackendCPU {
   }
 
   /**
-   * Values that may outlive a tensor in the heap. Views must not leave it: tfjs's Slice returns a part of its input's
-   * array, and a reader may keep what it read.
+   * Values that may outlive a tensor in the heap or an evicted one, whose memory is used again. Views must not leave: tfjs's Slice
+   * returns a part of its input's array, and a reader may keep what it read.
    */
   private ownCopy(values: backend_util.BackendValues): backend_util.BackendValues {
-    return this.heap.owns(values) ? (values as HeapView).slice() : values;
+    const shared = this.heap.owns(values) || this.spillBuffers.has((values as HeapView).buffer as ArrayBuffer);
+    return shared ? (values as HeapView).slice() : values;
   }
 }
 
@@ -141,6 +169,11 @@ export class WasmBackend extends MathBackendCPU {
 export function wasmBackend(backend: KernelBackend): WasmBackend {
   if (backend instanceof WasmBackend) return backend;
   throw new Error("a kernel of engine 'wasm' was called with the backend of another engine");
+}
+
+function arrayOn(buffer: ArrayBuffer, dtype: HeapType): HeapView {
+  if (dtype === 'int32') return new Int32Array(buffer);
+  return dtype === 'bool' ? new Uint8Array(buffer) : new Float32Array(buffer);
 }
 
 function heapType(dtype: DataType): HeapType {
