@@ -60,6 +60,7 @@ test('data: missing, empty, no votes, one side only, not votes at all', async ()
 
 test('base: no folder, no config, another architecture, damaged weights, no tokenizer', async () => {
   await refused({ base: w.at('no-such-base') }, /config\.json: cannot be read \(ENOENT\)/);
+  await refused({ base: 'google/no-such-model' }, /no such folder, and no such model in .*; download it first/);
   const llama = await brokenBase('llama', (folder) =>
     editJson(join(folder, 'config.json'), (config) => {
       config.architectures = ['LlamaForCausalLM'];

@@ -1,6 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { openCheckpoint } from '@arena/safetensors';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { arena, BATTLES, QUICK, type Workspace, workspace } from './workspace.js';
 
 let w: Workspace;
@@ -132,6 +133,19 @@ describe('arena predict and evaluate', () => {
     expect(out).toContain('always-longer');
     expect((await readdir(w.at('evaluated'))).sort()).toEqual(['metrics.json', 'predictions.jsonl', 'report.html']);
   });
+});
+
+test('a hub id is found in the Hugging Face cache', async () => {
+  const model = w.at('hub/models--arena--tiny');
+  await mkdir(join(model, 'refs'), { recursive: true });
+  await mkdir(join(model, 'snapshots'));
+  await writeFile(join(model, 'refs/main'), 'abc123\n');
+  await cp(w.base, join(model, 'snapshots/abc123'), { recursive: true });
+  vi.stubEnv('HF_HUB_CACHE', w.at('hub'));
+  const ask = async (base: string) =>
+    (await arena('predict', '--base', base, '--adapter', w.at('run/adapter'), '--data', w.data)).out;
+  expect(await ask('arena/tiny')).toBe(await ask(w.base));
+  vi.unstubAllEnvs();
 });
 
 describe('arena quantize and merge', () => {

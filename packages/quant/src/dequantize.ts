@@ -27,10 +27,18 @@ export function dequantize4bit(quantized: Quantized4bit): Float32Array {
   return roundTo(out, dtype);
 }
 
-const SAFETENSORS_DTYPE = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as const;
+const SAFETENSORS_DTYPE = { bfloat16: 'BF16', float16: 'F16' } as const;
 
-/** Rounds float32 values to the nearest that `dtype` can hold (ties to even). */
+/** Rounds float32 values to the nearest that `dtype` can hold (ties to even). Values that fit already are given back as they are. */
 export function roundTo(values: Float32Array, dtype: FloatDtype): Float32Array {
+  if (dtype === 'float32' || (dtype === 'bfloat16' && fitsBfloat16(values))) return values;
   const stored = SAFETENSORS_DTYPE[dtype];
   return toFloat32({ dtype: stored, data: fromFloat32(values, stored) });
+}
+
+/** Whether the lower 16 bits of every value are zero, as they are in what a bfloat16 checkpoint gives. */
+function fitsBfloat16(values: Float32Array): boolean {
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < bits.length; i++) if (bits[i] & 0xffff) return false;
+  return true;
 }

@@ -13,6 +13,7 @@ import { serializeState } from '@arena/quant';
 import { fromFloat32, openCheckpoint, type TensorInput, toFloat32, writeSharded } from '@arena/safetensors';
 import type { Command } from 'commander';
 import { checkNewFolder } from '../output-folder.js';
+import { resolveBase } from '../run/base.js';
 
 interface MergeFlags {
   base: string;
@@ -30,7 +31,8 @@ export function addMerge(program: Command): void {
     .action((flags: MergeFlags) => merge(flags));
 }
 
-async function merge({ base, adapter: adapterPath, out }: MergeFlags): Promise<void> {
+async function merge({ base: baseOrId, adapter: adapterPath, out }: MergeFlags): Promise<void> {
+  const base = await resolveBase(baseOrId);
   const adapter = await loadAdapter(adapterPath);
   const config = await readConfig(base);
   await checkNewFolder(out);

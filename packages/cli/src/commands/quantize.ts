@@ -7,6 +7,7 @@ import { type Command, Option } from 'commander';
 import { onInterrupt } from '../interrupt.js';
 import { checkNewFolder } from '../output-folder.js';
 import { progress } from '../progress.js';
+import { resolveBase } from '../run/base.js';
 
 interface QuantizeFlags {
   base: string;
@@ -27,7 +28,8 @@ export function addQuantize(program: Command): void {
 }
 
 /** Weights are quantised matrix by matrix; the codes of the whole model are held until the file is written. */
-async function quantize({ base, out, type, doubleQuant }: QuantizeFlags): Promise<void> {
+async function quantize({ base: baseOrId, out, type, doubleQuant }: QuantizeFlags): Promise<void> {
+  const base = await resolveBase(baseOrId);
   const signal = onInterrupt();
   const config = await readConfig(base);
   await checkNewFolder(out);

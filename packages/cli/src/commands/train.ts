@@ -19,7 +19,10 @@ export function addTrain(program: Command): void {
   const command = program
     .command('train')
     .description('train a LoRA adapter on votes, evaluate it, and leave adapter, log, splits, predictions and report')
-    .requiredOption('--base <dir>', 'base checkpoint folder in Hugging Face format, with its tokenizer.json')
+    .requiredOption(
+      '--base <dir|hub-id>',
+      'base checkpoint with its tokenizer.json: a folder, or a hub id in the Hugging Face cache',
+    )
     .requiredOption('--data <file...>', 'votes: parquet, csv or jsonl in any known schema')
     .requiredOption('--out <dir>', 'new or empty folder for the results')
     .option('--max-tokens <n>', 'longest packed battle', integer(16), 1900)

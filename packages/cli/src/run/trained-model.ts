@@ -3,7 +3,7 @@ import type { PackOptions } from '@arena/data';
 import { type GemmaClassifier, loadGemma } from '@arena/gemma';
 import { loadAdapter } from '@arena/lora';
 import type { Tokenizer } from '@arena/tokenizer';
-import { openTokenizer } from './base.js';
+import { openTokenizer, resolveBase } from './base.js';
 import { readModelCard } from './model-card.js';
 
 export interface TrainedModel {
@@ -13,7 +13,8 @@ export interface TrainedModel {
 }
 
 /** Opens base and adapter as training had them: packing and quantisation come from the adapter's arena.json. */
-export async function openTrained(base: string, adapterPath: string, signal?: AbortSignal): Promise<TrainedModel> {
+export async function openTrained(baseOrId: string, adapterPath: string, signal?: AbortSignal): Promise<TrainedModel> {
+  const base = await resolveBase(baseOrId);
   const adapter = await loadAdapter(adapterPath);
   const { pack, quantization } = await readModelCard(adapterPath);
   const tokenizer = await openTokenizer(base);

@@ -36,7 +36,7 @@ import {
   train,
 } from '@arena/trainer';
 import { duration, progress } from '../progress.js';
-import { baseName, openTokenizer } from './base.js';
+import { baseName, openTokenizer, resolveBase } from './base.js';
 import { type Dataset, describeDrops, loadDataset } from './dataset.js';
 import { formatModelCard, type ModelCard } from './model-card.js';
 import { writeResults } from './results.js';
@@ -88,8 +88,10 @@ export interface TrainingJob {
 export async function runTraining(job: TrainingJob): Promise<{ table: string; seconds: number }> {
   const { settings, out, say, signal } = job;
   const start = Date.now();
-  const config = await readConfig(settings.base);
-  const tokenizer = await openTokenizer(settings.base);
+  const base = await resolveBase(settings.base);
+  const name = await baseName(settings.base);
+  const config = await readConfig(base);
+  const tokenizer = await openTokenizer(base);
   if (tokenizer.vocabSize > config.vocabSize) {
     throw new Error(
       `${settings.base}: its tokenizer has ${tokenizer.vocabSize} tokens, its config.json ${config.vocabSize}: they are of two models`,
@@ -110,10 +112,10 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
     lora_dropout: settings.dropout,
     target_modules: settings.targets,
     layers_to_transform: layersFrom(settings.firstLayer, config.numHiddenLayers),
-    base_model_name_or_path: baseName(settings.base),
+    base_model_name_or_path: name,
   });
   const bar = progress({ label: 'opening the base', total: config.numHiddenLayers * 7, unit: 'matrices' });
-  const model = await loadGemma(settings.base, {
+  const model = await loadGemma(base, {
     quantization: quantization ?? undefined,
     ...(resumed ? { adapter: resumed.adapter } : { lora: { config: lora, seed: settings.seed } }),
     numLabels: 2,
@@ -130,7 +132,7 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
 
   const card: ModelCard = {
     format: 'arena-model-1',
-    base: baseName(settings.base),
+    base: name,
     pack,
     quantization,
     seed: settings.seed,
