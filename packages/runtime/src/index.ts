@@ -5,6 +5,7 @@ export * from './op.js';
 export { WasmBackend, wasmBackend } from './wasm/backend.js';
 export {
   BLOCK_SCRATCH,
+  FEW_ROWS,
   type LeftOperand,
   multiply,
   type PackedLeft,

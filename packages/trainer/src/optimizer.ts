@@ -1,7 +1,7 @@
 /** @file AdamW over a model's parameters, with gradient clipping. */
 
 import { clearGradient, type Parameter } from '@arena/gemma';
-import { dispose, keep, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
+import { dispose, keep, stack, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
 import { adamWStep, squaredNorm } from './ops/adamw/op.js';
 
 export interface AdamWOptions {
@@ -76,9 +76,12 @@ export function adamW(parameters: Parameter[], options: AdamWOptions = {}, state
 /** Total L2 norm of the gathered gradients (torch.nn.utils.clip_grad_norm_). */
 export async function gradientNorm(parameters: Parameter[]): Promise<number> {
   const squares = parameters.flatMap(({ gradient }) => (gradient ? [squaredNorm(gradient)] : []));
+  if (!squares.length) return 0;
+  // one read for all of them: on a GPU each read waits for the queue
+  const all = stack(squares);
   let total = 0;
-  for (const square of squares) total += (await square.data())[0];
-  dispose(squares);
+  for (const square of await all.data()) total += square;
+  dispose([all, ...squares]);
   return Math.sqrt(total);
 }
 

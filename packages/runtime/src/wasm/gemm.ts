@@ -11,6 +11,10 @@ const MR = 4;
 const PACK_PANELS = 16;
 /** Fewest rows of C of one task: below it packing the block of B costs more than the product. */
 const MIN_CHUNK = 64;
+/** Most rows of A that are multiplied without packing: packing B would cost more than the product. */
+export const FEW_ROWS = 3;
+/** Columns of C that one task of such a product takes; as in gemm.as.ts. */
+const FEW_COLUMNS = 128;
 
 /** Bytes of thread scratch for a tile of C; as in assembly/gemm.ts. */
 export const TILE_BYTES = 256;
@@ -35,6 +39,8 @@ export interface PackedLeft {
   pointer: number;
   m: number;
   k: number;
+  /** What it was packed from, for products of few rows. It must live as long. */
+  source: LeftOperand;
   free(): void;
 }
 
@@ -71,7 +77,7 @@ export function packLeft(backend: WasmBackend, a: LeftOperand): PackedLeft {
     args: [a.pointer, 0, 0, pointer, m, 0, k, stride, 0, 0, Number(transpose), 0, 0, floatWord(scale), 0],
     tasks: Math.ceil(panels / PACK_PANELS),
   });
-  return { pointer, m, k, free: () => backend.heap.free(pointer) };
+  return { pointer, m, k, source: a, free: () => backend.heap.free(pointer) };
 }
 
 /**
@@ -86,6 +92,18 @@ export function multiply(backend: WasmBackend, product: Product): void {
     return;
   }
   const strideB = product.strideB ?? (transposeB ? k : n);
+  const source = 'free' in a ? a.source : a;
+  if (m <= FEW_ROWS && !source.transpose) {
+    const { pointer, stride = k, scale = 1 } = source;
+    backend.pool.run({
+      module: kernels,
+      kernel: transposeB ? 'multiplyFewTransposed' : 'multiplyFew',
+      args: [pointer, b, c, 0, m, n, k, stride, strideB, strideC, 0, 0, Number(accumulate), floatWord(scale), 0],
+      tasks: Math.ceil(n / FEW_COLUMNS),
+      scratch: 4 * FEW_ROWS * FEW_COLUMNS,
+    });
+    return;
+  }
   const packed = 'free' in a ? a : packLeft(backend, a);
   try {
     const { chunk, tasks } = productTasks(m, n, backend.pool.threads);

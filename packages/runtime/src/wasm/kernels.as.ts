@@ -1,2 +1,2 @@
 /** @file What the package's WebAssembly module exports. */
-export { multiply, packLeft } from './gemm.as';
+export { multiply, multiplyFew, multiplyFewTransposed, packLeft } from './gemm.as';

@@ -8,6 +8,8 @@ import { lookup, madd, sum4 } from '@arena/runtime/assembly/simd';
 
 /** Rows of W that one task of {@link multiplyRows} takes. */
 const ROWS: i32 = 64;
+/** Columns of W that one task of {@link multiplyColumns} takes: fewer would jump through memory row by row. */
+const COLUMNS: i32 = 1152;
 
 /** Words of a call, in the order in which wasm.ts writes them. */
 @unmanaged
@@ -195,9 +197,27 @@ export function multiply4bit(args: usize, task: u32, scratch: usize): void {
   }
 }
 
+/** acc + the sum over 4 vectors of 16 values (as {@link expand} makes them, unscaled) times the 16 floats at x. */
+// @ts-ignore: decorator
+@inline
+function dot16(p0: v128, p1: v128, p2: v128, p3: v128, codes: v128, x: usize, acc: v128): v128 {
+  const b0 = lookup(p0, codes);
+  const b1 = lookup(p1, codes);
+  const b2 = lookup(p2, codes);
+  const b3 = lookup(p3, codes);
+  const l01 = v128.shuffle<i8>(b0, b1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const h01 = v128.shuffle<i8>(b0, b1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  const l23 = v128.shuffle<i8>(b2, b3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+  const h23 = v128.shuffle<i8>(b2, b3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+  acc = madd(v128.shuffle<i16>(l01, l23, 0, 8, 1, 9, 2, 10, 3, 11), v128.load(x), acc);
+  acc = madd(v128.shuffle<i16>(l01, l23, 4, 12, 5, 13, 6, 14, 7, 15), v128.load(x, 16), acc);
+  acc = madd(v128.shuffle<i16>(h01, h23, 0, 8, 1, 9, 2, 10, 3, 11), v128.load(x, 32), acc);
+  return madd(v128.shuffle<i16>(h01, h23, 4, 12, 5, 13, 6, 14, 7, 15), v128.load(x, 48), acc);
+}
+
 /**
- * Task: 64 rows of W times each of a few rows of x, so that W is read once. x comes with the even and odd values of
- * every 32 apart, as a byte's high and low nibbles give them. Aligned weights, not transposed.
+ * Task: 64 rows of W times each of a few rows of x, so that W stays in the first-level cache between them. x comes with
+ * the even and odd values of every 32 apart, as a byte's high and low nibbles give them. Aligned weights, not transposed.
  */
 export function multiplyRows(args: usize, task: u32, scratch: usize): void {
   const w = changetype<Arguments>(args);
@@ -206,46 +226,90 @@ export function multiplyRows(args: usize, task: u32, scratch: usize): void {
   const p2 = v128.load(w.tables, 96);
   const p3 = v128.load(w.tables, 112);
   const low = i8x16.splat(15);
-  const one = f32x4.splat(1);
   const width = <u32>w.inFeatures;
   const first = <i32>task * ROWS;
   const end = min(first + ROWS, w.outFeatures);
-  // scratch: 64 values of W, then a running sum of 4 floats for each row of x
-  const sums = scratch + 256;
   for (let row = first; row < end; row++) {
-    for (let m = 0; m < w.m; m++) v128.store(sums + (<usize>m << 4), f32x4.splat(0));
     const flat = <u32>row * width;
-    for (let k: u32 = 0; k < width; k += 64) {
-      for (let h: u32 = 0; h < 64; h += 32) {
-        const q = v128.load(w.codes + ((flat + k + h) >> 1));
-        const to = scratch + (<usize>h << 2);
-        expand(p0, p1, p2, p3, i8x16.shr_u(q, 4), one, to, to + 16, to + 32, to + 48);
-        expand(p0, p1, p2, p3, v128.and(q, low), one, to + 64, to + 80, to + 96, to + 112);
-      }
-      const scale = f32x4.splat(absmaxOf(w, (flat + k) >> w.blockShift));
-      for (let m = 0; m < w.m; m++) {
-        const x = w.a + ((<usize>m * width + k) << 2);
-        let s0 = f32x4.mul(v128.load(scratch), v128.load(x));
-        let s1 = f32x4.mul(v128.load(scratch, 16), v128.load(x, 16));
-        let s2 = f32x4.mul(v128.load(scratch, 32), v128.load(x, 32));
-        let s3 = f32x4.mul(v128.load(scratch, 48), v128.load(x, 48));
-        for (let i: usize = 64; i < 256; i += 64) {
-          s0 = madd(v128.load(scratch + i), v128.load(x + i), s0);
-          s1 = madd(v128.load(scratch + i, 16), v128.load(x + i, 16), s1);
-          s2 = madd(v128.load(scratch + i, 32), v128.load(x + i, 32), s2);
-          s3 = madd(v128.load(scratch + i, 48), v128.load(x + i, 48), s3);
-        }
-        const sum = sums + (<usize>m << 4);
-        const part = f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3));
-        v128.store(sum, madd(part, scale, v128.load(sum)));
-      }
-    }
     for (let m = 0; m < w.m; m++) {
+      let x = w.a + ((<usize>m * width) << 2);
+      let sum = f32x4.splat(0);
+      for (let k: u32 = 0; k < width; k += 64) {
+        const codes = w.codes + ((flat + k) >> 1);
+        const q0 = v128.load(codes);
+        const q1 = v128.load(codes, 16);
+        const s0 = dot16(p0, p1, p2, p3, i8x16.shr_u(q0, 4), x, f32x4.splat(0));
+        const s1 = dot16(p0, p1, p2, p3, v128.and(q0, low), x + 64, f32x4.splat(0));
+        const s2 = dot16(p0, p1, p2, p3, i8x16.shr_u(q1, 4), x + 128, s0);
+        const s3 = dot16(p0, p1, p2, p3, v128.and(q1, low), x + 192, s1);
+        sum = madd(f32x4.add(s2, s3), f32x4.splat(absmaxOf(w, (flat + k) >> w.blockShift)), sum);
+        x += 256;
+      }
       const c = w.c + (<usize>(m * w.outFeatures + row) << 2);
-      const value = sum4(v128.load(sums + (<usize>m << 4)));
+      const value = sum4(sum);
       store<f32>(c, w.accumulate ? load<f32>(c) + value : value);
     }
   }
+}
+
+/**
+ * Task: 1,152 columns of a few rows of x times W. Every row of W is dequantised once, 64 values at a time, and added to the
+ * sums of each row of x; in the sums the even and odd values of every 32 are apart. Aligned weights.
+ */
+export function multiplyColumns(args: usize, task: u32, scratch: usize): void {
+  const w = changetype<Arguments>(args);
+  const p0 = v128.load(w.tables, 64);
+  const p1 = v128.load(w.tables, 80);
+  const p2 = v128.load(w.tables, 96);
+  const p3 = v128.load(w.tables, 112);
+  const low = i8x16.splat(15);
+  const first = <u32>task * COLUMNS;
+  const end = min(first + COLUMNS, <u32>w.inFeatures);
+  const sums = scratch + 256;
+  memory.fill(sums, 0, <usize>(w.m * COLUMNS) << 2);
+  for (let row: u32 = 0; row < <u32>w.outFeatures; row++) {
+    const flat = row * <u32>w.inFeatures;
+    for (let column = first; column < end; column += 64) {
+      const codes = w.codes + ((flat + column) >> 1);
+      const scale = f32x4.splat(absmaxOf(w, (flat + column) >> w.blockShift));
+      for (let h: usize = 0; h < 32; h += 16) {
+        const q = v128.load(codes + h);
+        const to = scratch + 8 * h;
+        expand(p0, p1, p2, p3, i8x16.shr_u(q, 4), scale, to, to + 16, to + 32, to + 48);
+        expand(p0, p1, p2, p3, v128.and(q, low), scale, to + 64, to + 80, to + 96, to + 112);
+      }
+      for (let m = 0; m < w.m; m++) {
+        const x = v128.load_splat<f32>(w.a + (<usize>(m * w.outFeatures + row) << 2));
+        const sum = sums + ((<usize>m * COLUMNS + (column - first)) << 2);
+        for (let i: usize = 0; i < 256; i += 64) {
+          v128.store(sum + i, madd(x, v128.load(scratch + i), v128.load(sum + i)));
+          v128.store(sum + i, madd(x, v128.load(scratch + i, 16), v128.load(sum + i, 16)), 16);
+          v128.store(sum + i, madd(x, v128.load(scratch + i, 32), v128.load(sum + i, 32)), 32);
+          v128.store(sum + i, madd(x, v128.load(scratch + i, 48), v128.load(sum + i, 48)), 48);
+        }
+      }
+    }
+  }
+  for (let m = 0; m < w.m; m++) {
+    let from = sums + (<usize>(m * COLUMNS) << 2);
+    let to = w.c + ((<usize>m * w.inFeatures + first) << 2);
+    for (let column = first; column < end; column += 32) {
+      for (let i: usize = 0; i < 64; i += 16) {
+        const even = v128.load(from + i);
+        const odd = v128.load(from + i, 64);
+        storeSum(w, to + 2 * i, v128.shuffle<i32>(even, odd, 0, 4, 1, 5));
+        storeSum(w, to + 2 * i + 16, v128.shuffle<i32>(even, odd, 2, 6, 3, 7));
+      }
+      from += 128;
+      to += 128;
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function storeSum(w: Arguments, to: usize, value: v128): void {
+  v128.store(to, w.accumulate ? f32x4.add(v128.load(to), value) : value);
 }
 
 /** Splits every 32 values of x into the 16 even and the 16 odd ones. Task: one row of x, from `a` to `c`. */

@@ -9,6 +9,7 @@ import type { Linear4bitAttrs } from './op.js';
 const SIZES: [number, number, number, number][] = [
   [1, 64, 64, 64],
   [2, 65, 128, 64],
+  [3, 70, 1216, 64],
   [63, 96, 64, 64],
   [64, 128, 192, 64],
   [65, 40, 48, 64],

@@ -1,6 +1,7 @@
 /** @file Linear4bit on engine `wasm`. */
 import {
   BLOCK_SCRATCH,
+  FEW_ROWS,
   floatWord,
   type LeftOperand,
   type OpKernel,
@@ -16,10 +17,11 @@ import { kernels } from '../../wasm/kernels.generated.js';
 import type { Weight4bitAttrs } from '../../weight.js';
 import type { Linear4bitAttrs } from './op.js';
 
-/** Most rows of x that are multiplied row by row: a tile of the packed product has 4, so a few would waste it. */
-const FEW_ROWS = 3;
-/** Rows of W that one task takes then; as in kernel.as.ts. */
+/** Rows of W that one task takes when x has few rows, and columns when W is transposed; as in kernel.as.ts. */
 const ROWS = 64;
+const COLUMNS = 1152;
+/** Bytes of thread scratch of those tasks: 64 values of W and the sums of three rows. */
+const FEW_SCRATCH = 256 + 4 * FEW_ROWS * COLUMNS;
 
 /** A product with a 4-bit matrix W [outFeatures, inFeatures] in the heap. */
 export interface Product4bit {
@@ -68,11 +70,16 @@ export function multiply4bit(backend: WasmBackend, product: Product4bit): void {
     ],
     tablesPointer(backend, quantType),
   ];
-  if (m <= FEW_ROWS && aligned && !transposed && !('free' in a) && isPlain(a)) {
+  const source = 'free' in a ? a.source : a;
+  if (m <= FEW_ROWS && aligned && isPlain(source)) {
+    const run = (kernel: string, from: number, to: number, tasks: number) =>
+      backend.pool.run({ module: kernels, kernel, args: [from, to, m, 0, ...words], tasks, scratch: FEW_SCRATCH });
+    if (transposed) {
+      run('multiplyColumns', source.pointer, c, Math.ceil(inFeatures / COLUMNS));
+      return;
+    }
     backend.withMemory(4 * m * inFeatures, (split) => {
-      const run = (kernel: string, from: number, to: number, tasks: number) =>
-        backend.pool.run({ module: kernels, kernel, args: [from, to, m, 0, ...words], tasks, scratch: 512 });
-      run('splitEvenOdd', a.pointer, split, m);
+      run('splitEvenOdd', source.pointer, split, m);
       run('multiplyRows', split, c, Math.ceil(outFeatures / ROWS));
     });
     return;
