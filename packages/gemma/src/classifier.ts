@@ -39,6 +39,16 @@ import { addRows } from './rows.js';
  * @throws RangeError for an id outside the vocabulary; the signal's reason when aborted.
  */
 export async function forward(model: GemmaClassifier, batch: FlatBatch, signal?: AbortSignal): Promise<Tensor2D> {
+  const hidden = await pooledStates(model, batch, signal);
+  try {
+    return tidy(() => head(model, hidden).logits);
+  } finally {
+    hidden.dispose();
+  }
+}
+
+/** What the last layer gives for the token of each sequence that the head reads, before the final norm. [n, hiddenSize] */
+export async function pooledStates(model: GemmaClassifier, batch: FlatBatch, signal?: AbortSignal): Promise<Tensor2D> {
   let hidden = await embed(model, batch);
   const pass = openPass(model, batch);
   try {
@@ -49,9 +59,11 @@ export async function forward(model: GemmaClassifier, batch: FlatBatch, signal?:
       hidden.dispose();
       hidden = y;
     }
-    return tidy(() => head(model, hidden).logits);
-  } finally {
+    return hidden;
+  } catch (error) {
     hidden.dispose();
+    throw error;
+  } finally {
     pass.close();
   }
 }
@@ -104,6 +116,7 @@ function traceAttention(
 }
 
 export interface TrainingPassOptions {
+  /** Default {@link defaultLoss}. */
   loss?: Loss;
   /** The gradients are those of loss * lossScale (gradient accumulation divides by the number of micro-batches). */
   lossScale?: number;
@@ -118,9 +131,10 @@ export interface TrainingPassOptions {
 
 /**
  * Forward and backward over one micro-batch. Gradients are added to the trainable parameters.
+ * @param labels As the loss wants them: see {@link crossEntropy} and its neighbours.
  * @returns the loss (unscaled) and the logits [n, numLabels]; the caller owns both.
- * @throws RangeError for an id outside the vocabulary or when there are not as many labels as sequences; the signal's reason when
- * aborted (some gradients may then be on the parameters).
+ * @throws RangeError for an id outside the vocabulary or labels that do not fit the loss; the signal's reason when aborted (some
+ * gradients may then be on the parameters).
  */
 export async function trainingPass(
   model: GemmaClassifier,
@@ -128,10 +142,11 @@ export async function trainingPass(
   labels: ArrayLike<number>,
   options: TrainingPassOptions = {},
 ): Promise<{ loss: Scalar; logits: Tensor2D }> {
-  const { loss: lossOf = defaultLoss(model.config.numLabels), lossScale = 1, signal } = options;
-  if (labels.length !== batch.offsets.length - 1) {
-    throw new RangeError(`${labels.length} labels for ${batch.offsets.length - 1} sequences`);
-  }
+  const {
+    loss: lossOf = defaultLoss(model.config.numLabels, model.config.problemType),
+    lossScale = 1,
+    signal,
+  } = options;
   const work: PassState = { hidden: await embed(model, batch), inputs: [], saved: [] };
   const pass = openPass(model, batch, options.dropout);
   try {

@@ -1,4 +1,5 @@
 /** @file Gemma 2's config.json, in the form of transformers 4 and of transformers 5. */
+import type { ProblemType } from './loss.js';
 
 /** The numbers that decide a Gemma 2 model's shape and arithmetic. Names are config.json's, in camel case. */
 export interface GemmaConfig {
@@ -17,15 +18,24 @@ export interface GemmaConfig {
   slidingLayers: boolean[];
   /** 0 when the model has none. */
   attnLogitSoftcapping: number;
+  /** Of the causal head alone. 0 when the model has none. */
+  finalLogitSoftcapping: number;
   padTokenId: number;
   numLabels: number;
+  /** Which loss the head is trained with; undefined lets transformers choose by the number of labels. */
+  problemType?: ProblemType;
   /** Type of the checkpoint's weights. */
   dtype: 'float32' | 'bfloat16' | 'float16';
   /** Modules that a 4-bit checkpoint keeps in full precision; undefined for transformers' default (the head). */
   skipModules?: string[];
 }
 
+/** Far more than any Gemma 2 has: a file that says more is damaged. */
+const MAX_LAYERS = 1000;
+
 const ARCHITECTURES = ['Gemma2ForSequenceClassification', 'Gemma2ForCausalLM', 'Gemma2Model'];
+
+const PROBLEM_TYPES: ProblemType[] = ['regression', 'single_label_classification', 'multi_label_classification'];
 
 /**
  * Reads a config.json.
@@ -41,7 +51,12 @@ export function parseGemmaConfig(text: string, path = 'config.json'): GemmaConfi
   const fail = (message: string): never => {
     throw new Error(`${path}: ${message}`);
   };
-  const architecture = (raw.architectures as string[] | undefined)?.[0];
+  const isObject = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
+  if (!isObject(raw)) fail('not a JSON object');
+  for (const field of ['rope_parameters', 'id2label', 'quantization_config']) {
+    if (raw[field] && !isObject(raw[field])) fail(`${field} is ${JSON.stringify(raw[field])}, not an object`);
+  }
+  const architecture = (raw.architectures as string[] | null | undefined)?.[0];
   if (raw.model_type !== 'gemma2' || (architecture !== undefined && !ARCHITECTURES.includes(architecture))) {
     fail(
       `model_type ${JSON.stringify(raw.model_type)}, architecture ${JSON.stringify(architecture)}: only Gemma 2 is ` +
@@ -65,6 +80,7 @@ export function parseGemmaConfig(text: string, path = 'config.json'): GemmaConfi
   const rope = (raw.rope_parameters ?? {}) as { rope_theta?: number; rope_type?: string };
   if (rope.rope_type !== undefined && rope.rope_type !== 'default') fail(`rope_type ${rope.rope_type} is not known`);
   const numHiddenLayers = size('num_hidden_layers');
+  if (numHiddenLayers > MAX_LAYERS) fail(`num_hidden_layers is ${numHiddenLayers}, at most ${MAX_LAYERS} are taken`);
   const numAttentionHeads = size('num_attention_heads');
   const numKeyValueHeads = size('num_key_value_heads');
   if (numAttentionHeads % numKeyValueHeads) {
@@ -72,13 +88,25 @@ export function parseGemmaConfig(text: string, path = 'config.json'): GemmaConfi
   }
   const headDim = size('head_dim', 256);
   if (headDim % 2) fail(`head_dim ${headDim} is odd`);
-  const layerTypes = raw.layer_types as string[] | undefined;
+  const layerTypes = (raw.layer_types ?? undefined) as string[] | undefined;
+  if (layerTypes && !Array.isArray(layerTypes)) fail(`layer_types is ${JSON.stringify(layerTypes)}, not a list`);
   if (layerTypes && layerTypes.length !== numHiddenLayers) {
     fail(`layer_types has ${layerTypes.length} entries for ${numHiddenLayers} layers`);
   }
   const dtype = (raw.dtype ?? raw.torch_dtype ?? 'float32') as GemmaConfig['dtype'];
   if (!['float32', 'bfloat16', 'float16'].includes(dtype)) fail(`dtype ${dtype} is not float32, bfloat16 or float16`);
-  const quantization = raw.quantization_config as Record<string, unknown> | undefined;
+  const labels = (id2label: object) => Object.keys(id2label).length || fail('id2label is empty');
+  const ropeTheta = rope.rope_theta ?? number('rope_theta', 10000);
+  if (!(Number.isFinite(ropeTheta) && ropeTheta > 0)) fail(`rope_theta is ${JSON.stringify(ropeTheta)}`);
+  const quantization = raw.quantization_config as Record<string, unknown> | null | undefined;
+  const skipModules = quantization?.llm_int8_skip_modules as string[] | null | undefined;
+  if (skipModules && !(Array.isArray(skipModules) && skipModules.every((name) => typeof name === 'string'))) {
+    fail(`llm_int8_skip_modules is ${JSON.stringify(skipModules)}, not a list of names`);
+  }
+  const problemType = raw.problem_type as ProblemType | null | undefined;
+  if (problemType && !PROBLEM_TYPES.includes(problemType)) {
+    fail(`problem_type ${JSON.stringify(problemType)} is none of ${PROBLEM_TYPES.join(', ')}`);
+  }
   if (quantization && (quantization.quant_method !== 'bitsandbytes' || quantization.load_in_4bit !== true)) {
     fail(`quantization_config of ${JSON.stringify(quantization.quant_method)}: only bitsandbytes 4-bit is known`);
   }
@@ -92,16 +120,18 @@ export function parseGemmaConfig(text: string, path = 'config.json'): GemmaConfi
     headDim,
     queryPreAttnScalar: number('query_pre_attn_scalar', 256),
     rmsNormEps: number('rms_norm_eps', 1e-6),
-    ropeTheta: rope.rope_theta ?? number('rope_theta', 10000),
+    ropeTheta,
     slidingWindow: size('sliding_window', 4096),
     slidingLayers: Array.from({ length: numHiddenLayers }, (_, i) =>
       layerTypes ? layerTypes[i] === 'sliding_attention' : i % 2 === 0,
     ),
     attnLogitSoftcapping: raw.attn_logit_softcapping === null ? 0 : number('attn_logit_softcapping', 50),
+    finalLogitSoftcapping: raw.final_logit_softcapping === null ? 0 : number('final_logit_softcapping', 30),
     padTokenId: raw.pad_token_id === null ? -1 : number('pad_token_id', 0),
-    numLabels: raw.id2label ? Object.keys(raw.id2label as object).length : size('num_labels', 2),
+    numLabels: raw.id2label ? labels(raw.id2label as object) : size('num_labels', 2),
+    problemType: problemType ?? undefined,
     dtype,
-    skipModules: (quantization?.llm_int8_skip_modules as string[] | null | undefined) ?? undefined,
+    skipModules: skipModules ?? undefined,
   };
 }
 

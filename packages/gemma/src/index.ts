@@ -1,7 +1,10 @@
 export * from './adapter.js';
+export * from './adapter-set.js';
 export * from './batch.js';
+export * from './causal.js';
 export * from './classifier.js';
 export * from './config.js';
+export * from './describe.js';
 export * from './embedding.js';
 export type { DropoutStep } from './linear.js';
 export * from './load.js';
@@ -14,3 +17,5 @@ export * from './ops/rms-norm/op.js';
 export * from './ops/rope/op.js';
 export * from './parameter.js';
 export * from './random-checkpoint.js';
+export * from './score.js';
+export * from './tiny-base.js';

@@ -1,4 +1,4 @@
-/** @file A Gemma 2 classifier from a Hugging Face checkpoint folder, quantised on the way when asked for. */
+/** @file A Gemma 2 classifier from a Hugging Face checkpoint, quantised on the way when asked for. */
 
 import {
   type AdapterFiles,
@@ -24,7 +24,15 @@ import {
   roundTo,
   uploadWeight4bit,
 } from '@arena/quant';
-import { type Checkpoint, openCheckpoint, type SafeTensor, toFloat32 } from '@arena/safetensors';
+import {
+  type Checkpoint,
+  type Location,
+  openCheckpoint,
+  placeName,
+  readFileAt,
+  type SafeTensor,
+  toFloat32,
+} from '@arena/safetensors';
 import { keep, type Tensor1D, type Tensor2D, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 import { type GemmaConfig, linearModules, parseGemmaConfig } from './config.js';
 import { checkpointEmbedding } from './embedding.js';
@@ -70,31 +78,34 @@ export interface LoadGemmaOptions {
 }
 
 /**
- * Opens a checkpoint folder as a classifier on the current engine. One source matrix is held at a time; embeddings stay
- * on disk.
+ * Opens a checkpoint as a classifier on the current engine. One source matrix is held at a time; embeddings stay where
+ * they are, rows are read as batches need them.
+ * @param source A folder's path (Node) or its address on the web, or a function that opens its files by name: for OPFS
+ * (`opfsFolder`), files that a person chose (`filesFolder`), memory (`bytesFolder`).
  * @throws Error naming the file, tensor or field that is missing, of another shape or of another model.
  */
-export async function loadGemma(directory: string, options: LoadGemmaOptions = {}): Promise<GemmaClassifier> {
-  const config = await readConfig(directory, options.numLabels);
-  const checkpoint = await openCheckpoint(directory);
+export async function loadGemma(source: Location, options: LoadGemmaOptions = {}): Promise<GemmaClassifier> {
+  const config = await readConfig(source, options.numLabels);
+  const checkpoint = await openCheckpoint(source);
   try {
-    return await buildClassifier(checkpoint, config, options, directory);
+    return await buildClassifier(checkpoint, config, options, placeName(source));
   } catch (error) {
     await checkpoint.close();
     throw error;
   }
 }
 
-/** Reads and checks `config.json` of a checkpoint folder. */
-export async function readConfig(directory: string, numLabels?: number): Promise<GemmaConfig> {
-  const { readFile } = await import('node:fs/promises');
-  const path = `${directory}/config.json`;
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${path}: cannot be read (${error.code}); a Hugging Face checkpoint folder is expected`);
-  });
-  const config = parseGemmaConfig(text, path);
+/** Reads and checks `config.json` of a checkpoint. */
+export async function readConfig(source: Location, numLabels?: number): Promise<GemmaConfig> {
+  const path = `${placeName(source)}/config.json`;
+  const bytes = await readFileAt(source, 'config.json', { maxBytes: MAX_CONFIG_BYTES });
+  if (!bytes) throw new Error(`${path}: cannot be read (ENOENT); a checkpoint as Hugging Face keeps it is expected`);
+  const config = parseGemmaConfig(new TextDecoder().decode(bytes), path);
   return numLabels === undefined ? config : { ...config, numLabels };
 }
+
+/** Largest config.json that is read. */
+const MAX_CONFIG_BYTES = 10e6;
 
 async function buildClassifier(
   checkpoint: Checkpoint,
@@ -282,14 +293,21 @@ function attachAdapter(
   config: LoraConfig | undefined,
 ) {
   const index = targets.findIndex(({ path }) => path === linear.path);
-  if (index < 0 || !weights) return;
-  const { r, inFeatures, outFeatures, scaling } = targets[index];
-  const { A, B } = weights.get(linear.path)!;
-  linear.lora = {
-    A: parameter(adapterKey(linear.path, 'lora_A'), tensor2d(A, [r, inFeatures])),
-    B: parameter(adapterKey(linear.path, 'lora_B'), tensor2d(B, [outFeatures, r])),
+  if (index >= 0 && weights) linear.lora = uploadLora(targets[index], index, weights.get(linear.path)!, config!);
+}
+
+/** An adapter's matrices for one module, on the engine. */
+export function uploadLora(
+  { path, r, inFeatures, outFeatures, scaling }: LoraTarget,
+  index: number,
+  { A, B }: { A: Float32Array; B: Float32Array },
+  { lora_dropout }: LoraConfig,
+): NonNullable<Linear['lora']> {
+  return {
+    A: parameter(adapterKey(path, 'lora_A'), tensor2d(A, [r, inFeatures])),
+    B: parameter(adapterKey(path, 'lora_B'), tensor2d(B, [outFeatures, r])),
     scaling,
-    dropout: config!.lora_dropout,
+    dropout: lora_dropout,
     index,
   };
 }

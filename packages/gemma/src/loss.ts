@@ -1,58 +1,157 @@
-/** @file Losses of a classifier head and their gradients by the logits (transformers loss_utils ForSequenceClassification). */
+/**
+ * @file Losses of a classifier head and their gradients by the logits (transformers loss_utils ForSequenceClassificationLoss).
+ * z are the logits [n, K], y the labels, s the sigmoid, p = softmax(z), means are over what is named.
+ *
+ *   cross entropy    mean_n of -sum_k t_k log p_k                      d/dz = (p - t) / n, as sum_k t_k = 1
+ *                    t = onehot(y), or y itself; smoothed: t = (1 - e) t + e / K
+ *   binary           mean_nK of -y log s(z) - (1 - y) log s(-z)        d/dz = (s(z) - y) / (n K)
+ *                    = max(z, 0) - z y + log(1 + exp(-|z|)), which nothing overflows
+ *   squared error    mean_nK of (z - y)^2                              d/dz = 2 (z - y) / (n K)
+ *   Bradley-Terry    rows 2i and 2i + 1 score the answers A and B of pair i: binary cross entropy of d = z_A - z_B
+ *                    against P(A wins), mean over pairs                d/dz_A = (s(d) - P(A wins)) / pairs = -d/dz_B
+ */
 import {
+  abs,
+  add,
   exp,
+  log1p,
   logSoftmax,
   mean,
   mul,
   neg,
   oneHot,
+  relu,
   reshape,
   type Scalar,
   scalar,
+  sigmoid,
   square,
+  stack,
   sub,
   sum,
+  type Tensor,
   type Tensor2D,
   tensor1d,
   tensor2d,
 } from '@tensorflow/tfjs-core';
 
-/** Mean loss over the batch, and its gradient by the logits. */
+/**
+ * Mean loss over a batch, and its gradient by the logits [n, numLabels].
+ * @throws RangeError when the labels do not fit the logits.
+ */
 export type Loss = (logits: Tensor2D, labels: ArrayLike<number>) => { loss: Scalar; dlogits: Tensor2D };
 
+/** transformers' `problem_type`. */
+export type ProblemType = 'regression' | 'single_label_classification' | 'multi_label_classification';
+
 /**
- * Mean cross entropy of whole-number labels. logits [n, numLabels].
- * Gradient: (softmax - onehot) / n.
+ * Cross entropy. Labels are class numbers [n], or probabilities of every class [n, numLabels], row by row.
+ * @param labelSmoothing torch's: this share of every label is spread evenly over the classes.
+ * @throws RangeError when it is outside [0, 1).
  */
-export const crossEntropy: Loss = (logits, labels) => {
-  const [n, numLabels] = logits.shape;
-  const logProbabilities = logSoftmax(logits);
-  const target = oneHot(tensor1d(Int32Array.from(labels), 'int32'), numLabels);
-  const loss = mul(neg(sum(mul(logProbabilities, target))), scalar(1 / n)) as Scalar;
-  const dlogits = mul(sub(exp(logProbabilities), target), scalar(1 / n)) as Tensor2D;
-  return { loss, dlogits };
+export function smoothedCrossEntropy(labelSmoothing: number): Loss {
+  if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
+    throw new RangeError(`label smoothing is ${labelSmoothing}, a number in [0, 1) is expected`);
+  }
+  return (logits, labels) => {
+    const [n, numLabels] = logits.shape;
+    const logProbabilities = logSoftmax(logits);
+    const given = labels.length === n ? classTargets(labels, numLabels) : probabilityTargets(labels, n, numLabels);
+    const target = labelSmoothing
+      ? add(mul(given, scalar(1 - labelSmoothing)), scalar(labelSmoothing / numLabels))
+      : given;
+    const loss = mul(neg(sum(mul(logProbabilities, target))), scalar(1 / n)) as Scalar;
+    return { loss, dlogits: mul(sub(exp(logProbabilities), target), scalar(1 / n)) as Tensor2D };
+  };
+}
+
+/** {@link smoothedCrossEntropy} without smoothing. */
+export const crossEntropy: Loss = smoothedCrossEntropy(0);
+
+/** Binary cross entropy of every logit by itself, for several labels that may hold at once. Labels in [0, 1], [n, numLabels]. */
+export const binaryCrossEntropy: Loss = (logits, labels) => {
+  const target = tensor2d(matrixLabels(logits, labels, 'binary cross entropy', [0, 1]), logits.shape);
+  const count = scalar(1 / logits.size);
+  return {
+    loss: mean(binaryTerms(logits, target)) as Scalar,
+    dlogits: mul(sub(sigmoid(logits), target), count) as Tensor2D,
+  };
 };
 
-/** Mean squared error of one logit a row against a number. Gradient: 2 (logit - label) / n. */
+/** Mean squared error against numbers [n, numLabels]. */
 export const meanSquaredError: Loss = (logits, labels) => {
-  const difference = sub(logits, reshape(tensor1d(Float32Array.from(labels)), [-1, 1]));
-  const loss = mean(square(difference)) as Scalar;
-  return { loss, dlogits: mul(difference, scalar(2 / logits.shape[0])) as Tensor2D };
+  const difference = sub(logits, tensor2d(matrixLabels(logits, labels, 'squared error'), logits.shape));
+  return { loss: mean(square(difference)) as Scalar, dlogits: mul(difference, scalar(2 / logits.size)) as Tensor2D };
 };
 
-/** Cross entropy against probabilities of the first class, for two-label heads: labels are P(class 0) in [0, 1]. */
-export const softCrossEntropy: Loss = (logits, labels) => {
-  const n = logits.shape[0];
-  const logProbabilities = logSoftmax(logits);
-  const target = tensor2d(
-    Float32Array.from({ length: 2 * n }, (_, i) => (i & 1 ? 1 - labels[i >> 1] : labels[i >> 1])),
-    [n, 2],
-  );
-  const loss = mul(neg(sum(mul(logProbabilities, target))), scalar(1 / n)) as Scalar;
-  return { loss, dlogits: mul(sub(exp(logProbabilities), target), scalar(1 / n)) as Tensor2D };
+/**
+ * Bradley-Terry for a reward head of one label: sequences stand in pairs, A before B. Labels [pairs]: 0 when A won, 1 when B
+ * did, 0.5 for a tie, or a probability that B wins.
+ */
+export const bradleyTerry: Loss = (logits, labels) => {
+  const [n, numLabels] = logits.shape;
+  if (numLabels !== 1 || n % 2 || labels.length !== n / 2) {
+    throw new RangeError(
+      `Bradley-Terry wants one logit a sequence and one label for each two of them, got logits [${logits.shape}] ` +
+        `and ${labels.length} labels`,
+    );
+  }
+  const rewards = reshape(logits, [n / 2, 2]);
+  const signs = tensor2d([1, -1], [1, 2]);
+  const difference = sum(mul(rewards, signs), 1);
+  const target = tensor1d(checked(labels, 'Bradley-Terry', [0, 1]).map((label) => 1 - label));
+  const slope = mul(sub(sigmoid(difference), target), scalar(2 / n));
+  return {
+    loss: mean(binaryTerms(difference, target)) as Scalar,
+    dlogits: reshape(stack([slope, neg(slope)], 1), [n, 1]) as Tensor2D,
+  };
 };
 
-/** transformers' choice by the width of the head: regression for one label, else classification. */
-export function defaultLoss(numLabels: number): Loss {
-  return numLabels === 1 ? meanSquaredError : crossEntropy;
+/** max(z, 0) - z y + log(1 + exp(-|z|)) */
+function binaryTerms(logits: Tensor, target: Tensor): Tensor {
+  return add(sub(relu(logits), mul(logits, target)), log1p(exp(neg(abs(logits)))));
+}
+
+/** transformers' choice: by config.json's `problem_type`, else regression for one label and classification for more. */
+export function defaultLoss(numLabels: number, problemType?: ProblemType): Loss {
+  if (problemType === 'multi_label_classification') return binaryCrossEntropy;
+  if (problemType === 'regression' || (problemType === undefined && numLabels === 1)) return meanSquaredError;
+  return crossEntropy;
+}
+
+function classTargets(labels: ArrayLike<number>, numLabels: number): Tensor2D {
+  const classes = Int32Array.from(labels);
+  const bad = classes.findIndex((label, i) => label !== labels[i] || label < 0 || label >= numLabels);
+  if (bad >= 0) throw new RangeError(`label ${labels[bad]} of row ${bad} is not a class from 0 to ${numLabels - 1}`);
+  return oneHot(tensor1d(classes, 'int32'), numLabels) as Tensor2D;
+}
+
+function probabilityTargets(labels: ArrayLike<number>, n: number, numLabels: number): Tensor2D {
+  if (labels.length !== n * numLabels) {
+    throw new RangeError(
+      `${labels.length} labels for ${n} sequences: one class each, or ${numLabels} probabilities each are expected`,
+    );
+  }
+  const values = checked(labels, 'cross entropy', [0, 1]);
+  for (let row = 0; row < n; row++) {
+    let total = 0;
+    for (let k = 0; k < numLabels; k++) total += values[row * numLabels + k];
+    if (Math.abs(total - 1) > 1e-3) throw new RangeError(`the probabilities of row ${row} add up to ${total}, not 1`);
+  }
+  return tensor2d(values, [n, numLabels]);
+}
+
+function matrixLabels(logits: Tensor2D, labels: ArrayLike<number>, loss: string, range?: [number, number]) {
+  const [n, numLabels] = logits.shape;
+  if (labels.length !== n * numLabels) {
+    throw new RangeError(`${labels.length} labels for ${n} sequences: ${loss} wants ${numLabels} for each`);
+  }
+  return checked(labels, loss, range);
+}
+
+function checked(labels: ArrayLike<number>, loss: string, [low, high] = [-Infinity, Infinity]): Float32Array {
+  const values = Float32Array.from(labels);
+  const bad = values.findIndex((value) => !(value >= low && value <= high) || !Number.isFinite(value));
+  if (bad >= 0) throw new RangeError(`label ${bad} is ${values[bad]}: ${loss} wants numbers from ${low} to ${high}`);
+  return values;
 }

@@ -2,15 +2,15 @@
 import type { LoraTarget } from '@arena/lora';
 import { type GemmaConfig, linearModules } from './config.js';
 
-/** Bytes of each part of a training step on engine `wasm` or `cpu`. */
+/** Bytes of each part of a training step on engine `wasm` or `cpu`, at its widest moment. */
 export interface MemoryPlan {
-  /** Frozen linear weights: 4-bit codes and statistics, or float32. */
+  /** Frozen weights: linears as 4-bit codes and statistics or in float32, and norms. */
   weights: number;
   /** Adapters and head: value, gradient and two moments. */
   adapters: number;
   /** What the backward pass keeps of the layers that are not recomputed, and the input of each. */
   saved: number;
-  /** The largest layer at work: its activations, their gradients, and packing buffers. */
+  /** The layer at work: its activations and their gradients. */
   working: number;
   total: number;
   /** Layers of the backward pass that run forward a second time. */
@@ -35,7 +35,9 @@ export interface MemoryPlanOptions {
 const HEAP_BYTES = 3.5 * 2 ** 30;
 
 /**
- * Plans a step: keeps the activations of as many layers as the budget allows.
+ * Plans a step: keeps the activations of as many layers as the budget allows. The widest moment is the backward pass of the
+ * layer below the last (in the last, little leaves but K and V), when the inputs of all trained layers below it and
+ * what they kept are still there. Agrees with engine `wasm`'s heap to a few percent (test/memory.test.ts).
  * @throws RangeError when even recomputing every layer would not fit, with what to lower.
  */
 export function planMemory(options: MemoryPlanOptions): MemoryPlan {
@@ -44,14 +46,16 @@ export function planMemory(options: MemoryPlanOptions): MemoryPlan {
   const layers = numHiddenLayers - lowestLayer;
   const linears = linearModules(config).reduce((sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures, 0);
   const trained = targets.reduce((sum, { r, inFeatures, outFeatures }) => sum + r * (inFeatures + outFeatures), 0);
-  const weights = Math.ceil(linears * (quantized ? BYTES_4BIT : 4));
+  const norms = (4 * numHiddenLayers + 1) * hiddenSize;
+  const weights = Math.ceil(linears * (quantized ? BYTES_4BIT : 4)) + 4 * norms;
   const adapters = 16 * (trained + numLabels * hiddenSize);
-  const perLayer = 4 * tokens * savedWidth(config);
-  const input = 4 * tokens * hiddenSize;
-  // At the widest point of the backward pass: dgate, dup, dm and the packed operands beside them.
-  const working = perLayer + 4 * tokens * (5 * config.intermediateSize + 6 * hiddenSize);
+  const rank = targets.reduce((sum, { r }) => sum + r, 0) / Math.max(1, layers);
+  const widths = layerWidths(config, rank);
+  const bytes = (width: number) => Math.ceil(4 * tokens * width);
+  const below = Math.max(0, layers - 1); // trained layers below the last
+  const working = bytes(below ? widths.saved + widths.backward : widths.forward);
   const at = (recomputeLayers: number): MemoryPlan => {
-    const saved = layers * input + Math.max(0, layers - recomputeLayers - 1) * perLayer;
+    const saved = below * bytes(hiddenSize) + Math.max(0, below - 1 - recomputeLayers) * bytes(widths.saved);
     const total = weights + adapters + saved + working;
     return { weights, adapters, saved, working, total, recomputeLayers, offload: total > HEAP_BYTES };
   };
@@ -70,13 +74,18 @@ export function planMemory(options: MemoryPlanOptions): MemoryPlan {
 /** 4 bits a weight, 8 a block of 64, and the nested statistics. */
 const BYTES_4BIT = (4 + 8 / 64 + 32 / (64 * 256)) / 8;
 
-/** float32 values a token that blockForward keeps: q, k, v, o, a, h, gate, up, d (and lse and t, which are small). */
-function savedWidth({
-  hiddenSize,
-  intermediateSize,
-  numAttentionHeads,
-  numKeyValueHeads,
-  headDim,
-}: GemmaConfig): number {
-  return 2 * numAttentionHeads * headDim + 2 * numKeyValueHeads * headDim + 3 * hiddenSize + 2 * intermediateSize;
+/** float32 values a token of one layer, by what block.ts makes. `rank` is the sum of the ranks of a layer's adapters. */
+function layerWidths(config: GemmaConfig, rank: number) {
+  const { hiddenSize: h, intermediateSize: i, numAttentionHeads, numKeyValueHeads, headDim } = config;
+  const q = numAttentionHeads * headDim;
+  const kv = numKeyValueHeads * headDim;
+  const lse = numAttentionHeads;
+  return {
+    /** What blockForward keeps: q, o; k, v; a, h, d; gate, up; and each adapter's x A^T. */
+    saved: 2 * q + 2 * kv + 3 * h + 2 * i + lse + rank,
+    /** The gradient that comes in, and all that blockBackward makes until its tidy ends. */
+    backward: 4 * q + 3 * kv + 11.5 * h + 4 * i,
+    /** All of blockForward, its input included. */
+    forward: 3 * q + 3 * kv + 6 * h + 4 * i + lse + rank,
+  };
 }

@@ -1,6 +1,6 @@
 /** @file A checkpoint of random weights in Hugging Face's format: for examples, tests and benchmarks. */
 import { Mt19937, normal } from '@arena/random';
-import { fromFloat32, type TensorInput, writeSharded } from '@arena/safetensors';
+import { fromFloat32, serialize, type TensorInput, type TensorSpec, writeSharded } from '@arena/safetensors';
 import { type GemmaConfig, linearModules } from './config.js';
 import { NORM_NAMES } from './model.js';
 
@@ -19,24 +19,28 @@ export const GEMMA2_2B: GemmaConfig = {
   slidingWindow: 4096,
   slidingLayers: Array.from({ length: 26 }, (_, i) => i % 2 === 0),
   attnLogitSoftcapping: 50,
+  finalLogitSoftcapping: 30,
   padTokenId: 0,
   numLabels: 2,
   dtype: 'bfloat16',
 };
 
-export interface RandomCheckpointOptions {
+export interface RandomWeightsOptions {
   /** Default 0. Each tensor draws from a seed of its own, so that its values do not depend on the others. */
   seed?: number;
-  /** Largest file. Default 5e9 bytes. */
-  maxShardBytes?: number;
   /** Standard deviation of q_proj and k_proj in units of 1 / sqrt(inFeatures): larger makes sharper attention. Default 1. */
   queryKeyGain?: number;
+}
+
+export interface RandomCheckpointOptions extends RandomWeightsOptions {
+  /** Largest file. Default 5e9 bytes. */
+  maxShardBytes?: number;
   onProgress?: (tensorsDone: number, tensors: number) => void;
   signal?: AbortSignal;
 }
 
 /**
- * Writes config.json and the weights of a causal Gemma 2 (no score head): linears N(0, 1 / inFeatures), embeddings
+ * Writes config.json and the weights of a causal Gemma 2 (no score head) into a folder (Node): linears N(0, 1 / inFeatures), embeddings
  * N(0, 1 / hiddenSize), norms zero. One tensor is in memory at a time.
  */
 export async function writeRandomCheckpoint(
@@ -44,26 +48,44 @@ export async function writeRandomCheckpoint(
   config: GemmaConfig,
   options: RandomCheckpointOptions = {},
 ): Promise<void> {
-  const { seed = 0, maxShardBytes = 5e9, queryKeyGain = 1, onProgress, signal } = options;
-  const { mkdir, writeFile } = await import('node:fs/promises');
-  await mkdir(directory, { recursive: true });
-  const { vocabSize, hiddenSize, numHiddenLayers, dtype } = config;
-  const stored = dtype === 'bfloat16' ? 'BF16' : dtype === 'float16' ? 'F16' : 'F32';
-  const tensors: TensorInput[] = [];
-  let done = 0;
-  const add = (name: string, shape: number[], std: number) => {
-    const own = seed * 65536 + tensors.length;
-    tensors.push({
-      name,
-      dtype: stored,
-      shape,
+  const { maxShardBytes = 5e9, onProgress, signal, ...weights } = options;
+  const tensors = randomTensors(config, weights);
+  const watched = tensors.map(
+    (tensor, i): TensorInput => ({
+      ...tensor,
       data: () => {
         signal?.throwIfAborted();
-        onProgress?.(done++, tensors.length);
-        const count = shape.reduce((a, b) => a * b, 1);
-        return fromFloat32(std ? normal(new Mt19937(own), count, 0, std) : new Float32Array(count), stored);
+        onProgress?.(i, tensors.length);
+        return tensor.data();
       },
-    });
+    }),
+  );
+  await writeSharded(directory, watched, { maxShardBytes });
+  // Asked for at run time, so that bundlers for browsers have nothing to resolve; writeSharded has needed it too.
+  const fs = globalThis.process.getBuiltinModule('node:fs/promises');
+  await fs.writeFile(`${directory}/config.json`, formatGemmaConfig(config));
+}
+
+/** The files of {@link writeRandomCheckpoint} in memory, for `loadGemma(bytesFolder(…))`: small models anywhere. */
+export function randomCheckpointFiles(
+  config: GemmaConfig,
+  options: RandomWeightsOptions = {},
+): Record<'config.json' | 'model.safetensors', Uint8Array> {
+  const tensors = randomTensors(config, options).map((tensor) => ({ ...tensor, data: tensor.data() }));
+  const text = new TextEncoder().encode(formatGemmaConfig(config));
+  return { 'config.json': text, 'model.safetensors': serialize(tensors) };
+}
+
+/** The tensors in the order of their seeds; values are drawn when asked for. */
+function randomTensors(config: GemmaConfig, { seed = 0, queryKeyGain = 1 }: RandomWeightsOptions) {
+  const { vocabSize, hiddenSize, numHiddenLayers, dtype } = config;
+  const stored = dtype === 'bfloat16' ? 'BF16' : dtype === 'float16' ? 'F16' : 'F32';
+  const tensors: (TensorSpec & { data: () => Uint8Array })[] = [];
+  const add = (name: string, shape: number[], std: number) => {
+    const own = seed * 65536 + tensors.length;
+    const count = shape.reduce((a, b) => a * b, 1);
+    const values = () => (std ? normal(new Mt19937(own), count, 0, std) : new Float32Array(count));
+    tensors.push({ name, dtype: stored, shape, data: () => fromFloat32(values(), stored) });
   };
   add('model.embed_tokens.weight', [vocabSize, hiddenSize], hiddenSize ** -0.5);
   for (const { name, path, inFeatures, outFeatures } of linearModules(config)) {
@@ -74,8 +96,7 @@ export async function writeRandomCheckpoint(
     for (const norm of NORM_NAMES) add(`model.layers.${layer}.${norm}.weight`, [hiddenSize], 0);
   }
   add('model.norm.weight', [hiddenSize], 0);
-  await writeSharded(directory, tensors, { maxShardBytes });
-  await writeFile(`${directory}/config.json`, formatGemmaConfig(config));
+  return tensors;
 }
 
 /** config.json of a causal Gemma 2, in the keys of transformers 4 (transformers 5 reads them too). */
@@ -87,7 +108,7 @@ export function formatGemmaConfig(config: GemmaConfig): string {
     attn_logit_softcapping: config.attnLogitSoftcapping || null,
     bos_token_id: 2,
     eos_token_id: 1,
-    final_logit_softcapping: 30,
+    final_logit_softcapping: config.finalLogitSoftcapping || null,
     head_dim: config.headDim,
     hidden_activation: 'gelu_pytorch_tanh',
     hidden_size: config.hiddenSize,

@@ -1,9 +1,17 @@
 import { readFile, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { formatGemmaConfig, loadGemma, parseGemmaConfig } from '@arena/gemma';
+import {
+  formatGemmaConfig,
+  forward,
+  type GemmaClassifier,
+  loadGemma,
+  parseGemmaConfig,
+  randomCheckpointFiles,
+} from '@arena/gemma';
 import { openEngine } from '@arena/runtime';
+import { bytesFolder, filesFolder } from '@arena/safetensors';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { TINY, tinyCheckpoint } from './tiny.js';
+import { TINY, tinyBatch, tinyCheckpoint } from './tiny.js';
 
 beforeAll(async () => {
   await openEngine('cpu');
@@ -15,6 +23,26 @@ async function editConfig(directory: string, change: (config: Record<string, unk
   change(config);
   await writeFile(path, JSON.stringify(config));
 }
+
+test('a model from memory and from chosen files is the one from the folder', async () => {
+  const base = await tinyCheckpoint();
+  const names = ['config.json', 'model.safetensors'];
+  const contents = await Promise.all(names.map(async (name) => new Uint8Array(await readFile(join(base, name)))));
+  const memory = bytesFolder(Object.fromEntries(names.map((name, i) => [name, contents[i]])));
+  const chosen = filesFolder(names.map((name, i) => new File([contents[i]], name)));
+  const logits = async (model: GemmaClassifier) => {
+    const { labels: _, ...batch } = tinyBatch();
+    const values = [...(await (await forward(model, batch)).data())];
+    await model.dispose();
+    return values;
+  };
+  const want = await logits(await loadGemma(base, { quantization: {} }));
+  const drawn = bytesFolder(randomCheckpointFiles(TINY, { seed: 3 }));
+  for (const source of [memory, chosen, drawn])
+    expect(await logits(await loadGemma(source, { quantization: {} }))).toEqual(want);
+  await expect(loadGemma(bytesFolder({}))).rejects.toThrow('checkpoint/config.json: cannot be read');
+  await expect(loadGemma(bytesFolder({ 'config.json': contents[0] }))).rejects.toThrow('neither model.safetensors');
+});
 
 describe('a checkpoint that does not hold together', () => {
   test('no config.json', async () => {

@@ -1,8 +1,9 @@
 /** @file A tiny random checkpoint for tests. */
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { GEMMA2_2B, type GemmaConfig, writeRandomCheckpoint } from '@arena/gemma';
+import { afterAll } from 'vitest';
 
 export const TINY: GemmaConfig = {
   ...GEMMA2_2B,
@@ -19,11 +20,18 @@ export const TINY: GemmaConfig = {
   dtype: 'float32',
 };
 
+const folders: string[] = [];
+afterAll(async () => {
+  for (const folder of folders) await rm(folder, { recursive: true, force: true });
+});
+
+/** A folder with the checkpoint, removed when the file's tests have run. */
 export async function tinyCheckpoint(
   options: Parameters<typeof writeRandomCheckpoint>[2] = {},
   config = TINY,
 ): Promise<string> {
   const directory = await mkdtemp(join(tmpdir(), 'arena-gemma-'));
+  folders.push(directory);
   await writeRandomCheckpoint(directory, config, { seed: 3, ...options });
   return directory;
 }

@@ -68,6 +68,59 @@ const REQUIRED: [string, readonly unknown[]][] = [
   ['trainable_token_indices', [null]],
 ];
 
+type Check = (value: unknown) => boolean;
+
+const isString: Check = (value) => typeof value === 'string';
+const isStrings: Check = (value) => Array.isArray(value) && value.every(isString);
+const orNull =
+  (check: Check): Check =>
+  (value) =>
+    value === null || check(value);
+/** A regular expression that compiles, as one within others. */
+const isPattern: Check = (value) => {
+  try {
+    new RegExp(`^(?:${value})$`);
+    return typeof value === 'string';
+  } catch {
+    return false;
+  }
+};
+const isPatterns: Check = (value) => Array.isArray(value) && value.every(isPattern);
+const isTable =
+  (check: Check): Check =>
+  (value) =>
+    typeof value === 'object' &&
+    value !== null &&
+    !Array.isArray(value) &&
+    Object.entries(value).every(([pattern, number]) => isPattern(pattern) && check(number));
+
+/** The types of the other fields. */
+const FIELDS: [keyof LoraConfig, Check, string][] = [
+  ['target_modules', (value) => isStrings(value) || isPattern(value), 'a list of names, or a regular expression'],
+  [
+    'exclude_modules',
+    orNull((value) => isStrings(value) || isPattern(value)),
+    'a list of names, a regular expression or null',
+  ],
+  [
+    'layers_to_transform',
+    orNull((value) => Array.isArray(value) && value.every(Number.isInteger)),
+    'a list of layer numbers or null',
+  ],
+  ['layers_pattern', orNull((value) => isPatterns(value) || isPattern(value)), 'a name, a list of names or null'],
+  [
+    'rank_pattern',
+    isTable((rank) => Number.isInteger(rank) && (rank as number) >= 1),
+    'ranks of at least 1 by regular expressions',
+  ],
+  ['alpha_pattern', isTable(Number.isFinite), 'numbers by regular expressions'],
+  ['use_rslora', (value) => typeof value === 'boolean', 'true or false'],
+  ['modules_to_save', orNull(isStrings), 'a list of names or null'],
+  ['task_type', orNull(isString), 'a text or null'],
+  ['base_model_name_or_path', orNull(isString), 'a text or null'],
+  ['revision', orNull(isString), 'a text or null'],
+];
+
 /**
  * Fills in PEFT's defaults and checks the values.
  * @throws Error naming the field that cannot be.
@@ -103,6 +156,7 @@ export function loraConfig(fields: Partial<LoraConfig> = {}): LoraConfig {
   if (config.layers_pattern !== null && config.layers_to_transform === null) {
     fail('layers_pattern', 'null unless layers_to_transform is given');
   }
+  for (const [field, fits, want] of FIELDS) if (!fits(config[field])) fail(field, want);
   const { init_lora_weights: init } = config;
   if (typeof init !== 'boolean' && init !== 'gaussian') {
     fail('init_lora_weights', "true, false or 'gaussian' (others need the full-precision base weight)");
@@ -121,6 +175,7 @@ export function parseLoraConfig(text: string, path = 'adapter_config.json'): Lor
   } catch (error) {
     throw new Error(`${path}: not JSON (${(error as Error).message})`);
   }
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) throw new Error(`${path}: not a JSON object`);
   for (const [field, allowed] of REQUIRED) {
     if (field in raw && !allowed.includes(raw[field] as never)) {
       throw new Error(

@@ -1,5 +1,14 @@
 /** @file A PEFT adapter folder, both ways: adapter_config.json, adapter_model.safetensors and a model card. */
-import { openFile, openSafetensors, type SafeTensor, serialize, toFloat32 } from '@arena/safetensors';
+import {
+  type Location,
+  openerAt,
+  openSafetensors,
+  placeName,
+  readFileAt,
+  type SafeTensor,
+  serialize,
+  toFloat32,
+} from '@arena/safetensors';
 import { formatLoraConfig, type LoraConfig, parseLoraConfig } from './config.js';
 import { writeFolder } from './folder.js';
 import type { LoraWeights } from './init.js';
@@ -39,8 +48,18 @@ function float32Tensor(name: string, values: Float32Array, shape: number[]): Saf
   return { name, dtype: 'F32', shape, data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
 }
 
+/** The files of an adapter folder, by name: for {@link saveAdapter}, a download from a page, an archive. */
+export function adapterFolder(adapter: AdapterFiles): Record<string, Uint8Array> {
+  const text = (content: string) => new TextEncoder().encode(content);
+  return {
+    'adapter_config.json': text(formatLoraConfig(adapter.config)),
+    'adapter_model.safetensors': serializeAdapter(adapter),
+    'README.md': text(modelCard(adapter.config)),
+  };
+}
+
 /**
- * Writes an adapter folder that PEFT loads. The folder appears whole or not at all; an older one is replaced.
+ * Writes an adapter folder that PEFT loads (Node). The folder appears whole or not at all; an older one is replaced.
  * @param extra More files for the folder, by name.
  */
 export async function saveAdapter(
@@ -48,12 +67,7 @@ export async function saveAdapter(
   adapter: AdapterFiles,
   extra: Record<string, string | Uint8Array> = {},
 ): Promise<void> {
-  await writeFolder(directory, {
-    'adapter_config.json': formatLoraConfig(adapter.config),
-    'adapter_model.safetensors': serializeAdapter(adapter),
-    'README.md': modelCard(adapter.config),
-    ...extra,
-  });
+  await writeFolder(directory, { ...adapterFolder(adapter), ...extra });
 }
 
 function modelCard({ base_model_name_or_path: base }: LoraConfig): string {
@@ -64,17 +78,17 @@ function modelCard({ base_model_name_or_path: base }: LoraConfig): string {
 }
 
 /**
- * Reads an adapter folder.
+ * Reads an adapter folder: on disk (Node), on the web, or anywhere by a function that opens its files.
  * @throws Error naming the file or tensor when something is missing, too many, or of another shape.
  */
-export async function loadAdapter(directory: string): Promise<AdapterFiles> {
-  const { readFile } = await import('node:fs/promises');
-  const configPath = `${directory}/adapter_config.json`;
-  const text = await readFile(configPath, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${configPath}: cannot be read (${error.code}); an adapter folder as PEFT writes it is expected`);
-  });
-  const config = parseLoraConfig(text, configPath);
-  const source = await openFile(`${directory}/adapter_model.safetensors`);
+export async function loadAdapter(location: Location): Promise<AdapterFiles> {
+  const place = placeName(location);
+  const configPath = `${place}/adapter_config.json`;
+  const text = await readFileAt(location, 'adapter_config.json', { maxBytes: MAX_CONFIG_BYTES });
+  if (!text) throw new Error(`${configPath}: cannot be read (ENOENT); an adapter folder as PEFT writes it is expected`);
+  const config = parseLoraConfig(new TextDecoder().decode(text), configPath);
+  const source = await openerAt(location)('adapter_model.safetensors');
+  if (!source) throw new Error(`${place}/adapter_model.safetensors: cannot be read (ENOENT); the adapter's weights`);
   try {
     const file = await openSafetensors(source);
     return await readAdapter(file, config, source.name);
@@ -82,6 +96,9 @@ export async function loadAdapter(directory: string): Promise<AdapterFiles> {
     await source.close?.();
   }
 }
+
+/** Largest adapter_config.json that is read: lists of layers and patterns are all that it holds. */
+const MAX_CONFIG_BYTES = 1e6;
 
 async function readAdapter(
   file: Awaited<ReturnType<typeof openSafetensors>>,

@@ -1,3 +1,4 @@
+export * from './combine.js';
 export * from './config.js';
 export * from './files.js';
 export * from './folder.js';

@@ -28,3 +28,30 @@ export function mergeWeight4bit(weight: Quantized4bit, lora: LoraWeights, target
   const merged = mergeWeight(dequantize4bit(weight), lora, target);
   return quantize4bit(merged, shape, { type: quantType, blockSize, doubleQuant: nested !== undefined, dtype });
 }
+
+/** What rounding a merged 4-bit weight again cost. */
+export interface MergeError {
+  /** ‖merged - (W + scaling B A)‖ / ‖scaling B A‖: at 1, rounding moved the weight as far as training did. */
+  relativeToChange: number;
+  /** ‖merged - (W + scaling B A)‖ / ‖W + scaling B A‖. */
+  relativeToWeight: number;
+}
+
+/** Measures {@link mergeWeight4bit}: `merged` is its result for `weight`. */
+export function mergeError(
+  weight: Quantized4bit,
+  merged: Quantized4bit,
+  lora: LoraWeights,
+  target: LoraTarget,
+): MergeError {
+  const before = dequantize4bit(weight);
+  const want = mergeWeight(before, lora, target);
+  const got = dequantize4bit(merged);
+  let [error, change, size] = [0, 0, 0];
+  for (let i = 0; i < want.length; i++) {
+    error += (got[i] - want[i]) ** 2;
+    change += (want[i] - before[i]) ** 2;
+    size += want[i] ** 2;
+  }
+  return { relativeToChange: Math.sqrt(error / change), relativeToWeight: Math.sqrt(error / size) };
+}

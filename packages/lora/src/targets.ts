@@ -26,7 +26,7 @@ export function resolveTargets(config: LoraConfig, modules: LinearModule[]): Lor
     .map((module) => {
       const r = patternValue(config.rank_pattern, module.path) ?? config.r;
       const alpha = patternValue(config.alpha_pattern, module.path) ?? config.lora_alpha;
-      return { ...module, r, alpha, scaling: config.use_rslora ? alpha / Math.sqrt(r) : alpha / r };
+      return { ...module, r, alpha, scaling: adapterScaling(config, module.path, r) };
     });
   if (!targets.length) {
     const wanted = JSON.stringify(config.target_modules);
@@ -34,6 +34,12 @@ export function resolveTargets(config: LoraConfig, modules: LinearModule[]): Lor
     throw new Error(`LoRA: no linear layer matches ${wanted}${layers}; the model has ${modules[0]?.path ?? 'none'}, …`);
   }
   return targets;
+}
+
+/** What B A of a module is multiplied by: alpha / r, or alpha / sqrt(r) with use_rslora. */
+export function adapterScaling(config: LoraConfig, path: string, r: number): number {
+  const alpha = patternValue(config.alpha_pattern, path) ?? config.lora_alpha;
+  return config.use_rslora ? alpha / Math.sqrt(r) : alpha / r;
 }
 
 /** The value of the first pattern that matches the end of `path`, whole or after a dot. */

@@ -1,8 +1,9 @@
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
+  adapterFolder,
   checkAdapter,
   formatLoraConfig,
   initAdapter,
@@ -19,11 +20,19 @@ import {
 } from '@arena/lora';
 import { Mt19937, normal } from '@arena/random';
 import { checkGradient, openEngine } from '@arena/runtime';
+import { bytesFolder } from '@arena/safetensors';
 import { grads, mul, sum, type Tensor2D, tensor2d } from '@tensorflow/tfjs-core';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const PEFT_ADAPTER = fileURLToPath(new URL('./fixtures/peft-adapter', import.meta.url));
-const scratch = () => mkdtemp(join(tmpdir(), 'arena-lora-'));
+const folders: string[] = [];
+const scratch = async () => {
+  folders.push(await mkdtemp(join(tmpdir(), 'arena-lora-')));
+  return folders.at(-1)!;
+};
+afterAll(async () => {
+  for (const folder of folders) await rm(folder, { recursive: true });
+});
 
 beforeAll(async () => {
   await openEngine('cpu');
@@ -105,6 +114,27 @@ describe('adapter folder', () => {
     await saveAdapter(join(parent, 'adapter'), adapter);
     expect(await readdir(parent)).toEqual(['adapter']);
     expect(await readdir(join(parent, 'adapter'))).not.toContain('extra.txt');
+  });
+
+  test('is whole when several write it at once', async () => {
+    const parent = await scratch();
+    const adapter = await loadAdapter(PEFT_ADAPTER);
+    const writers = Array.from({ length: 8 }, (_, i) =>
+      saveAdapter(join(parent, 'adapter'), adapter, { [`${i}`]: 'x' }),
+    );
+    await Promise.all(writers);
+    expect(await readdir(parent)).toEqual(['adapter']);
+    expect(await readdir(join(parent, 'adapter'))).toHaveLength(4);
+    expect(await loadAdapter(join(parent, 'adapter'))).toEqual(adapter);
+  });
+
+  test('goes through memory alone: as a page downloads and opens it', async () => {
+    const files = adapterFolder(await loadAdapter(PEFT_ADAPTER));
+    for (const file of ['adapter_model.safetensors', 'adapter_config.json']) {
+      expect(Buffer.from(files[file])).toEqual(await readFile(join(PEFT_ADAPTER, file)));
+    }
+    expect(await loadAdapter(bytesFolder(files))).toEqual(await loadAdapter(PEFT_ADAPTER));
+    await expect(loadAdapter(bytesFolder({}))).rejects.toThrow('adapter_config.json: cannot be read');
   });
 
   test('names what is missing', async () => {

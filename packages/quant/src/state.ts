@@ -115,6 +115,11 @@ function parseStateJson(name: string, bytes: Uint8Array) {
   } catch {
     throw new Error(`${name}: not JSON`);
   }
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
+    throw new Error(
+      `${name}: not an object (early versions of bitsandbytes wrote lists: save the model again with a recent one)`,
+    );
+  }
   const { quant_type, blocksize, dtype, shape, nested_blocksize, nested_dtype, nested_offset } = raw;
   if (quant_type !== 'nf4' && quant_type !== 'fp4')
     throw new Error(`${name}: quant_type ${quant_type} is not nf4 or fp4`);

@@ -78,6 +78,9 @@ describe('parseState', () => {
     expect(state((t) => Object.assign(t.get('w')!, { data: new Uint8Array(3) }))).toThrow('3 bytes of codes');
     expect(state((t) => t.get('w.quant_map')!.data.fill(0, 0, 4))).toThrow("not bitsandbytes' table");
     expect(state((t) => Object.assign(t.get(JSON_NAME)!, { data: encode('{') }))).toThrow('not JSON');
+    for (const text of ['null', '[1, "nf4"]']) {
+      expect(state((t) => Object.assign(t.get(JSON_NAME)!, { data: encode(text) }))).toThrow('early versions');
+    }
     expect(state((t) => Object.assign(t.get(JSON_NAME)!, { data: encode('{"quant_type":"int4"}') }))).toThrow(
       'quant_type int4',
     );

@@ -1,13 +1,10 @@
 /** @file A checkpoint folder: `model.safetensors`, or `model.safetensors.index.json` and the files that it names. */
 import { quote, SafetensorsError } from './errors.js';
-import { openFile } from './file-source.js';
 import type { TensorEntry } from './header.js';
 import { doubledKey } from './json-keys.js';
+import { type FileOpener, type Location, openerAt, placeName } from './location.js';
 import { entryOf, openSafetensors, type SafetensorsFile, type TensorReader } from './reader.js';
 import type { ByteSource } from './source.js';
-
-/** Opens a file of the checkpoint by its plain name, or gives null when there is none. */
-export type FileOpener = (file: string) => Promise<ByteSource | null>;
 
 /** An open checkpoint. */
 export interface Checkpoint extends TensorReader {
@@ -27,18 +24,15 @@ export interface CheckpointOptions {
 }
 
 /**
- * Opens a checkpoint: a folder on disk (Node), or any place by a function that opens a file by name.
+ * Opens a checkpoint: a folder on disk (Node), one on the web, or any place by a function that opens a file by name.
  * All headers are read and checked; tensors are read when asked for.
  * @throws SafetensorsError when neither file is there, the index is no index, names a file outside the folder or one
  * that is missing, or a file does not hold the tensors that the index says.
  */
-export async function openCheckpoint(
-  location: string | FileOpener,
-  options: CheckpointOptions = {},
-): Promise<Checkpoint> {
+export async function openCheckpoint(location: Location, options: CheckpointOptions = {}): Promise<Checkpoint> {
   const { basename = 'model', maxIndexBytes = 100_000_000 } = options;
-  const place = typeof location === 'string' ? location : 'checkpoint';
-  const open = typeof location === 'string' ? folderOpener(location) : location;
+  const place = placeName(location);
+  const open = openerAt(location);
   const files = new Map<string, SafetensorsFile>();
   try {
     const single = `${basename}.safetensors`;
@@ -133,18 +127,6 @@ async function openShard(source: ByteSource): Promise<SafetensorsFile> {
     await source.close?.();
     throw error;
   }
-}
-
-function folderOpener(dir: string): FileOpener {
-  return async (file) => {
-    try {
-      return await openFile(`${dir}/${file}`);
-    } catch (error) {
-      const cause = error instanceof SafetensorsError ? (error.cause as { code?: string } | undefined) : undefined;
-      if (cause?.code === 'ENOENT') return null;
-      throw error;
-    }
-  };
 }
 
 async function closeAll(files: Map<string, SafetensorsFile>): Promise<void> {

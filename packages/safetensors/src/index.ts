@@ -1,12 +1,16 @@
 export * from './checkpoint.js';
+export * from './download.js';
 export * from './dtype.js';
 export { SafetensorsError } from './errors.js';
 export * from './file-source.js';
 export * from './float.js';
 export type { TensorEntry } from './header.js';
+export * from './hub.js';
+export * from './location.js';
 export * from './reader.js';
 export { type Metadata, serialize, type TensorSpec } from './serialize.js';
 export { type ByteSource, blobSource, bytesSource } from './source.js';
+export * from './store.js';
 export * from './url-source.js';
 export { type TensorInput, writeSafetensors } from './write-file.js';
 export { type ShardOptions, writeSharded } from './write-sharded.js';

@@ -1,6 +1,7 @@
 /** @file Bytes of a web address, read by HTTP ranges. */
-import type { FileOpener } from './checkpoint.js';
 import { SafetensorsError } from './errors.js';
+import type { FileOpener } from './location.js';
+import { refusal } from './refusal.js';
 import { type ByteSource, checkRange } from './source.js';
 
 export interface UrlSourceOptions {
@@ -31,7 +32,7 @@ export async function urlSource(url: string, options: UrlSourceOptions = {}): Pr
       const reason =
         response.status === 200
           ? 'the server ignores range requests; download the file first'
-          : `the server answered ${response.status} ${response.statusText}`.trimEnd();
+          : refusal(response, '').message.replace(/^: /, '');
       const failure = new SafetensorsError(`bytes ${begin} to ${end} cannot be read: ${reason}`, url);
       failure.cause = { status: response.status };
       throw failure;
