@@ -1,34 +1,85 @@
 /**
- * @file A checkpoint folder, `checkpoint-<step>`: the PEFT adapter, optimizer.safetensors and trainer_state.json in the
- * Hugging Face Trainer's form. It appears whole or not at all.
+ * @file A checkpoint folder, `checkpoint-<step>`: the PEFT adapter, optimizer.safetensors, trainer_state.json in the
+ * Hugging Face Trainer's form, the best weights so far, and arena_state.json with the hashes of all of them. It appears
+ * whole or not at all. A checkpoint of the Hugging Face Trainer can be read too.
  */
-
 import { type GemmaClassifier, readAdapter, trainableParameters } from '@arena/gemma';
-import { type AdapterFiles, loadAdapter, saveAdapter } from '@arena/lora';
-import { openFile, openSafetensors, type SafeTensor, serialize, toFloat32 } from '@arena/safetensors';
-import { keep, tensor } from '@tensorflow/tfjs-core';
-import type { LogEntry, TrainProgress } from './train.js';
+import { type AdapterFiles, adapterFolder, loadAdapter, writeFolder } from '@arena/lora';
+import {
+  bytesSource,
+  type Location,
+  openSafetensors,
+  placeName,
+  readFileAt,
+  type SafeTensor,
+  serialize,
+  toFloat32,
+} from '@arena/safetensors';
+import { keep, type Tensor, tensor } from '@tensorflow/tfjs-core';
+import { readOptimizerPt } from './hf-optimizer.js';
+import type { TrainProgress } from './train.js';
+import { formatTrainerState, parseTrainerState, type RunInfo, type TrainerState } from './trainer-state.js';
 
-export interface CheckpointInfo {
-  totalSteps: number;
-  epochs: number;
-  /** Sequences a micro-batch. */
-  batchSize: number;
+/** What a checkpoint says of its run. */
+export interface CheckpointInfo extends RunInfo {
+  /** Settings of the run: kept in arena_state.json as they are. */
+  settings?: unknown;
 }
 
 /** A checkpoint read back; the optimizer's moments go to the engine with {@link restoreProgress}. */
-export interface Checkpoint {
-  directory: string;
+export interface Checkpoint extends TrainerState {
+  /** Where it was read. */
+  place: string;
   adapter: AdapterFiles;
-  step: number;
-  log: LogEntry[];
-  moments: Map<string, SafeTensor>;
+  optimizer: { step: number; moments: Map<string, SafeTensor> };
+  bestValues?: Map<string, Float32Array>;
+  settings?: unknown;
+  /** Names of the trained parameters in the model's order; only in a checkpoint of ours. */
+  parameters?: string[];
 }
 
+interface ArenaState {
+  format: typeof FORMAT;
+  settings: unknown;
+  /** Names of the trained parameters in the model's order: that of torch's optimizer. */
+  parameters: string[];
+  /** SHA-256 of every other file, in hexadecimal. */
+  files: { [name: string]: string };
+}
+
+const FORMAT = 'arena-checkpoint-1';
 const FOLDER = /^checkpoint-(\d+)$/;
+const LEFTOVER = /^checkpoint-\d+\.(tmp|old)-\d+$/;
+const BEST_FILE = 'best_weights.safetensors';
+const MAX_JSON_BYTES = 64e6;
+const MAX_STATE_BYTES = 4e9;
+
+/** The files of a checkpoint, by name: for {@link saveCheckpoint}, or for a page to keep where it can. */
+export async function checkpointFiles(
+  model: GemmaClassifier,
+  progress: TrainProgress,
+  info: CheckpointInfo,
+): Promise<Record<string, Uint8Array>> {
+  const moments: SafeTensor[] = [];
+  const parameters = trainableParameters(model).map(({ name }) => name);
+  for (const [i, name] of parameters.entries()) {
+    const { expAvg, expAvgSq } = progress.optimizer.moments[i];
+    moments.push(await float32(`${name}.exp_avg`, expAvg), await float32(`${name}.exp_avg_sq`, expAvgSq));
+  }
+  const files: Record<string, Uint8Array> = {
+    ...adapterFolder(await readAdapter(model)),
+    'optimizer.safetensors': serialize(moments, { format: 'pt', step: String(progress.optimizer.step) }),
+    'trainer_state.json': new TextEncoder().encode(formatTrainerState(progress, info)),
+  };
+  if (progress.best) files[BEST_FILE] = serialize(bestTensors(progress.best.values));
+  const state: ArenaState = { format: FORMAT, settings: info.settings ?? null, parameters, files: {} };
+  for (const [name, bytes] of Object.entries(files)) state.files[name] = await sha256(bytes);
+  return { ...files, 'arena_state.json': new TextEncoder().encode(`${JSON.stringify(state, null, 2)}\n`) };
+}
 
 /**
- * Writes `<directory>/checkpoint-<step>`.
+ * Writes `<directory>/checkpoint-<step>` (Node).
+ * @param keep Checkpoints that stay, the newest ones; older ones are removed once the new one is there (default: all).
  * @returns the folder's path.
  */
 export async function saveCheckpoint(
@@ -36,101 +87,164 @@ export async function saveCheckpoint(
   model: GemmaClassifier,
   progress: TrainProgress,
   info: CheckpointInfo,
+  keep = Number.POSITIVE_INFINITY,
 ): Promise<string> {
   const folder = `${directory}/checkpoint-${progress.step}`;
-  const moments: SafeTensor[] = [];
-  for (const [i, { name }] of trainableParameters(model).entries()) {
-    for (const [key, value] of Object.entries(progress.optimizer.moments[i])) {
-      const values = Float32Array.from(await value.data());
-      const data = new Uint8Array(values.buffer);
-      moments.push({ name: momentKey(name, key as Moment), dtype: 'F32', shape: value.shape, data });
-    }
-  }
-  await saveAdapter(folder, await readAdapter(model), {
-    'optimizer.safetensors': serialize(moments, { format: 'pt', step: String(progress.optimizer.step) }),
-    'trainer_state.json': formatTrainerState(progress, info),
-  });
+  await writeFolder(folder, await checkpointFiles(model, progress, info));
+  await prune(directory, progress.step, keep);
   return folder;
 }
 
-type Moment = 'expAvg' | 'expAvgSq';
-
-function momentKey(name: string, moment: Moment): string {
-  return `${name}.${moment === 'expAvg' ? 'exp_avg' : 'exp_avg_sq'}`;
-}
-
-/** trainer_state.json as transformers writes it. */
-export function formatTrainerState({ step, log }: Pick<TrainProgress, 'step' | 'log'>, info: CheckpointInfo): string {
-  const fields = {
-    best_global_step: null,
-    best_metric: null,
-    best_model_checkpoint: null,
-    epoch: log.at(-1)?.epoch ?? 0,
-    eval_steps: info.totalSteps,
-    global_step: step,
-    is_hyper_param_search: false,
-    is_local_process_zero: true,
-    is_world_process_zero: true,
-    log_history: log,
-    logging_steps: 1,
-    max_steps: info.totalSteps,
-    num_input_tokens_seen: 0,
-    num_train_epochs: info.epochs,
-    save_steps: info.totalSteps,
-    stateful_callbacks: {},
-    total_flos: 0,
-    train_batch_size: info.batchSize,
-    trial_name: null,
-    trial_params: null,
-  };
-  return `${JSON.stringify(fields, null, 2)}\n`;
+/**
+ * Removes checkpoints beyond the newest `keep`, and what a killed process left of its own writing and removing. A folder
+ * loses its name before it loses its files, so that a kill in between leaves no checkpoint in parts.
+ */
+async function prune(directory: string, step: number, keep: number): Promise<void> {
+  const { readdir, rename, rm } = process.getBuiltinModule('node:fs/promises');
+  const steps = (await checkpointSteps(directory)).filter((one) => one <= step);
+  for (const old of steps.slice(0, Math.max(0, steps.length - keep))) {
+    await rename(`${directory}/checkpoint-${old}`, `${directory}/checkpoint-${old}.old-${process.pid}`);
+  }
+  for (const name of await readdir(directory)) {
+    if (LEFTOVER.test(name)) await rm(`${directory}/${name}`, { recursive: true, force: true });
+  }
 }
 
 /** The newest checkpoint in a folder, or undefined. Only whole ones have the name: they are renamed into place. */
 export async function latestCheckpoint(directory: string): Promise<string | undefined> {
-  const { readdir } = await import('node:fs/promises');
+  const step = (await checkpointSteps(directory)).at(-1);
+  return step === undefined ? undefined : `${directory}/checkpoint-${step}`;
+}
+
+/** Steps of the checkpoints in a folder, ascending. */
+async function checkpointSteps(directory: string): Promise<number[]> {
+  const { readdir } = process.getBuiltinModule('node:fs/promises');
   const names = await readdir(directory).catch(() => [] as string[]);
-  const steps = names.flatMap((name) => FOLDER.exec(name)?.[1] ?? []).map(Number);
-  return steps.length ? `${directory}/checkpoint-${Math.max(...steps)}` : undefined;
+  return names.flatMap((name) => FOLDER.exec(name)?.[1] ?? []).map(Number).sort((a, b) => a - b); // biome-ignore format: a chain
 }
 
 /**
- * Reads a checkpoint folder.
- * @throws Error naming the file that is missing or does not fit.
+ * Reads a checkpoint: ours, or one of the Hugging Face Trainer (adapter, optimizer.pt, trainer_state.json).
+ * @throws Error naming the file that is missing, was edited since it was written, or does not fit.
  */
-export async function loadCheckpoint(directory: string): Promise<Checkpoint> {
-  const { readFile } = await import('node:fs/promises');
-  const adapter = await loadAdapter(directory);
-  const path = `${directory}/trainer_state.json`;
-  const state = JSON.parse(await readFile(path, 'utf8')) as { global_step?: number; log_history?: LogEntry[] };
-  if (!Number.isInteger(state.global_step)) throw new Error(`${path}: global_step is ${state.global_step}`);
-  const source = await openFile(`${directory}/optimizer.safetensors`);
+export async function loadCheckpoint(location: Location): Promise<Checkpoint> {
+  const place = placeName(location);
+  const read = async (name: string, maxBytes: number) => (await readFileAt(location, name, { maxBytes })) ?? undefined;
+  const need = async (name: string, maxBytes: number) => {
+    const bytes = await read(name, maxBytes);
+    if (!bytes) throw new Error(`${place}/${name}: cannot be read (ENOENT); a checkpoint folder is expected`);
+    return bytes;
+  };
+  const arena = await read('arena_state.json', MAX_JSON_BYTES);
+  const own = arena && (await checkHashes(arena, place, read));
+  const adapter = await loadAdapter(location);
+  const statePath = `${place}/trainer_state.json`;
+  const text = new TextDecoder().decode(await need('trainer_state.json', MAX_JSON_BYTES));
+  const state = parseTrainerState(text, statePath);
+  const stored = await read('optimizer.safetensors', MAX_STATE_BYTES);
+  const optimizer = stored
+    ? { step: state.step, moments: await readTensors(stored) }
+    : readHfOptimizer(await need('optimizer.pt', MAX_STATE_BYTES), `${place}/optimizer.pt`);
+  const best = state.best && (await read(BEST_FILE, MAX_STATE_BYTES));
+  const bestValues = best && new Map([...(await readTensors(best))].map(([name, one]) => [name, values(one)]));
+  return {
+    ...state,
+    place,
+    adapter,
+    optimizer,
+    ...(bestValues ? { bestValues } : {}),
+    settings: own?.settings,
+    parameters: own?.parameters,
+  };
+}
+
+function readHfOptimizer(bytes: Uint8Array, path: string) {
   try {
-    const file = await openSafetensors(source);
-    const moments = new Map<string, SafeTensor>();
-    for (const name of file.names()) moments.set(name, await file.read(name));
-    return { directory, adapter, step: state.global_step!, log: state.log_history ?? [], moments };
-  } finally {
-    await source.close?.();
+    return readOptimizerPt(bytes);
+  } catch (error) {
+    throw new Error(`${path}: ${(error as Error).message}`);
   }
+}
+
+async function checkHashes(
+  bytes: Uint8Array,
+  place: string,
+  read: (name: string, maxBytes: number) => Promise<Uint8Array | undefined>,
+): Promise<ArenaState> {
+  let state: ArenaState;
+  try {
+    state = JSON.parse(new TextDecoder().decode(bytes)) as ArenaState;
+  } catch (error) {
+    throw new Error(`${place}/arena_state.json: no JSON (${(error as Error).message})`);
+  }
+  if (state?.format !== FORMAT || typeof state.files !== 'object') {
+    throw new Error(`${place}/arena_state.json: format is ${JSON.stringify(state?.format)}, expected '${FORMAT}'`);
+  }
+  for (const [name, want] of Object.entries(state.files)) {
+    const content = await read(name, MAX_STATE_BYTES);
+    const got = content && (await sha256(content));
+    if (got === want) continue;
+    const what = got
+      ? `has SHA-256 ${got.slice(0, 12)}…, it was written with ${String(want).slice(0, 12)}…`
+      : 'is missing';
+    throw new Error(`${place}/${name}: ${what}; a checkpoint is only resumed from as it was saved`);
+  }
+  return state;
 }
 
 /**
  * Puts a checkpoint's optimizer state on the current engine, for a model that was loaded with its adapter.
  * @throws Error naming the parameter whose state is missing or of another shape.
  */
-export function restoreProgress({ directory, step, log, moments }: Checkpoint, model: GemmaClassifier): TrainProgress {
-  const restored = trainableParameters(model).map(({ name, value }) => {
-    const read = (moment: Moment) => {
-      const key = momentKey(name, moment);
-      const stored = moments.get(key);
+export function restoreProgress(checkpoint: Checkpoint, model: GemmaClassifier): TrainProgress {
+  const { place, step, log, evaluations, optimizer, best, bestValues } = checkpoint;
+  const restored = trainableParameters(model).map(({ name, value }, index) => {
+    const read = (moment: string) => {
+      const key = `${name}.${moment}`;
+      const stored = optimizer.moments.get(key) ?? optimizer.moments.get(`${index}.${moment}`);
       if (!stored || stored.shape.join() !== value.shape.join()) {
         const got = stored ? `has shape [${stored.shape}]` : 'is missing';
-        throw new Error(`${directory}/optimizer.safetensors: '${key}' ${got}, the model wants [${value.shape}]`);
+        throw new Error(`${place}: the optimizer's '${key}' ${got}, the model wants [${value.shape}]`);
       }
-      return keep(tensor(Float32Array.from(toFloat32(stored)), value.shape));
+      return keep(tensor(values(stored), value.shape));
     };
-    return { expAvg: read('expAvg'), expAvgSq: read('expAvgSq') };
+    return { expAvg: read('exp_avg'), expAvgSq: read('exp_avg_sq') };
   });
-  return { step, log, optimizer: { step, moments: restored } };
+  return {
+    step,
+    log,
+    evaluations,
+    optimizer: { step: optimizer.step, moments: restored },
+    ...(best && bestValues ? { best: { ...best, values: bestValues } } : {}),
+  };
+}
+
+async function float32(name: string, value: Tensor): Promise<SafeTensor> {
+  const copy = Float32Array.from(await value.data());
+  return { name, dtype: 'F32', shape: value.shape, data: new Uint8Array(copy.buffer) };
+}
+
+function bestTensors(kept: Map<string, Float32Array>): SafeTensor[] {
+  return [...kept].map(([name, one]) => ({
+    name,
+    dtype: 'F32',
+    shape: [one.length],
+    data: new Uint8Array(one.buffer, one.byteOffset, one.byteLength),
+  }));
+}
+
+async function readTensors(bytes: Uint8Array): Promise<Map<string, SafeTensor>> {
+  const file = await openSafetensors(bytesSource(bytes));
+  const tensors = new Map<string, SafeTensor>();
+  for (const name of file.names()) tensors.set(name, await file.read(name));
+  return tensors;
+}
+
+function values(stored: SafeTensor): Float32Array {
+  return Float32Array.from(toFloat32(stored));
+}
+
+async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }

@@ -1,6 +1,11 @@
+export type { BestWeights } from './best-weights.js';
 export * from './checkpoint.js';
 export * from './early-stopping.js';
+export * from './hf-checkpoint.js';
+export * from './hf-optimizer.js';
 export * from './ops/adamw/op.js';
 export * from './optimizer.js';
 export * from './schedule.js';
+export * from './tensorboard.js';
 export * from './train.js';
+export * from './trainer-state.js';

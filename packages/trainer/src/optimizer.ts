@@ -12,6 +12,8 @@ export interface AdamWOptions {
   weightDecay?: number;
   /** Largest total L2 norm of the gradients; 0 for no clipping. */
   maxGradNorm?: number;
+  /** Factor on the learning rate of each parameter, by its name (default 1): see {@link loraPlus}. */
+  rateFactor?: (name: string) => number;
 }
 
 /** First and second moment of each parameter, in the parameters' order. */
@@ -36,8 +38,16 @@ export function isDecayed(name: string): boolean {
   return !/bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)/i.test(name);
 }
 
+/**
+ * LoRA+ (Hayou et al. 2024): B learns `ratio` times as fast as A; the head with a factor of its own.
+ * @returns a `rateFactor`.
+ */
+export function loraPlus(ratio: number, head = 1): (name: string) => number {
+  return (name) => (name.includes('lora_B') ? ratio : /(?:^|\.)score\./.test(name) ? head : 1);
+}
+
 export function adamW(parameters: Parameter[], options: AdamWOptions = {}, state?: AdamWState): AdamW {
-  const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0, maxGradNorm = 1 } = options;
+  const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0, maxGradNorm = 1, rateFactor = () => 1 } = options;
   const own: AdamWState = state ?? {
     step: 0,
     moments: parameters.map(({ value }) => ({ expAvg: keep(zerosLike(value)), expAvgSq: keep(zerosLike(value)) })),
@@ -52,7 +62,7 @@ export function adamW(parameters: Parameter[], options: AdamWOptions = {}, state
         if (!parameter.gradient) return;
         const old = { param: parameter.value, ...own.moments[i] };
         const next = adamWStep(old, parameter.gradient, {
-          learningRate,
+          learningRate: learningRate * rateFactor(parameter.name),
           beta1,
           beta2,
           eps,

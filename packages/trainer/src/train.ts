@@ -9,12 +9,16 @@ import {
   trainingPass,
 } from '@arena/gemma';
 import { dispose } from '@tensorflow/tfjs-core';
+import { type BestWeights, keepWeights, restoreWeights } from './best-weights.js';
+import { EARLY_STOPPING_START, type EarlyStoppingState, earlyStopping } from './early-stopping.js';
 import { type AdamW, type AdamWOptions, type AdamWState, adamW } from './optimizer.js';
 import { type ScheduleKind, scheduleFactor, totalSteps, warmupSteps } from './schedule.js';
 
 /** A flat batch with its labels. */
 export interface MicroBatch extends FlatBatch {
   labels: ArrayLike<number>;
+  /** What the sequences are called in messages, such as their row numbers. */
+  rows?: ArrayLike<number>;
 }
 
 /** One line of the log, in the fields of trainer_state.json's log_history. */
@@ -29,11 +33,21 @@ export interface LogEntry {
   learning_rate: number;
 }
 
+/** What an evaluation gave, as log_history has it: `eval_loss`, `eval_accuracy` and whatever else was measured. */
+export interface EvaluationEntry {
+  step: number;
+  epoch: number;
+  [metric: `eval_${string}`]: number;
+}
+
 /** Where a run stands: enough, with the weights, to go on. */
 export interface TrainProgress {
   step: number;
   optimizer: AdamWState;
   log: LogEntry[];
+  evaluations: EvaluationEntry[];
+  /** The best weights so far by the metric, when the run is to end with them. */
+  best?: BestWeights;
 }
 
 export interface TrainOptions extends AdamWOptions {
@@ -60,7 +74,24 @@ export interface TrainOptions extends AdamWOptions {
   offload?: boolean;
   /** Goes on from here. The model must hold the weights of that step. */
   resume?: TrainProgress;
+  /** Measures the model as it is, such as `{ loss, accuracy }` over the validation part. */
+  evaluate?: (step: number) => Promise<{ [metric: string]: number }>;
+  /** Optimizer steps between two evaluations (default: one at the end of each epoch). */
+  evaluateEvery?: number;
+  /** What decides which weights are best: a name that `evaluate` gives. Names that end in `loss` are better when less. */
+  metric?: string;
+  /** Stop after this many evaluations without an improvement (default: never). */
+  patience?: number;
+  /** How much better the metric has to be to count as improved (default 0). */
+  threshold?: number;
+  /** End with the weights of the best evaluation in place of the last (default false). */
+  restoreBest?: boolean;
+  /** Optimizer steps between two calls of `onSave`. */
+  saveEvery?: number;
   onStep?: (entry: LogEntry, progress: TrainProgress & { totalSteps: number; tokens: number }) => void | Promise<void>;
+  onEvaluate?: (entry: EvaluationEntry, outcome: EarlyStoppingState) => void | Promise<void>;
+  /** The place to save a checkpoint. */
+  onSave?: (progress: TrainProgress) => void | Promise<void>;
   onEpochEnd?: (epoch: number, progress: TrainProgress) => void | Promise<void>;
   /** Ends the run between two micro-batches: train() then rejects with the signal's reason. */
   signal?: AbortSignal;
@@ -72,13 +103,19 @@ export interface TrainResult {
   steps: number;
   totalSteps: number;
   log: LogEntry[];
+  evaluations: EvaluationEntry[];
+  /** Step and metric of the best evaluation. */
+  best?: { step: number; metric: number };
+  /** Whether it ended for want of improvement. */
+  stoppedEarly: boolean;
   /** Tokens that went through the model. */
   tokens: number;
 }
 
 /**
  * Trains what the model has to train. Gradients of the micro-batches of a step are averaged over the group's real size.
- * @throws Error naming the step and micro-batch when a loss is NaN or infinite; the signal's reason when aborted.
+ * @throws Error naming the step, micro-batch and rows when a loss or gradient is NaN or infinite; Error when `evaluate`
+ * does not give the metric; the signal's reason when aborted.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { model, epochs = 1, accumulation = 1, schedule = 'linear', warmup = 0, resume, signal } = options;
@@ -87,44 +124,98 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const total = options.maxSteps ?? totalSteps(perEpoch, accumulation, epochs);
   const warm = warmupSteps(warmup, total);
   const stepsPerEpoch = Math.ceil(perEpoch / accumulation);
-  const optimizer = adamW(trainableParameters(model), options, resume?.optimizer);
-  const log: LogEntry[] = [...(resume?.log ?? [])];
-  let step = resume?.step ?? 0;
+  const parameters = trainableParameters(model);
+  const optimizer = adamW(parameters, options, resume?.optimizer);
+  const now: TrainProgress = {
+    step: resume?.step ?? 0,
+    optimizer: optimizer.state,
+    log: [...(resume?.log ?? [])],
+    evaluations: [...(resume?.evaluations ?? [])],
+    best: resume?.best,
+  };
+  const judge = judgeOf(options);
+  let outcome = judge(now.evaluations);
   let tokens = 0;
   try {
-    for (let epoch = Math.floor(step / stepsPerEpoch); step < total; epoch++) {
+    for (let epoch = Math.floor(now.step / stepsPerEpoch); now.step < total && !outcome.stop; epoch++) {
       const batches = options.batches(epoch);
       for (
-        let begin = (step % stepsPerEpoch) * accumulation;
-        begin < batches.length && step < total;
+        let begin = (now.step % stepsPerEpoch) * accumulation;
+        begin < batches.length && now.step < total && !outcome.stop;
         begin += accumulation
       ) {
         const group = batches.slice(begin, begin + accumulation);
-        const learningRate = options.learningRate * scheduleFactor(schedule, step, warm, total);
+        const learningRate = options.learningRate * scheduleFactor(schedule, now.step, warm, total);
         const firstMicro = epoch * perEpoch + begin;
-        const { loss, norm } = await trainStep(options, optimizer, group, learningRate, firstMicro, step, signal);
-        step++;
+        const { loss, norm } = await trainStep(options, optimizer, group, learningRate, firstMicro, now.step, signal);
+        now.step++;
         tokens += group.reduce((sum, { ids }) => sum + ids.length, 0);
-        const entry: LogEntry = {
-          step,
-          epoch: epoch + Math.min(begin + accumulation, batches.length) / batches.length,
-          loss,
-          grad_norm: norm,
-          learning_rate: learningRate,
-        };
-        log.push(entry);
-        await options.onStep?.(entry, { step, optimizer: optimizer.state, log, totalSteps: total, tokens });
+        const end = Math.min(begin + accumulation, batches.length);
+        const at = { step: now.step, epoch: epoch + end / batches.length };
+        const entry: LogEntry = { ...at, loss, grad_norm: norm, learning_rate: learningRate };
+        now.log.push(entry);
+        await options.onStep?.(entry, { ...now, totalSteps: total, tokens });
+        const { evaluateEvery = stepsPerEpoch, saveEvery } = options;
+        if (options.evaluate && (now.step % evaluateEvery === 0 || now.step === total)) {
+          outcome = await evaluateNow(options, now, at, judge);
+        }
+        if (saveEvery && now.step % saveEvery === 0) await options.onSave?.(now);
       }
-      if (step % stepsPerEpoch === 0) await options.onEpochEnd?.(epoch, { step, optimizer: optimizer.state, log });
+      if (now.step % stepsPerEpoch === 0) await options.onEpochEnd?.(epoch, now);
     }
+    if (options.restoreBest && now.best) restoreWeights(parameters, now.best);
   } catch (error) {
-    if (signal?.aborted) await options.onInterrupt?.({ step, optimizer: optimizer.state, log });
+    if (signal?.aborted) await options.onInterrupt?.(now);
     throw error;
   } finally {
-    for (const parameter of trainableParameters(model)) clearGradient(parameter);
+    for (const parameter of parameters) clearGradient(parameter);
     optimizer.dispose();
   }
-  return { steps: step, totalSteps: total, log, tokens };
+  const { best, bestIndex, stop } = outcome;
+  return {
+    steps: now.step,
+    totalSteps: total,
+    log: now.log,
+    evaluations: now.evaluations,
+    ...(best === null ? {} : { best: { step: now.evaluations[bestIndex].step, metric: best } }),
+    stoppedEarly: stop,
+    tokens,
+  };
+}
+
+type Judge = (evaluations: EvaluationEntry[]) => EarlyStoppingState & { stop: boolean };
+
+/** Judges all evaluations from the first, so that a resumed run decides as the whole run would have. */
+function judgeOf({ metric = 'loss', patience = Number.POSITIVE_INFINITY, threshold }: TrainOptions): Judge {
+  const rule = { patience, threshold, greaterIsBetter: !metric.endsWith('loss') };
+  const start = { ...EARLY_STOPPING_START, stop: false };
+  return (evaluations) =>
+    evaluations.reduce((state, entry) => earlyStopping(state, entry[`eval_${metric}`], rule), start);
+}
+
+async function evaluateNow(
+  options: TrainOptions,
+  now: TrainProgress,
+  at: { step: number; epoch: number },
+  judge: Judge,
+): Promise<ReturnType<Judge>> {
+  const { metric = 'loss', restoreBest, model } = options;
+  const measured = Object.entries(await options.evaluate!(now.step));
+  const entry: EvaluationEntry = {
+    ...Object.fromEntries(measured.map(([name, value]) => [`eval_${name}`, value])),
+    ...at,
+  };
+  const value = entry[`eval_${metric}`];
+  if (typeof value !== 'number' || Number.isNaN(value)) {
+    throw new Error(`step ${now.step}: the evaluation gave ${measured.map(([name]) => name)}; '${metric}' is ${value}`);
+  }
+  now.evaluations.push(entry);
+  const outcome = judge(now.evaluations);
+  if (restoreBest && outcome.bestIndex === now.evaluations.length - 1) {
+    now.best = await keepWeights(trainableParameters(model), now.step, value);
+  }
+  await options.onEvaluate?.(entry, outcome);
+  return outcome;
 }
 
 async function trainStep(
@@ -146,12 +237,19 @@ async function trainStep(
     const value = (await loss.data())[0];
     dispose([loss, logits]);
     if (!Number.isFinite(value)) {
+      const rows = batch.rows ? ` (rows ${Array.from(batch.rows).join(', ')})` : '';
       throw new Error(
-        `step ${step + 1}, micro-batch ${i + 1} of ${group.length}: the loss is ${value}; ` +
+        `step ${step + 1}, micro-batch ${i + 1} of ${group.length}${rows}: the loss is ${value}; ` +
           'lower the learning rate, or look at this batch',
       );
     }
     total += value * lossScale;
   }
-  return { loss: total, norm: await optimizer.step(learningRate) };
+  const norm = await optimizer.step(learningRate);
+  if (!Number.isFinite(norm)) {
+    throw new Error(
+      `step ${step + 1}: the norm of the gradients is ${norm}; lower the learning rate, or look at its rows`,
+    );
+  }
+  return { loss: total, norm };
 }

@@ -1,7 +1,8 @@
-import { mkdtemp, readdir, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  crossEntropy,
   GEMMA2_2B,
   type GemmaClassifier,
   type LoadGemmaOptions,
@@ -14,6 +15,7 @@ import { openEngine } from '@arena/runtime';
 import {
   latestCheckpoint,
   loadCheckpoint,
+  loraPlus,
   type MicroBatch,
   restoreProgress,
   saveCheckpoint,
@@ -23,11 +25,17 @@ import {
   train,
   warmupSteps,
 } from '@arena/trainer';
-import { memory } from '@tensorflow/tfjs-core';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { memory, mul, type Scalar } from '@tensorflow/tfjs-core';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 let base: string;
-const scratch = () => mkdtemp(join(tmpdir(), 'arena-trainer-'));
+const folders: string[] = [];
+const scratch = async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'arena-trainer-'));
+  folders.push(folder);
+  return folder;
+};
+afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))));
 
 beforeAll(async () => {
   await openEngine('cpu');
@@ -122,14 +130,15 @@ describe('train', () => {
     const model = await loadGemma(base, LORA);
     const broken: TrainOptions = {
       ...optionsFor(model),
-      batches: (epoch) => batches(epoch).map((batch, i) => (i === 3 ? { ...batch, labels: [Number.NaN, 0] } : batch)),
+      loss: (logits, labels) => {
+        const marked = labels[0] === 7;
+        const { loss, dlogits } = crossEntropy(logits, marked ? [0, 1] : labels);
+        return { loss: marked ? mul<Scalar>(loss, Number.NaN) : loss, dlogits };
+      },
+      batches: (epoch) =>
+        batches(epoch).map((batch, i) => (i === 3 ? { ...batch, rows: [6, 7], labels: [7, 1] } : batch)),
     };
-    const { meanSquaredError } = await import('@arena/gemma');
-    const regression = await loadGemma(base, { ...LORA, numLabels: 1 });
-    await expect(train({ ...broken, model: regression, loss: meanSquaredError })).rejects.toThrow(
-      'step 2, micro-batch 2 of 2: the loss is NaN',
-    );
-    await regression.dispose();
+    await expect(train(broken)).rejects.toThrow('step 2, micro-batch 2 of 2 (rows 6, 7): the loss is NaN');
     await model.dispose();
   });
 
@@ -148,7 +157,120 @@ describe('train', () => {
   });
 });
 
+describe('evaluation', () => {
+  /** Accuracies of six evaluations: the third is best. */
+  const ACCURACY = [0.5, 0.6, 0.7, 0.65, 0.7, 0.4];
+  const evaluated = (model: GemmaClassifier, more: Partial<TrainOptions> = {}): TrainOptions => ({
+    ...optionsFor(model),
+    evaluate: async (step) => ({ loss: 1 / step, accuracy: ACCURACY[step - 1] }),
+    evaluateEvery: 1,
+    metric: 'accuracy',
+    ...more,
+  });
+
+  test('stops for want of improvement and ends with the best weights', async () => {
+    const model = await loadGemma(base, LORA);
+    const seen: number[] = [];
+    const options = evaluated(model, {
+      patience: 2,
+      restoreBest: true,
+      onEvaluate: ({ step }) => void seen.push(step),
+    });
+    const result = await train(options);
+    expect(result).toMatchObject({ steps: 5, stoppedEarly: true, best: { step: 3, metric: 0.7 } });
+    expect(seen).toEqual([1, 2, 3, 4, 5]);
+    expect(result.evaluations[2]).toEqual({ step: 3, epoch: 1, eval_loss: 1 / 3, eval_accuracy: 0.7 });
+    const other = await loadGemma(base, LORA);
+    let third: number[][] = [];
+    const keepThird = async ({ step }: { step: number }) => {
+      if (step === 3) third = await weightsOf(other);
+    };
+    await train({ ...optionsFor(other), onStep: keepThird });
+    expect(await weightsOf(model)).toEqual(third);
+    await model.dispose();
+    await other.dispose();
+  });
+
+  test('a resumed run stops where the whole run does, with the same weights', async () => {
+    const whole = await loadGemma(base, LORA);
+    await train(evaluated(whole, { patience: 2, restoreBest: true }));
+    const directory = await scratch();
+    const first = await loadGemma(base, LORA);
+    const info = { totalSteps: 6, epochs: 2, batchSize: 2 };
+    await train(
+      evaluated(first, {
+        patience: 2,
+        restoreBest: true,
+        saveEvery: 1,
+        onSave: async (progress) => void (await saveCheckpoint(directory, first, progress, info, 2)),
+      }),
+    );
+    expect((await readdir(directory)).sort()).toEqual(['checkpoint-4', 'checkpoint-5']);
+    const checkpoint = await loadCheckpoint(`${directory}/checkpoint-4`);
+    expect(checkpoint.best).toEqual({ step: 3, metric: 0.7 });
+    const second = await loadGemma(base, { quantization: {}, adapter: checkpoint.adapter });
+    const resume = restoreProgress(checkpoint, second);
+    const result = await train(evaluated(second, { patience: 2, restoreBest: true, resume }));
+    expect(result).toMatchObject({ steps: 5, stoppedEarly: true });
+    expect(await weightsOf(second)).toEqual(await weightsOf(whole));
+    for (const model of [whole, first, second]) await model.dispose();
+  });
+
+  test('says which figures there are when the metric is not one of them', async () => {
+    const model = await loadGemma(base, LORA);
+    await expect(train(evaluated(model, { metric: 'auc' }))).rejects.toThrow(
+      "step 1: the evaluation gave loss,accuracy; 'auc' is undefined",
+    );
+    await model.dispose();
+  });
+});
+
+describe('loraPlus', () => {
+  test('gives B and the head rates of their own', async () => {
+    const run = async (rateFactor?: (name: string) => number) => {
+      const model = await loadGemma(base, LORA);
+      await train({ ...optionsFor(model), warmup: 0, maxSteps: 1, weightDecay: 0, rateFactor });
+      const weights = await weightsOf(model);
+      const names = trainableParameters(model).map(({ name }) => name);
+      await model.dispose();
+      return { weights, names };
+    };
+    const start = await loadGemma(base, LORA);
+    const before = await weightsOf(start);
+    await start.dispose();
+    const plain = await run();
+    const plus = await run(loraPlus(16, 0.5));
+    plain.names.forEach((name, i) => {
+      const factor = name.includes('lora_B') ? 16 : name.includes('score') ? 0.5 : 1;
+      plain.weights[i].forEach((value, j) => {
+        expect(plus.weights[i][j] - before[i][j]).toBeCloseTo(factor * (value - before[i][j]), 5);
+      });
+    });
+  });
+});
+
 describe('checkpoints', () => {
+  test('an edited file is named', async () => {
+    const directory = await scratch();
+    const model = await loadGemma(base, LORA);
+    const info = { totalSteps: 6, epochs: 2, batchSize: 2, settings: { note: 'kept' } };
+    await train({
+      ...optionsFor(model),
+      maxSteps: 1,
+      saveEvery: 1,
+      onSave: async (progress) => void (await saveCheckpoint(directory, model, progress, info)),
+    });
+    const folder = `${directory}/checkpoint-1`;
+    expect((await loadCheckpoint(folder)).settings).toEqual({ note: 'kept' });
+    const bytes = await readFile(`${folder}/optimizer.safetensors`);
+    bytes[bytes.length - 1] ^= 1;
+    await writeFile(`${folder}/optimizer.safetensors`, bytes);
+    await expect(loadCheckpoint(folder)).rejects.toThrow(/optimizer\.safetensors: has SHA-256 .* as it was saved/);
+    await rm(`${folder}/README.md`);
+    await expect(loadCheckpoint(folder)).rejects.toThrow(/: (is missing|has SHA-256)/);
+    await model.dispose();
+  });
+
   test('only whole folders count, the newest first', async () => {
     const directory = await scratch();
     expect(await latestCheckpoint(directory)).toBeUndefined();

@@ -1,0 +1,26 @@
+/** @file The weights of a run's best evaluation, kept outside the engine. */
+import type { Parameter } from '@arena/gemma';
+import { keep, tensor } from '@tensorflow/tfjs-core';
+
+export interface BestWeights {
+  step: number;
+  metric: number;
+  /** By parameter name. */
+  values: Map<string, Float32Array>;
+}
+
+/** Copies the values of all parameters. */
+export async function keepWeights(parameters: Parameter[], step: number, metric: number): Promise<BestWeights> {
+  const values = new Map<string, Float32Array>();
+  for (const { name, value } of parameters) values.set(name, Float32Array.from(await value.data()));
+  return { step, metric, values };
+}
+
+/** Puts kept values back. */
+export function restoreWeights(parameters: Parameter[], { values }: BestWeights): void {
+  for (const parameter of parameters) {
+    const { shape } = parameter.value;
+    parameter.value.dispose();
+    parameter.value = keep(tensor(values.get(parameter.name)!, shape));
+  }
+}

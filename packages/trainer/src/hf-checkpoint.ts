@@ -1,0 +1,35 @@
+/** @file A checkpoint of ours as one that the Hugging Face Trainer resumes from (`resume_from_checkpoint`). */
+import { adapterFolder } from '@arena/lora';
+import { type Location, readFileAt, toFloat32 } from '@arena/safetensors';
+import { loadCheckpoint } from './checkpoint.js';
+import { type OptimizerSettings, writeHfOptimizer } from './hf-optimizer.js';
+import { isDecayed } from './optimizer.js';
+
+/**
+ * The files of the checkpoint for transformers: adapter, optimizer.pt, scheduler.pt and trainer_state.json. Random states
+ * are left out (transformers then says that dropout will differ).
+ * @param nextRate Learning rate of the step that follows.
+ * @throws Error when the checkpoint is damaged or is not ours.
+ */
+export async function hfCheckpointFiles(
+  location: Location,
+  settings: OptimizerSettings,
+  nextRate: number,
+): Promise<Record<string, Uint8Array>> {
+  const { place, adapter, optimizer, parameters } = await loadCheckpoint(location);
+  if (!parameters) throw new Error(`${place}: has no arena_state.json; a checkpoint that Arena wrote is expected`);
+  const values = (key: string) => {
+    const stored = optimizer.moments.get(key);
+    if (!stored) throw new Error(`${place}/optimizer.safetensors: '${key}' is missing`);
+    return { values: Float32Array.from(toFloat32(stored)), shape: stored.shape };
+  };
+  const states = parameters.map((name) => {
+    const { values: expAvg, shape } = values(`${name}.exp_avg`);
+    return { shape, expAvg, expAvgSq: values(`${name}.exp_avg_sq`).values, decayed: isDecayed(name) };
+  });
+  return {
+    ...adapterFolder(adapter),
+    ...writeHfOptimizer(states, optimizer.step, settings, nextRate),
+    'trainer_state.json': (await readFileAt(location, 'trainer_state.json'))!,
+  };
+}

@@ -1,0 +1,82 @@
+/** @file trainer_state.json in the form of the Hugging Face Trainer (trainer_callback.TrainerState). */
+import type { EvaluationEntry, LogEntry, TrainProgress } from './train.js';
+
+/** What trainer_state.json says of the run besides its log. */
+export interface RunInfo {
+  totalSteps: number;
+  epochs: number;
+  /** Sequences a micro-batch. */
+  batchSize: number;
+}
+
+/** trainer_state.json as transformers writes it. */
+export function formatTrainerState(
+  { step, log, evaluations, best }: Pick<TrainProgress, 'step' | 'log' | 'evaluations' | 'best'>,
+  { totalSteps, epochs, batchSize }: RunInfo,
+): string {
+  const history = [...log, ...evaluations].sort((a, b) => a.step - b.step); // stable: an evaluation follows its step
+  const fields = {
+    best_global_step: best?.step ?? null,
+    best_metric: best?.metric ?? null,
+    best_model_checkpoint: null,
+    epoch: history.at(-1)?.epoch ?? 0,
+    eval_steps: totalSteps,
+    global_step: step,
+    is_hyper_param_search: false,
+    is_local_process_zero: true,
+    is_world_process_zero: true,
+    log_history: history,
+    logging_steps: 1,
+    max_steps: totalSteps,
+    num_input_tokens_seen: 0,
+    num_train_epochs: epochs,
+    save_steps: totalSteps,
+    stateful_callbacks: {},
+    total_flos: 0,
+    train_batch_size: batchSize,
+    trial_name: null,
+    trial_params: null,
+  };
+  return `${JSON.stringify(fields, null, 2)}\n`;
+}
+
+/** The parts of trainer_state.json that a run goes on from. */
+export interface TrainerState {
+  step: number;
+  /** Optimizer steps of the whole run. */
+  totalSteps: number;
+  log: LogEntry[];
+  evaluations: EvaluationEntry[];
+  /** Step and metric of the best evaluation. */
+  best?: { step: number; metric: number };
+}
+
+/**
+ * Reads trainer_state.json, ours or transformers'.
+ * @param path For messages.
+ * @throws Error when it is no JSON object with a global_step.
+ */
+export function parseTrainerState(text: string, path: string): TrainerState {
+  let state: Record<string, unknown>;
+  try {
+    state = JSON.parse(text) as Record<string, unknown>;
+  } catch (error) {
+    throw new Error(`${path}: no JSON (${(error as Error).message})`);
+  }
+  const { global_step: step, log_history: history, best_global_step, best_metric, max_steps } = state ?? {};
+  if (!Number.isInteger(step) || (step as number) < 0) {
+    throw new Error(`${path}: global_step is ${JSON.stringify(step)}, a whole number is expected`);
+  }
+  if (!Array.isArray(history)) throw new Error(`${path}: log_history is no list`);
+  const best =
+    typeof best_global_step === 'number' && typeof best_metric === 'number'
+      ? { step: best_global_step, metric: best_metric }
+      : undefined;
+  return {
+    step: step as number,
+    totalSteps: Number.isInteger(max_steps) ? (max_steps as number) : (step as number),
+    log: history.filter((entry): entry is LogEntry => typeof entry?.loss === 'number'),
+    evaluations: history.filter((entry): entry is EvaluationEntry => typeof entry?.eval_loss === 'number'),
+    ...(best ? { best } : {}),
+  };
+}
