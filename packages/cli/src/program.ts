@@ -1,11 +1,17 @@
 /** @file The `arena` command and its subcommands. */
 import { Command, CommanderError } from 'commander';
+import { addCompare } from './commands/compare.js';
+import { addDashboard } from './commands/dashboard.js';
+import { addDescribe } from './commands/describe.js';
 import { addDoctor } from './commands/doctor.js';
 import { addEvaluate } from './commands/evaluate.js';
+import { addExport } from './commands/export.js';
 import { addMerge } from './commands/merge.js';
 import { addPredict } from './commands/predict.js';
+import { addPrepare } from './commands/prepare.js';
 import { addQuantize } from './commands/quantize.js';
 import { addQuickstart } from './commands/quickstart.js';
+import { addServe } from './commands/serve.js';
 import { addTrain } from './commands/train.js';
 import { expandConfig } from './config-file.js';
 import { ignoreInterrupts } from './interrupt.js';
@@ -18,7 +24,22 @@ export function createProgram(): Command {
     .showSuggestionAfterError()
     .exitOverride() // before the subcommands, which take it over
     .addHelpText('after', '\nEvery command takes --config FILE: its flags as JSON, such as { "learning-rate": 1e-4 }.');
-  for (const add of [addDoctor, addQuantize, addTrain, addEvaluate, addPredict, addMerge, addQuickstart]) add(program);
+  for (const add of [
+    addDoctor,
+    addDescribe,
+    addPrepare,
+    addQuantize,
+    addTrain,
+    addEvaluate,
+    addCompare,
+    addPredict,
+    addServe,
+    addMerge,
+    addExport,
+    addDashboard,
+    addQuickstart,
+  ])
+    add(program);
   return program;
 }
 

@@ -2,7 +2,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { chmod, cp, readdir, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 import { arena, BATTLES, QUICK, type Workspace, workspace } from './workspace.js';
 
 let w: Workspace;
@@ -60,7 +60,9 @@ test('data: missing, empty, no votes, one side only, not votes at all', async ()
 
 test('base: no folder, no config, another architecture, damaged weights, no tokenizer', async () => {
   await refused({ base: w.at('no-such-base') }, /config\.json: cannot be read \(ENOENT\)/);
+  vi.stubEnv('HF_HUB_OFFLINE', '1');
   await refused({ base: 'google/no-such-model' }, /no such folder, and no such model in .*; download it first/);
+  vi.unstubAllEnvs();
   const llama = await brokenBase('llama', (folder) =>
     editJson(join(folder, 'config.json'), (config) => {
       config.architectures = ['LlamaForCausalLM'];

@@ -166,6 +166,15 @@ describe('arena quantize and merge', () => {
     expect(await readdir(w.folder)).not.toContain('8bit');
   });
 
+  test('merging into 4 bits says what the second rounding cost', async () => {
+    const flags = ['--base', w.at('4bit'), '--adapter', w.at('run/adapter'), '--out', w.at('merged-4bit')];
+    const { out, code } = await arena('merge', ...flags);
+    expect(code).toBe(0);
+    expect(out).toMatch(
+      /\d+ matrices were quantised again .* by [\d.]+ % of their size, [\d.]+ % of the adapter's change/,
+    );
+  });
+
   test('a merged checkpoint holds the head and changed weights, and no adapter', async () => {
     expect(
       (await arena('merge', '--base', w.base, '--adapter', w.at('run/adapter'), '--out', w.at('merged'))).code,
@@ -190,7 +199,7 @@ describe('the command line', () => {
   });
 
   test('--help works everywhere', async () => {
-    for (const command of ['doctor', 'quantize', 'train', 'evaluate', 'predict', 'merge', 'quickstart']) {
+    for (const command of ['doctor', 'describe', 'quantize', 'train', 'evaluate', 'predict', 'merge', 'quickstart']) {
       const { out, code } = await arena(command, '--help');
       expect(code).toBe(0);
       expect(out).toContain(`arena ${command}`);

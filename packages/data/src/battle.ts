@@ -19,6 +19,8 @@ export interface Battle {
   modelA?: string;
   modelB?: string;
   language?: string;
+  /** What kind of question it is, where the file says so. */
+  category?: string;
   /** Votes of one sitting; they stay together in a split. */
   session?: string;
   /** Row of the earliest kept battle with the same texts. */

@@ -21,7 +21,10 @@ export interface Description {
   prompts: number;
   sessions: number;
   labels: Counts;
+  /** As labelled. */
   languages: Counts;
+  /** What `detectLanguage` says of the prompts; empty without it. */
+  detectedLanguages: Counts;
   models: Counts;
   flags: Counts;
   duplicates: number;
@@ -35,8 +38,14 @@ export interface Description {
   aWins: number | null;
 }
 
+/** How to describe. */
+export interface DescribeOptions {
+  /** Names the language or script of a text; `scriptOf` of @arena/eval is one such function. */
+  detectLanguage?: (text: string) => string;
+}
+
 /** Describes a set of battles. */
-export function describeBattles(battles: Battle[]): Description {
+export function describeBattles(battles: Battle[], { detectLanguage }: DescribeOptions = {}): Description {
   const size = (turns: string[]) => turns.reduce((sum, turn) => sum + turn.length, 0);
   const decided = battles.filter(({ winner }) => winner === 'a' || winner === 'b');
   const rate = (score: (battle: Battle) => number) =>
@@ -47,6 +56,7 @@ export function describeBattles(battles: Battle[]): Description {
     sessions: new Set(battles.flatMap(({ session }) => session ?? [])).size,
     labels: countNames(battles.map(({ winner }) => winner ?? 'none')),
     languages: countNames(battles.flatMap(({ language }) => language ?? [])),
+    detectedLanguages: countNames(detectLanguage ? battles.map(({ prompt }) => detectLanguage(prompt.join('\n'))) : []),
     models: countNames(battles.flatMap(({ modelA, modelB }) => [modelA, modelB].filter((name) => name !== undefined))),
     flags: countNames(battles.flatMap(({ flags }) => flags)),
     duplicates: battles.filter(({ duplicateOf }) => duplicateOf !== undefined).length,

@@ -3,10 +3,19 @@
 export { Mt19937 } from '@arena/random';
 export { type Batch, type Batches, type BatchOptions, type BatchState, batches, toBatch } from './batches.js';
 export { type Battle, type BattleFlag, swapBattle, type Winner } from './battle.js';
+export {
+  type CardCount,
+  type CardExample,
+  type DataCard,
+  type DataCardInput,
+  dataCard,
+  type SplitCard,
+} from './card.js';
 export { type CleanCount, type CleanPolicy, type CleanReason, type CleanReport, cleanBattles } from './clean.js';
-export { type Counts, type Description, describeBattles, type Quantiles } from './describe.js';
+export { type Counts, type DescribeOptions, type Description, describeBattles, type Quantiles } from './describe.js';
 export { DataError, type DataErrorPlace } from './error.js';
 export { COMPACT_FRAME, checkFrame, type Frame, GEMMA_FRAME } from './frame.js';
+export { type Histogram, histogram } from './histogram.js';
 export { type NearPair, nearDuplicates } from './near-duplicates.js';
 export { REJECT_REASONS, type RejectReason } from './normalize-row.js';
 export {
@@ -37,4 +46,5 @@ export {
 } from './split.js';
 export { applySplits, type SplitsFile, splitsToFile } from './splits-file.js';
 export { type SyntheticOptions, syntheticBattles, syntheticCeiling } from './synthetic.js';
+export { type BattleRecord, battleToRecord } from './to-record.js';
 export { TRUNCATIONS, type Truncation } from './truncate.js';

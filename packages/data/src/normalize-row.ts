@@ -211,6 +211,7 @@ function addExtras(battle: Battle, record: Row): void {
   if (modelA !== undefined) battle.modelA = modelA;
   if (modelB !== undefined) battle.modelB = modelB;
   if (language !== undefined) battle.language = language;
+  if (typeof record.category === 'string' && record.category !== '') battle.category = record.category;
   if (session !== undefined) battle.session = session;
   const weight = Number(record.weight ?? Number.NaN);
   if (weight >= 0 && Number.isFinite(weight)) battle.weight = weight;

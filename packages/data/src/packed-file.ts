@@ -9,7 +9,8 @@ const FORMAT = 'arena-packed-1';
 const CUTS = ['prompt', 'responseA', 'responseB', 'rounds'] as const;
 
 /**
- * A key of everything that the tokens depend on: texts, labels, tokenizer, options. Equal keys, equal tokens.
+ * A key of everything that the tokens depend on: ids, texts, labels, tokenizer, options. Equal keys, equal tokens. Rows and flags
+ * take no part, so that the same battles have the same key from another file; `row` in a file of tokens is that of the first read.
  *
  * @param tokenizer the bytes of tokenizer.json
  */
@@ -19,7 +20,18 @@ export async function packingKey(battles: Battle[], tokenizer: Uint8Array, optio
   const text = new TextEncoder();
   const hashes: Uint8Array[] = [await digest(text.encode(JSON.stringify([FORMAT, options]))), await digest(tokenizer)];
   for (let from = 0; from < battles.length; from += 1000) {
-    hashes.push(await digest(text.encode(JSON.stringify(battles.slice(from, from + 1000)))));
+    const parts = battles
+      .slice(from, from + 1000)
+      .map(({ id, prompt, responseA, responseB, winner, softLabel, weight }) => [
+        id,
+        prompt,
+        responseA,
+        responseB,
+        winner,
+        softLabel ?? null,
+        weight ?? null,
+      ]);
+    hashes.push(await digest(text.encode(JSON.stringify(parts))));
   }
   const all = await digest(Uint8Array.from(hashes.flatMap((hash) => [...hash])));
   return [...all].map((byte) => byte.toString(16).padStart(2, '0')).join('');
@@ -121,9 +133,9 @@ function tensor(name: string, dtype: 'I32' | 'F64', values: Int32Array | Float64
   return { name, dtype, shape, data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
 }
 
-/** A buffer of the tensor's own: views into a file need not be aligned. */
+/** A buffer of the tensor's own: views into a file need not be aligned. (`slice` of a Node Buffer would not copy.) */
 function aligned({ data }: SafeTensor): ArrayBuffer {
-  return data.slice().buffer as ArrayBuffer;
+  return new Uint8Array(data).buffer;
 }
 
 function cutAt(cuts: Int32Array, i: number): Cut {

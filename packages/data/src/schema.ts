@@ -39,6 +39,7 @@ export const COLUMNS = [
   'model_a',
   'model_b',
   'language',
+  'category',
   'judge',
   'turn',
   'evaluation_session_id',

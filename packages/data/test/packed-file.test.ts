@@ -21,6 +21,28 @@ test('any packed battles come back as they were', async () => {
   );
 });
 
+test('a Node Buffer is read like any bytes', async () => {
+  const packed = [battle({ row: 0 }), battle({ row: 1, prompt: ['why is the river blue?'] })].map((one) =>
+    packBattle(one, tokenizer, options),
+  );
+  const file = Buffer.concat([Buffer.from('x'), packedToBytes(packed)]).subarray(1);
+  expect((await packedFromBytes(file)).packed).toEqual(packed);
+});
+
+test('the key does not change with what the tokens do not depend on', async () => {
+  const file = Uint8Array.of(1);
+  const key = await packingKey([battle({ row: 3, id: 'x' })], file, options);
+  expect(
+    await packingKey(
+      [battle({ row: 9, id: 'x', prompt: ['question 3'], modelA: 'm', flags: ['multi_turn'] })],
+      file,
+      options,
+    ),
+  ).toBe(key);
+  expect(await packingKey([battle({ row: 3, id: 'y' })], file, options)).not.toBe(key);
+  expect(await packingKey([battle({ row: 3, id: 'x', weight: 2 })], file, options)).not.toBe(key);
+});
+
 test('the key changes with anything that changes the tokens', async () => {
   const file = Uint8Array.of(1, 2);
   const key = await packingKey([battle()], file, options);

@@ -39,3 +39,17 @@ describe.skipIf(!existsSync(shared))('all of ../shared', () => {
     : [];
   test.each(listed)('$file, schema $schema given', ({ file, schema }) => check(shared, file, schema));
 });
+
+test('a category is read from its column, or from one that is named for it', async () => {
+  const row = { id: '1', prompt: 'p', response_a: 'a', response_b: 'b', winner: 'tie', category: 'math', source: 's' };
+  const bytes = new TextEncoder().encode(
+    `${JSON.stringify(row)}\n${JSON.stringify({ ...row, id: '2', category: null })}\n`,
+  );
+  const read = async (columns?: { category: string }) => {
+    const found: (string | undefined)[] = [];
+    for await (const { battle } of readRows(bytes, { columns })) found.push(battle?.category);
+    return found;
+  };
+  expect(await read()).toEqual(['math', undefined]);
+  expect((await read({ category: 'source' }))[1]).toBe('s');
+});

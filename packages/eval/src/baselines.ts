@@ -2,8 +2,9 @@
 import { type Battle, labelOf, lengthOf } from './battle.js';
 import { fitLogistic, predictLogistic } from './logistic.js';
 import { randomBelow, seededRandom } from './random.js';
+import { sigmoid } from './special.js';
 import { columnScales, STYLE_FEATURES, scaledRows, styleCoefficients, styleDifferences } from './style.js';
-import { fitTfIdf, tfIdfDifferences } from './tf-idf.js';
+import { fitTfIdf, tfIdfDifferences, tfIdfScores } from './tf-idf.js';
 
 /** P(A) of one predictor for each battle. */
 export interface Predictor {
@@ -93,7 +94,7 @@ function tfIdf(battles: readonly Battle[], train: readonly Battle[], labels: Flo
     name: 'tf-idf',
     description: `logistic regression on the difference of the answers’ TF-IDF vectors (${model.idf.length} words)`,
     fittedOn: `the training split (${some.length} battles)`,
-    probabilities: predictLogistic(fit, tfIdfDifferences(model, battles)),
+    probabilities: tfIdfScores(model, fit.coefficients, battles).map((score) => sigmoid(score + fit.intercept)),
     calibrated: true,
   };
 }

@@ -12,6 +12,8 @@ export interface Battle {
   modelB?: string | null;
   /** Language as labelled. */
   language?: string | null;
+  /** What kind of question it is. */
+  category?: string | null;
   /** Whether the predictor saw shortened text. */
   truncated?: boolean;
 }

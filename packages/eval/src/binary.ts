@@ -11,7 +11,9 @@ export function accuracy(p: ArrayLike<number>, y: ArrayLike<number>): number | n
 
 /** What each prediction earns: the share of its label that it predicts. */
 export function credits(p: ArrayLike<number>, y: ArrayLike<number>): Float64Array {
-  return Float64Array.from(p, (value, i) => (value >= 0.5 ? y[i] : 1 - y[i]));
+  const out = new Float64Array(p.length);
+  for (let i = 0; i < out.length; i++) out[i] = p[i] >= 0.5 ? y[i] : 1 - y[i];
+  return out;
 }
 
 /** Mean negative log likelihood, natural log, p clipped to [1e-15, 1 - 1e-15]. */
@@ -108,5 +110,7 @@ export function matthewsCorrelation(p: ArrayLike<number>, y: ArrayLike<number>):
 
 /** Indices that sort `values` from low to high, equal ones in their order. */
 export function ascending(values: ArrayLike<number>): Uint32Array {
-  return Uint32Array.from(values, (_, i) => i).sort((a, b) => values[a] - values[b] || a - b);
+  const order = new Uint32Array(values.length);
+  for (let i = 0; i < order.length; i++) order[i] = i;
+  return order.sort((a, b) => values[a] - values[b] || a - b);
 }

@@ -2,7 +2,6 @@
  * @file Bootstrap by cluster: whole prompts are drawn again, with all their battles, since votes on one prompt are not
  * independent. Each statistic keeps sums per cluster, so that a round costs one pass over them.
  */
-import { ascending } from './binary.js';
 import { ColumnMeans } from './column-means.js';
 import { randomBelow, seededRandom } from './random.js';
 import { wilsonInterval } from './significance.js';
@@ -32,24 +31,75 @@ export interface Clustering {
   rounds: number;
 }
 
-/** How often each cluster was drawn; small, so that it stays in the processor's cache. */
-export type DrawCounts = Uint16Array;
+/** Rounds that are drawn together: three counts of 10 bits share a word, so that one look-up serves three rounds. */
+const LANES = 3;
+const LANE_BITS = 10;
+const LANE_MASK = (1 << LANE_BITS) - 1;
+
+/** How often each cluster was drawn in up to three rounds. */
+export interface Draws {
+  /** Number of the first round, and how many rounds. */
+  round: number;
+  rounds: number;
+  /** Counts of the rounds, the first in the lowest bits [clusters]. */
+  words: Uint32Array;
+  /** So many words can be added before a count could run over into the next. */
+  safe: number;
+}
 
 /** Something that takes part in each round of the bootstrap. */
 export interface Statistic {
-  /** @param counts how often each cluster was drawn [clusters]. */
-  draw(counts: DrawCounts, round: number): void;
+  draw(draws: Draws): void;
+}
+
+/** How often one cluster was drawn in round `draws.round + lane`. */
+export function countOf({ words }: Draws, cluster: number, lane: number): number {
+  return (words[cluster] >>> (lane * LANE_BITS)) & LANE_MASK;
+}
+
+/** Adds up how often the clusters `cluster[from..to)` were drawn, into `sums`: one a round [3]. */
+export function sumCounts(
+  { words, safe }: Draws,
+  cluster: Int32Array,
+  from: number,
+  to: number,
+  sums: Float64Array,
+): void {
+  let first = 0;
+  let second = 0;
+  let third = 0;
+  for (let at = from; at < to; ) {
+    const end = Math.min(to, at + safe);
+    let packed = 0;
+    for (; at < end; at++) packed += words[cluster[at]];
+    first += packed & LANE_MASK;
+    second += (packed >>> LANE_BITS) & LANE_MASK;
+    third += packed >>> (2 * LANE_BITS);
+  }
+  sums[0] = first;
+  sums[1] = second;
+  sums[2] = third;
 }
 
 /** Draws `clusters` clusters with replacement, `rounds` times. */
 export function resample(clusters: number, rounds: number, seed: number, statistics: readonly Statistic[]): void {
   if (clusters < LEAST_CLUSTERS) return;
   const random = seededRandom(seed);
-  const counts = new Uint16Array(clusters);
-  for (let round = 0; round < rounds; round++) {
-    counts.fill(0);
-    for (let i = 0; i < clusters; i++) counts[randomBelow(random, clusters)]++;
-    for (const statistic of statistics) statistic.draw(counts, round);
+  const words = new Uint32Array(clusters);
+  for (let round = 0; round < rounds; round += LANES) {
+    words.fill(0);
+    const lanes = Math.min(LANES, rounds - round);
+    for (let lane = 0; lane < lanes; lane++) {
+      const one = 1 << (lane * LANE_BITS);
+      for (let i = 0; i < clusters; i++) words[randomBelow(random, clusters)] += one;
+    }
+    let most = 1;
+    for (let i = 0; i < clusters; i++) {
+      const word = words[i];
+      most = Math.max(most, word & LANE_MASK, (word >>> LANE_BITS) & LANE_MASK, word >>> (2 * LANE_BITS));
+    }
+    const draws = { round, rounds: lanes, words, safe: Math.floor(LANE_MASK / most) };
+    for (const statistic of statistics) statistic.draw(draws);
   }
 }
 
@@ -58,13 +108,30 @@ export function resample(clusters: number, rounds: number, seed: number, statist
  * Examples of kind -1 are left out.
  */
 export function countingSort(kindOf: Int32Array, kinds: number, clusterOf: Int32Array) {
+  const starts = startsOf(kindOf, kinds);
+  const next = starts.slice();
+  const order = new Int32Array(starts[kinds]);
+  for (const i of orderBy(clusterOf)) if (kindOf[i] >= 0) order[next[kindOf[i]]++] = i;
+  return { starts, order };
+}
+
+/** Indices that sort whole numbers of at least 0, equal ones in their order. */
+function orderBy(numbers: Int32Array): Int32Array {
+  const next = startsOf(
+    numbers,
+    numbers.reduce((most, number) => Math.max(most, number + 1), 0),
+  );
+  const order = new Int32Array(numbers.length);
+  for (let i = 0; i < numbers.length; i++) order[next[numbers[i]]++] = i;
+  return order;
+}
+
+/** Where each of `kinds` begins when sorted, and the end [kinds + 1]; -1 is left out. */
+function startsOf(kindOf: Int32Array, kinds: number): Int32Array {
   const starts = new Int32Array(kinds + 1);
   for (const kind of kindOf) if (kind >= 0) starts[kind + 1]++;
   for (let kind = 0; kind < kinds; kind++) starts[kind + 1] += starts[kind];
-  const next = starts.slice();
-  const order = new Int32Array(starts[kinds]);
-  for (const i of ascending(clusterOf)) if (kindOf[i] >= 0) order[next[kindOf[i]]++] = i;
-  return { starts, order };
+  return starts;
 }
 
 /** 2.5 and 97.5 percentiles (linear between samples), NaN left out; null when none is left. */

@@ -1,8 +1,8 @@
 /** @file The parts of a report that have charts: length, calibration, risk-coverage, slices, leaderboard. */
 import type { Figure } from './bootstrap.js';
+import type { Block } from './page.js';
 import type { Report } from './report.js';
-import type { Block } from './sections.js';
-import { type Axis, chartSvg, niceAxis, rangesSvg, type Series } from './svg.js';
+import { chartSvg, niceAxis, rangesSvg, type Series, shareAxis } from './svg.js';
 import { number, numberFigure, percent, percentFigure } from './text.js';
 
 export function lengthBlock({ length }: Report): Block {
@@ -247,10 +247,4 @@ export function leaderboardBlock({ leaderboard: section }: Report): Block {
       }),
     ],
   };
-}
-
-function shareAxis(label: string, from = 0): Axis {
-  const steps = from > 0 ? Math.round((1 - from) * 10) : 5;
-  const ticks = Array.from({ length: steps + 1 }, (_, i) => from + (i * (1 - from)) / steps);
-  return { from, to: 1, ticks, label, format: (value) => `${Math.round(100 * value)} %` };
 }

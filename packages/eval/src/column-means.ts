@@ -1,5 +1,5 @@
 /** @file Bootstrap of means over all examples, many columns at once. */
-import type { Clustering, DrawCounts, Statistic } from './bootstrap.js';
+import { type Clustering, countOf, type Draws, type Statistic } from './bootstrap.js';
 
 /** Means of columns of any values: one row of sums a cluster, one pass over the rows a round. */
 export class ColumnMeans implements Statistic {
@@ -23,17 +23,27 @@ export class ColumnMeans implements Statistic {
     }
   }
 
-  draw(counts: DrawCounts, round: number): void {
+  draw(draws: Draws): void {
     const sums = this.#sums;
     const width = this.#width;
     const stride = width + 1;
-    const total = new Float64Array(stride);
-    for (let cluster = 0, row = 0; cluster < counts.length; cluster++, row += stride) {
-      const count = counts[cluster];
-      if (count === 0) continue;
-      for (let k = 0; k < stride; k++) total[k] += count * sums[row + k];
+    const total = new Float64Array(3 * stride); // [columns + 1, lanes]
+    for (let cluster = 0, row = 0; cluster < draws.words.length; cluster++, row += stride) {
+      if (draws.words[cluster] === 0) continue;
+      const first = countOf(draws, cluster, 0);
+      const second = countOf(draws, cluster, 1);
+      const third = countOf(draws, cluster, 2);
+      for (let k = 0; k < stride; k++) {
+        const sum = sums[row + k];
+        total[3 * k] += first * sum;
+        total[3 * k + 1] += second * sum;
+        total[3 * k + 2] += third * sum;
+      }
     }
-    for (let k = 0; k < width; k++) this.#means[round * width + k] = total[k] / total[width];
+    for (let lane = 0; lane < draws.rounds; lane++) {
+      const base = (draws.round + lane) * width;
+      for (let k = 0; k < width; k++) this.#means[base + k] = total[3 * k + lane] / total[3 * width + lane];
+    }
   }
 
   /** Bootstrap means of one column [rounds]. */

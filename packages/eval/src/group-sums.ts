@@ -2,7 +2,7 @@
  * @file Bootstrap of means within groups. Examples of one group with the same values are of one kind, so that a round
  * only counts how often each kind was drawn; with votes of 0 and 1 there are few.
  */
-import { type Clustering, countingSort, type DrawCounts, type Statistic } from './bootstrap.js';
+import { type Clustering, countingSort, type Draws, type Statistic, sumCounts } from './bootstrap.js';
 
 /** Means of several values in each group; examples of group -1 take no part. */
 export class GroupSums implements Statistic {
@@ -43,16 +43,16 @@ export class GroupSums implements Statistic {
     this.#cluster = order.map((i) => clusterOf[i]);
   }
 
-  draw(counts: DrawCounts, round: number): void {
-    const cluster = this.#cluster;
-    const base = round * this.#groups;
+  draw(draws: Draws): void {
+    const drawn = new Float64Array(3);
     for (let kind = 0; kind < this.#kinds.length; kind++) {
-      const end = this.#starts[kind + 1];
-      let drawn = 0;
-      for (let i = this.#starts[kind]; i < end; i++) drawn += counts[cluster[i]];
+      sumCounts(draws, this.#cluster, this.#starts[kind], this.#starts[kind + 1], drawn);
       const { group, values } = this.#kinds[kind];
-      this.#counts[base + group] += drawn;
-      for (let k = 0; k < values.length; k++) this.#sums[k][base + group] += drawn * values[k];
+      for (let lane = 0; lane < draws.rounds; lane++) {
+        const at = (draws.round + lane) * this.#groups + group;
+        this.#counts[at] += drawn[lane];
+        for (let k = 0; k < values.length; k++) this.#sums[k][at] += drawn[lane] * values[k];
+      }
     }
   }
 

@@ -1,6 +1,6 @@
 /** @file Ratings of the answering models from people's votes and from predicted ones: does the model rank alike? */
 import type { Battle } from './battle.js';
-import { bootstrapFigure, type Clustering, type DrawCounts, type Figure, type Statistic } from './bootstrap.js';
+import { bootstrapFigure, type Clustering, countOf, type Draws, type Figure, type Statistic } from './bootstrap.js';
 import { bradleyTerry, fitPairs, gatherVotes, modelsOf, ratingOf, type Vote } from './bradley-terry.js';
 import { fitLogistic, sparseRows } from './logistic.js';
 import { kendallTauB, spearman } from './ranking.js';
@@ -56,10 +56,10 @@ export function leaderboardSection(
   const agreement = (x: number[], y: number[]) => [spearman(x, y), kendallTauB(x, y)] as const;
   const peopleVotes = gatherVotes(people, names);
   const predictedVotes = gatherVotes(predicted, names);
-  const ratings = ({ pairs, pairOf, shareOf }: typeof peopleVotes, counts: DrawCounts) => {
+  const ratings = ({ pairs, pairOf, shareOf }: typeof peopleVotes, draws: Draws, lane: number) => {
     const drawn = pairs.map(({ a, b }) => ({ a, b, n: 0, winsA: 0 }));
     for (let k = 0; k < rows.length; k++) {
-      const count = counts[clusterOf[rows[k]]];
+      const count = countOf(draws, clusterOf[rows[k]], lane);
       const pair = drawn[pairOf[k]];
       pair.n += count;
       pair.winsA += count * shareOf[k];
@@ -67,15 +67,16 @@ export function leaderboardSection(
     return fitPairs(drawn, names.length, C).map(ratingOf);
   };
   const bootstrap: Statistic = {
-    draw(counts, round) {
-      if (round >= used) return;
-      const x = ratings(peopleVotes, counts);
-      const y = ratings(predictedVotes, counts);
-      const [rho, tau] = agreement(x, y);
-      samples.people.push(x);
-      samples.predicted.push(y);
-      samples.spearman.push(rho ?? Number.NaN);
-      samples.kendall.push(tau ?? Number.NaN);
+    draw(draws) {
+      for (let lane = 0; lane < draws.rounds && draws.round + lane < used; lane++) {
+        const x = ratings(peopleVotes, draws, lane);
+        const y = ratings(predictedVotes, draws, lane);
+        const [rho, tau] = agreement(x, y);
+        samples.people.push(x);
+        samples.predicted.push(y);
+        samples.spearman.push(rho ?? Number.NaN);
+        samples.kendall.push(tau ?? Number.NaN);
+      }
     },
   };
   return {

@@ -3,7 +3,7 @@
  * run, so that a round only counts how often each run was drawn; every score follows from those counts.
  */
 import { ascending, brierScores, logLosses } from './binary.js';
-import { type Clustering, countingSort, type DrawCounts, type Statistic } from './bootstrap.js';
+import { type Clustering, countingSort, type Draws, type Statistic, sumCounts } from './bootstrap.js';
 import { binOf } from './calibration.js';
 import { logit } from './special.js';
 
@@ -32,6 +32,8 @@ export class ScoreSums implements Statistic {
   /** Of each group: whether it says A, and its bin of the calibration error. */
   readonly #saysA: Uint8Array;
   readonly #bin: Int32Array;
+  /** How often each run was drawn in the rounds at hand [3, runs]. */
+  readonly #drawn: Float64Array;
 
   constructor(p: Float64Array, y: Float64Array, { clusterOf, rounds }: Clustering, bins: number) {
     const samples = () => new Float64Array(rounds).fill(Number.NaN);
@@ -47,6 +49,7 @@ export class ScoreSums implements Statistic {
     const runOf = Int32Array.from(p, (_, i) => groupOf[i] * LABELS + 2 * y[i]);
     const { starts, order } = countingSort(runOf, runs, clusterOf);
     this.#starts = starts;
+    this.#drawn = new Float64Array(3 * runs);
     this.#cluster = order.map((i) => clusterOf[i]);
     const meanOf = (values: Float64Array) => {
       const sums = new Float64Array(runs);
@@ -60,10 +63,20 @@ export class ScoreSums implements Statistic {
     this.#bin = Int32Array.from(first, (i) => binOf(p[i], bins));
   }
 
-  draw(counts: DrawCounts, round: number): void {
-    const cluster = this.#cluster;
-    const starts = this.#starts;
-    const drawn = new Float64Array(LABELS);
+  draw(draws: Draws): void {
+    const runs = this.#starts.length - 1;
+    const sums = new Float64Array(3);
+    for (let run = 0; run < runs; run++) {
+      sumCounts(draws, this.#cluster, this.#starts[run], this.#starts[run + 1], sums);
+      for (let lane = 0; lane < draws.rounds; lane++) this.#drawn[lane * runs + run] = sums[lane];
+    }
+    for (let lane = 0; lane < draws.rounds; lane++) {
+      this.#score(this.#drawn.subarray(lane * runs, (lane + 1) * runs), draws.round + lane);
+    }
+  }
+
+  /** All scores of one round from how often each run was drawn [runs]. */
+  #score(drawn: Float64Array, round: number): void {
     let below = 0;
     let ones = 0;
     let area = 0;
@@ -77,18 +90,15 @@ export class ScoreSums implements Statistic {
         gaps += Math.abs(gap);
         gap = 0;
       }
+      const run = group * LABELS;
       for (let label = 0; label < LABELS; label++) {
-        const run = group * LABELS + label;
-        const end = starts[run + 1];
-        let count = 0;
-        for (let i = starts[run]; i < end; i++) count += counts[cluster[i]];
-        drawn[label] = count;
-        loss += count * this.#loss[run];
-        square += count * this.#square[run];
-        gap += count * (label / 2 - this.#probability[run]);
+        const count = drawn[run + label];
+        loss += count * this.#loss[run + label];
+        square += count * this.#square[run + label];
+        gap += count * (label / 2 - this.#probability[run + label]);
       }
-      const groupOnes = drawn[2] + drawn[1] / 2;
-      const groupZeros = drawn[0] + drawn[1] / 2;
+      const groupOnes = drawn[run + 2] + drawn[run + 1] / 2;
+      const groupZeros = drawn[run] + drawn[run + 1] / 2;
       area += groupOnes * (below + groupZeros / 2);
       below += groupZeros;
       ones += groupOnes;

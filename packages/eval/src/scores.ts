@@ -14,30 +14,20 @@ export function scoreSection(
   clustering: Clustering,
   bins: number,
 ): Section<{ predictors: PredictorScores[]; comparisons: Comparison[] }> {
-  const n = labels.length;
   const sums = predictors.map(({ probabilities }) => new ScoreSums(probabilities, labels, clustering, bins));
   return {
     statistics: sums,
     finish() {
       const table = predictors.map((predictor, k) => scoresOf(predictor, sums[k], labels, clustering, bins));
-      const comparisons = predictors.slice(1).map(({ name, probabilities }, k): Comparison => {
-        const first = table[0];
-        const second = table[k + 1];
-        const [a, b] = [sums[0], sums[k + 1]];
-        return {
-          first: first.name,
-          second: name,
-          accuracyDifference: difference(first.accuracy, second.accuracy, a.accuracy, b.accuracy, n),
-          logLossDifference: difference(first.logLoss, second.logLoss, a.logLoss, b.logLoss, n),
-          mcnemar: mcnemarOf(predictors[0].probabilities, probabilities, labels),
-        };
-      });
+      const side = (k: number) => ({ scores: table[k], sums: sums[k], probabilities: predictors[k].probabilities });
+      const comparisons = predictors.slice(1).map((_, k) => comparePair(side(0), side(k + 1), labels));
       return { predictors: table, comparisons };
     },
   };
 }
 
-function scoresOf(
+/** A predictor's scores with their intervals, once the bootstrap has run. */
+export function scoresOf(
   { name, description, fittedOn, probabilities: p, calibrated, coefficients }: Predictor,
   sums: ScoreSums,
   labels: Float64Array,
@@ -57,6 +47,37 @@ function scoresOf(
     auc: bootstrapFigure(rocAuc(p, labels), sums.auc, n),
     ece: figure(calibrationError(p, labels, bins), sums.ece),
     coefficients: coefficients ?? null,
+  };
+}
+
+/** One predictor of a pair: its scores, its bootstrap samples, and P(A) [n]. */
+export interface Side {
+  scores: PredictorScores;
+  sums: ScoreSums;
+  probabilities: Float64Array;
+}
+
+/** Paired differences and tests of two predictors over the same rounds. */
+export function comparePair(first: Side, second: Side, labels: Float64Array): Comparison {
+  const n = labels.length;
+  return {
+    first: first.scores.name,
+    second: second.scores.name,
+    accuracyDifference: difference(
+      first.scores.accuracy,
+      second.scores.accuracy,
+      first.sums.accuracy,
+      second.sums.accuracy,
+      n,
+    ),
+    logLossDifference: difference(
+      first.scores.logLoss,
+      second.scores.logLoss,
+      first.sums.logLoss,
+      second.sums.logLoss,
+      n,
+    ),
+    mcnemar: mcnemarOf(first.probabilities, second.probabilities, labels),
   };
 }
 

@@ -1,21 +1,8 @@
+/** @file The parts of a report that are tables: scores, comparisons, order of the answers, method. */
 import { calibrationBlock, leaderboardBlock, lengthBlock, riskCoverageBlock, sliceBlock } from './chart-sections.js';
+import type { Block } from './page.js';
 import type { Report } from './report.js';
 import { numberFigure, percent, percentFigure, pointsFigure, pValue } from './text.js';
-
-export interface Table {
-  caption: string;
-  columns: string[];
-  /** Plain text, not escaped; the first cell heads the row. */
-  rows: string[][];
-}
-
-export interface Block {
-  title: string;
-  paragraphs: string[];
-  tables: Table[];
-  /** SVG elements. */
-  charts: string[];
-}
 
 /** All parts of a report but the battles. */
 export function reportBlocks(report: Report): Block[] {

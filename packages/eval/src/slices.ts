@@ -34,6 +34,7 @@ function dimensionsOf(train: readonly Battle[] | undefined): Dimension[] {
   const list: Dimension[] = [
     ['language (labelled)', ({ language }) => language ?? null],
     ['script of the prompt', ({ prompt }) => scriptOf(prompt.join('\n'))],
+    ['category', ({ category }) => category ?? null],
     ['turns', ({ prompt }) => (prompt.length >= 3 ? '3 or more' : String(prompt.length))],
     ['text shortened', ({ truncated }) => (truncated === undefined ? null : truncated ? 'yes' : 'no')],
     ['model pair', ({ modelA, modelB }) => (modelA && modelB ? [modelA, modelB].sort().join(' / ') : null)],

@@ -5,11 +5,12 @@ import { type LogisticModel, type SparseRows, sparseRows } from './logistic.js';
 /** What {@link styleCounts} counts, in its order. */
 export const STYLE_FEATURES = ['characters', 'list items', 'headers', 'bold spans', 'code spans and blocks'] as const;
 
-const PATTERNS = [
-  /^[ \t]{0,16}(?:[-*+\u2022]|\d{1,4}[.)])[ \t]/gm,
-  /^[ \t]{0,3}#{1,6}[ \t]/gm,
-  /\*\*[^*\n]{1,300}\*\*|__[^_\n]{1,300}__/g,
-  /```|`[^`\n]{1,300}`/g,
+/** What is counted, and the characters without which there is none of it: most answers are plain. */
+const PATTERNS: readonly (readonly [pattern: RegExp, needs: readonly string[]])[] = [
+  [/^[ \t]{0,16}(?:[-*+\u2022]|\d{1,4}[.)])[ \t]/gm, ['- ', '* ', '+ ', '\u2022', '. ', ') ', '\t']],
+  [/^[ \t]{0,3}#{1,6}[ \t]/gm, ['#']],
+  [/\*\*[^*\n]{1,300}\*\*|__[^_\n]{1,300}__/g, ['**', '__']],
+  [/```|`[^`\n]{1,300}`/g, ['`']],
 ];
 
 /** Markdown is looked for in this many characters of an answer. */
@@ -18,7 +19,10 @@ const STYLE_CHARACTERS = 50_000;
 /** Counts of {@link STYLE_FEATURES} in an answer's turns. */
 export function styleCounts(turns: readonly string[]): number[] {
   const text = turns.join('\n').slice(0, STYLE_CHARACTERS);
-  return [lengthOf(turns), ...PATTERNS.map((pattern) => text.match(pattern)?.length ?? 0)];
+  const counts = PATTERNS.map(([pattern, needs]) =>
+    needs.some((part) => text.includes(part)) ? (text.match(pattern)?.length ?? 0) : 0,
+  );
+  return [lengthOf(turns), ...counts];
 }
 
 /** Difference A - B of log(1 + count) for each feature [battles][features]. */

@@ -152,6 +152,13 @@ export function niceAxis(values: readonly number[], label: string, format: (valu
   return { from, to, ticks, label, format };
 }
 
+/** A share from `from` (a tenth below 1) to 1, in percent. */
+export function shareAxis(label: string, from = 0): Axis {
+  const steps = from > 0 ? Math.round((1 - from) * 10) : 5;
+  const ticks = Array.from({ length: steps + 1 }, (_, i) => from + (i * (1 - from)) / steps);
+  return { from, to: 1, ticks, label, format: (value) => `${Math.round(100 * value)} %` };
+}
+
 function coordinate(begin: number, end: number, { from, to }: Axis, value: number): number {
   const share = Math.min(1, Math.max(0, (value - from) / (to - from)));
   return round(begin + share * (end - begin));

@@ -10,8 +10,8 @@ export function escapeHtml(text: string): string {
 export function escapeMarkdown(text: string): string {
   return cleanText(text)
     .replace(/\s+/g, ' ')
-    .replace(/[&<>]/g, (char) => `&#${char.charCodeAt(0)};`)
-    .replace(/[\\`*_[\]|~#!]/g, '\\$&');
+    .replace(/[\\`*_|~#]|\](?=[([:])/g, '\\$&') // a bracket is a link only before those
+    .replace(/[&<>]/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
 /** Without control characters and half surrogate pairs, which files and browsers take badly. */

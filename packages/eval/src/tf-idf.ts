@@ -65,26 +65,53 @@ export function tfIdfDifferences(model: TfIdf, battles: readonly Battle[]): Spar
   return { rows: battles.length, columns, starts, indices, values };
 }
 
+/** Scores of a linear model over {@link tfIdfDifferences} [battles], without making the rows. */
+export function tfIdfScores(model: TfIdf, coefficients: Float64Array, battles: readonly Battle[]): Float64Array {
+  const counts = new Uint32Array(model.idf.length);
+  const scoreOf = (turns: readonly string[]) => {
+    const { own, scale } = countWords(model, turns, counts);
+    let sum = 0;
+    for (const column of own) {
+      sum += coefficients[column] * logCount(counts[column]) * model.idf[column];
+      counts[column] = 0;
+    }
+    return scale * sum;
+  };
+  return Float64Array.from(battles, ({ responseA, responseB }) => scoreOf(responseA) - scoreOf(responseB));
+}
+
 /** Adds an answer's vector to `difference` and its columns to `used`; `counts` is zero before and after. */
 function addUnitVector(
-  { columns, idf }: TfIdf,
+  model: TfIdf,
   turns: readonly string[],
   sign: number,
   counts: Uint32Array,
   difference: Float64Array,
   used: Set<number>,
 ): void {
+  const { own, scale } = countWords(model, turns, counts);
+  for (const column of own) {
+    difference[column] += sign * scale * logCount(counts[column]) * model.idf[column];
+    counts[column] = 0;
+    used.add(column);
+  }
+}
+
+/** Counts the known words of an answer into `counts`; which there are, and what gives them unit length (0 without any). */
+function countWords({ columns, idf }: TfIdf, turns: readonly string[], counts: Uint32Array) {
   const own: number[] = [];
   for (const word of words(turns.join('\n'))) {
     const column = columns.get(word);
     if (column !== undefined && counts[column]++ === 0) own.push(column);
   }
   let square = 0;
-  for (const column of own) square += ((1 + Math.log(counts[column])) * idf[column]) ** 2;
-  const scale = sign / Math.sqrt(square);
-  for (const column of own) {
-    difference[column] += scale * (1 + Math.log(counts[column])) * idf[column];
-    counts[column] = 0;
-    used.add(column);
-  }
+  for (const column of own) square += (logCount(counts[column]) * idf[column]) ** 2;
+  return { own, scale: square > 0 ? 1 / Math.sqrt(square) : 0 };
+}
+
+const LOG_COUNTS = Float64Array.from({ length: 64 }, (_, count) => 1 + Math.log(count));
+
+/** 1 + log(count), count >= 1. */
+function logCount(count: number): number {
+  return count < LOG_COUNTS.length ? LOG_COUNTS[count] : 1 + Math.log(count);
 }

@@ -155,6 +155,21 @@ test('slices, seen prompts, leaderboard', () => {
     expect(people.low! <= people.value! && people.value! <= people.high!).toBe(true);
 });
 
+test('categories are a slice where battles have them', () => {
+  const battles = randomBattles(60, 41).map((item, i) => ({
+    ...item,
+    category: i % 3 ? 'math' : i % 2 ? null : 'code',
+  }));
+  const { dimensions } = evaluate(predict(battles, 42), battles, rounds).slices;
+  const { slices } = dimensions.find(({ name }) => name === 'category')!;
+  expect(slices.map(({ value, accuracy }) => [value, accuracy.n])).toEqual([
+    ['math', 40],
+    ['code', 10],
+  ]);
+  const without = evaluate(predict(battles, 42), randomBattles(60, 41), rounds).slices.dimensions;
+  expect(without.map(({ name }) => name)).not.toContain('category');
+});
+
 test('two hundred model pairs are shown as twenty slices that add up', () => {
   const battles = randomBattles(300, 16).map((item, i) => ({ ...item, modelA: `m${i % 25}`, modelB: `n${i % 8}` }));
   const { slices } = evaluate(predict(battles, 17), battles, rounds).slices.dimensions.find(

@@ -65,6 +65,12 @@ test('foreign text cannot become markup', () => {
   }
 });
 
+test('foreign text in markdown is no link, no table cell and no entity', () => {
+  const title = '[a](javascript:b) ![i](x) [d]: y <b> a|b & #1';
+  const line = renderReport({ ...report, title }, 'markdown').split('\n')[0];
+  expect(line).toBe('# [a\\](javascript:b) ![i\\](x) [d\\]: y &#60;b&#62; a\\|b &#38; \\#1');
+});
+
 test('markdown and JSON hold the same figures', () => {
   const markdown = renderReport(report, 'markdown');
   const accuracy = `${(100 * report.predictors[0].accuracy.value!).toFixed(1)} %`;

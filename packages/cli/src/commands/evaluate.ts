@@ -1,10 +1,11 @@
 /** @file `arena evaluate`: a trained adapter on votes that it was not trained on. */
+import type { Battle, SplitName } from '@arena/data';
 import type { Command } from 'commander';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
 import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, prepareOutput } from '../output-folder.js';
 import { progress } from '../progress.js';
-import { describeDrops, loadDataset } from '../run/dataset.js';
+import { type Dataset, describeDrops, loadDataset } from '../run/dataset.js';
 import { writeResults } from '../run/results.js';
 import { scoreBattles } from '../run/scoring.js';
 import { openTrained } from '../run/trained-model.js';
@@ -22,7 +23,10 @@ export function addEvaluate(program: Command): void {
     .description('score votes with a trained adapter and write predictions, metrics and the report')
     .requiredOption('--base <dir>', 'base checkpoint folder')
     .requiredOption('--adapter <dir>', 'adapter folder')
-    .requiredOption('--data <file...>', 'votes that the adapter was not trained on')
+    .requiredOption(
+      '--data <file...>',
+      'votes that the adapter was not trained on, or a prepared folder, whose test part is taken',
+    )
     .requiredOption('--out <dir>', 'new or empty folder for the results');
   addEngineOptions(command).action((flags: EvaluateFlags) => evaluateCommand(flags));
 }
@@ -33,20 +37,46 @@ async function evaluateCommand({ base, adapter, data, out, ...engineFlags }: Eva
   const engine = await openFlagged(engineFlags);
   try {
     const dataset = await loadDataset(data, signal);
-    const { battles, clean } = dataset;
     const drops = describeDrops(dataset);
-    console.log(`${clean.read} battles read, ${battles.length} kept${drops ? `; left out: ${drops}` : ''}`);
+    console.log(
+      `${dataset.clean.read} battles read, ${dataset.battles.length} kept${drops ? `; left out: ${drops}` : ''}`,
+    );
+    const { train, validation, test } = partsOf(dataset);
     const { model, tokenizer, pack } = await openTrained(base, adapter, signal);
-    const bar = progress({ label: 'scoring', total: 2 * battles.length, unit: 'texts' });
-    const onProgress = (done: number) => bar.update(done);
-    const predictions = await scoreBattles(model, battles, tokenizer, pack, { onProgress, signal });
+    const bar = progress({ label: 'scoring', total: 2 * (validation.length + test.length), unit: 'texts' });
+    let before = 0;
+    const score = async (battles: Battle[]) => {
+      const onProgress = (done: number) => bar.update(before + done);
+      const predictions = await scoreBattles(model, battles, tokenizer, pack, { onProgress, signal });
+      before += 2 * battles.length;
+      return predictions;
+    };
+    const held = validation.length ? { predictions: await score(validation), battles: validation } : undefined;
+    const predictions = await score(test);
     bar.finish();
     await model.dispose();
     const title = `${data.join(', ')} with ${adapter}`;
-    const { table } = await writeResults(out, { predictions, battles, title, seed: 0 });
+    const { table } = await writeResults(out, {
+      predictions,
+      battles: test,
+      train: train.length ? train : undefined,
+      validation: held,
+      title,
+      seed: 0,
+    });
     console.log(`\n${table}\n\n${out}/report.html has the rest.`);
   } finally {
     engine.dispose();
     await dropIfEmpty(out);
   }
+}
+
+/** What is scored, and what baselines and temperature are fitted on: a prepared folder has parts, files are all to be scored. */
+function partsOf({ battles, prepared }: Dataset): Record<SplitName, Battle[]> {
+  if (!prepared) return { train: [], validation: [], test: battles };
+  const { train, validation, test } = prepared.parts;
+  console.log(
+    `its test part: ${test.length} battles; baselines are fitted on ${train.length}, the temperature on ${validation.length}`,
+  );
+  return prepared.parts;
 }

@@ -5,6 +5,8 @@ import {
   type AdapterFiles,
   checkAdapter,
   loadAdapter,
+  type MergeError,
+  mergeError,
   mergeWeight,
   mergeWeight4bit,
   resolveTargets,
@@ -25,7 +27,7 @@ export function addMerge(program: Command): void {
   program
     .command('merge')
     .description('write a classifier checkpoint with the adapter folded into the base')
-    .requiredOption('--base <dir>', 'base checkpoint folder')
+    .requiredOption('--base <dir|hub-id>', 'base checkpoint: a folder, or a hub id')
     .requiredOption('--adapter <dir>', 'adapter folder')
     .requiredOption('--out <dir>', 'folder to create')
     .action((flags: MergeFlags) => merge(flags));
@@ -40,7 +42,7 @@ async function merge({ base: baseOrId, adapter: adapterPath, out }: MergeFlags):
   checkAdapter(adapter, targets, adapterPath);
   const checkpoint = await openCheckpoint(base);
   const temporary = `${out}.tmp-${process.pid}`;
-  const requantized: string[] = [];
+  const requantized: MergeError[] = [];
   try {
     const tensors: TensorInput[] = [];
     const byName = new Map(targets.map((target) => [`${target.path}.weight`, target]));
@@ -49,11 +51,12 @@ async function merge({ base: baseOrId, adapter: adapterPath, out }: MergeFlags):
       const lora = adapter.weights.get(target.path)!;
       const stored = await readQuantized(checkpoint, name, base);
       if (stored) {
-        for (const tensor of serializeState(name, mergeWeight4bit(stored, lora, target))) {
+        const merged = mergeWeight4bit(stored, lora, target);
+        for (const tensor of serializeState(name, merged)) {
           tensors.push(tensor);
           replaced.add(tensor.name);
         }
-        requantized.push(name);
+        requantized.push(mergeError(stored, merged, lora, target));
         continue;
       }
       const entry = checkpoint.tensors.get(name);
@@ -86,12 +89,17 @@ async function merge({ base: baseOrId, adapter: adapterPath, out }: MergeFlags):
     await checkpoint.close();
   }
   console.log(`written to ${out}`);
-  if (requantized.length) {
-    console.log(
-      `note: ${requantized.length} matrices were quantised again after merging, which changes the model a little; ` +
-        'merge into the float checkpoint where you have it',
-    );
-  }
+  if (requantized.length) console.log(describeError(requantized));
+}
+
+function describeError(errors: MergeError[]): string {
+  const mean = (field: keyof MergeError) => errors.reduce((sum, error) => sum + error[field], 0) / errors.length;
+  const percent = (share: number) => `${Number((100 * share).toPrecision(2))} %`;
+  return (
+    `note: ${errors.length} matrices were quantised again after merging, which moved them by ` +
+    `${percent(mean('relativeToWeight'))} of their size, ${percent(mean('relativeToChange'))} of the adapter's change ` +
+    '(means of their norms): merge into the float checkpoint where you have it'
+  );
 }
 
 function scoreTensor({ values, shape }: NonNullable<AdapterFiles['score']>, dtype: string): TensorInput {

@@ -34,6 +34,10 @@ export const QUICKSTART_SETTINGS: Omit<TrainingSettings, 'base' | 'data' | 'seed
   quantize: true,
   doubleQuant: true,
   headStd: 0.02,
+  loraPlus: 1,
+  headRate: 1,
+  swapAugment: false,
+  metric: 'loss',
 };
 
 interface QuickstartFlags extends EngineFlags {

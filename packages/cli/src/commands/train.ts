@@ -1,6 +1,8 @@
 /** @file `arena train`. */
+import { dirname, resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { byteSize, integer, number } from '../arguments.js';
+import { openDashboard } from '../dashboard/server.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
 import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, prepareOutput } from '../output-folder.js';
@@ -13,6 +15,10 @@ type TrainFlags = Omit<TrainingSettings, 'targets'> &
     targets: string;
     resume: boolean;
     memory?: number;
+    saveEvery: number;
+    keep: number;
+    tensorboard: boolean;
+    dashboard?: number | true;
   };
 
 export function addTrain(program: Command): void {
@@ -21,7 +27,7 @@ export function addTrain(program: Command): void {
     .description('train a LoRA adapter on votes, evaluate it, and leave adapter, log, splits, predictions and report')
     .requiredOption(
       '--base <dir|hub-id>',
-      'base checkpoint with its tokenizer.json: a folder, or a hub id in the Hugging Face cache',
+      'base checkpoint with its tokenizer.json: a folder, or a hub id, which is downloaded once',
     )
     .requiredOption('--data <file...>', 'votes: parquet, csv or jsonl in any known schema')
     .requiredOption('--out <dir>', 'new or empty folder for the results')
@@ -50,6 +56,24 @@ export function addTrain(program: Command): void {
     .option('--weight-decay <x>', 'AdamW weight decay', number(0), 0.01)
     .option('--max-grad-norm <x>', 'clip gradients to this norm; 0 for never', number(0), 1)
     .option('--head-std <x>', 'standard deviation of the new head', number(0), 0.02)
+    .option('--lora-plus <x>', 'B of the adapters learns this many times as fast as A (LoRA+)', number(0), 1)
+    .option('--head-rate <x>', 'the head learns this many times as fast as A', number(0), 1)
+    .option('--swap-augment', 'train on each battle also with A and B exchanged', false)
+    .option('--eval-every <n>', 'measure the validation part every n steps and end with the best weights', integer(1))
+    .addOption(
+      new Option('--metric <name>', 'what decides which weights are best')
+        .choices(['loss', 'accuracy'])
+        .default('loss'),
+    )
+    .option('--patience <n>', 'stop after n measurements without an improvement (with --eval-every)', integer(1))
+    .option('--save-every <n>', 'steps between two checkpoints', integer(1), 500)
+    .option('--keep <n>', 'checkpoints that are kept, the newest', integer(1), 2)
+    .option('--tensorboard', 'write TensorBoard event files to OUT/tensorboard', false)
+    .option(
+      '--dashboard [port]',
+      'serve a local page with live charts of this run and others beside it',
+      integer(0, 65535),
+    )
     .option('--seed <n>', 'seed of split, order, adapter and dropout', integer(0, 2 ** 32 - 1), 42)
     .option('--max-steps <n>', 'stop after this many optimizer steps', integer(1))
     .option('--no-quantize', 'keep the base in float')
@@ -60,20 +84,29 @@ export function addTrain(program: Command): void {
 }
 
 async function trainCommand({ out, resume, memory, targets, ...flags }: TrainFlags): Promise<void> {
-  const { engine: engineName, threads, wide, ...rest } = flags;
+  const { engine: engineName, threads, wide, saveEvery, keep, tensorboard, dashboard, ...rest } = flags;
+  if (rest.patience && !rest.evalEvery)
+    throw new Error('--patience needs --eval-every: nothing is measured without it');
   const settings: TrainingSettings = { ...rest, targets: targets.split(',').map((name) => name.trim()) };
   await (resume ? checkResumed(out, settings) : prepareOutput(out, 'choose another --out, or add --resume'));
   const engine = await openFlagged({ engine: engineName, threads, wide });
   const say = (line: string) => console.log(line);
   say(`engine ${engine.name}, ${engine.threads} thread${engine.threads > 1 ? 's' : ''}`);
+  const page =
+    dashboard === undefined
+      ? undefined
+      : await openDashboard(dirname(resolve(out)), dashboard === true ? 0 : dashboard);
+  if (page) say(`dashboard: ${page.url}`);
   try {
     const title = `${settings.data.join(', ')} with ${settings.base}`;
-    const job = { settings, memoryBytes: memory, out, resume, title, say, signal: onInterrupt() };
+    const watching = { saveEvery, keep, tensorboard, say, signal: onInterrupt() };
+    const job = { settings, memoryBytes: memory, out, resume, title, ...watching };
     const { table, seconds } = await runTraining(job);
     say(`\n${table}\n`);
     say(`${out}/report.html has the rest. ${duration(seconds)} in all.`);
     say(`next: arena predict --base ${settings.base} --adapter ${out}/adapter --prompt "…" --a "…" --b "…"`);
   } finally {
+    page?.close();
     engine.dispose();
     await dropIfEmpty(out);
   }

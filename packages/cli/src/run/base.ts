@@ -1,28 +1,56 @@
 /** @file A base checkpoint by folder or hub id, and its tokenizer. */
 import { readFile, stat } from 'node:fs/promises';
-import { homedir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
+import { hubModel, type Location, urlFolder } from '@arena/safetensors';
 import { loadTokenizer, type Tokenizer } from '@arena/tokenizer';
+import { onInterrupt } from '../interrupt.js';
+import { type Progress, progress } from '../progress.js';
+import { accessToken, cachedSnapshot, downloadModel, hubPlaces } from './hub-cache.js';
 
-const HUB_ID = /^[\w.-]+\/[\w.-]+$/;
+const HUB_ID = /^\w[\w.-]*\/\w[\w.-]*$/;
 
 /**
- * The folder of a base: itself, or for a hub id (`google/gemma-2-2b`) its newest snapshot in Hugging Face's cache on this machine
- * (`HF_HUB_CACHE`, `HF_HOME`, or the usual place). Nothing is downloaded.
- * @throws Error saying where it was looked for and how to get it.
+ * The folder of a base: itself, or for a hub id (`google/gemma-2-2b`) its newest snapshot in Hugging Face's cache on this
+ * machine, into which it is downloaded when it is not there (not with `HF_HUB_OFFLINE=1`).
+ * @throws Error saying where it was looked for and what stands in the way.
  */
 export async function resolveBase(base: string): Promise<string> {
   if (!HUB_ID.test(base) || (await stat(base).catch(() => undefined))) return base;
-  const { HF_HUB_CACHE, HF_HOME } = process.env;
-  const cache = HF_HUB_CACHE ?? join(HF_HOME ?? join(homedir(), '.cache', 'huggingface'), 'hub');
-  const model = join(cache, `models--${base.replace('/', '--')}`);
-  const revision = await readFile(join(model, 'refs', 'main'), 'utf8').catch(() => {
-    throw new Error(
-      `${base}: no such folder, and no such model in ${cache}; download it first (\`huggingface-cli download ${base}\`, after ` +
-        'accepting its licence on Hugging Face), or give the folder that holds it',
-    );
-  });
-  return join(model, 'snapshots', revision.trim());
+  const cached = await cachedSnapshot(base);
+  if (cached) return cached;
+  const { cache, offline } = hubPlaces();
+  const missing = `${base}: no such folder, and no such model in ${cache}`;
+  if (offline) throw new Error(`${missing}; download it first (HF_HUB_OFFLINE is set, so it is not downloaded now)`);
+  let bar: Progress | undefined;
+  const megabytes = (bytes: number) => Math.round(bytes / 1e6);
+  try {
+    return await downloadModel(base, {
+      onModel: (_, bytes) => {
+        bar = progress({ label: `downloading ${base}`, total: megabytes(bytes), unit: 'MB' });
+      },
+      onProgress: ({ bytes, file }) => bar?.update(megabytes(bytes), file),
+      signal: onInterrupt(),
+    });
+  } catch (error) {
+    onInterrupt().throwIfAborted();
+    throw new Error(`${missing}; ${(error as Error).message.replace(`${base}: `, '')}`);
+  } finally {
+    bar?.finish();
+  }
+}
+
+/**
+ * Where a base can be looked at: its folder, or the hub itself for one that is not on this machine. Nothing is downloaded.
+ * @throws Error as {@link resolveBase}.
+ */
+export async function peekBase(base: string): Promise<Location> {
+  if (!HUB_ID.test(base) || (await stat(base).catch(() => undefined))) return base;
+  const cached = await cachedSnapshot(base);
+  if (cached) return cached;
+  const { endpoint, offline } = hubPlaces();
+  if (offline) return resolveBase(base); // which says what is missing
+  const { files, headers } = await hubModel(base, { endpoint, token: await accessToken() });
+  return urlFolder(files[0].url.slice(0, files[0].url.lastIndexOf('/')), { headers });
 }
 
 /**

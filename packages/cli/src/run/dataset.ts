@@ -1,25 +1,44 @@
 /** @file Reading and cleaning votes, with what was dropped and why. */
-import { type Battle, type CleanReport, cleanBattles, readBattles } from '@arena/data';
+import { type Battle, type CleanReport, cleanBattles, type RejectedRow, readBattles } from '@arena/data';
+import { openPrepared, type Prepared, preparedBattles } from './prepared.js';
 
 /** Battles fit for training, and what was left out on the way. */
 export interface Dataset {
   battles: Battle[];
-  /** Records that are no battles, by reason. */
+  /** What was read, before cleaning. */
+  read: Battle[];
+  /** Records that are no battles, by reason, and the first of them. */
   rejected: Record<string, number>;
+  rejectedExamples: RejectedRow[];
   clean: CleanReport;
+  /** Set when the data is a folder that `arena prepare` wrote: its parts are then to be used. */
+  prepared?: Prepared;
 }
 
+/** Rejected records whose place is kept. */
+const REJECTED_EXAMPLES = 10;
+
 /**
- * Reads files in any known schema and cleans them for a two-class head.
- * @throws Error when nothing is left, or only one side ever wins.
+ * Reads files in any known schema, or a prepared folder, and cleans them for a two-class head.
+ * @throws Error when nothing is left, or only one side ever wins; a prepared folder together with other files.
  */
 export async function loadDataset(files: string[], signal?: AbortSignal): Promise<Dataset> {
   const rejected: Record<string, number> = {};
+  const rejectedExamples: RejectedRow[] = [];
   const read: Battle[] = [];
-  const reject = ({ reason }: { reason: string }) => {
-    rejected[reason] = (rejected[reason] ?? 0) + 1;
+  const reject = (row: RejectedRow) => {
+    rejected[row.reason] = (rejected[row.reason] ?? 0) + 1;
+    if (rejectedExamples.length < REJECTED_EXAMPLES) rejectedExamples.push(row);
   };
-  for await (const battle of readBattles(files, { reject, signal })) read.push(battle);
+  const stored = await Promise.all(files.map(preparedBattles));
+  if (files.length > 1 && stored.some((path) => path)) {
+    throw new Error(
+      `${files.join(', ')}: a prepared folder stands alone; give it as the only --data, or prepare all anew`,
+    );
+  }
+  const source = stored[0] ?? files;
+  const schema = stored[0] ? 'jsonl' : undefined;
+  for await (const battle of readBattles(source, { reject, signal, schema })) read.push(battle);
   const { battles, report } = cleanBattles(read);
   const place = files.join(', ');
   if (!battles.length) {
@@ -33,17 +52,21 @@ export async function loadDataset(files: string[], signal?: AbortSignal): Promis
       `${place}: '${[...winners][0]}' wins all ${battles.length} battles; a model needs votes for both sides to learn from`,
     );
   }
-  return { battles, rejected, clean: report };
+  const prepared = stored[0] ? await openPrepared(files[0], battles) : undefined;
+  return { battles, read, rejected, rejectedExamples, clean: report, prepared };
 }
 
 /** "12 ties, 3 without text in both answers": what was left out, by reason. */
 export function describeDrops({ rejected, clean }: Pick<Dataset, 'rejected' | 'clean'>): string {
-  const dropped = Object.entries(clean.dropped).map(([reason, { count }]) => `${count} ${REASONS[reason] ?? reason}`);
+  const dropped = Object.entries(clean.dropped).map(
+    ([reason, { count }]) => `${count} ${DROP_REASONS[reason] ?? reason}`,
+  );
   const unread = Object.entries(rejected).map(([reason, count]) => `${count} unreadable (${reason})`);
   return [...unread, ...dropped].join(', ');
 }
 
-const REASONS: Record<string, string> = {
+/** Reasons of cleaning in words that follow a count. */
+export const DROP_REASONS: Record<string, string> = {
   unlabeled: 'without a vote',
   bothEmpty: 'with both answers empty',
   oneEmpty: 'with one answer empty',

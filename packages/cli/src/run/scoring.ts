@@ -51,6 +51,11 @@ export async function scoreBattles(
   }));
 }
 
+/** P(A) of one prediction: the mean of both orders where both were scored. */
+export function meanOfOrders({ probabilityA, probabilityASwapped }: Prediction): number {
+  return typeof probabilityASwapped === 'number' ? (probabilityA + probabilityASwapped) / 2 : probabilityA;
+}
+
 function groupByTokens(order: number[], ids: Int32Array[], limit: number): number[][] {
   const groups: number[][] = [];
   let tokens = Infinity;

@@ -1,11 +1,9 @@
 /** @file The main job: from votes to an adapter folder, with everything that an honest run leaves behind. */
-import { appendFile, readFile, writeFile } from 'node:fs/promises';
-import { freemem } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import {
   applySplits,
   type Battle,
   COMPACT_FRAME,
-  batches as flatBatches,
   GEMMA_FRAME,
   type Packed,
   type PackOptions,
@@ -14,33 +12,19 @@ import {
   splitBattles,
   splitsToFile,
   survival,
+  swapBattle,
 } from '@arena/data';
-import {
-  type GemmaClassifier,
-  loadGemma,
-  lowestTrainedLayer,
-  type MemoryPlan,
-  planMemory,
-  type QuantizationOptions,
-  readAdapter,
-  readConfig,
-} from '@arena/gemma';
+import { type GemmaClassifier, loadGemma, type QuantizationOptions, readAdapter, readConfig } from '@arena/gemma';
 import { loraConfig, saveAdapter } from '@arena/lora';
 import type { Tokenizer } from '@arena/tokenizer';
-import {
-  type Checkpoint,
-  latestCheckpoint,
-  loadCheckpoint,
-  restoreProgress,
-  saveCheckpoint,
-  train,
-} from '@arena/trainer';
-import { duration, progress } from '../progress.js';
+import { type Checkpoint, latestCheckpoint, loadCheckpoint } from '@arena/trainer';
+import { progress } from '../progress.js';
 import { baseName, openTokenizer, resolveBase } from './base.js';
 import { type Dataset, describeDrops, loadDataset } from './dataset.js';
 import { formatModelCard, type ModelCard } from './model-card.js';
 import { writeResults } from './results.js';
 import { scoreBattles } from './scoring.js';
+import { trainModel } from './train-model.js';
 
 /** The settings of a run, as its flags give them. They are kept in OUT/run.json, and a resumed run must have the same. */
 export interface TrainingSettings {
@@ -70,6 +54,18 @@ export interface TrainingSettings {
   doubleQuant: boolean;
   /** Standard deviation of a new head. */
   headStd: number;
+  /** How many times as fast as A the adapters' B learn (LoRA+). */
+  loraPlus: number;
+  /** How many times as fast as A the head learns. */
+  headRate: number;
+  /** Steps between two measurements of the validation part; without it there are none while training. */
+  evalEvery?: number;
+  /** Train on each battle as it is and with A and B exchanged. */
+  swapAugment: boolean;
+  /** What decides which weights are best. */
+  metric: 'loss' | 'accuracy';
+  /** Measurements without an improvement until the run stops. */
+  patience?: number;
 }
 
 export interface TrainingJob {
@@ -78,6 +74,12 @@ export interface TrainingJob {
   memoryBytes?: number;
   out: string;
   resume: boolean;
+  /** Steps between two checkpoints (default: none are saved but when interrupted). */
+  saveEvery?: number;
+  /** Checkpoints that are kept (default: all). */
+  keep?: number;
+  /** Write TensorBoard event files too. */
+  tensorboard?: boolean;
   title: string;
   /** Plain lines about what happens. */
   say: (line: string) => void;
@@ -102,7 +104,10 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
   const { parts, file: splits } = await splitDataset(job, dataset);
   const frame = settings.frame === 'compact' ? COMPACT_FRAME : GEMMA_FRAME;
   const pack: PackOptions = { maxTokens: settings.maxTokens, frame };
-  const packed = parts.train.map(packer(tokenizer, pack));
+  const packOne = packer(tokenizer, pack);
+  const packed = parts.train.flatMap((battle) =>
+    (settings.swapAugment ? [battle, swapBattle(battle)] : [battle]).map(packOne),
+  );
   sayPacking(packed, say);
   const quantization: QuantizationOptions | null = settings.quantize ? { doubleQuant: settings.doubleQuant } : null;
   const resumed = job.resume ? await findCheckpoint(out) : undefined;
@@ -137,7 +142,8 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
     quantization,
     seed: settings.seed,
   };
-  await trainModel(job, model, packed, resumed);
+  const measured = settings.evalEvery ? parts.validation.map(packOne) : [];
+  await trainModel(job, model, { train: packed, validation: measured }, resumed);
   await saveAdapter(`${out}/adapter`, await readAdapter(model), { 'arena.json': formatModelCard(card) });
   say(`adapter written to ${out}/adapter (PEFT loads it)`);
 
@@ -206,83 +212,6 @@ function sayModel(model: GemmaClassifier, settings: TrainingSettings, say: (line
   say(
     `base: ${numHiddenLayers} layers of width ${hiddenSize}, ${kind}; LoRA r ${settings.rank} on ${settings.targets.join(', ')} ` +
       `of layers ${settings.firstLayer}..${numHiddenLayers - 1}: ${trained.toLocaleString('en')} trained numbers`,
-  );
-}
-
-async function trainModel(
-  { settings, memoryBytes, out, resume, say, signal }: TrainingJob,
-  model: GemmaClassifier,
-  packed: Packed[],
-  resumed: Checkpoint | undefined,
-): Promise<void> {
-  const { batchSize, tokensPerBatch, seed, epochs } = settings;
-  const epochBatches = (epoch: number) => [
-    ...flatBatches(packed, { batchSize, tokensPerBatch, order: tokensPerBatch ? 'bucketed' : 'hf', seed, epoch }),
-  ];
-  const plan = planMemory({
-    config: model.config,
-    targets: model.lora!.targets,
-    lowestLayer: lowestTrainedLayer(model),
-    tokens: Math.max(...epochBatches(0).map(({ ids }) => ids.length)),
-    quantized: settings.quantize,
-    budgetBytes: memoryBytes ?? 0.8 * freemem(),
-  });
-  say(describePlan(plan));
-  const log = `${out}/log.jsonl`;
-  if (resumed) say(`going on from step ${resumed.step} (${resumed.directory})`);
-  await writeFile(log, (resumed?.log ?? []).map((entry) => `${JSON.stringify(entry)}\n`).join(''));
-  const save = async (step: Parameters<typeof saveCheckpoint>[2], totalSteps: number) =>
-    saveCheckpoint(out, model, step, { totalSteps, epochs, batchSize });
-  let bar: ReturnType<typeof progress> | undefined;
-  let total = 0;
-  let smoothed = 0;
-  let weight = 0;
-  const begin = Date.now();
-  await train({
-    model,
-    batches: epochBatches,
-    epochs,
-    maxSteps: settings.maxSteps,
-    accumulation: settings.accumulation,
-    learningRate: settings.learningRate,
-    schedule: settings.schedule,
-    warmup: settings.warmup,
-    weightDecay: settings.weightDecay,
-    maxGradNorm: settings.maxGradNorm,
-    seed,
-    recomputeLayers: plan.recomputeLayers,
-    offload: plan.offload,
-    resume: resumed && restoreProgress(resumed, model),
-    signal,
-    onStep: async (entry, { totalSteps, tokens, step }) => {
-      total = totalSteps;
-      bar ??= progress({ label: 'training step', total: totalSteps, unit: 'steps' });
-      weight = 0.95 * weight + 0.05;
-      smoothed = 0.95 * smoothed + 0.05 * entry.loss;
-      const rate = Math.round(tokens / ((Date.now() - begin) / 1000));
-      bar.update(
-        step,
-        `loss ${(smoothed / weight).toFixed(3)}  lr ${entry.learning_rate.toExponential(1)}  ${rate} tokens/s`,
-      );
-      await appendFile(log, `${JSON.stringify(entry)}\n`);
-    },
-    onInterrupt: async (state) => {
-      bar?.finish();
-      if (!state.step) return;
-      const folder = await save(state, total);
-      say(`stopped after step ${state.step}; saved ${folder}. The same command with --resume goes on from there.`);
-    },
-  });
-  bar?.finish();
-  say(`trained ${total} steps in ${duration((Date.now() - begin) / 1000)}${resume ? ' (this part)' : ''}`);
-}
-
-function describePlan({ weights, adapters, saved, working, total, recomputeLayers }: MemoryPlan): string {
-  const mb = (bytes: number) => `${Math.round(bytes / 1e6).toLocaleString('en')} MB`;
-  const recomputed = recomputeLayers ? `, ${recomputeLayers} layers recomputed` : '';
-  return (
-    `memory of a step: ${mb(total)} (weights ${mb(weights)}, adapters and optimizer ${mb(adapters)}, kept activations ` +
-    `${mb(saved)}${recomputed}, one layer at work ${mb(working)})`
   );
 }
 

@@ -1,0 +1,308 @@
+/** @file The page: what its buttons ask of the Worker, and what comes back. */
+import type { BaseChoice, BaseInfo, Event, SavedRun, VotesInfo } from '../protocol.js';
+import { runCharts } from './charts.js';
+import { download, duration, facts, get, make, numberOf, percent } from './dom.js';
+import { startWorker } from './worker-client.js';
+
+const charts = runCharts();
+const worker = startWorker(onEvent);
+let battleIndex = 0;
+let report = '';
+
+/** Settings that suit a base: a tiny one learns fast; Gemma's are those of the recipe. */
+const SETTINGS = {
+  tiny: { 'learning-rate': 2e-3, 'first-layer': 1, 'max-tokens': 384, 'batch-size': 8 },
+  real: { 'learning-rate': 2e-4, 'first-layer': 6, 'max-tokens': 1900, 'batch-size': 1 },
+};
+
+function onEvent(event: Event): void {
+  switch (event.kind) {
+    case 'progress': {
+      const { label, done, total } = event;
+      showProgress(total ? done / total : null, total ? `${label}: ${done} of ${total}` : `${label}: ${done}`);
+      break;
+    }
+    case 'votes':
+      showVotes(event.votes);
+      break;
+    case 'base':
+      showBase(event.base);
+      break;
+    case 'start':
+      charts.clear();
+      facts(get('train-facts'), [
+        ['trained numbers', event.trained.toLocaleString()],
+        ['memory of a step', `${Math.round(event.memory / 1e6).toLocaleString()} MB`],
+      ]);
+      break;
+    case 'step': {
+      const { step, totalSteps, loss, tokensPerSecond, secondsLeft } = event;
+      charts.step(step, loss);
+      const rate = `${Math.round(tokensPerSecond).toLocaleString()} tokens/s`;
+      showProgress(step / totalSteps, `step ${step} of ${totalSteps}, ${rate}, ${duration(secondsLeft)} left`);
+      break;
+    }
+    case 'measured':
+      charts.measured(event.step, event.loss, event.accuracy);
+      break;
+    case 'note':
+      say(event.text);
+  }
+}
+
+function say(text: string): void {
+  get('status').textContent = text;
+}
+
+function showProgress(share: number | null, text: string): void {
+  const bar = get<HTMLProgressElement>('progress');
+  bar.hidden = false;
+  if (share === null) bar.removeAttribute('value');
+  else bar.value = share;
+  say(text);
+}
+
+/** Runs a task with everything but pause and stop locked; an error is shown and leaves the page usable. */
+async function busy(what: string, body: () => Promise<string>): Promise<void> {
+  const locked = [...document.querySelectorAll<HTMLButtonElement>('button:enabled, input:enabled')].filter(
+    ({ id }) => id !== 'pause' && id !== 'stop',
+  );
+  for (const element of locked) element.disabled = true;
+  get('error').hidden = true;
+  showProgress(null, what);
+  try {
+    say(await body());
+  } catch (error) {
+    say('');
+    get('error').textContent = (error as Error).message;
+    get('error').hidden = false;
+  } finally {
+    for (const element of locked) element.disabled = false;
+    get('progress').hidden = true;
+  }
+}
+
+function showVotes({ name, description, dropped, parts }: VotesInfo): void {
+  const { battles, prompts, labels, longerWins, aWins, detectedLanguages, languages, characters } = description;
+  const counts = (list: { name: string; count: number }[]) =>
+    list
+      .slice(0, 6)
+      .map((one) => `${one.name} ${one.count.toLocaleString()}`)
+      .join(', ');
+  facts(get('votes-facts'), [
+    ['from', name],
+    ['battles', `${battles.toLocaleString()} with ${prompts.toLocaleString()} prompts`],
+    ['left out', dropped.map(({ reason, count }) => `${reason} ${count}`).join(', ') || 'none'],
+    ['votes', counts(labels)],
+    ['A wins', percent(aWins)],
+    ['the longer answer wins', percent(longerWins)],
+    ['languages', counts(languages.some((one) => one.name !== 'unknown') ? languages : detectedLanguages)],
+    ['characters of an answer (median)', `${characters.responseA.median} and ${characters.responseB.median}`],
+    ['parts', `${parts.train} to train, ${parts.validation} to watch, ${parts.test} to test`],
+  ]);
+  get('votes-shown').hidden = false;
+  get<HTMLFieldSetElement>('base-fields').disabled = false;
+  judgeReady(false);
+  void showBattle(0);
+}
+
+async function showBattle(index: number): Promise<void> {
+  const battle = await worker.ask('battle', index);
+  battleIndex = index;
+  get('battle-place').textContent = `${index + 1} of ${battle.total}`;
+  get<HTMLButtonElement>('battle-before').disabled = index === 0;
+  get<HTMLButtonElement>('battle-next').disabled = index + 1 >= battle.total;
+  const answer = (side: 'a' | 'b', turns: string[]) => {
+    const won = battle.winner === side;
+    const title = `Answer ${side.toUpperCase()}${won ? ', preferred' : battle.winner === 'tie' ? ', tie' : ''}`;
+    return make(
+      'div',
+      {},
+      make('h3', won ? { class: 'won' } : {}, title),
+      make('pre', { tabindex: '0' }, turns.join('\n\n')),
+    );
+  };
+  get('battle').replaceChildren(
+    make('pre', { tabindex: '0' }, battle.prompt.join('\n\n')),
+    make('div', { class: 'answers' }, answer('a', battle.responseA), answer('b', battle.responseB)),
+  );
+}
+
+function showBase({ name, layers, hiddenSize, parameters, vocabulary }: BaseInfo): void {
+  facts(get('base-facts'), [
+    ['base', name],
+    ['shape', `${layers} layers of width ${hiddenSize.toLocaleString()}, ${vocabulary.toLocaleString()} tokens`],
+    ['parameters', parameters.toLocaleString()],
+  ]);
+  for (const [id, value] of Object.entries(SETTINGS[hiddenSize < 512 ? 'tiny' : 'real'])) {
+    get<HTMLInputElement>(id).value = String(value);
+  }
+  get<HTMLInputElement>('first-layer').max = String(layers - 1);
+  get<HTMLFieldSetElement>('train-fields').disabled = false;
+  get<HTMLInputElement>('adapter-files').disabled = false;
+  judgeReady(false);
+}
+
+function judgeReady(ready: boolean): void {
+  get<HTMLButtonElement>('evaluate').disabled = !ready;
+  get<HTMLFieldSetElement>('try-fields').disabled = !ready;
+  get<HTMLButtonElement>('adapter-save').disabled = !ready;
+}
+
+const useVotes = (files: File[] | null) =>
+  busy('reading votes', async () => {
+    showVotes(await worker.ask('useVotes', files));
+    return 'votes are ready: choose a base';
+  });
+
+const useBase = (choice: BaseChoice) =>
+  busy('opening the base', async () => {
+    showBase(await worker.ask('useBase', choice));
+    return 'base is ready: train';
+  });
+
+async function training(start: () => Promise<boolean>): Promise<void> {
+  const [pause, stop] = [get<HTMLButtonElement>('pause'), get<HTMLButtonElement>('stop')];
+  get('saved').hidden = true;
+  await busy('preparing to train', async () => {
+    pause.disabled = stop.disabled = false;
+    try {
+      const ended = await start();
+      judgeReady(true);
+      if (ended) return 'trained: evaluate it, or try it';
+      await offerSaved();
+      return 'stopped; what it has learnt can be tried';
+    } finally {
+      pause.disabled = stop.disabled = true;
+      setPaused(false);
+    }
+  });
+}
+
+function setPaused(paused: boolean): void {
+  const button = get('pause');
+  button.setAttribute('aria-pressed', String(paused));
+  button.textContent = paused ? 'Go on' : 'Pause';
+}
+
+/** Shows the run that an earlier page, or a stop, left. */
+async function offerSaved(): Promise<void> {
+  const saved: SavedRun | null = await worker.ask('savedRun');
+  get('saved').hidden = !saved;
+  if (!saved) return;
+  const { votes, base, step, totalSteps, done } = saved;
+  get('saved-title').textContent = done ? 'A trained judge is kept here' : 'A run was under way';
+  get('saved-text').textContent = `${votes} with ${base}: step ${step} of ${totalSteps} is kept in this browser.`;
+  get('continue').textContent = done ? 'Open it' : 'Go on with it';
+}
+
+function on(id: string, body: () => unknown): void {
+  get(id).addEventListener('click', () => void body());
+}
+
+get<HTMLInputElement>('votes-files').addEventListener('change', ({ target }) => {
+  const files = [...((target as HTMLInputElement).files ?? [])];
+  if (files.length) void useVotes(files);
+});
+const drop = get('drop');
+drop.addEventListener('dragover', (event) => {
+  event.preventDefault();
+  drop.classList.add('over');
+});
+drop.addEventListener('dragleave', () => drop.classList.remove('over'));
+drop.addEventListener('drop', (event) => {
+  event.preventDefault();
+  drop.classList.remove('over');
+  const files = [...(event.dataTransfer?.files ?? [])];
+  if (files.length) void useVotes(files);
+});
+on('votes-synthetic', () => useVotes(null));
+on('battle-before', () => showBattle(battleIndex - 1));
+on('battle-next', () => showBattle(battleIndex + 1));
+on('base-tiny', () => useBase({ kind: 'tiny' }));
+on('base-load', () => useBase({ kind: 'url', url: get<HTMLInputElement>('base-url').value.trim() }));
+get<HTMLInputElement>('base-folder').addEventListener('change', ({ target }) => {
+  const files = [...((target as HTMLInputElement).files ?? [])];
+  const name = files[0]?.webkitRelativePath.split('/')[0] ?? '';
+  if (files.length) void useBase({ kind: 'files', name, files });
+});
+get('train-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const settings = {
+    epochs: numberOf('epochs'),
+    batchSize: numberOf('batch-size'),
+    learningRate: numberOf('learning-rate'),
+    rank: numberOf('rank'),
+    firstLayer: numberOf('first-layer'),
+    maxTokens: numberOf('max-tokens'),
+    seed: 42,
+  };
+  void training(() => worker.ask('train', settings));
+});
+on('continue', () => training(() => worker.ask('continueRun')));
+on('forget', async () => {
+  await worker.ask('forgetRun');
+  await offerSaved();
+});
+on('pause', () => {
+  const paused = get('pause').getAttribute('aria-pressed') !== 'true';
+  setPaused(paused);
+  if (paused) say('paused after this step');
+  return worker.ask('setPaused', paused);
+});
+on('stop', () => worker.ask('stop'));
+on('evaluate', () =>
+  busy('scoring the test votes', async () => {
+    const { html, table } = await worker.ask('evaluate');
+    report = html;
+    const lines = table.trimEnd().split('\n');
+    get('table').textContent = lines.slice(0, -1).join('\n');
+    get('sentence').textContent = lines.at(-1)!;
+    get('table').hidden = get('report-box').hidden = get('report-save').hidden = false;
+    get<HTMLIFrameElement>('report').srcdoc = html;
+    return 'evaluated';
+  }),
+);
+on('report-save', () => download('report.html', new TextEncoder().encode(report), 'text/html'));
+get('try-form').addEventListener('submit', (event) => {
+  event.preventDefault();
+  const field = (id: string) => get<HTMLTextAreaElement>(id).value;
+  const battle = { prompt: field('try-prompt'), responseA: field('try-a'), responseB: field('try-b') };
+  void busy('reading both answers', async () => {
+    const { mean, asGiven, exchanged } = await worker.ask('judge', battle);
+    const bar = make('div', { class: 'bar', role: 'img', 'aria-label': `A ${percent(mean)}, B ${percent(1 - mean)}` });
+    const share = make('span');
+    share.style.width = `${100 * mean}%`;
+    bar.append(share, make('span'));
+    const preferred = mean > 0.5 ? 'A' : 'B';
+    get('verdict').replaceChildren(
+      make('p', {}, `People would prefer ${preferred}: A ${percent(mean)}, B ${percent(1 - mean)}.`),
+      bar,
+      make('p', { class: 'soft' }, `A first: ${percent(asGiven)} for A. B first: ${percent(exchanged)} for A.`),
+    );
+    return 'judged';
+  });
+});
+on('adapter-save', () =>
+  busy('packing the adapter', async () => {
+    download('adapter.zip', await worker.ask('saveAdapter'), 'application/zip');
+    return 'saved: PEFT loads the folder in it';
+  }),
+);
+get<HTMLInputElement>('adapter-files').addEventListener('change', ({ target }) => {
+  const files = [...((target as HTMLInputElement).files ?? [])];
+  if (!files.length) return;
+  void busy('opening the adapter', async () => {
+    const name = await worker.ask('useAdapter', files);
+    judgeReady(true);
+    return `${name} is open`;
+  });
+});
+
+const engine = await worker.ask('open').catch((error: Error) => {
+  get('error').textContent = error.message;
+  get('error').hidden = false;
+  return null;
+});
+get('engine').textContent = engine ? `engine ${engine.name}, ${engine.detail}` : 'no engine';
+await offerSaved();

@@ -1,0 +1,106 @@
+/** @file What the page asks of the Worker, and what the Worker tells it meanwhile. */
+import type { Description } from '@arena/data';
+
+export interface EngineInfo {
+  name: string;
+  /** Such as `2 threads` or the graphics adapter. */
+  detail: string;
+}
+
+export interface VotesInfo {
+  name: string;
+  description: Description;
+  /** Battles left out, by reason. */
+  dropped: { reason: string; count: number }[];
+  parts: { train: number; validation: number; test: number };
+}
+
+export interface BattleView {
+  index: number;
+  total: number;
+  prompt: string[];
+  responseA: string[];
+  responseB: string[];
+  winner: 'a' | 'b' | 'tie' | null;
+}
+
+/** Where the base comes from. */
+export type BaseChoice =
+  | { kind: 'tiny' }
+  | { kind: 'url'; url: string }
+  | { kind: 'files'; name: string; files: File[] };
+
+export interface BaseInfo {
+  name: string;
+  layers: number;
+  hiddenSize: number;
+  parameters: number;
+  vocabulary: number;
+}
+
+export interface TrainSettings {
+  rank: number;
+  firstLayer: number;
+  learningRate: number;
+  epochs: number;
+  batchSize: number;
+  maxTokens: number;
+  seed: number;
+}
+
+/** A run that an earlier page left, under way or done. */
+export interface SavedRun {
+  step: number;
+  totalSteps: number;
+  done: boolean;
+  votes: string;
+  base: string;
+}
+
+export interface Judgement {
+  /** P(A is preferred) as the answers stand, with A and B exchanged (still for A), and their mean. */
+  asGiven: number;
+  exchanged: number;
+  mean: number;
+}
+
+/** Tasks of the Worker. Each gives a promise on the page's side. */
+export interface Tasks {
+  open(): EngineInfo;
+  savedRun(): SavedRun | null;
+  /** No files: the built-in synthetic votes. */
+  useVotes(files: File[] | null): VotesInfo;
+  battle(index: number): BattleView;
+  useBase(choice: BaseChoice): BaseInfo;
+  /** Ends when training does; true when it came to its end, false when it was stopped. */
+  train(settings: TrainSettings): boolean;
+  /** Opens the saved run's votes and base, and trains on where it was not done. */
+  continueRun(): boolean;
+  forgetRun(): void;
+  setPaused(paused: boolean): void;
+  stop(): void;
+  /** The report as a page, and its table as text. */
+  evaluate(): { html: string; table: string };
+  judge(battle: { prompt: string; responseA: string; responseB: string }): Judgement;
+  /** The adapter folder as a zip. */
+  saveAdapter(): Uint8Array;
+  /** A zip that {@link Tasks.saveAdapter} gave, or the files of an adapter folder. */
+  useAdapter(files: File[]): string;
+}
+
+export type TaskName = keyof Tasks;
+export type Argument<K extends TaskName> = Parameters<Tasks[K]>[0];
+export type Result<K extends TaskName> = ReturnType<Tasks[K]>;
+
+/** What the Worker tells while it works. */
+export type Event =
+  | { kind: 'progress'; label: string; done: number; total: number }
+  | { kind: 'votes'; votes: VotesInfo }
+  | { kind: 'base'; base: BaseInfo }
+  | { kind: 'start'; totalSteps: number; trained: number; memory: number }
+  | { kind: 'step'; step: number; totalSteps: number; loss: number; tokensPerSecond: number; secondsLeft: number }
+  | { kind: 'measured'; step: number; loss: number; accuracy: number }
+  | { kind: 'note'; text: string };
+
+export type Request = { id: number; task: TaskName; argument: unknown };
+export type Reply = { id: number; result?: unknown; error?: string } | { event: Event };

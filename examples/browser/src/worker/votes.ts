@@ -1,0 +1,66 @@
+/** @file Votes: read, cleaned, described and split. */
+import {
+  type Battle,
+  battleToRecord,
+  cleanBattles,
+  describeBattles,
+  readBattles,
+  type Splits,
+  splitBattles,
+  syntheticBattles,
+} from '@arena/data';
+import { scriptOf } from '@arena/eval';
+import type { VotesInfo } from '../protocol.js';
+
+export interface Votes {
+  info: VotesInfo;
+  battles: Battle[];
+  splits: Splits;
+}
+
+const SYNTHETIC_COUNT = 1200;
+/** Largest files that are read, all together: they are held in memory. */
+const MAX_BYTES = 2_000_000_000;
+
+/** Reads what a person chose or dropped, or makes votes up. */
+export async function loadVotes(files: File[] | null, onRow: (rows: number) => void): Promise<Votes> {
+  const read: Battle[] = [];
+  let rejected = 0;
+  if (files) {
+    const bytes = files.reduce((sum, { size }) => sum + size, 0);
+    if (bytes > MAX_BYTES)
+      throw new Error(`these files have ${Math.round(bytes / 1e6)} MB; 2,000 MB can be taken here`);
+    for await (const battle of readBattles(files, { reject: () => rejected++ })) {
+      read.push(battle);
+      if (read.length % 500 === 0) onRow(read.length);
+    }
+  } else read.push(...syntheticBattles({ count: SYNTHETIC_COUNT, seed: 42 }));
+  const { battles, report } = cleanBattles(read);
+  const name = files ? files.map((file) => file.name).join(', ') : 'synthetic votes';
+  const dropped = Object.entries(report.dropped).map(([reason, { count }]) => ({ reason, count }));
+  if (rejected) dropped.push({ reason: 'unreadable', count: rejected });
+  return finish(name, battles, dropped);
+}
+
+/** Votes that were kept by {@link votesToText}. */
+export async function restoreVotes(name: string, text: string): Promise<Votes> {
+  const battles: Battle[] = [];
+  for await (const battle of readBattles(new Blob([text]))) battles.push(battle);
+  return finish(name, battles, []);
+}
+
+/** Battles as lines of JSON. */
+export function votesToText({ battles }: Votes): string {
+  return battles.map((battle) => `${JSON.stringify(battleToRecord(battle))}\n`).join('');
+}
+
+function finish(name: string, battles: Battle[], dropped: VotesInfo['dropped']): Votes {
+  const splits = splitBattles(battles, { seed: 42 });
+  const { train, validation, test } = splits;
+  if (!train.length || !test.length) {
+    throw new Error(`${battles.length} usable votes are too few to train on and to test with: some dozens are needed`);
+  }
+  const parts = { train: train.length, validation: validation.length, test: test.length };
+  const info = { name, description: describeBattles(battles, { detectLanguage: scriptOf }), dropped, parts };
+  return { info, battles, splits };
+}

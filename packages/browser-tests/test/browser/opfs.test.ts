@@ -1,0 +1,67 @@
+import { GEMMA2_2B } from '@arena/gemma';
+import { downloadCheckpoint, openCheckpoint, opfsFolder, opfsStore, serialize } from '@arena/safetensors';
+import { afterAll, expect, it } from 'vitest';
+import { OpfsWorker } from './opfs.js';
+
+const NAME = 'opfs-test';
+const data = Uint8Array.from({ length: 200_000 }, (_, i) => (i * 31) % 251);
+const weights = serialize([{ name: 'a', dtype: 'U8', shape: [data.length], data }]);
+const file = { name: 'model.safetensors', url: URL.createObjectURL(new Blob([weights as Uint8Array<ArrayBuffer>])) };
+const worker = new OpfsWorker();
+
+afterAll(async () => {
+  worker.terminate();
+  await (await navigator.storage.getDirectory()).removeEntry(NAME, { recursive: true });
+});
+
+/** Answers ranges of the weights; the first answer breaks half-way. */
+function brokenFetch(): typeof fetch {
+  let broken = false;
+  return async (_, init) => {
+    const range = /bytes=(\d+)-(\d*)/.exec(new Headers(init?.headers).get('range') ?? '');
+    const begin = Number(range?.[1] ?? 0);
+    const part = weights.slice(begin, range?.[2] ? Number(range[2]) + 1 : undefined);
+    const breaks = !broken && part.length > 1;
+    broken ||= breaks;
+    let pulls = 0;
+    const body = new ReadableStream<Uint8Array>({
+      pull(controller) {
+        if (pulls++) return breaks ? controller.error(new TypeError('the connection broke')) : controller.close();
+        controller.enqueue(breaks ? part.subarray(0, part.length / 2) : part);
+      },
+    });
+    const headers = { 'content-range': `bytes ${begin}-${begin + part.length - 1}/${weights.length}` };
+    return new Response(body, { status: range ? 206 : 200, headers });
+  };
+}
+
+it('downloads into OPFS on a page, takes a broken connection up again, and opens what it has', async () => {
+  const root = await navigator.storage.getDirectory();
+  const folder = await root.getDirectoryHandle(NAME, { create: true });
+  const sha256 = await digestOf(weights);
+  const options = { fetch: brokenFetch() };
+  await downloadCheckpoint([{ ...file, size: weights.length, sha256 }], opfsStore(folder), options);
+  const checkpoint = await openCheckpoint(opfsFolder(folder));
+  expect((await checkpoint.read('a')).data).toEqual(data);
+  await checkpoint.close();
+});
+
+it('downloads into OPFS in a Worker, with a promised digest that is wrong first', async () => {
+  const wrong = { ...file, name: 'w.safetensors', size: weights.length, sha256: '0'.repeat(64) };
+  await expect(worker.ask({ folder: NAME, file: wrong })).rejects.toThrow('SHA-256');
+  expect(await worker.ask({ folder: NAME, file: { ...wrong, sha256: await digestOf(weights) } })).toBe(weights.length);
+});
+
+it('loads a 4-bit model with adapters from OPFS', async () => {
+  const shape = { vocabSize: 50, hiddenSize: 64, intermediateSize: 96, numHiddenLayers: 2, headDim: 16 };
+  const config = { ...GEMMA2_2B, ...shape, slidingLayers: [true, false] };
+  const [stored, inMemory] = (await worker.ask({ folder: NAME, config })) as number[][];
+  expect(stored).toHaveLength(4);
+  expect(stored.every((value) => Number.isFinite(value) && value !== 0)).toBe(true);
+  expect(stored).toEqual(inMemory);
+});
+
+async function digestOf(bytes: Uint8Array): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

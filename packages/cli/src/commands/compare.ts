@@ -1,0 +1,58 @@
+/** @file `arena compare`: two or more runs on the same battles, with paired tests. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { compareRuns, comparisonSummary, renderComparison } from '@arena/eval';
+import { type Command, Option } from 'commander';
+import { integer } from '../arguments.js';
+import { onInterrupt } from '../interrupt.js';
+import { dropIfEmpty, prepareOutput } from '../output-folder.js';
+import { battlesOfFiles, battlesOfRuns, readRuns, sharedRuns } from '../run/predicted-runs.js';
+
+interface CompareFlags {
+  data?: string[];
+  out?: string;
+  common: boolean;
+  ties: 'drop' | 'half';
+  rounds: number;
+  seed: number;
+}
+
+const UNKNOWN_PROMPTS =
+  'The prompts are not known without --data: intervals take battles as independent, and are too narrow where prompts repeat.';
+
+export function addCompare(program: Command): void {
+  program
+    .command('compare')
+    .description('compare runs on the same battles: scores with intervals, McNemar and paired bootstrap for each pair')
+    .argument('<run...>', 'folders that train or evaluate wrote, or files of predictions (jsonl or csv)')
+    .option('--data <file...>', 'the votes, for intervals by prompt, and where the predictions have no winner')
+    .option('--common', 'compare the battles that all runs have, where they differ', false)
+    .addOption(
+      new Option('--ties <what>', 'leave ties out, or count them half').choices(['drop', 'half']).default('drop'),
+    )
+    .option('--rounds <n>', 'bootstrap rounds', integer(1, 100_000), 2000)
+    .option('--seed <n>', 'seed of the bootstrap', integer(0, 2 ** 32 - 1), 0)
+    .option('--out <dir>', 'new or empty folder for comparison.html, .md and .json')
+    .action((paths: string[], flags: CompareFlags) => compare(paths, flags));
+}
+
+async function compare(paths: string[], { data, out, common, ties, rounds, seed }: CompareFlags): Promise<void> {
+  if (paths.length < 2) throw new Error(`one run is given (${paths[0]}); two or more are needed`);
+  if (out) await prepareOutput(out);
+  try {
+    const runs = sharedRuns(await readRuns(paths), common);
+    const battles = data ? await battlesOfFiles(data, runs, onInterrupt()) : battlesOfRuns(runs);
+    const title = runs.map(({ name }) => name).join(' against ');
+    const comparison = compareRuns(runs, battles, { ties, bootstrapRounds: rounds, seed, title });
+    if (!data) comparison.notes.push(UNKNOWN_PROMPTS);
+    if (out) {
+      await writeFile(join(out, 'comparison.json'), renderComparison(comparison, 'json'));
+      await writeFile(join(out, 'comparison.md'), renderComparison(comparison, 'markdown'));
+      await writeFile(join(out, 'comparison.html'), renderComparison(comparison, 'html'));
+    }
+    console.log(comparisonSummary(comparison));
+    if (out) console.log(`\n${out}/comparison.html has the same.`);
+  } finally {
+    if (out) await dropIfEmpty(out);
+  }
+}

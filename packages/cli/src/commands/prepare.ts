@@ -1,0 +1,120 @@
+/** @file `arena prepare`: votes to a folder with their parts, their tokens and a data card. */
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import {
+  COMPACT_FRAME,
+  dataCard,
+  GEMMA_FRAME,
+  type Packed,
+  packer,
+  SPLIT_NAMES,
+  splitBattles,
+  survival,
+  TRUNCATIONS,
+  type Truncation,
+} from '@arena/data';
+import { percent, scriptOf } from '@arena/eval';
+import { type Command, Option } from 'commander';
+import { integer } from '../arguments.js';
+import { onInterrupt } from '../interrupt.js';
+import { checkNewFolder } from '../output-folder.js';
+import { progress } from '../progress.js';
+import { openTokenizer, resolveBase } from '../run/base.js';
+import { dataCardHtml } from '../run/data-card.js';
+import { describeDrops, loadDataset } from '../run/dataset.js';
+import { writePrepared } from '../run/prepared.js';
+
+interface PrepareFlags {
+  data: string[];
+  tokenizer: string;
+  out: string;
+  maxTokens: number;
+  frame: 'chat' | 'compact';
+  truncation: Truncation;
+  nearDuplicates: 'report' | 'group' | 'ignore';
+  seed: number;
+}
+
+export function addPrepare(program: Command): void {
+  program
+    .command('prepare')
+    .description('clean, split and tokenise votes into a folder for arena train and evaluate, with a data card')
+    .requiredOption('--data <file...>', 'votes: parquet, csv or jsonl in any known schema')
+    .requiredOption('--tokenizer <dir|hub-id>', 'folder with the tokenizer.json of the base')
+    .requiredOption('--out <dir>', 'folder to create')
+    .option('--max-tokens <n>', 'longest packed battle', integer(16), 1900)
+    .addOption(new Option('--frame <name>', 'text around the fields').choices(['chat', 'compact']).default('chat'))
+    .addOption(
+      new Option('--truncation <name>', 'where long texts are cut').choices([...TRUNCATIONS]).default('head+tail'),
+    )
+    .addOption(
+      new Option('--near-duplicates <what>', 'prompts that nearly repeat each other')
+        .choices(['report', 'group', 'ignore'])
+        .default('report'),
+    )
+    .option('--seed <n>', 'seed of the split', integer(0, 2 ** 32 - 1), 42)
+    .action((flags: PrepareFlags) => prepare(flags));
+}
+
+async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): Promise<void> {
+  const signal = onInterrupt();
+  await checkNewFolder(out);
+  const folder = await resolveBase(base);
+  const tokenizer = await openTokenizer(folder);
+  // Only what differs from training's defaults is stored: `arena train` then finds the same packing.
+  const packing = {
+    maxTokens: flags.maxTokens,
+    frame: flags.frame === 'compact' ? COMPACT_FRAME : GEMMA_FRAME,
+    ...(flags.truncation === 'head+tail' ? {} : { truncation: flags.truncation }),
+  };
+  const packOne = packer(tokenizer, packing);
+  const dataset = await loadDataset(data, signal);
+  const drops = describeDrops(dataset);
+  console.log(
+    `${dataset.clean.read} battles read, ${dataset.battles.length} kept${drops ? `; left out: ${drops}` : ''}`,
+  );
+  const splits = splitBattles(dataset.battles, { seed: flags.seed, nearDuplicates: flags.nearDuplicates });
+  const { rows, groups, leaks } = splits.report;
+  console.log(
+    `split by prompt (${groups} groups): ${rows.train} train, ${rows.validation} validation, ${rows.test} test; ` +
+      `${leaks.nearDuplicates ?? 'unknown'} prompts nearly repeat one of another part`,
+  );
+  const bar = progress({ label: 'tokenising', total: dataset.battles.length, unit: 'battles' });
+  const packed: Record<(typeof SPLIT_NAMES)[number], Packed[]> = { train: [], validation: [], test: [] };
+  let done = 0;
+  for (const name of SPLIT_NAMES) {
+    for (const battle of splits[name]) {
+      packed[name].push(packOne(battle));
+      if (++done % 500 === 0) {
+        bar.update(done);
+        await new Promise(setImmediate); // lets Ctrl-C through
+        signal.throwIfAborted();
+      }
+    }
+  }
+  bar.finish();
+  const kept = survival(SPLIT_NAMES.flatMap((name) => packed[name]));
+  console.log(
+    `${kept.tokens.total.toLocaleString('en')} tokens, ${kept.tokens.mean.toFixed(0)} a battle; kept ${percent(kept.prompt)} of ` +
+      `the prompts, ${percent(kept.responseA)} of A, ${percent(kept.responseB)} of B`,
+  );
+  const { read, rejected, rejectedExamples, clean } = dataset;
+  const card = dataCard(
+    { sources: data, read, rejected, rejectedExamples, clean, splits, packed, packing },
+    { detectLanguage: scriptOf },
+  );
+  const temporary = `${out}.tmp-${process.pid}`;
+  try {
+    await mkdir(temporary, { recursive: true });
+    const bytes = await readFile(`${folder}/tokenizer.json`);
+    await writePrepared(temporary, { sources: data, splits, packed, packing, tokenizer: bytes });
+    await writeFile(join(temporary, 'card.json'), `${JSON.stringify(card, null, 2)}\n`);
+    await writeFile(join(temporary, 'card.html'), dataCardHtml(card));
+    signal.throwIfAborted();
+    await rename(temporary, out);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
+    throw error;
+  }
+  console.log(`${out} written; look at ${out}/card.html. next: arena train --base ${base} --data ${out} --out RUN`);
+}

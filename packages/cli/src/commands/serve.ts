@@ -1,0 +1,83 @@
+/** @file `arena serve`: a trained adapter behind a small HTTP endpoint, on this machine unless told otherwise. */
+import { once } from 'node:events';
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Battle } from '@arena/data';
+import type { Command } from 'commander';
+import { byteSize, integer, number } from '../arguments.js';
+import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
+import { onInterrupt } from '../interrupt.js';
+import { readModelCard } from '../run/model-card.js';
+import { isLoopback, startPredictionServer } from '../run/prediction-server.js';
+import { meanOfOrders, scoreBattles } from '../run/scoring.js';
+import { openTrained } from '../run/trained-model.js';
+
+interface ServeFlags extends EngineFlags {
+  model: string;
+  base?: string;
+  host: string;
+  port: number;
+  bothOrders: boolean;
+  maxBytes: number;
+  maxBattles: number;
+  queue: number;
+  connections: number;
+  timeout: number;
+}
+
+/** Battles scored together: enough to fill batches, few enough that nobody waits long behind them. */
+const TOGETHER = 16;
+
+export function addServe(program: Command): void {
+  const command = program
+    .command('serve')
+    .description('answer POST /predict with the probability that A is preferred, on this machine by default')
+    .requiredOption('--model <dir>', 'adapter folder, or the folder of a training run')
+    .option('--base <dir|hub-id>', 'base checkpoint (default: the one that the adapter was trained on)')
+    .option('--host <name>', 'address to bind; beyond this machine the token ARENA_TOKEN is needed', '127.0.0.1')
+    .option('--port <n>', 'port, 0 for any free one', integer(0, 65_535), 8642)
+    .option('--both-orders', 'average over both orders of the answers', false)
+    .option('--max-bytes <size>', 'largest body of a request', byteSize, 4_000_000)
+    .option('--max-battles <n>', 'most battles of a request', integer(1), 256)
+    .option('--queue <n>', 'battles that may wait; more get 429', integer(1), 1024)
+    .option('--connections <n>', 'connections open at a time', integer(1), 512)
+    .option('--timeout <seconds>', 'time for a request, waiting included', number(0.001, 86_400), 60);
+  addEngineOptions(command).action((flags: ServeFlags) => serve(flags));
+}
+
+async function serve({ model: path, base, host, port, bothOrders, ...flags }: ServeFlags): Promise<void> {
+  const signal = onInterrupt();
+  const token = process.env.ARENA_TOKEN || undefined;
+  if (!isLoopback(host) && !token) {
+    throw new Error(
+      `--host ${host} can be reached from other machines: set the environment variable ARENA_TOKEN to a secret`,
+    );
+  }
+  const adapter = (await stat(join(path, 'adapter')).catch(() => undefined)) ? join(path, 'adapter') : path;
+  const card = await readModelCard(adapter);
+  const engine = await openFlagged(flags);
+  try {
+    const { model, tokenizer, pack } = await openTrained(base ?? card.base, adapter, signal);
+    const score = async (battles: Battle[], stop: AbortSignal) => {
+      const options = { swap: bothOrders, signal: stop };
+      return (await scoreBattles(model, battles, tokenizer, pack, options)).map(meanOfOrders);
+    };
+    const { maxBytes, maxBattles, queue, connections } = flags;
+    const timeout = 1000 * flags.timeout;
+    const limits = { maxBytes, maxBattles, queue, connections, timeout, together: TOGETHER };
+    const server = await startPredictionServer(score, { host, port, token, ...limits });
+    console.log(`${adapter} is served at ${server.url}: POST /predict, GET /health${token ? ', with the token' : ''}`);
+    console.log(`example: ${example(server.url, token)}`);
+    if (!signal.aborted) await once(signal, 'abort');
+    await server.close();
+    await model.dispose();
+    console.log('stopped');
+  } finally {
+    engine.dispose();
+  }
+}
+
+function example(url: string, token: string | undefined): string {
+  const header = token ? ` -H "Authorization: Bearer $ARENA_TOKEN"` : '';
+  return `curl ${url}/predict -H "content-type: application/json"${header} -d '{"prompt": "2 + 2?", "response_a": "4", "response_b": "5"}'`;
+}

@@ -1,0 +1,114 @@
+/**
+ * @file Hugging Face's cache on this machine, laid out as huggingface_hub lays it out, so that both find what the other
+ * downloaded: `models--owner--name/{refs/main, snapshots/<commit>/<file>, blobs/<digest>}`.
+ */
+import { copyFile, mkdir, readFile, stat, statfs, symlink, unlink, writeFile } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type DownloadProgress,
+  diskStore,
+  downloadCheckpoint,
+  type HubFile,
+  type HubModel,
+  hubModel,
+  openCheckpoint,
+} from '@arena/safetensors';
+
+/** Where things are, by the environment variables that Hugging Face's own tools heed. */
+export function hubPlaces(env: NodeJS.ProcessEnv = process.env) {
+  const home = env.HF_HOME ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface');
+  return {
+    cache: env.HF_HUB_CACHE ?? join(home, 'hub'),
+    tokenFile: env.HF_TOKEN_PATH ?? join(home, 'token'),
+    endpoint: env.HF_ENDPOINT?.replace(/\/$/, ''),
+    token: env.HF_TOKEN ?? env.HUGGING_FACE_HUB_TOKEN,
+    offline: /^(1|on|yes|true)$/i.test(env.HF_HUB_OFFLINE ?? ''),
+  };
+}
+
+/** The newest snapshot of a model in the cache, when all its files are there. */
+export async function cachedSnapshot(id: string): Promise<string | undefined> {
+  const folder = modelFolder(id);
+  const revision = await readFile(join(folder, 'refs', 'main'), 'utf8').catch(() => undefined);
+  if (revision === undefined) return undefined;
+  const snapshot = join(folder, 'snapshots', revision.trim());
+  if (!(await stat(join(snapshot, 'config.json')).catch(() => undefined))) return undefined;
+  try {
+    await (await openCheckpoint(snapshot)).close();
+    return snapshot;
+  } catch {
+    return undefined; // another tool left it unfinished
+  }
+}
+
+export interface DownloadModelOptions {
+  /** Hears of the model once the hub has described it. */
+  onModel?: (model: HubModel, bytes: number) => void;
+  onProgress?: (progress: DownloadProgress) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Downloads what a classifier needs of a model into the cache. A broken or stopped download goes on where it stopped.
+ * @returns the folder of the snapshot.
+ * @throws Error saying whether the hub cannot be reached, the model does not exist, a token is missing, its licence has
+ * not been accepted, or the disk is too small.
+ */
+export async function downloadModel(id: string, options: DownloadModelOptions = {}): Promise<string> {
+  const { onModel, onProgress, signal } = options;
+  const { endpoint } = hubPlaces();
+  const model = await hubModel(id, { endpoint, token: await accessToken(), signal });
+  const folder = modelFolder(id);
+  const blobs = join(folder, 'blobs');
+  await mkdir(blobs, { recursive: true });
+  const bytes = model.files.reduce((sum, { size }) => sum + size, 0);
+  await checkSpace(blobs, model, bytes);
+  onModel?.(model, bytes);
+  const files = model.files.map((file) => ({ ...file, name: file.blob }));
+  await downloadCheckpoint(files, diskStore(blobs), { headers: model.headers, onProgress, signal });
+  const snapshot = join(folder, 'snapshots', model.commit);
+  await mkdir(snapshot, { recursive: true });
+  for (const file of model.files) await link(file, blobs, snapshot);
+  await mkdir(join(folder, 'refs'), { recursive: true });
+  await writeFile(join(folder, 'refs', 'main'), model.commit);
+  return snapshot;
+}
+
+function modelFolder(id: string): string {
+  return join(hubPlaces().cache, `models--${id.replace('/', '--')}`);
+}
+
+/** The access token of the environment, or the one that `hf auth login` left. */
+export async function accessToken(): Promise<string | undefined> {
+  const { token, tokenFile } = hubPlaces();
+  return token ?? ((await readFile(tokenFile, 'utf8').catch(() => '')).trim() || undefined);
+}
+
+async function checkSpace(blobs: string, { id, files }: HubModel, bytes: number): Promise<void> {
+  const there = await Promise.all(
+    files.map(({ blob, size }) =>
+      stat(join(blobs, blob)).then(
+        () => size,
+        () => 0,
+      ),
+    ),
+  );
+  const needed = bytes - there.reduce((a, b) => a + b, 0);
+  const { bavail, bsize } = await statfs(blobs);
+  if (needed <= bavail * bsize) return;
+  const gb = (count: number) => `${(count / 1e9).toFixed(1)} GB`;
+  throw new Error(`${id}: ${gb(needed)} are to be downloaded, ${gb(bavail * bsize)} are free on the disk of ${blobs}`);
+}
+
+/** A snapshot's file points to its content; it is a copy where links are not allowed (Windows without that right). */
+async function link({ name, blob }: HubFile, blobs: string, snapshot: string): Promise<void> {
+  const path = join(snapshot, name);
+  await unlink(path).catch(() => {});
+  try {
+    await symlink(join('..', '..', 'blobs', blob), path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return; // another process was faster
+    await copyFile(join(blobs, blob), path);
+  }
+}

@@ -1,0 +1,177 @@
+/** @file The training of a run: memory plan, loop, checkpoints, and everything that lets people watch it. */
+import { appendFile, writeFile } from 'node:fs/promises';
+import { freemem } from 'node:os';
+import { batches, type Packed } from '@arena/data';
+import { forward, type GemmaClassifier, lowestTrainedLayer, type MemoryPlan, planMemory } from '@arena/gemma';
+import {
+  type Checkpoint,
+  type EvaluationEntry,
+  type LogEntry,
+  loraPlus,
+  openEventWriter,
+  restoreProgress,
+  saveCheckpoint,
+  type TrainProgress,
+  train,
+} from '@arena/trainer';
+import { duration, progress } from '../progress.js';
+import type { TrainingJob } from './training.js';
+
+/** Trains the model in place, leaving checkpoints and logs in the job's folder. */
+export async function trainModel(
+  { settings, memoryBytes, out, resume, saveEvery, keep, tensorboard = false, say, signal }: TrainingJob,
+  model: GemmaClassifier,
+  packed: { train: Packed[]; validation: Packed[] },
+  resumed: Checkpoint | undefined,
+): Promise<void> {
+  const { batchSize, tokensPerBatch, seed, epochs } = settings;
+  const order = tokensPerBatch ? 'bucketed' : 'hf';
+  const epochBatches = (epoch: number) => [...batches(packed.train, { batchSize, tokensPerBatch, order, seed, epoch })];
+  const plan = planMemory({
+    config: model.config,
+    targets: model.lora!.targets,
+    lowestLayer: lowestTrainedLayer(model),
+    tokens: Math.max(...epochBatches(0).map(({ ids }) => ids.length)),
+    quantized: settings.quantize,
+    budgetBytes: memoryBytes ?? 0.8 * freemem(),
+  });
+  say(describePlan(plan));
+  if (resumed) say(`going on from step ${resumed.step} (${resumed.place})`);
+  const watch = await openWatch(out, resumed, tensorboard);
+  let total = 0;
+  const save = (state: TrainProgress) =>
+    saveCheckpoint(out, model, state, { totalSteps: total, epochs, batchSize, settings }, keep);
+  const begin = Date.now();
+  try {
+    const result = await train({
+      model,
+      batches: epochBatches,
+      epochs,
+      maxSteps: settings.maxSteps,
+      accumulation: settings.accumulation,
+      learningRate: settings.learningRate,
+      schedule: settings.schedule,
+      warmup: settings.warmup,
+      weightDecay: settings.weightDecay,
+      maxGradNorm: settings.maxGradNorm,
+      rateFactor: loraPlus(settings.loraPlus, settings.headRate),
+      seed,
+      recomputeLayers: plan.recomputeLayers,
+      offload: plan.offload,
+      resume: resumed && restoreProgress(resumed, model),
+      ...(packed.validation.length
+        ? {
+            evaluate: () => measure(model, packed.validation, signal),
+            evaluateEvery: settings.evalEvery,
+            metric: settings.metric,
+            patience: settings.patience,
+            restoreBest: true,
+          }
+        : {}),
+      saveEvery,
+      signal,
+      onStep: async (entry, { totalSteps, tokens }) => {
+        total = totalSteps;
+        await watch.step(entry, totalSteps, Math.round(tokens / ((Date.now() - begin) / 1000)));
+      },
+      onEvaluate: (entry, { counter }) => watch.evaluation(entry, counter),
+      onSave: async (state) => void (await save(state)),
+      onInterrupt: async (state) => {
+        watch.pause();
+        if (!state.step) return;
+        const folder = await save(state);
+        say(`stopped after step ${state.step}; saved ${folder}. The same command with --resume goes on from there.`);
+      },
+    });
+    watch.pause();
+    const part = resume ? ' (this part)' : '';
+    say(`trained ${result.steps} steps in ${duration((Date.now() - begin) / 1000)}${part}`);
+    if (result.stoppedEarly)
+      say(`stopped early: ${settings.patience} measurements without a better ${settings.metric}`);
+    const { best } = result;
+    if (best) say(`weights of step ${best.step}, the best by validation ${settings.metric}: ${best.metric.toFixed(4)}`);
+  } finally {
+    await watch.close();
+  }
+}
+
+/** Where the run is shown: a line on the terminal, log.jsonl, TensorBoard. */
+interface Watch {
+  step(entry: LogEntry, totalSteps: number, rate: number): Promise<void>;
+  evaluation(entry: EvaluationEntry, counter: number): Promise<void>;
+  /** Takes the progress line away until the next step. */
+  pause(): void;
+  close(): Promise<void>;
+}
+
+async function openWatch(out: string, resumed: Checkpoint | undefined, tensorboard: boolean): Promise<Watch> {
+  const log = `${out}/log.jsonl`;
+  const line = (entry: object) => `${JSON.stringify(entry)}\n`;
+  const before = [...(resumed?.log ?? []), ...(resumed?.evaluations ?? [])].sort((a, b) => a.step - b.step);
+  await writeFile(log, before.map(line).join(''));
+  const events = tensorboard ? await openEventWriter(`${out}/tensorboard`) : undefined;
+  let bar: ReturnType<typeof progress> | undefined;
+  let smoothed = 0;
+  let weight = 0;
+  let measured = '';
+  return {
+    async step(entry, totalSteps, rate) {
+      bar ??= progress({ label: 'training step', total: totalSteps, unit: 'steps' });
+      weight = 0.95 * weight + 0.05;
+      smoothed = 0.95 * smoothed + 0.05 * entry.loss;
+      const { step, loss, grad_norm, learning_rate, epoch } = entry;
+      bar.update(
+        step,
+        `loss ${(smoothed / weight).toFixed(3)}  lr ${learning_rate.toExponential(1)}  ${rate} tokens/s${measured}`,
+      );
+      await appendFile(log, line(entry));
+      const values = { 'train/loss': loss, 'train/grad_norm': grad_norm, 'train/learning_rate': learning_rate };
+      await events?.scalars({ ...values, 'train/epoch': epoch }, step);
+    },
+    async evaluation(entry, counter) {
+      measured = `  validation ${entry.eval_loss.toFixed(3)} ${entry.eval_accuracy.toFixed(3)}${counter ? ` (${counter} without a better)` : ''}`;
+      await appendFile(log, line(entry));
+      await events?.scalars({ 'eval/loss': entry.eval_loss, 'eval/accuracy': entry.eval_accuracy }, entry.step);
+    },
+    pause: () => bar?.finish(),
+    close: async () => events?.close(),
+  };
+}
+
+/** Tokens of a forward pass of {@link measure}. */
+const MEASURE_TOKENS = 4096;
+
+/** Mean cross-entropy and accuracy over packed battles that have a label. */
+async function measure(
+  model: GemmaClassifier,
+  packed: Packed[],
+  signal?: AbortSignal,
+): Promise<{ loss: number; accuracy: number }> {
+  let loss = 0;
+  let right = 0;
+  let count = 0;
+  for (const { ids, offsets, labels } of batches(packed, { tokensPerBatch: MEASURE_TOKENS, order: 'sequential' })) {
+    const logits = await forward(model, { ids, offsets }, signal);
+    const values = await logits.data();
+    const classes = logits.shape[1];
+    logits.dispose();
+    labels.forEach((label, i) => {
+      if (label < 0) return;
+      const row = Array.from(values.subarray(i * classes, (i + 1) * classes));
+      const top = Math.max(...row);
+      loss += top + Math.log(row.reduce((sum, value) => sum + Math.exp(value - top), 0)) - row[label];
+      right += Number(row.indexOf(top) === label);
+      count++;
+    });
+  }
+  return { loss: loss / count, accuracy: right / count };
+}
+
+function describePlan({ weights, adapters, saved, working, total, recomputeLayers }: MemoryPlan): string {
+  const mb = (bytes: number) => `${Math.round(bytes / 1e6).toLocaleString('en')} MB`;
+  const recomputed = recomputeLayers ? `, ${recomputeLayers} layers recomputed` : '';
+  return (
+    `memory of a step: ${mb(total)} (weights ${mb(weights)}, adapters and optimizer ${mb(adapters)}, kept activations ` +
+    `${mb(saved)}${recomputed}, one layer at work ${mb(working)})`
+  );
+}

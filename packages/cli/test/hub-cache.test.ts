@@ -1,0 +1,98 @@
+/** @file Bases by hub id, downloaded from a hub on this machine. */
+import { readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { ignoreInterrupts } from '../src/interrupt.js';
+import { openTokenizer, resolveBase } from '../src/run/base.js';
+import { hubPlaces } from '../src/run/hub-cache.js';
+import { type Hub, openHub } from './hub-server.js';
+import { type Workspace, workspace } from './workspace.js';
+
+let w: Workspace;
+let hub: Hub;
+
+beforeAll(async () => {
+  w = await workspace();
+  const names = await readdir(w.base);
+  const files = await Promise.all(names.map(async (name) => [name, await readFile(join(w.base, name))] as const));
+  hub = await openHub(new Map([...files, ['model.gguf', Buffer.from('x')]]));
+});
+afterAll(async () => {
+  await hub.close();
+  await rm(w.folder, { recursive: true });
+});
+beforeEach(() => {
+  vi.spyOn(process.stderr, 'write').mockReturnValue(true);
+  vi.stubEnv('HF_ENDPOINT', hub.url);
+  vi.stubEnv('HF_HOME', w.at('home'));
+  for (const name of ['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN', 'HF_HUB_CACHE', 'HF_TOKEN_PATH', 'HF_HUB_OFFLINE']) {
+    vi.stubEnv(name, undefined);
+  }
+  hub.downloads.length = 0;
+});
+afterEach(async () => {
+  ignoreInterrupts();
+  vi.unstubAllEnvs();
+  vi.restoreAllMocks();
+  await rm(w.at('home'), { recursive: true, force: true });
+});
+
+test('a model is downloaded once, into the layout of huggingface_hub', async () => {
+  const folder = await resolveBase('owner/tiny');
+  expect(folder).toMatch(/models--owner--tiny.snapshots.[0-9a-f]{40}$/);
+  const weights = await readFile(join(w.base, 'model.safetensors'));
+  expect(await readFile(join(folder, 'model.safetensors'))).toEqual(weights);
+  expect(await readdir(folder)).not.toContain('model.gguf');
+  expect(await readlink(join(folder, 'model.safetensors'))).toMatch(/^..[\\/]..[\\/]blobs[\\/][0-9a-f]{64}$/);
+  expect(await readlink(join(folder, 'config.json'))).toMatch(/^..[\\/]..[\\/]blobs[\\/][0-9a-f]{40}$/);
+  expect(await readFile(join(folder, '../../refs/main'), 'utf8')).toBe(folder.slice(-40));
+  expect((await openTokenizer(folder)).vocabSize).toBeGreaterThan(300);
+  const asked = hub.downloads.length;
+  expect(await resolveBase('owner/tiny')).toBe(folder);
+  expect(hub.downloads).toHaveLength(asked);
+});
+
+test('a broken connection is taken up again', async () => {
+  hub.breakAfter = 20_000;
+  const folder = await resolveBase('owner/tiny');
+  expect(hub.downloads.some((request) => /\.(json|safetensors) bytes=[1-9]\d*-$/.test(request))).toBe(true);
+  expect((await stat(join(folder, 'model.safetensors'))).size).toBe(
+    (await stat(join(w.base, 'model.safetensors'))).size,
+  );
+});
+
+test('a snapshot that another tool left unfinished is completed', async () => {
+  const folder = await resolveBase('owner/tiny');
+  await rm(join(folder, 'model.safetensors'));
+  expect(await resolveBase('owner/tiny')).toBe(folder);
+  expect((await stat(join(folder, 'model.safetensors'))).isFile()).toBe(true);
+});
+
+test('a gated model: no token, a token whose account has not accepted, one that has (from the environment or the file)', async () => {
+  await expect(resolveBase('owner/gated')).rejects.toThrow(/^owner\/gated: .*set HF_TOKEN/);
+  vi.stubEnv('HF_TOKEN', 'hf_other');
+  await expect(resolveBase('owner/gated')).rejects.toThrow('accept the licence');
+  vi.stubEnv('HF_TOKEN', 'hf_accepted');
+  await resolveBase('owner/gated');
+  await rm(w.at('home/hub'), { recursive: true });
+  vi.stubEnv('HF_TOKEN', undefined);
+  await writeFile(w.at('home/token'), 'hf_accepted\n');
+  await resolveBase('owner/gated');
+});
+
+test('no such model, no connection, offline by choice', async () => {
+  await expect(resolveBase('owner/none')).rejects.toThrow('there is no such model');
+  vi.stubEnv('HF_ENDPOINT', 'http://127.0.0.1:1');
+  await expect(resolveBase('owner/tiny')).rejects.toThrow('is this machine online?');
+  vi.stubEnv('HF_HUB_OFFLINE', '1');
+  await expect(resolveBase('owner/tiny')).rejects.toThrow('HF_HUB_OFFLINE is set');
+});
+
+test('places follow the environment', () => {
+  expect(hubPlaces({ HF_HOME: '/h' })).toMatchObject({ cache: join('/h', 'hub'), tokenFile: join('/h', 'token') });
+  expect(hubPlaces({ XDG_CACHE_HOME: '/x' }).cache).toBe(join('/x', 'huggingface', 'hub'));
+  expect(hubPlaces({ HF_HUB_CACHE: '/c', HF_ENDPOINT: 'http://h/' })).toMatchObject({
+    cache: '/c',
+    endpoint: 'http://h',
+  });
+});

@@ -1,0 +1,165 @@
+/** @file `arena prepare`, and the commands that read what it leaves. */
+import { existsSync } from 'node:fs';
+import { appendFile, cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { applySplits, COMPACT_FRAME, packer, splitBattles } from '@arena/data';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openTokenizer } from '../src/run/base.js';
+import { loadDataset } from '../src/run/dataset.js';
+import { cachedTokens } from '../src/run/prepared.js';
+import { arena, BATTLES, QUICK, type Run, type Workspace, workspace } from './workspace.js';
+
+let w: Workspace;
+let prepared: Run;
+const FILES = [
+  'battles.jsonl',
+  'card.html',
+  'card.json',
+  'prepared.json',
+  'splits.json',
+  'tokens-test.safetensors',
+  'tokens-train.safetensors',
+  'tokens-validation.safetensors',
+];
+
+const prepare = (out: string, ...more: string[]) =>
+  arena('prepare', '--data', w.data, '--tokenizer', w.base, '--out', w.at(out), '--max-tokens', '256', ...more);
+
+beforeAll(async () => {
+  w = await workspace();
+  prepared = await prepare('prepared', '--frame', 'compact', '--seed', '7');
+});
+afterAll(() => rm(w.folder, { recursive: true, force: true }));
+
+describe('arena prepare', () => {
+  test('leaves its files and says what it did', async () => {
+    expect(prepared.code).toBe(0);
+    expect((await readdir(w.at('prepared'))).sort()).toEqual(FILES);
+    expect(prepared.out).toContain(`${BATTLES.length} battles read`);
+    expect(prepared.out).toMatch(/split by prompt \(\d+ groups\)/);
+    expect(prepared.out).toMatch(/kept 100\.0 % of the prompts/);
+  });
+
+  test('the split is that of training, and the folder reads back as the same battles', async () => {
+    const direct = await loadDataset([w.data]);
+    const { prepared: opened, battles } = await loadDataset([w.at('prepared')]);
+    const texts = (list: typeof battles) =>
+      list.map(({ id, prompt, responseA, responseB, winner }) => [id, prompt, responseA, responseB, winner]);
+    expect(texts(battles)).toEqual(texts(direct.battles));
+    const { train, test: held } = splitBattles(direct.battles, { seed: 7 });
+    expect(texts(opened!.parts.train)).toEqual(texts(train));
+    expect(texts(opened!.parts.test)).toEqual(texts(held));
+  });
+
+  test('the tokens are those of packing afresh; another packing or tokenizer finds none', async () => {
+    const { prepared: opened } = await loadDataset([w.at('prepared')]);
+    const bytes = await readFile(`${w.base}/tokenizer.json`);
+    const packing = { maxTokens: 256, frame: COMPACT_FRAME };
+    const pack = packer(await openTokenizer(w.base), packing);
+    for (const name of ['train', 'validation', 'test'] as const) {
+      const found = await cachedTokens(opened!, name, bytes, packing);
+      const afresh = opened!.parts[name].map(pack);
+      expect(found!.map(({ ids }) => [...ids])).toEqual(afresh.map(({ ids }) => [...ids]));
+      expect(found!.map(({ label, cut }) => [label, cut])).toEqual(afresh.map(({ label, cut }) => [label, cut]));
+    }
+    expect(await cachedTokens(opened!, 'train', bytes, { ...packing, maxTokens: 255 })).toBeUndefined();
+    expect(await cachedTokens(opened!, 'train', Buffer.concat([bytes, Buffer.from(' ')]), packing)).toBeUndefined();
+  });
+
+  test('the card counts every battle and its page loads nothing', async () => {
+    const card = JSON.parse(await readFile(w.at('prepared/card.json'), 'utf8'));
+    const sizes = ['train', 'validation', 'test'].map((name) => card.splits[name].battles);
+    expect(sizes.reduce((a, b) => a + b)).toBe(card.all.battles);
+    expect(card.all.detectedLanguages).toEqual([{ name: 'Latin', count: card.all.battles }]);
+    const html = await readFile(w.at('prepared/card.html'), 'utf8');
+    expect(html).not.toMatch(/<script|<link|<img|https?:|NaN|undefined|Infinity/);
+    expect(html).toContain('Always picking the longer answer');
+    expect(html.match(/<svg/g)!.length).toBeGreaterThanOrEqual(4);
+  });
+
+  test('evaluate scores the test part and fits baselines on the train part', async () => {
+    await arena('train', '--base', w.base, '--data', w.data, '--out', w.at('run'), ...QUICK);
+    const adapter = ['--base', w.base, '--adapter', w.at('run/adapter')];
+    const run = await arena('evaluate', ...adapter, '--data', w.at('prepared'), '--out', w.at('evaluated'));
+    expect(run.code).toBe(0);
+    expect(run.out).toMatch(/its test part: \d+ battles/);
+    const { test: ids } = JSON.parse(await readFile(w.at('prepared/splits.json'), 'utf8'));
+    const report = JSON.parse(await readFile(w.at('evaluated/metrics.json'), 'utf8'));
+    expect(report.data.n).toBe(ids.length);
+    expect(report.data.train).toBeGreaterThan(0);
+    expect(report.data.validation).toBeGreaterThan(0);
+    expect(report.predictors.map(({ name }: { name: string }) => name)).toContain('tf-idf');
+  });
+
+  test('texts of the data are escaped in the card', async () => {
+    const evil = '<script>alert(1)</script>';
+    const data = await w.votes('evil.jsonl', [
+      ...BATTLES,
+      { ...BATTLES[0], id: 'e1', prompt: [evil], responseA: [evil], responseB: [evil] },
+    ]);
+    const { code } = await arena('prepare', '--data', data, '--tokenizer', w.base, '--out', w.at('evil'));
+    expect(code).toBe(0);
+    const html = await readFile(w.at('evil/card.html'), 'utf8');
+    expect(html).not.toContain('<script');
+    expect(html).toContain('&#60;script&#62;');
+  });
+});
+
+describe('bad input', () => {
+  const refused = async (run: Run, message: RegExp) => {
+    expect(run.err).toMatch(message);
+    expect(run.code).toBe(1);
+  };
+
+  test('an output that is there, no tokenizer, too few tokens, no data', async () => {
+    await refused(await prepare('prepared'), /exists already; choose another --out/);
+    const without = (tokenizer: string) =>
+      arena('prepare', '--data', w.data, '--tokenizer', tokenizer, '--out', w.at('never'));
+    await refused(await without(w.at('nowhere')), /tokenizer\.json: cannot be read \(ENOENT\)/);
+    await refused(await prepare('never', '--max-tokens', '20'), /maxTokens 20 is too small/);
+    const none = arena('prepare', '--data', w.at('none.csv'), '--tokenizer', w.base, '--out', w.at('never'));
+    await refused(await none, /none\.csv/);
+    expect(existsSync(w.at('never'))).toBe(false);
+  });
+
+  test('two battles of one id are named, and nothing is left', async () => {
+    const data = await w.votes('twice.jsonl', [...BATTLES, { ...BATTLES[0], prompt: ['another'] }]);
+    const run = await arena('prepare', '--data', data, '--tokenizer', w.base, '--out', w.at('twice'));
+    await refused(run, /two battles have the id/);
+    expect((await readdir(w.folder)).filter((name) => name.startsWith('twice'))).toEqual(['twice.jsonl']);
+  });
+
+  test('a prepared folder beside other files, or damaged', async () => {
+    await expect(loadDataset([w.at('prepared'), w.data])).rejects.toThrow(/a prepared folder stands alone/);
+    const broken = async (change: (folder: string) => Promise<void>) => {
+      const folder = w.at('broken');
+      await rm(folder, { recursive: true, force: true });
+      await cp(w.at('prepared'), folder, { recursive: true });
+      await change(folder);
+      return folder;
+    };
+    await expect(broken((f) => rm(`${f}/splits.json`)).then((f) => loadDataset([f]))).rejects.toThrow(
+      /splits\.json: cannot be read \(ENOENT\); prepare anew/,
+    );
+    await expect(broken((f) => writeFile(`${f}/prepared.json`, '{')).then((f) => loadDataset([f]))).rejects.toThrow(
+      /prepared\.json: not JSON/,
+    );
+    await expect(broken((f) => writeFile(`${f}/prepared.json`, '{}')).then((f) => loadDataset([f]))).rejects.toThrow(
+      /format undefined is not arena-prepared-1/,
+    );
+    const cut = await broken(async (f) => {
+      const lines = (await readFile(`${f}/battles.jsonl`, 'utf8')).split('\n');
+      await writeFile(`${f}/battles.jsonl`, lines.slice(3).join('\n'));
+    });
+    await expect(loadDataset([cut])).rejects.toThrow(/splits\.json: the saved split names battle/);
+    const folder = await broken((f) => appendFile(`${f}/tokens-train.safetensors`, 'x'));
+    const { prepared: opened } = await loadDataset([folder]);
+    const bytes = await readFile(`${w.base}/tokenizer.json`);
+    const packing = { maxTokens: 256, frame: COMPACT_FRAME };
+    await expect(cachedTokens(opened!, 'train', bytes, packing)).rejects.toThrow(
+      /tokens-train\.safetensors: not a file/,
+    );
+    expect(
+      applySplits(opened!.parts.train, { ...opened!.file, validation: [], test: [] }).train.length,
+    ).toBeGreaterThan(0);
+  });
+});

@@ -1,0 +1,98 @@
+/** @file Titled parts of prose, tables and charts, as one HTML page that needs nothing else, or as markdown. */
+import { STYLE } from './style-sheet.js';
+import { escapeHtml, escapeMarkdown, shorten } from './text.js';
+
+export interface Table {
+  caption: string;
+  columns: string[];
+  /** Plain text, not escaped; the first cell heads the row. */
+  rows: string[][];
+}
+
+export interface Block {
+  title: string;
+  paragraphs: string[];
+  tables: Table[];
+  /** SVG elements. */
+  charts: string[];
+}
+
+export interface Page {
+  title: string;
+  /** The sentence below the title: what the page comes to. */
+  lead: string;
+  blocks: readonly Block[];
+}
+
+/** Rows shown of one table. */
+const MOST_ROWS = 200;
+
+/**
+ * One HTML page: no scripts, no network, light and dark, printable; every text is escaped.
+ * @param last A further part whose content is ready HTML, in HTML only.
+ */
+export function pageHtml({ title, lead, blocks }: Page, last?: { title: string; html: string }): string {
+  const id = (i: number) => `part-${i + 1}`;
+  const titles = [...blocks, ...(last ? [last] : [])].map((block) => block.title);
+  const nav = titles.map((text, i) => `<a href="#${id(i)}">${escapeHtml(text)}</a>`).join(' ');
+  const bodies = [...blocks.map(blockHtml), ...(last ? [last.html] : [])];
+  const sections = bodies.map((body, i) => `<section id="${id(i)}"><h2>${escapeHtml(titles[i])}</h2>${body}</section>`);
+  const policy = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+  const heading = escapeHtml(shorten(title, 200));
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>${heading}</title>
+<style>${STYLE}</style></head><body>
+<header><h1>${heading}</h1><p class="verdict">${escapeHtml(lead)}</p>
+<nav aria-label="Parts of the report">${nav}</nav></header>
+<main>${sections.join('\n')}</main>
+</body></html>
+`;
+}
+
+function blockHtml({ paragraphs, tables, charts }: Block): string {
+  return (
+    paragraphs.map((text) => `<p>${escapeHtml(text)}</p>`).join('') +
+    (charts.length ? `<div class="charts">${charts.join('')}</div>` : '') +
+    tables.map(tableHtml).join('')
+  );
+}
+
+function tableHtml({ caption, columns, rows }: Table): string {
+  const cells = (row: string[]) =>
+    row
+      .map((cell, k) => {
+        const text = `<bdi>${escapeHtml(shorten(cell, 120))}</bdi>`;
+        return k === 0 ? `<th scope="row">${text}</th>` : `<td>${text}</td>`;
+      })
+      .join('');
+  const more = rows.length > MOST_ROWS ? `<p>${rows.length - MOST_ROWS} more rows are in the JSON report.</p>` : '';
+  return (
+    `<div class="table" tabindex="0"><table><caption>${escapeHtml(caption)}</caption><thead><tr>` +
+    columns.map((column) => `<th scope="col">${escapeHtml(column)}</th>`).join('') +
+    `</tr></thead><tbody>${rows
+      .slice(0, MOST_ROWS)
+      .map((row) => `<tr>${cells(row)}</tr>`)
+      .join('')}</tbody></table></div>${more}`
+  );
+}
+
+/** The same without charts. */
+export function pageMarkdown({ title, lead, blocks }: Page): string {
+  const parts = blocks.flatMap((block) => [
+    `## ${escapeMarkdown(block.title)}`,
+    ...block.paragraphs.map(escapeMarkdown),
+    ...block.tables.map(tableMarkdown),
+  ]);
+  return `${[`# ${escapeMarkdown(shorten(title, 200))}`, escapeMarkdown(lead), ...parts].join('\n\n')}\n`;
+}
+
+/** A table with its caption in bold above it. */
+export function tableMarkdown({ caption, columns, rows }: Table): string {
+  const line = (cells: string[]) => `| ${cells.map((cell) => escapeMarkdown(shorten(cell, 120))).join(' | ')} |`;
+  const head = [line(columns), `|${columns.map(() => ' --- |').join('')}`];
+  return [`**${escapeMarkdown(caption)}**`, '', ...head, ...rows.slice(0, MOST_ROWS).map(line)].join('\n');
+}
