@@ -16,7 +16,10 @@ const { values: flags } = parseArgs({
 const random = new Mt19937(7);
 const uniform = () => random.next() / 2 ** 32;
 const pick = (list) => list[Math.floor(uniform() * list.length)];
-const vocabulary = Array.from({ length: 30_000 }, (_, i) => `${pick(['re', 'un', 'con', 'pro', 'ab'])}${i.toString(36)}`);
+const vocabulary = Array.from(
+  { length: 30_000 },
+  (_, i) => `${pick(['re', 'un', 'con', 'pro', 'ab'])}${i.toString(36)}`,
+);
 /** Words by Zipf's law. */
 const word = () => vocabulary[Math.floor(vocabulary.length ** uniform()) - 1];
 const answer = () => {
@@ -52,13 +55,19 @@ function timed(name, run) {
   const start = performance.now();
   const result = run();
   const { user, system } = process.cpuUsage(cpu);
-  console.log(`| ${name} | ${((performance.now() - start) / 1000).toFixed(1)} s | ${((user + system) / 1e6).toFixed(1)} s |`);
+  console.log(
+    `| ${name} | ${((performance.now() - start) / 1000).toFixed(1)} s | ${((user + system) / 1e6).toFixed(1)} s |`,
+  );
   return result;
 }
 
-console.log(`node ${process.version}, ${predictions.length} predictions, ${train.length} training battles, ${bootstrapRounds} rounds\n`);
+console.log(
+  `node ${process.version}, ${predictions.length} predictions, ${train.length} training battles, ${bootstrapRounds} rounds\n`,
+);
 console.log('| what | wall | CPU |\n| --- | --- | --- |');
 timed('report without baselines', () => evaluate(predictions, test, { bootstrapRounds }));
 const report = timed('report with fitted baselines', () => evaluate(predictions, test, { bootstrapRounds, train }));
 const html = timed('HTML', () => renderReport(report, 'html', { battles: test }));
-console.log(`\nHTML ${(html.length / 1e6).toFixed(2)} MB; peak memory ${(process.resourceUsage().maxRSS / 1e3).toFixed(0)} MB`);
+console.log(
+  `\nHTML ${(html.length / 1e6).toFixed(2)} MB; peak memory ${(process.resourceUsage().maxRSS / 1e3).toFixed(0)} MB`,
+);
