@@ -4,7 +4,9 @@ import { type Battle, readBattles } from '@arena/data';
 import type { Command } from 'commander';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
 import { onInterrupt } from '../interrupt.js';
-import { scoreBattles } from '../run/scoring.js';
+import { progress } from '../progress.js';
+import { predictionKey, writePredictions } from '../run/prediction-file.js';
+import { meanOfOrders, scoreBattles } from '../run/scoring.js';
 import { openTrained } from '../run/trained-model.js';
 
 interface PredictFlags extends EngineFlags {
@@ -15,7 +17,11 @@ interface PredictFlags extends EngineFlags {
   a?: string;
   b?: string;
   bothOrders: boolean;
+  out?: string;
 }
+
+/** Battles that are scored together: enough to sort by length, few enough to hold. */
+const WINDOW = 1024;
 
 export function addPredict(program: Command): void {
   const command = program
@@ -27,28 +33,60 @@ export function addPredict(program: Command): void {
     .option('--prompt <text>', 'a single battle: its prompt')
     .option('--a <text>', 'a single battle: answer A')
     .option('--b <text>', 'a single battle: answer B')
+    .option('--out <file>', 'write the lines there instead; a stopped run goes on where it was')
     .option('--both-orders', 'average over both orders of the answers', false);
   addEngineOptions(command).action((flags: PredictFlags) => predict(flags));
 }
 
-async function predict({ base, adapter, bothOrders, ...flags }: PredictFlags): Promise<void> {
+async function predict({ base, adapter, bothOrders, out, ...flags }: PredictFlags): Promise<void> {
   const signal = onInterrupt();
+  if (out && !flags.data) throw new Error('--out needs --data');
   const battles = await battlesOf(flags);
   const engine = await openFlagged(flags);
   try {
     const { model, tokenizer, pack } = await openTrained(base, adapter, signal);
-    const predictions = await scoreBattles(model, battles, tokenizer, pack, { swap: bothOrders, signal });
-    await model.dispose();
-    for (const { id, probabilityA, probabilityASwapped } of predictions) {
-      const both = typeof probabilityASwapped === 'number' ? (probabilityA + probabilityASwapped) / 2 : probabilityA;
-      process.stdout.write(`${JSON.stringify({ id, probabilityA: both })}\n`);
+    const lines = async (some: Battle[]) => {
+      const predictions = await scoreBattles(model, some, tokenizer, pack, { swap: bothOrders, signal });
+      return predictions.map((one) => JSON.stringify({ id: one.id, probabilityA: meanOfOrders(one) }));
+    };
+    const bar = progress({ label: 'scored', total: battles.count, unit: 'battles' });
+    if (out) {
+      const key = await predictionKey(adapter, base, bothOrders, engine.name);
+      await writePredictions(out, key, battles.read(), lines, {
+        window: WINDOW,
+        onProgress: (done) => bar.update(done),
+      });
+    } else {
+      let waiting: Battle[] = [];
+      let done = 0;
+      const flush = async () => {
+        for (const line of await lines(waiting)) process.stdout.write(`${line}\n`);
+        done += waiting.length;
+        waiting = [];
+        if (battles.count > WINDOW) bar.update(done);
+      };
+      for await (const battle of battles.read()) if (waiting.push(battle) >= WINDOW) await flush();
+      if (waiting.length) await flush();
     }
+    bar.finish();
+    await model.dispose();
   } finally {
     engine.dispose();
   }
 }
 
-async function battlesOf({ data, prompt, a, b }: Pick<PredictFlags, 'data' | 'prompt' | 'a' | 'b'>): Promise<Battle[]> {
+/** Battles that can be read more than once, so that none but a window of them is in memory. */
+interface BattleList {
+  count: number;
+  read(): AsyncIterable<Battle>;
+}
+
+async function battlesOf({
+  data,
+  prompt,
+  a,
+  b,
+}: Pick<PredictFlags, 'data' | 'prompt' | 'a' | 'b'>): Promise<BattleList> {
   const single = [prompt, a, b];
   if (data && single.some((text) => text !== undefined)) {
     throw new Error('give either --data or --prompt, --a and --b, not both');
@@ -57,12 +95,26 @@ async function battlesOf({ data, prompt, a, b }: Pick<PredictFlags, 'data' | 'pr
     if (prompt === undefined || a === undefined || b === undefined) {
       throw new Error('--data FILE, or all of --prompt, --a and --b, are needed');
     }
-    return [{ id: '0', row: 0, prompt: [prompt], responseA: [a], responseB: [b], winner: null, flags: [] }];
+    const battle: Battle = {
+      id: '0',
+      row: 0,
+      prompt: [prompt],
+      responseA: [a],
+      responseB: [b],
+      winner: null,
+      flags: [],
+    };
+    return {
+      count: 1,
+      async *read() {
+        yield battle;
+      },
+    };
   }
-  const battles: Battle[] = [];
+  let count = 0;
   let rejected = 0;
-  for await (const battle of readBattles(data, { reject: () => rejected++ })) battles.push(battle);
+  for await (const _ of readBattles(data, { reject: () => rejected++ })) count++;
   if (rejected) process.stderr.write(`arena predict: ${rejected} records are no battles and were passed over\n`);
-  if (!battles.length) throw new Error(`${data.join(', ')}: there is no battle in it`);
-  return battles;
+  if (!count) throw new Error(`${data.join(', ')}: there is no battle in it`);
+  return { count, read: () => readBattles(data) };
 }

@@ -1,0 +1,99 @@
+/** @file A file of predictions that grows window by window: stopped, it goes on where it was; it has its name only when whole. */
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { access, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
+import { createInterface } from 'node:readline';
+import type { Battle } from '@arena/data';
+
+/** Scores battles that lie next to each other: a line of JSON for each, in their order. */
+export type ScoreWindow = (battles: Battle[]) => Promise<string[]>;
+
+export interface PredictionFileOptions {
+  /** Battles that are scored, written and synced together (default 1,024). */
+  window?: number;
+  onProgress?: (done: number) => void;
+}
+
+/**
+ * Writes a line for every battle to `path`. What an earlier call with the same key left in `path.part` is kept.
+ * @param key What the lines depend on beside the battles, such as {@link predictionKey}.
+ * @throws Error when `path` exists, or `path.part` is of another key or other battles.
+ */
+export async function writePredictions(
+  path: string,
+  key: string,
+  battles: AsyncIterable<Battle>,
+  score: ScoreWindow,
+  { window = 1024, onProgress }: PredictionFileOptions = {},
+): Promise<void> {
+  if (await access(path).then(() => true, () => false)) throw new Error(`${path}: exists already; choose another --out`); // biome-ignore format: a question
+  const part = `${path}.part`;
+  const known = await knownIds(part, key);
+  const file = await open(part, 'a');
+  let done = 0;
+  let waiting: Battle[] = [];
+  const flush = async () => {
+    if (!waiting.length) return;
+    await file.appendFile(`${(await score(waiting)).join('\n')}\n`);
+    await file.sync();
+    done += waiting.length;
+    waiting = [];
+    onProgress?.(done);
+  };
+  try {
+    for await (const battle of battles) {
+      if (done < known.length) {
+        if (known[done] !== battle.id) {
+          throw new Error(
+            `${part}: line ${done + 1} is of battle ${known[done]}, the data has ${battle.id}; remove it to begin anew`,
+          );
+        }
+        done++;
+        continue;
+      }
+      waiting.push(battle);
+      if (waiting.length >= window) await flush();
+    }
+    await flush();
+    if (known.length > done)
+      throw new Error(`${part}: has ${known.length} lines for ${done} battles; remove it to begin anew`);
+  } finally {
+    await file.close();
+  }
+  await rename(part, path);
+  await rm(`${part}.key`, { force: true });
+}
+
+/** Ids of the whole lines that an earlier run left; a line that was cut is taken away. */
+async function knownIds(part: string, key: string): Promise<string[]> {
+  const left = await stat(part).catch(() => undefined);
+  const before = await readFile(`${part}.key`, 'utf8').catch(() => undefined);
+  if (!left) {
+    await writeFile(`${part}.key`, key);
+    return [];
+  }
+  if (before !== key) {
+    throw new Error(`${part}: was left by a run with another base, adapter or options; remove it to begin anew`);
+  }
+  const ids: string[] = [];
+  let bytes = 0;
+  for await (const line of createInterface({ input: createReadStream(part), crlfDelay: Number.POSITIVE_INFINITY })) {
+    const end = bytes + Buffer.byteLength(line) + 1;
+    if (end > left.size) break; // no newline: the process ended in the middle of it
+    ids.push((JSON.parse(line) as { id: string }).id);
+    bytes = end;
+  }
+  const file = await open(part, 'r+');
+  await file.truncate(bytes);
+  await file.close();
+  return ids;
+}
+
+/** Changes with the adapter's bytes, its packing, the base and whatever else is named. */
+export async function predictionKey(adapterPath: string, ...others: unknown[]): Promise<string> {
+  const hash = createHash('sha256').update(JSON.stringify(others));
+  for (const name of ['adapter_config.json', 'adapter_model.safetensors', 'arena.json']) {
+    hash.update(await readFile(`${adapterPath}/${name}`).catch(() => ''));
+  }
+  return hash.digest('hex');
+}
