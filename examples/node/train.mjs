@@ -41,12 +41,12 @@ const { log } = await train({
 });
 console.log(`trained ${log.length} steps`);
 
-const both = [...unseen, ...unseen.map(swapBattle)].map((battle) => pack(battle).ids);
-const scores = await scoreSequences(model, both);
+const both = unseen.flatMap((battle) => [battle, swapBattle(battle)]).map((battle) => pack(battle).ids);
+const scores = await scoreSequences(model, both, { together: 2 }); // both orders share the work on the prompt
 const predictions = unseen.map(({ id }, i) => ({
   id,
-  probabilityA: scores[i][0],
-  probabilityASwapped: 1 - scores[unseen.length + i][0],
+  probabilityA: scores[2 * i][0],
+  probabilityASwapped: 1 - scores[2 * i + 1][0],
 }));
 console.log(summaryTable(evaluate(predictions, unseen, { train: known, seed: 42 })));
 

@@ -30,6 +30,11 @@ export interface BlockContext {
   positions: Tensor1D;
   /** Every token. int32 [T] */
   allRows: Tensor1D;
+  /**
+   * When computed tokens stand for several of the batch (forward pass alone): which one gives each token's key and value, and
+   * the batch's tokens that the head reads. offsets and allRows then count the batch's tokens. int32 [T], int32 [n]
+   */
+  shared?: { source: Tensor1D; pooled: Tensor1D };
   dropout?: DropoutStep;
   /** Sees named intermediate values, under transformers' module names. */
   trace?: (name: string, value: Tensor2D) => void;
@@ -178,7 +183,10 @@ export function attentionAttrs({ index }: Layer, { config, softcap }: BlockConte
 }
 
 export function attentionInputs(q: Tensor2D, k: Tensor2D, v: Tensor2D, context: BlockContext, rows?: Tensor1D) {
-  return { q, k, v, offsets: context.offsets, rows: rows ?? context.allRows };
+  const { offsets, allRows, shared } = context;
+  if (!shared) return { q, k, v, offsets, rows: rows ?? allRows };
+  const [keys, values] = [k, v].map((each) => gather(each, shared.source));
+  return { q, k: keys, v: values, offsets, rows: rows ? shared.pooled : allRows };
 }
 
 function ropeAttrs({ config, ropeFrequencies }: BlockContext, inverse: boolean): RopeAttrs {

@@ -32,9 +32,10 @@ import { attentionProbabilities } from './ops/attention/reference.js';
 import { rmsNormBackward, rmsNormForward } from './ops/rms-norm/op.js';
 import { accumulate } from './parameter.js';
 import { addRows } from './rows.js';
+import { type SharedTokens, sharePrefixes } from './shared-prefix.js';
 
 /**
- * Logits of each sequence. [n, numLabels], the caller owns them.
+ * Logits of each sequence. [n, numLabels], the caller owns them. What a sequence begins with like the one before it is computed once.
  * @param signal Heard between layers.
  * @throws RangeError for an id outside the vocabulary; the signal's reason when aborted.
  */
@@ -49,8 +50,9 @@ export async function forward(model: GemmaClassifier, batch: FlatBatch, signal?:
 
 /** What the last layer gives for the token of each sequence that the head reads, before the final norm. [n, hiddenSize] */
 export async function pooledStates(model: GemmaClassifier, batch: FlatBatch, signal?: AbortSignal): Promise<Tensor2D> {
-  let hidden = await embed(model, batch);
-  const pass = openPass(model, batch);
+  const shared = sharePrefixes(batch);
+  let hidden = await embed(model, shared ?? batch);
+  const pass = openPass(model, batch, { shared });
   try {
     for (const layer of model.layers) {
       await breathe(signal);
@@ -148,7 +150,7 @@ export async function trainingPass(
     signal,
   } = options;
   const work: PassState = { hidden: await embed(model, batch), inputs: [], saved: [] };
-  const pass = openPass(model, batch, options.dropout);
+  const pass = openPass(model, batch, { dropout: options.dropout });
   try {
     await forwardSaving(model, pass, work, options);
     const { loss, logits, gradient } = tidy(() => headBackward(model, work.hidden, labels, lossOf, lossScale));
@@ -238,7 +240,7 @@ function embeddingScale({ config }: GemmaClassifier): number {
   return roundTo(Float32Array.of(Math.sqrt(config.hiddenSize)), config.dtype)[0];
 }
 
-async function embed(model: GemmaClassifier, { ids }: FlatBatch): Promise<Tensor2D> {
+async function embed(model: GemmaClassifier, { ids }: Pick<FlatBatch, 'ids'>): Promise<Tensor2D> {
   const scale = embeddingScale(model);
   if (model.trainedEmbedding) {
     const table = model.trainedEmbedding.value;
@@ -270,17 +272,26 @@ interface Pass {
   close(): void;
 }
 
-function openPass(model: GemmaClassifier, batch: FlatBatch, dropout?: DropoutStep): Pass {
+function openPass(
+  model: GemmaClassifier,
+  batch: FlatBatch,
+  { dropout, shared }: { dropout?: DropoutStep; shared?: SharedTokens | null } = {},
+): Pass {
   const { config, attention } = model;
-  const offsets = tensor1d(batch.offsets, 'int32');
-  const positions = tensor1d(positionsOf(batch), 'int32');
-  const allRows = tensor1d(Int32Array.from(batch.ids.keys()), 'int32');
-  const rows = tensor1d(pooledRows(batch, config.padTokenId), 'int32');
+  const ints = (values: Int32Array) => tensor1d(values, 'int32');
+  const pooled = pooledRows(batch, config.padTokenId);
+  const rows = ints(shared ? pooled.map((row) => shared.source[row]) : pooled);
+  const own = {
+    offsets: ints(batch.offsets),
+    positions: ints(shared?.positions ?? positionsOf(batch)),
+    allRows: ints(shared?.first ?? Int32Array.from(batch.ids.keys())),
+  };
+  const sharing = shared ? { source: ints(shared.source), pooled: ints(pooled) } : undefined;
   const softcap = attention === 'eager' ? config.attnLogitSoftcapping : 0;
   return {
-    context: { config, softcap, ropeFrequencies: model.ropeFrequencies, offsets, positions, allRows, dropout },
+    context: { config, softcap, ropeFrequencies: model.ropeFrequencies, ...own, shared: sharing, dropout },
     rows,
-    close: () => dispose([offsets, positions, allRows, rows]),
+    close: () => dispose([rows, ...Object.values(own), ...Object.values(sharing ?? {})]),
   };
 }
 

@@ -18,4 +18,5 @@ export * from './ops/rope/op.js';
 export * from './parameter.js';
 export * from './random-checkpoint.js';
 export * from './score.js';
+export * from './shared-prefix.js';
 export * from './tiny-base.js';

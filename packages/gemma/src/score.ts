@@ -7,23 +7,34 @@ import type { GemmaClassifier } from './model.js';
 export interface ScoreOptions {
   /** Tokens that a forward pass takes; a longer sequence is one of its own (default 4,096). */
   tokensPerBatch?: number;
+  /**
+   * Sequences that stay side by side, counted from the first: 2 for both orders of each battle, which share the work on the prompt
+   * that they begin with (default 1).
+   */
+  together?: number;
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
 
 /**
  * softmax of the logits of each sequence of token ids: [sequences][numLabels]. Sequences of like length share a pass.
- * @throws the signal's reason when aborted.
+ * @throws RangeError when there is no whole number of groups of `together`; the signal's reason when aborted.
  */
 export async function scoreSequences(
   model: GemmaClassifier,
   sequences: readonly Int32Array[],
-  { tokensPerBatch = 4096, onProgress, signal }: ScoreOptions = {},
+  { tokensPerBatch = 4096, together = 1, onProgress, signal }: ScoreOptions = {},
 ): Promise<Float32Array[]> {
-  const order = [...sequences.keys()].sort((a, b) => sequences[a].length - sequences[b].length || a - b);
+  if (sequences.length % together) {
+    throw new RangeError(`${sequences.length} sequences cannot be taken ${together} at a time`);
+  }
+  const units = Array.from({ length: sequences.length / together }, (_, unit) => {
+    const members = Array.from({ length: together }, (_, k) => unit * together + k);
+    return { members, tokens: members.reduce((sum, i) => sum + sequences[i].length, 0) };
+  }).sort((a, b) => a.tokens - b.tokens || a.members[0] - b.members[0]);
   const scores = new Array<Float32Array>(sequences.length);
   let done = 0;
-  for (const group of groupByTokens(order, sequences, tokensPerBatch)) {
+  for (const group of groupByTokens(units, tokensPerBatch)) {
     signal?.throwIfAborted();
     const probabilities = await scoreBatch(
       model,
@@ -40,16 +51,16 @@ export async function scoreSequences(
   return scores;
 }
 
-function groupByTokens(order: number[], sequences: readonly Int32Array[], limit: number): number[][] {
+function groupByTokens(units: { members: number[]; tokens: number }[], limit: number): number[][] {
   const groups: number[][] = [];
-  let tokens = Number.POSITIVE_INFINITY;
-  for (const i of order) {
-    if (tokens + sequences[i].length > limit) {
+  let held = Number.POSITIVE_INFINITY;
+  for (const { members, tokens } of units) {
+    if (held + tokens > limit) {
       groups.push([]);
-      tokens = 0;
+      held = 0;
     }
-    groups[groups.length - 1].push(i);
-    tokens += sequences[i].length;
+    groups[groups.length - 1].push(...members);
+    held += tokens;
   }
   return groups;
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { add, getBackend, matMul, memory, setBackend, slice, tensor, tidy } from '@tensorflow/tfjs-core';
+import { add, gather, getBackend, matMul, memory, setBackend, slice, tensor, tidy } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Engine, multiply, openEngine, WasmBackend } from '../src/index.js';
 import { Heap } from '../src/wasm/heap.js';
@@ -64,6 +64,18 @@ describe('matMul on engine wasm', () => {
         );
       }
     }
+  });
+
+  it('gathers rows of a matrix, and refuses rows that are not there', () => {
+    const x = random(5 * 7, 1);
+    const rows = [4, 0, 0, 3];
+    const got = tidy(() => gather(tensor(x, [5, 7]), tensor(rows, [4], 'int32')).dataSync());
+    expect([...got]).toEqual(rows.flatMap((row) => [...x.subarray(7 * row, 7 * row + 7)]));
+    const numbers = tidy(() => gather(tensor([1, 2, 3], [3], 'int32'), tensor([2, 0], [2], 'int32')).dataSync());
+    expect([...numbers]).toEqual([3, 1]); // left to tfjs-backend-cpu
+    expect(() => tidy(() => gather(tensor(x, [5, 7]), tensor([5], [1], 'int32')))).toThrow(
+      'index 5 is outside the 5 rows',
+    );
   });
 
   it('multiplies batches, broadcasting one operand', () => {

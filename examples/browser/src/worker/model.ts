@@ -181,12 +181,12 @@ async function predict(
   battles: Battle[],
   onProgress?: (done: number, total: number) => void,
 ): Promise<Prediction[]> {
-  const both = [...battles, ...battles.map(swapBattle)].map((battle) => packOne(battle).ids);
-  const scores = await scoreSequences(model, both, { onProgress });
+  const both = battles.flatMap((battle) => [battle, swapBattle(battle)]).map((battle) => packOne(battle).ids);
+  const scores = await scoreSequences(model, both, { together: 2, onProgress });
   return battles.map(({ id }, i) => ({
     id,
-    probabilityA: scores[i][0],
-    probabilityASwapped: 1 - scores[battles.length + i][0],
+    probabilityA: scores[2 * i][0],
+    probabilityASwapped: 1 - scores[2 * i + 1][0],
   }));
 }
 

@@ -20,16 +20,14 @@ export async function scoreBattles(
 ): Promise<Prediction[]> {
   const { swap = true, ...rest } = options;
   const packOne = packer(tokenizer, pack);
-  const texts = swap ? [...battles, ...battles.map(swapBattle)] : battles;
-  const scores = await scoreSequences(
-    model,
-    texts.map((battle) => packOne(battle).ids),
-    rest,
-  );
+  const texts = swap ? battles.flatMap((battle) => [battle, swapBattle(battle)]) : battles;
+  const together = swap ? 2 : 1; // both orders begin with the same prompt
+  const ids = texts.map((battle) => packOne(battle).ids);
+  const scores = await scoreSequences(model, ids, { together, ...rest });
   return battles.map(({ id }, i) => ({
     id,
-    probabilityA: scores[i][0],
-    ...(swap ? { probabilityASwapped: 1 - scores[battles.length + i][0] } : {}),
+    probabilityA: scores[i * together][0],
+    ...(swap ? { probabilityASwapped: 1 - scores[i * together + 1][0] } : {}),
   }));
 }
 

@@ -3,6 +3,7 @@ import {
   BatchMatMul,
   copyRegisteredKernels,
   findBackend,
+  GatherV2,
   getKernel,
   type KernelFunc,
   registerBackend,
@@ -13,6 +14,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import { BACKEND_OF } from '../op.js';
 import { WasmBackend } from './backend.js';
+import { gatherRows } from './gather.js';
 import { Heap, type HeapOptions } from './heap.js';
 import { batchMatMul } from './matmul.js';
 import { openPool, type PoolOptions } from './pool.js';
@@ -74,10 +76,9 @@ function availableCores(): number {
 function registerKernels(): void {
   if (getKernel(BatchMatMul, WASM_BACKEND)) return;
   copyRegisteredKernels('cpu', WASM_BACKEND);
-  unregisterKernel(BatchMatMul, WASM_BACKEND);
-  registerKernel({
-    kernelName: BatchMatMul,
-    backendName: WASM_BACKEND,
-    kernelFunc: batchMatMul as unknown as KernelFunc,
-  });
+  const own = { [BatchMatMul]: batchMatMul, [GatherV2]: gatherRows };
+  for (const [kernelName, kernel] of Object.entries(own)) {
+    unregisterKernel(kernelName, WASM_BACKEND);
+    registerKernel({ kernelName, backendName: WASM_BACKEND, kernelFunc: kernel as unknown as KernelFunc });
+  }
 }
