@@ -1,4 +1,7 @@
-/** @file The vitest projects that run in Chromium, once on a cross-origin isolated page and once on an ordinary one. */
+/**
+ * @file The vitest projects that run in Chromium: engine `wasm` on a cross-origin isolated page and on an ordinary one,
+ * and engine `webgpu` on Chromium's software adapter.
+ */
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { playwright } from '@vitest/browser-playwright';
@@ -11,6 +14,15 @@ export const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
 /** Root, as in most containers, cannot have Chromium's sandbox. */
 export const CHROMIUM_FLAGS = ['--no-sandbox', '--disable-background-networking', '--disable-component-update'];
 
+/** WebGPU on SwiftShader, so that machines without a GPU test it too. */
+export const WEBGPU_FLAGS = [
+  '--enable-unsafe-webgpu',
+  '--use-vulkan=swiftshader',
+  '--use-webgpu-adapter=swiftshader',
+  '--enable-features=Vulkan',
+  '--disable-gpu-watchdog',
+];
+
 /** With these headers a page may share memory between threads. */
 export const ISOLATION = {
   'Cross-Origin-Opener-Policy': 'same-origin',
@@ -21,25 +33,49 @@ const ROOT = fileURLToPath(new URL('.', import.meta.url));
 
 /** The projects for the root's run; none, with a line that says so, where there is no Chromium. */
 export function browserProjects(): TestProjectInlineConfiguration[] {
-  if (existsSync(CHROMIUM)) return [browserProject('isolated', true), browserProject('plain', false)];
+  if (existsSync(CHROMIUM)) return [engineProject('isolated', true), engineProject('plain', false), webgpuProject()];
   console.log(
     `Browser tests were NOT run: there is no Chromium at ${CHROMIUM}. Install it or set CHROMIUM to its path.`,
   );
   return [];
 }
 
-function browserProject(name: string, isolated: boolean): TestProjectInlineConfiguration {
+function engineProject(name: string, isolated: boolean): TestProjectInlineConfiguration {
+  return project(name, {
+    include: ['test/browser/*.test.ts'],
+    provide: { isolated },
+    flags: [],
+    headers: isolated ? ISOLATION : {},
+  });
+}
+
+function webgpuProject(): TestProjectInlineConfiguration {
+  const flags = WEBGPU_FLAGS;
+  return project('webgpu', { include: ['test/webgpu/*.test.ts'], provide: { isolated: false }, flags, headers: {} });
+}
+
+interface ProjectOptions {
+  include: string[];
+  provide: { isolated: boolean };
+  flags: string[];
+  headers: Record<string, string>;
+}
+
+function project(name: string, { include, provide, flags, headers }: ProjectOptions): TestProjectInlineConfiguration {
+  const args = [...CHROMIUM_FLAGS, ...flags];
   return {
     root: ROOT,
     resolve: shared.resolve,
     cacheDir: `node_modules/.vite/${name}`,
-    optimizeDeps: { include: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-cpu'] },
-    server: { headers: isolated ? ISOLATION : {} },
+    optimizeDeps: {
+      include: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-cpu', '@tensorflow/tfjs-backend-webgpu'],
+    },
+    server: { headers },
     test: {
       name: `@arena/browser-tests:${name}`,
-      include: ['test/browser/*.test.ts'],
+      include,
       globalSetup: 'test/browser/node-results.ts',
-      provide: { isolated },
+      provide,
       testTimeout: 120_000,
       hookTimeout: 60_000,
       browser: {
@@ -47,7 +83,7 @@ function browserProject(name: string, isolated: boolean): TestProjectInlineConfi
         headless: true,
         screenshotFailures: false,
         instances: [{ browser: 'chromium' }],
-        provider: playwright({ launchOptions: { executablePath: CHROMIUM, args: CHROMIUM_FLAGS } }),
+        provider: playwright({ launchOptions: { executablePath: CHROMIUM, args } }),
       },
     },
   };

@@ -1,5 +1,5 @@
 import { mergeConfig } from 'vitest/config';
 import shared from '../../vitest.package.ts';
 
-/** The tests that need no browser; those in test/browser are projects of the root's configuration, see chromium.ts. */
-export default mergeConfig(shared, { test: { exclude: ['test/browser/**'] } });
+/** The tests that need no browser; those in test/browser and test/webgpu are projects of the root's configuration, see chromium.ts. */
+export default mergeConfig(shared, { test: { exclude: ['test/browser/**', 'test/webgpu/**'] } });

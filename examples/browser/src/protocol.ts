@@ -1,5 +1,6 @@
 /** @file What the page asks of the Worker, and what the Worker tells it meanwhile. */
 import type { Description } from '@arena/data';
+import type { EngineName } from '@arena/runtime';
 
 export interface EngineInfo {
   name: string;
@@ -66,7 +67,7 @@ export interface Judgement {
 
 /** Tasks of the Worker. Each gives a promise on the page's side. */
 export interface Tasks {
-  open(): EngineInfo;
+  open(engine: EngineName | 'auto'): EngineInfo;
   savedRun(): SavedRun | null;
   /** No files: the built-in synthetic votes. */
   useVotes(files: File[] | null): VotesInfo;

@@ -12,7 +12,11 @@ export interface EngineFlags {
 
 export function addEngineOptions(command: Command): Command {
   return command
-    .addOption(new Option('--engine <name>', 'compute engine').choices(['auto', 'cpu', 'wasm']).default('auto'))
+    .addOption(
+      new Option('--engine <name>', 'compute engine')
+        .choices(['auto', 'webgpu', 'wasm', 'tensorflow', 'cpu'])
+        .default('auto'),
+    )
     .option('--threads <n>', 'threads that compute (engine wasm)', integer(1, 64))
     .option('--wide', '256-bit vectors by an experimental V8 flag (engine wasm, Node 24 or later)');
 }

@@ -16,6 +16,8 @@ export interface SampleResult {
   path: 'kernel' | 'reference';
   /** Largest |got - want| / max(1, max|want|) over the outputs; Infinity for NaN or wrong shapes. */
   maxError: number;
+  /** Largest |want|; were it 0, lost results would pass for right ones. */
+  largest: number;
   tolerance: number;
   passed: boolean;
   /** What the op threw, if it did. */
@@ -52,9 +54,15 @@ export async function checkOps(
         await setBackend(BACKEND_OF[engine]);
         const got = await outputsOf(sample, (inputs) => runOp(op, inputs, sample.attrs));
         const maxError = compare(got, want);
-        results.push({ ...result, maxError, passed: maxError <= tolerance });
+        results.push({ ...result, maxError, largest: largestOf(want), passed: maxError <= tolerance });
       } catch (error) {
-        results.push({ ...result, maxError: Number.POSITIVE_INFINITY, passed: false, error: String(error) });
+        results.push({
+          ...result,
+          maxError: Number.POSITIVE_INFINITY,
+          largest: 0,
+          passed: false,
+          error: String(error),
+        });
       }
     }
   }
@@ -75,6 +83,10 @@ async function outputsOf(sample: OpSample<unknown>, run: (inputs: OpInputs) => T
   );
   for (const output of tensors) output.dispose();
   return outputs;
+}
+
+function largestOf(outputs: Output[]): number {
+  return outputs.reduce((most, { values }) => Array.from(values).reduce((a, b) => Math.max(a, Math.abs(b)), most), 0);
 }
 
 /** Largest |got - want| / max(1, max|want|) over all outputs. */

@@ -33,6 +33,8 @@ export interface Engine {
   wide: boolean;
   /** Why the engine is not what was asked for; empty when it is. */
   notes: readonly string[];
+  /** Name of the graphics adapter or of the package that computes. Engines `webgpu` and `tensorflow`. */
+  device?: string;
   /** Ends worker threads and frees the engine's memory. Tensors on it are lost. */
   dispose(): void;
 }
@@ -55,7 +57,20 @@ export async function openEngine(name: EngineName | 'auto' = 'auto', options: En
     const dispose = () => void closeWasm(backend);
     return { name: 'wasm', threads: pool.threads, wide: pool.build === 'wide', notes, dispose };
   }
-  throw new Error(`engine '${name}' cannot be opened here: this build has no such engine; use 'wasm' or 'cpu'`);
+  if (name === 'webgpu') {
+    // loaded when asked for: other engines do not pay for it
+    const { closeWebgpu, openWebgpu } = await import('./webgpu/open.js');
+    const { backend, device } = await openWebgpu();
+    return { name, threads: 1, wide: false, notes: [], device, dispose: () => void closeWebgpu(backend) };
+  }
+  if (name === 'tensorflow') {
+    const { openTensorflow } = await import('./tensorflow.js');
+    const device = await openTensorflow();
+    return { name, threads: 1, wide: false, notes: [], device, dispose() {} };
+  }
+  throw new Error(
+    `engine '${name}' cannot be opened here: this build has no such engine; use 'webgpu', 'wasm' or 'cpu'`,
+  );
 }
 
 function checkThreads(threads: number | undefined): void {

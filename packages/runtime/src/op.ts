@@ -54,7 +54,7 @@ export function defineOp<A extends object>(op: FusedOp<A>): FusedOp<A> {
 export const BACKEND_OF: Record<EngineName, string> = {
   cpu: 'cpu',
   wasm: 'arena-wasm',
-  webgpu: 'webgpu',
+  webgpu: 'arena-webgpu',
   cuda: 'arena-cuda',
   tensorflow: 'tensorflow',
 };

@@ -1,5 +1,5 @@
 /** @file The page: what its buttons ask of the Worker, and what comes back. */
-import type { BaseChoice, BaseInfo, Event, SavedRun, VotesInfo } from '../protocol.js';
+import type { Argument, BaseChoice, BaseInfo, Event, SavedRun, VotesInfo } from '../protocol.js';
 import { runCharts } from './charts.js';
 import { download, duration, facts, get, make, numberOf, percent } from './dom.js';
 import { startWorker } from './worker-client.js';
@@ -299,7 +299,9 @@ get<HTMLInputElement>('adapter-files').addEventListener('change', ({ target }) =
   });
 });
 
-const engine = await worker.ask('open').catch((error: Error) => {
+// ?engine=webgpu in the address asks for that engine
+const wanted = new URLSearchParams(location.search).get('engine') ?? 'auto';
+const engine = await worker.ask('open', wanted as Argument<'open'>).catch((error: Error) => {
   get('error').textContent = error.message;
   get('error').hidden = false;
   return null;

@@ -22,8 +22,8 @@ const loading = (done: number, total: number) => tell({ kind: 'progress', label:
 type Handlers = { [K in TaskName]: (argument: Argument<K>) => Promise<Result<K>> | Result<K> };
 
 const handlers: Handlers = {
-  async open() {
-    const engine = await openEngine('auto');
+  async open(name) {
+    const engine = await openEngine(name);
     const threads = `${engine.threads} thread${engine.threads > 1 ? 's' : ''}`;
     return { name: engine.name, detail: engine.device ?? threads };
   },

@@ -2,7 +2,7 @@
 import { checkOps, openEngine, type SampleResult, wasmBackend } from '@arena/runtime';
 import { backend } from '@tensorflow/tfjs-core';
 import { OPS } from './ops.js';
-import { type TrainingResult, trainTiny } from './training.js';
+import { type StepMemory, type TrainingResult, trainTiny, trainTinySteps } from './training.js';
 
 /** What the Worker can be asked for. */
 export type Tasks = {
@@ -10,7 +10,13 @@ export type Tasks = {
   open(): Promise<{ isolated: boolean; threads: number; shared: boolean }>;
   /** Runs {@link checkOps} on the op of that name. The reference of the longest samples takes seconds: once is enough. */
   check(op: string): Promise<SampleResult[]>;
-  train(engine: 'wasm' | 'cpu'): Promise<TrainingResult>;
+  /** Opens engine `webgpu`: the adapter's name. */
+  openWebgpu(): Promise<string>;
+  /** {@link checkOps} on engine `webgpu`, whose every op takes seconds to compile on a software adapter. */
+  checkWebgpu(op: string): Promise<SampleResult[]>;
+  train(engine: 'wasm' | 'cpu' | 'webgpu'): Promise<TrainingResult>;
+  /** Many steps on engine `webgpu`. */
+  trainSteps(steps: string): Promise<StepMemory[]>;
 };
 
 export interface Request {
@@ -29,11 +35,22 @@ const tasks: Tasks = {
     const samples = () => op.samples().filter(({ name }) => crossOriginIsolated || !name.includes('1900'));
     return checkOps([{ ...op, samples }], 'wasm');
   },
+  async openWebgpu() {
+    return (await openEngine('webgpu')).device!;
+  },
+  async checkWebgpu(name) {
+    const op = OPS.find((op) => op.name === name)!;
+    return checkOps([op], 'webgpu');
+  },
   async train(name) {
     const engine = await openEngine(name, { relaxedSimd: false });
     const result = await trainTiny();
     engine.dispose();
     return result;
+  },
+  async trainSteps(steps) {
+    await openEngine('webgpu');
+    return trainTinySteps(Number(steps));
   },
 };
 

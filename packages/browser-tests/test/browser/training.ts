@@ -15,7 +15,8 @@ import { adapterKey, initAdapter, loraConfig, resolveTargets, SCORE_KEY } from '
 import { quantize4bit, uploadWeight4bit } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
 import { bytesSource, openCheckpoint, serialize } from '@arena/safetensors';
-import { tensor1d, tensor2d } from '@tensorflow/tfjs-core';
+import { adamW } from '@arena/trainer';
+import { dispose, memory, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 
 const CONFIG: GemmaConfig = {
   ...GEMMA2_2B,
@@ -40,21 +41,65 @@ export interface TrainingResult {
   logits: number[];
   /** By parameter name. */
   gradients: { [name: string]: number[] };
+  /** Before clipping. */
+  gradientNorm: number;
+  /** After a step of AdamW, by parameter name. */
+  weights: { [name: string]: number[] };
 }
 
-/** Three sequences of 7, 3 and 21 tokens through {@link trainingPass}, with dropout. */
+const LEARNING_RATE = 1e-2;
+const LABELS = [0, 1, 0];
+
+/** Three sequences of 7, 3 and 21 tokens. */
+function tinyBatch() {
+  const ids = Int32Array.from({ length: 31 }, (_, i) => 3 + ((i * 17) % 40));
+  return { ids, offsets: Int32Array.of(0, 7, 10, 31) };
+}
+
+/** One training step with dropout: {@link trainingPass}, then AdamW with clipping and weight decay. */
 export async function trainTiny(): Promise<TrainingResult> {
   const model = await tinyModel();
-  const ids = Int32Array.from({ length: 31 }, (_, i) => 3 + ((i * 17) % 40));
-  const batch = { ids, offsets: Int32Array.of(0, 7, 10, 31) };
-  const { loss, logits } = await trainingPass(model, batch, [0, 1, 0], { dropout: { seed: 5, step: 3 } });
+  const parameters = trainableParameters(model);
+  const optimizer = adamW(parameters, { weightDecay: 0.1 });
+  const { loss, logits } = await trainingPass(model, tinyBatch(), LABELS, { dropout: { seed: 5, step: 3 } });
   const gradients: TrainingResult['gradients'] = {};
-  for (const { name, gradient } of trainableParameters(model)) gradients[name] = [...(await gradient!.data())];
-  const result = { loss: (await loss.data())[0], logits: [...(await logits.data())], gradients };
-  loss.dispose();
-  logits.dispose();
+  for (const { name, gradient } of parameters) gradients[name] = [...(await gradient!.data())];
+  const gradientNorm = await optimizer.step(LEARNING_RATE);
+  const weights: TrainingResult['weights'] = {};
+  for (const { name, value } of parameters) weights[name] = [...(await value.data())];
+  const result = { loss: (await loss.data())[0], logits: [...(await logits.data())], gradients, gradientNorm, weights };
+  dispose([loss, logits]);
+  optimizer.dispose();
   await model.dispose();
   return result;
+}
+
+/** What was held after each step of {@link trainTinySteps}. */
+export interface StepMemory {
+  tensors: number;
+  /** On a GPU: buffers in use or kept for later. */
+  allocatedBytes: number;
+  loss: number;
+}
+
+/** Trains the tiny model for many steps on one batch. */
+export async function trainTinySteps(steps: number): Promise<StepMemory[]> {
+  const model = await tinyModel();
+  const optimizer = adamW(trainableParameters(model));
+  const held: StepMemory[] = [];
+  for (let step = 0; step < steps; step++) {
+    const { loss, logits } = await trainingPass(model, tinyBatch(), LABELS, { dropout: { seed: 5, step } });
+    const [value] = await loss.data();
+    dispose([loss, logits]);
+    await optimizer.step(LEARNING_RATE);
+    const { numTensors, numBytesAllocatedInGPU = 0 } = memory() as ReturnType<typeof memory> & {
+      numBytesAllocatedInGPU?: number;
+    };
+    held.push({ tensors: numTensors, allocatedBytes: numBytesAllocatedInGPU, loss: value });
+  }
+  optimizer.dispose();
+  await model.dispose();
+  return held;
 }
 
 async function tinyModel(): Promise<GemmaClassifier> {

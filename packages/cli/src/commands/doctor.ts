@@ -17,15 +17,15 @@ async function doctor(): Promise<void> {
     `${cpus().length} x ${cpu?.model.trim() ?? 'unknown processor'}, ${(totalmem() / 2 ** 30).toFixed(1)} GiB of memory`,
   );
   let chosen: EngineName | undefined;
-  for (const name of ['cuda', 'webgpu', 'wasm', 'cpu'] as const) {
+  for (const name of ['cuda', 'webgpu', 'wasm', 'tensorflow', 'cpu'] as const) {
     try {
       const engine = await openEngine(name);
       const use = chosen ? '' : ' <- auto';
       chosen ??= name;
-      console.log(`${name.padEnd(8)} ok, ${engine.threads} thread${engine.threads > 1 ? 's' : ''}${use}`);
+      console.log(`${name.padEnd(10)} ok, ${engine.threads} thread${engine.threads > 1 ? 's' : ''}${use}`);
       engine.dispose();
     } catch (error) {
-      console.log(`${name.padEnd(8)} no: ${(error as Error).message}`);
+      console.log(`${name.padEnd(10)} no: ${(error as Error).message}`);
     }
   }
 }

@@ -15,6 +15,7 @@ import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
 import { attentionBackwardReference, attentionReference } from './reference.js';
 import { attentionBackwardSamples, attentionSamples } from './samples.js';
 import { attentionBackwardWasm, attentionWasm } from './wasm.js';
+import { attentionBackwardWebgpu, attentionWebgpu } from './webgpu.js';
 
 export interface AttentionAttrs {
   numHeads: number;
@@ -46,7 +47,7 @@ export interface AttentionInputs {
 export const attentionOp = defineOp<AttentionAttrs>({
   name: 'Attention',
   reference: attentionReference,
-  kernels: { wasm: attentionWasm },
+  kernels: { wasm: attentionWasm, webgpu: attentionWebgpu },
   samples: attentionSamples,
 });
 
@@ -54,7 +55,7 @@ export const attentionOp = defineOp<AttentionAttrs>({
 export const attentionBackwardOp = defineOp<AttentionAttrs>({
   name: 'AttentionBackward',
   reference: attentionBackwardReference,
-  kernels: { wasm: attentionBackwardWasm },
+  kernels: { wasm: attentionBackwardWasm, webgpu: attentionBackwardWebgpu },
   samples: attentionBackwardSamples,
 });
 

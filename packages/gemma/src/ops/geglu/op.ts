@@ -11,6 +11,7 @@ import { customGrad, type Tensor, type Tensor2D } from '@tensorflow/tfjs-core';
 import { gegluBackwardReference, gegluReference } from './reference.js';
 import { gegluBackwardSamples, gegluSamples } from './samples.js';
 import { gegluBackwardWasm, gegluWasm } from './wasm.js';
+import { gegluBackwardWebgpu, gegluWebgpu } from './webgpu.js';
 
 export type GegluAttrs = Record<string, never>;
 
@@ -18,7 +19,7 @@ export type GegluAttrs = Record<string, never>;
 export const gegluOp = defineOp<GegluAttrs>({
   name: 'GeGlu',
   reference: gegluReference,
-  kernels: { wasm: gegluWasm },
+  kernels: { wasm: gegluWasm, webgpu: gegluWebgpu },
   samples: gegluSamples,
 });
 
@@ -26,7 +27,7 @@ export const gegluOp = defineOp<GegluAttrs>({
 export const gegluBackwardOp = defineOp<GegluAttrs>({
   name: 'GeGluBackward',
   reference: gegluBackwardReference,
-  kernels: { wasm: gegluBackwardWasm },
+  kernels: { wasm: gegluBackwardWasm, webgpu: gegluBackwardWebgpu },
   samples: gegluBackwardSamples,
 });
 

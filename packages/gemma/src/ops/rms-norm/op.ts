@@ -11,6 +11,7 @@ import { customGrad, type Tensor, type Tensor1D, type Tensor2D } from '@tensorfl
 import { rmsNormBackwardReference, rmsNormReference } from './reference.js';
 import { rmsNormBackwardSamples, rmsNormSamples } from './samples.js';
 import { rmsNormBackwardWasm, rmsNormWasm } from './wasm.js';
+import { rmsNormBackwardWebgpu, rmsNormWebgpu } from './webgpu.js';
 
 export interface RmsNormAttrs {
   eps: number;
@@ -25,7 +26,7 @@ export interface RmsNormBackwardAttrs extends RmsNormAttrs {
 export const rmsNormOp = defineOp<RmsNormAttrs>({
   name: 'RmsNorm',
   reference: rmsNormReference,
-  kernels: { wasm: rmsNormWasm },
+  kernels: { wasm: rmsNormWasm, webgpu: rmsNormWebgpu },
   samples: rmsNormSamples,
 });
 
@@ -33,7 +34,7 @@ export const rmsNormOp = defineOp<RmsNormAttrs>({
 export const rmsNormBackwardOp = defineOp<RmsNormBackwardAttrs>({
   name: 'RmsNormBackward',
   reference: rmsNormBackwardReference,
-  kernels: { wasm: rmsNormBackwardWasm },
+  kernels: { wasm: rmsNormBackwardWasm, webgpu: rmsNormBackwardWebgpu },
   samples: rmsNormBackwardSamples,
 });
 

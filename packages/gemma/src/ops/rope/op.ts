@@ -10,6 +10,7 @@ import { customGrad, type Tensor, type Tensor1D, type Tensor2D } from '@tensorfl
 import { ropeReference } from './reference.js';
 import { ropeSamples } from './samples.js';
 import { ropeWasm } from './wasm.js';
+import { ropeWebgpu } from './webgpu.js';
 
 export interface RopeAttrs {
   headDim: number;
@@ -24,7 +25,7 @@ export interface RopeAttrs {
 export const ropeOp = defineOp<RopeAttrs>({
   name: 'Rope',
   reference: ropeReference,
-  kernels: { wasm: ropeWasm },
+  kernels: { wasm: ropeWasm, webgpu: ropeWebgpu },
   samples: ropeSamples,
 });
 

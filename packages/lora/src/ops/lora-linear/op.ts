@@ -15,6 +15,7 @@ import { customGrad, type Tensor, type Tensor2D } from '@tensorflow/tfjs-core';
 import { loraLinearBackwardReference, loraLinearReference } from './reference.js';
 import { loraLinearBackwardSamples, loraLinearSamples } from './samples.js';
 import { loraLinearBackwardWasm, loraLinearWasm } from './wasm.js';
+import { loraLinearBackwardWebgpu, loraLinearWebgpu } from './webgpu.js';
 
 /** A frozen matrix [outFeatures, inFeatures], in float32 or in 4 bits. */
 export type FrozenWeight = { kind: 'float'; tensor: Tensor2D } | Weight4bit;
@@ -36,7 +37,7 @@ export interface LoraLinearBackwardAttrs extends LoraLinearAttrs {
 export const loraLinearOp = defineOp<LoraLinearAttrs>({
   name: 'LoraLinear',
   reference: loraLinearReference,
-  kernels: { wasm: loraLinearWasm },
+  kernels: { wasm: loraLinearWasm, webgpu: loraLinearWebgpu },
   samples: loraLinearSamples,
 });
 
@@ -44,7 +45,7 @@ export const loraLinearOp = defineOp<LoraLinearAttrs>({
 export const loraLinearBackwardOp = defineOp<LoraLinearBackwardAttrs>({
   name: 'LoraLinearBackward',
   reference: loraLinearBackwardReference,
-  kernels: { wasm: loraLinearBackwardWasm },
+  kernels: { wasm: loraLinearBackwardWasm, webgpu: loraLinearBackwardWebgpu },
   samples: loraLinearBackwardSamples,
 });
 

@@ -6,6 +6,7 @@ import type { Weight4bit, Weight4bitAttrs } from '../../weight.js';
 import { linear4bitReference } from './reference.js';
 import { linear4bitSamples } from './samples.js';
 import { linear4bitWasm } from './wasm.js';
+import { linear4bitWebgpu } from './webgpu.js';
 
 export interface Linear4bitAttrs extends Weight4bitAttrs {
   /** false: y = x W^T [M, outFeatures]; true: x W [M, inFeatures], which is the gradient by x. */
@@ -16,7 +17,7 @@ export interface Linear4bitAttrs extends Weight4bitAttrs {
 export const linear4bitOp = defineOp<Linear4bitAttrs>({
   name: 'Linear4bit',
   reference: linear4bitReference,
-  kernels: { wasm: linear4bitWasm },
+  kernels: { wasm: linear4bitWasm, webgpu: linear4bitWebgpu },
   samples: linear4bitSamples,
 });
 

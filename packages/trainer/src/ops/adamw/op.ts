@@ -10,6 +10,7 @@ import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import { adamWReference, squaredNormReference } from './reference.js';
 import { adamWSamples, squaredNormSamples } from './samples.js';
 import { adamWWasm, squaredNormWasm } from './wasm.js';
+import { adamWWebgpu, squaredNormWebgpu } from './webgpu.js';
 
 export interface AdamWAttrs {
   learningRate: number;
@@ -26,7 +27,7 @@ export interface AdamWAttrs {
 export const adamWOp = defineOp<AdamWAttrs>({
   name: 'AdamW',
   reference: adamWReference,
-  kernels: { wasm: adamWWasm },
+  kernels: { wasm: adamWWasm, webgpu: adamWWebgpu },
   samples: adamWSamples,
 });
 
@@ -34,7 +35,7 @@ export const adamWOp = defineOp<AdamWAttrs>({
 export const squaredNormOp = defineOp<Record<string, never>>({
   name: 'SquaredNorm',
   reference: squaredNormReference,
-  kernels: { wasm: squaredNormWasm },
+  kernels: { wasm: squaredNormWasm, webgpu: squaredNormWebgpu },
   samples: squaredNormSamples,
 });
 

@@ -1,0 +1,38 @@
+/**
+ * @file Engine `tensorflow`: the user's own @tensorflow/tfjs-node-gpu or @tensorflow/tfjs-node, whichever is installed. There are no kernels
+ * of ours for it: every fused op runs as its reference of plain tfjs ops.
+ */
+import { findBackend, ready, setBackend } from '@tensorflow/tfjs-core';
+import { importFromProject } from './project-package.js';
+
+const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
+
+/**
+ * Loads the first of the two packages that loads, and makes its backend the current one.
+ * @param load Imports a package; for tests.
+ * @returns the package's name.
+ * @throws Error saying what each of them said.
+ */
+export async function openTensorflow(load: (name: string) => Promise<unknown> = importFromProject): Promise<string> {
+  const reasons: string[] = [];
+  for (const name of PACKAGES) {
+    try {
+      await load(name);
+    } catch (error) {
+      const { code, message } = error as Error & { code?: string };
+      const missing = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND';
+      reasons.push(`${name} ${missing ? 'is not installed' : `does not load (${message.split('\n')[0]})`}`);
+      continue;
+    }
+    if (!findBackend('tensorflow')) {
+      reasons.push(
+        `${name} brings another copy of @tensorflow/tfjs-core: install one version of it (npm ls @tensorflow/tfjs-core)`,
+      );
+      continue;
+    }
+    await setBackend('tensorflow');
+    await ready();
+    return name;
+  }
+  throw new Error(`engine 'tensorflow' cannot be opened: ${reasons.join('; ')}`);
+}

@@ -1,0 +1,43 @@
+/** @file tfjs's WebGPU backend on a device of ours, with loud errors: a read throws what the device has reported. */
+import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import type { backend_util } from '@tensorflow/tfjs-core';
+import { isSoftware } from './device.js';
+import { Launcher, setLauncher } from './launcher.js';
+
+/** tfjs backend `arena-webgpu`. */
+export class LoudWebGPUBackend extends WebGPUBackend {
+  readonly launcher: Launcher;
+
+  constructor(device: GPUDevice, info: GPUAdapterInfo) {
+    super(device, info as never);
+    this.launcher = new Launcher(this, isSoftware(info));
+    setLauncher(this, this.launcher);
+  }
+
+  /** @throws the first error that the device has reported: values of a dropped submit are stale or zero. */
+  override async read(dataId: object): Promise<backend_util.BackendValues> {
+    this.launcher.check();
+    let values: backend_util.BackendValues;
+    try {
+      values = await super.read(dataId);
+    } catch (error) {
+      await this.device.queue.onSubmittedWorkDone().catch(() => {});
+      this.launcher.check(); // says why, where tfjs's error says only that mapping failed
+      throw error;
+    }
+    this.launcher.check();
+    return values;
+  }
+
+  /** @throws Error unless the values are on the host anyway: tfjs's way round it gives wrong values and loses the device. */
+  override readSync(dataId: object): backend_util.BackendValues {
+    const { values } = this.tensorMap.get(dataId);
+    if (values) return values;
+    throw new Error("engine 'webgpu' cannot read a tensor synchronously: use `await tensor.data()`");
+  }
+
+  override dispose(): void {
+    super.dispose();
+    this.device.destroy();
+  }
+}

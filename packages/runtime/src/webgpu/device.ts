@@ -1,0 +1,55 @@
+/** @file Asking for a WebGPU device with all that the adapter offers. */
+
+/** Features that are used where the adapter has them. */
+const WANTED_FEATURES = ['shader-f16', 'subgroups', 'subgroup-size-control', 'timestamp-query'] as GPUFeatureName[];
+
+export interface OpenDevice {
+  device: GPUDevice;
+  info: GPUAdapterInfo;
+}
+
+/**
+ * A device with the adapter's own limits (the default of 128 MiB a buffer is small) and the features we know.
+ * @throws Error naming what is missing and what to do.
+ */
+export async function requestGpuDevice(): Promise<OpenDevice> {
+  const { gpu } = globalThis.navigator ?? {};
+  if (!gpu) throw new Error(`engine 'webgpu' cannot be opened here: ${withoutGpu()}`);
+  const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) {
+    throw new Error(
+      "engine 'webgpu' cannot be opened here: there is no adapter. In a browser, look at chrome://gpu; on Linux a " +
+        "Vulkan driver is needed (in a container, the GPU's graphics capability too); or use engine 'wasm'",
+    );
+  }
+  const requiredFeatures = WANTED_FEATURES.filter((feature) => adapter.features.has(feature));
+  const requiredLimits: Record<string, number> = {};
+  for (const name in adapter.limits) {
+    const limit = adapter.limits[name as keyof GPUSupportedLimits];
+    if (typeof limit === 'number') requiredLimits[name] = limit;
+  }
+  try {
+    return { device: await adapter.requestDevice({ requiredFeatures, requiredLimits }), info: adapter.info };
+  } catch (error) {
+    throw new Error(
+      `engine 'webgpu' cannot be opened here: the adapter refused a device (${(error as Error).message})`,
+    );
+  }
+}
+
+function withoutGpu(): string {
+  if (globalThis.isSecureContext === false) return 'WebGPU needs a secure page (https, or localhost)';
+  return "there is no WebGPU; use a browser that has it, or in Node install the package 'webgpu', or use engine 'wasm'";
+}
+
+/** What to call the adapter in a report. */
+export function describeAdapter({ vendor, architecture, description }: GPUAdapterInfo): string {
+  return description || [vendor, architecture].filter(Boolean).join(' ') || 'unknown adapter';
+}
+
+/** Whether the adapter computes on the CPU. */
+export function isSoftware(info: GPUAdapterInfo): boolean {
+  return /swiftshader|llvmpipe|lavapipe/i.test(
+    `${info.vendor} ${info.architecture} ${info.device} ${info.description}`,
+  );
+}

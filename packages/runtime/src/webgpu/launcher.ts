@@ -1,0 +1,290 @@
+/**
+ * @file Launches WGSL kernels on the device, buffers and command encoder of tfjs's WebGPU backend, so that they queue up
+ * in order with tfjs's own ops. Bind group layouts are explicit; pipelines, bind groups and uniform buffers are cached.
+ */
+import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
+import { type DataType, type KernelBackend, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import type { GpuKernel } from './kernel.js';
+
+/** Dispatches in one submit: long enough to be cheap, short enough for a desktop's watchdog. */
+export const SUBMIT_EVERY = 32;
+
+/** Beyond these many, cached uniform buffers and bind groups are dropped and made anew. */
+const MOST_UNIFORMS = 4096;
+const MOST_GROUPS = 8192;
+
+const UNIFORM_USAGE = 0x40 | 0x8; // GPUBufferUsage.UNIFORM | COPY_DST
+const COMPUTE_STAGE = 0x4; // GPUShaderStage.COMPUTE
+
+/** What tfjs-backend-webgpu 4.22 keeps private and launching needs; the self-test notices when it changes. */
+interface BackendInternals {
+  commandEncoder: GPUCommandEncoder | null;
+  computePassEncoder: GPUComputePassEncoder | null;
+  dispatchCountInPass: number;
+}
+
+interface BufferManagerInternals {
+  freeBuffers: Map<string, GPUBuffer[]>;
+  numFreeBuffers: number;
+  numBytesAllocated: number;
+}
+
+/** One launch. */
+export interface Launch {
+  /** Tensors by the kernel's input names. */
+  inputs: { [name: string]: TensorInfo };
+  /** By the kernel's output names: the shape of a new float32 tensor, shape and type, or a tensor that is written in place. */
+  outputs: { [name: string]: number[] | { shape: number[]; dtype: DataType } | TensorInfo };
+  /** By the kernel's parameter names. Values of `u32` and `i32` are taken modulo 2^32. */
+  params: { [name: string]: number };
+  /** Workgroups along x, y, z. See {@link spread} for long rows of them. */
+  groups: number[];
+}
+
+interface Pipeline {
+  id: number;
+  pipeline: GPUComputePipeline;
+  layout: GPUBindGroupLayout;
+  constants?: GPUBuffer;
+}
+
+/** Launches kernels on one device. */
+export class Launcher {
+  private readonly pipelines = new Map<GpuKernel, Pipeline>();
+  private readonly layouts = new Map<string, GPUBindGroupLayout>();
+  private readonly bindGroups = new Map<string, GPUBindGroup>();
+  /** By content, and never rewritten: an unsubmitted dispatch may still have to read them. */
+  private readonly uniforms = new Map<string, GPUBuffer>();
+  private readonly bufferIds = new WeakMap<GPUBuffer, number>();
+  private nextBufferId = 0;
+  private failure: Error | undefined;
+
+  constructor(
+    readonly backend: WebGPUBackend,
+    /** The adapter is a program: it compiles slowly, and constant loops above all. */
+    readonly software = false,
+  ) {
+    const { device } = backend;
+    // WebGPU's errors come later than the call, and drop all of the submit they are in
+    device.addEventListener('uncapturederror', ({ error }) => {
+      this.failure ??= new Error(`engine 'webgpu': ${error.message}`);
+    });
+    void device.lost.then(({ reason, message }) => {
+      this.failure =
+        reason === 'destroyed'
+          ? new Error("engine 'webgpu' is closed: open it again")
+          : new Error(
+              `engine 'webgpu': the GPU device was lost (${message || reason}) and its tensors with it; ` +
+                'open the engine again, load the model and go on from the last checkpoint',
+            );
+    });
+  }
+
+  /** @throws the first error that the device has reported. */
+  check(): void {
+    if (this.failure) throw this.failure;
+  }
+
+  /**
+   * Records a launch. Nothing is waited for.
+   * @returns the outputs in the kernel's order; the caller owns those that are new.
+   * @throws RangeError for a buffer or grid beyond the device's limits; Error for a tensor that is read and written at
+   * once, or when an earlier launch failed.
+   */
+  run(kernel: GpuKernel, { inputs, outputs, params, groups }: Launch): TensorInfo[] {
+    this.check();
+    const { backend } = this;
+    const written = kernel.outputs.map((name) => this.output(outputs[name]));
+    const empty = written.filter(({ shape }) => util.sizeFromShape(shape) === 0);
+    for (const { dataId, dtype } of empty) {
+      backend.tensorMap.get(dataId).values = util.getTypedArrayFromDType(dtype as 'float32', 0);
+    }
+    if (empty.length || groups.includes(0)) return written;
+    const pipeline = this.pipeline(kernel);
+    const read = kernel.inputs.map((name) => this.buffer(kernel, name, inputs[name]));
+    const target = kernel.outputs.map((name, i) => this.buffer(kernel, name, written[i]));
+    for (const [i, buffer] of target.entries()) {
+      if (read.includes(buffer) || target.indexOf(buffer) !== i) {
+        throw new Error(`kernel ${kernel.name}: '${kernel.outputs[i]}' is written while it is bound a second time`);
+      }
+      // what tfjs read before is kept on the host, and no longer true
+      backend.tensorMap.get(written[i].dataId).values = null as never;
+    }
+    const most = backend.device.limits.maxComputeWorkgroupsPerDimension;
+    if (groups.some((count) => count > most)) {
+      throw new RangeError(`kernel ${kernel.name}: ${groups} workgroups, the device allows ${most} along an axis`);
+    }
+    const group = this.bindGroup(pipeline, [...read, ...target, this.uniform(kernel, params)]);
+    const internals = backend as unknown as BackendInternals;
+    backend.ensureCommandEncoderReady();
+    internals.computePassEncoder ??= internals.commandEncoder!.beginComputePass();
+    const pass = internals.computePassEncoder;
+    pass.setPipeline(pipeline.pipeline);
+    pass.setBindGroup(0, group);
+    pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
+    // The buffers are not entered as owned by the queue: a disposed one may be used again at once, since every later use
+    // is recorded after this dispatch.
+    if (++internals.dispatchCountInPass >= SUBMIT_EVERY) this.flush();
+    return written;
+  }
+
+  /** Submits what is recorded. */
+  flush(): void {
+    this.backend.ensureCommandEncoderReady();
+    this.backend.endComputePassEncoder();
+    this.backend.submitQueue();
+  }
+
+  /**
+   * Frees buffers that are no longer in use, down to `keepBytes` of them. tfjs's pool keys on the exact size and never
+   * shrinks: call this when lengths have changed. Batches whose lengths are rounded to a multiple of 64 need it less.
+   */
+  trim(keepBytes = 0): void {
+    this.flush(); // a buffer that is destroyed before the submit that uses it poisons the submit
+    const manager = this.backend.bufferManager as unknown as BufferManagerInternals;
+    let kept = 0;
+    for (const list of manager.freeBuffers.values()) {
+      const rest = list.filter((buffer) => {
+        if (kept + buffer.size <= keepBytes) {
+          kept += buffer.size;
+          return true;
+        }
+        buffer.destroy();
+        manager.numFreeBuffers--;
+        manager.numBytesAllocated -= buffer.size;
+        return false;
+      });
+      list.splice(0, list.length, ...rest);
+    }
+    this.bindGroups.clear();
+  }
+
+  private output(output: Launch['outputs'][string]): TensorInfo {
+    if (Array.isArray(output)) return this.backend.makeTensorInfo(output, 'float32');
+    return 'dataId' in output ? output : this.backend.makeTensorInfo(output.shape, output.dtype);
+  }
+
+  private buffer(kernel: GpuKernel, name: string, tensor: TensorInfo | undefined): GPUBuffer {
+    if (!tensor) throw new Error(`kernel ${kernel.name}: input '${name}' is missing`);
+    const { maxStorageBufferBindingSize, maxBufferSize } = this.backend.device.limits;
+    const most = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+    const bytes = 4 * util.sizeFromShape(tensor.shape);
+    if (bytes > most) {
+      throw new RangeError(
+        `kernel ${kernel.name}: '${name}' [${tensor.shape}] takes ${bytes} bytes, this device binds ${most} at most; ` +
+          'lower the tokens of a batch',
+      );
+    }
+    this.backend.uploadToGPU(tensor.dataId);
+    return this.backend.tensorMap.get(tensor.dataId).resource as GPUBuffer;
+  }
+
+  private pipeline(kernel: GpuKernel): Pipeline {
+    const known = this.pipelines.get(kernel);
+    if (known) return known;
+    const { device } = this.backend;
+    const layout = this.layout(kernel.inputs.length, kernel.outputs.length, kernel.constants !== undefined);
+    const module = device.createShaderModule({ code: kernel.code, label: kernel.name });
+    const pipeline = device.createComputePipeline({
+      label: kernel.name,
+      layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
+      compute: { module },
+    });
+    const constants = kernel.constants && this.uniformBuffer(kernel.constants);
+    const made = { id: this.pipelines.size, pipeline, layout, constants };
+    this.pipelines.set(kernel, made);
+    return made;
+  }
+
+  /** Never `auto`, which leaves unused bindings out and so makes a bind group invalid without a word. */
+  private layout(inputs: number, outputs: number, constants: boolean): GPUBindGroupLayout {
+    const key = `${inputs} ${outputs} ${constants}`;
+    let layout = this.layouts.get(key);
+    if (!layout) {
+      const types: GPUBufferBindingType[] = [
+        ...Array<GPUBufferBindingType>(inputs).fill('read-only-storage'),
+        ...Array<GPUBufferBindingType>(outputs).fill('storage'),
+        ...Array<GPUBufferBindingType>(constants ? 2 : 1).fill('uniform'),
+      ];
+      const entries = types.map((type, binding) => ({ binding, visibility: COMPUTE_STAGE, buffer: { type } }));
+      layout = this.backend.device.createBindGroupLayout({ entries });
+      this.layouts.set(key, layout);
+    }
+    return layout;
+  }
+
+  private bindGroup({ id, layout, constants }: Pipeline, buffers: GPUBuffer[]): GPUBindGroup {
+    const key = `${id}:${buffers.map((buffer) => this.bufferId(buffer))}`;
+    let group = this.bindGroups.get(key);
+    if (!group) {
+      if (this.bindGroups.size >= MOST_GROUPS) this.bindGroups.clear();
+      const all = constants ? [...buffers, constants] : buffers;
+      const entries = all.map((buffer, binding) => ({ binding, resource: { buffer } }));
+      group = this.backend.device.createBindGroup({ layout, entries });
+      this.bindGroups.set(key, group);
+    }
+    return group;
+  }
+
+  private bufferId(buffer: GPUBuffer): number {
+    let id = this.bufferIds.get(buffer);
+    if (id === undefined) {
+      id = this.nextBufferId++;
+      this.bufferIds.set(buffer, id);
+    }
+    return id;
+  }
+
+  private uniform(kernel: GpuKernel, params: { [name: string]: number }): GPUBuffer {
+    const words = new Uint32Array(Math.max(4, kernel.params.length));
+    const floats = new Float32Array(words.buffer);
+    kernel.params.forEach(([name, type], i) => {
+      const value = params[name];
+      if (value === undefined) throw new Error(`kernel ${kernel.name}: number '${name}' is missing`);
+      if (type === 'f32') floats[i] = value;
+      else words[i] = value;
+    });
+    const key = words.join();
+    let buffer = this.uniforms.get(key);
+    if (!buffer) {
+      if (this.uniforms.size >= MOST_UNIFORMS) this.dropUniforms();
+      buffer = this.uniformBuffer(words);
+      this.uniforms.set(key, buffer);
+    }
+    return buffer;
+  }
+
+  private dropUniforms(): void {
+    this.flush();
+    for (const buffer of this.uniforms.values()) buffer.destroy();
+    this.uniforms.clear();
+    this.bindGroups.clear();
+  }
+
+  private uniformBuffer(values: Uint32Array | Float32Array): GPUBuffer {
+    const { device } = this.backend;
+    const buffer = device.createBuffer({ size: Math.ceil(values.byteLength / 16) * 16, usage: UNIFORM_USAGE });
+    device.queue.writeBuffer(buffer, 0, values as Uint32Array<ArrayBuffer>);
+    return buffer;
+  }
+}
+
+const launchers = new WeakMap<object, Launcher>();
+
+/** Enters the launcher of an open backend. */
+export function setLauncher(backend: object, launcher: Launcher): void {
+  launchers.set(backend, launcher);
+}
+
+/** The engine's launcher, for a kernel that is called with its backend. */
+export function gpuLauncher(backend: KernelBackend): Launcher {
+  const launcher = launchers.get(backend);
+  if (!launcher) throw new Error("a kernel of engine 'webgpu' was called with the backend of another engine");
+  return launcher;
+}
+
+/** `count` workgroups as a grid that no axis of exceeds the 65,535 of every device; the body must skip the surplus. */
+export function spread(count: number): number[] {
+  const rows = Math.ceil(count / 65535);
+  return rows <= 1 ? [count] : [Math.ceil(count / rows), rows];
+}

@@ -1,0 +1,35 @@
+/** @file WebGPU in Node, through the optional package `webgpu` (Dawn). Does nothing in a browser. */
+
+import { importFromProject } from '../project-package.js';
+
+interface WebgpuPackage {
+  create(options: string[]): GPU;
+  globals: Record<string, unknown>;
+}
+
+/** Kept for the life of the process: once collected, its promises would never resolve. */
+let nodeGpu: GPU | undefined;
+
+/**
+ * Puts `navigator.gpu` and WebGPU's classes in place when this is Node and the package `webgpu` is installed.
+ * @throws Error when the package is there and cannot be loaded.
+ */
+export async function provideNodeGpu(): Promise<void> {
+  if (globalThis.navigator?.gpu || typeof process === 'undefined' || !process.versions?.node) return;
+  let dawn: WebgpuPackage;
+  try {
+    dawn = (await importFromProject('webgpu')) as WebgpuPackage;
+  } catch (error) {
+    if (/MODULE_NOT_FOUND/.test((error as { code?: string }).code ?? '')) return;
+    throw new Error(`engine 'webgpu' cannot be opened here: the package 'webgpu' does not load (${error})`);
+  }
+  Object.assign(globalThis, dawn.globals);
+  nodeGpu = dawn.create([]);
+  const gpu = { value: nodeGpu, configurable: true };
+  if (globalThis.navigator) Object.defineProperty(globalThis.navigator, 'gpu', gpu);
+  else
+    Object.defineProperty(globalThis, 'navigator', {
+      value: Object.defineProperty({}, 'gpu', gpu),
+      configurable: true,
+    });
+}
