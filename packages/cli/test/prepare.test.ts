@@ -90,6 +90,19 @@ describe('arena prepare', () => {
     expect(report.predictors.map(({ name }: { name: string }) => name)).toContain('tf-idf');
   });
 
+  test('train takes the parts and the tokens, and packs anew where the packing differs', async () => {
+    const train = (out: string, ...more: string[]) =>
+      arena('train', '--base', w.base, '--data', w.at('prepared'), '--out', w.at(out), ...QUICK, ...more);
+    const run = await train('from-prepared');
+    expect(run.code).toBe(0);
+    expect(run.out).toMatch(/split as prepared: \d+ train/);
+    expect(run.out).toContain('tokens as prepared');
+    const splits = async (folder: string) => JSON.parse(await readFile(w.at(`${folder}/splits.json`), 'utf8'));
+    expect(await splits('from-prepared')).toEqual(await splits('prepared'));
+    const other = await train('other-packing', '--max-tokens', '128');
+    expect(other.out).toContain('packing anew');
+  });
+
   test('texts of the data are escaped in the card', async () => {
     const evil = '<script>alert(1)</script>';
     const data = await w.votes('evil.jsonl', [

@@ -22,6 +22,7 @@ import { progress } from '../progress.js';
 import { baseName, openTokenizer, resolveBase } from './base.js';
 import { type Dataset, describeDrops, loadDataset } from './dataset.js';
 import { formatModelCard, type ModelCard } from './model-card.js';
+import { cachedTokens } from './prepared.js';
 import { writeResults } from './results.js';
 import { scoreBattles } from './scoring.js';
 import { trainModel } from './train-model.js';
@@ -105,9 +106,9 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
   const frame = settings.frame === 'compact' ? COMPACT_FRAME : GEMMA_FRAME;
   const pack: PackOptions = { maxTokens: settings.maxTokens, frame };
   const packOne = packer(tokenizer, pack);
-  const packed = parts.train.flatMap((battle) =>
-    (settings.swapAugment ? [battle, swapBattle(battle)] : [battle]).map(packOne),
-  );
+  const packed =
+    (await preparedTokens(job, dataset, base, pack)) ??
+    parts.train.flatMap((battle) => (settings.swapAugment ? [battle, swapBattle(battle)] : [battle]).map(packOne));
   sayPacking(packed, say);
   const quantization: QuantizationOptions | null = settings.quantize ? { doubleQuant: settings.doubleQuant } : null;
   const resumed = job.resume ? await findCheckpoint(out) : undefined;
@@ -163,9 +164,14 @@ function sayDataset(dataset: Dataset, say: (line: string) => void) {
 /** The parts, and the file to keep them in when they are new. */
 async function splitDataset(
   { settings, out, resume, say }: TrainingJob,
-  { battles }: Dataset,
+  { battles, prepared }: Dataset,
 ): Promise<{ parts: Parts; file?: SplitsFile }> {
   if (resume) return { parts: applySplits(battles, JSON.parse(await readFile(`${out}/splits.json`, 'utf8'))) };
+  if (prepared) {
+    const { train, validation, test } = prepared.parts;
+    say(`split as prepared: ${train.length} train, ${validation.length} validation, ${test.length} test`);
+    return { parts: prepared.parts, file: prepared.file };
+  }
   const splits = splitBattles(battles, { seed: settings.seed });
   const { rows, leaks, groups } = splits.report;
   say(`split by prompt (${groups} groups): ${rows.train} train, ${rows.validation} validation, ${rows.test} test`);
@@ -176,6 +182,19 @@ async function splitDataset(
     throw new Error(`the ${name} part is empty: ${battles.length} battles in ${groups} groups are too few`);
   }
   return { parts: splits, file: splitsToFile(splits) };
+}
+
+/** The training part's tokens from a prepared folder, when they were made with this tokenizer and packing. */
+async function preparedTokens(
+  { settings, say }: TrainingJob,
+  { prepared }: Dataset,
+  base: string,
+  pack: PackOptions,
+): Promise<Packed[] | undefined> {
+  if (!prepared || settings.swapAugment) return undefined;
+  const cached = await cachedTokens(prepared, 'train', await readFile(`${base}/tokenizer.json`), pack);
+  say(cached ? 'tokens as prepared' : 'the prepared tokens are of another tokenizer or packing: packing anew');
+  return cached;
 }
 
 function sayPacking(packed: Packed[], say: (line: string) => void) {
