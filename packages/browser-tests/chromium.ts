@@ -76,7 +76,7 @@ function project(name: string, { include, provide, flags, headers }: ProjectOpti
       include,
       globalSetup: 'test/browser/node-results.ts',
       provide,
-      testTimeout: 120_000,
+      testTimeout: 300_000,
       hookTimeout: 60_000,
       browser: {
         enabled: true,

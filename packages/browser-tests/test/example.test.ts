@@ -11,7 +11,7 @@ import shared from '../../../vitest.package.js';
 import { CHROMIUM, CHROMIUM_FLAGS } from '../chromium.js';
 
 const ROOT = fileURLToPath(new URL('../../../examples/browser', import.meta.url));
-const PATIENCE = { timeout: 120_000 };
+const PATIENCE = { timeout: 300_000 };
 
 let folder: string;
 let server: PreviewServer;
@@ -125,7 +125,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
     await page.click('#continue');
     await status('trained');
     expect(troubles).toEqual([]);
-  }, 400_000);
+  }, 900_000);
 
   it('a file that is no votes, too few votes, and a second tab that trains get a sentence each', async () => {
     await open();
