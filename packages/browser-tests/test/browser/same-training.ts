@@ -2,16 +2,8 @@
 import { expect } from 'vitest';
 import type { TrainingResult } from './training.js';
 
-/**
- * Expects loss, logits, norm and each parameter's gradient within |got - want| <= tolerance max|want|, and the weights after the step within
- * `weightTolerance`: AdamW's first step is the gradient's sign, which rounding decides where a gradient is almost zero.
- */
-export function expectSameTraining(
-  got: TrainingResult,
-  want: TrainingResult,
-  tolerance: number,
-  weightTolerance = tolerance,
-): void {
+/** Expects loss, logits, norm, and each parameter's gradient and weights within |got - want| <= tolerance max|want|. */
+export function expectSameTraining(got: TrainingResult, want: TrainingResult, tolerance: number): void {
   const parts = (result: TrainingResult): { [name: string]: number[] } => ({
     loss: [result.loss],
     logits: result.logits,
@@ -25,7 +17,7 @@ export function expectSameTraining(
     const scale = Math.max(...w[name].map(Math.abs));
     expect(scale, name).toBeGreaterThan(0);
     const error = Math.max(...w[name].map((value, i) => Math.abs(g[name][i] - value))) / scale;
-    return error <= (name.startsWith('weights') ? weightTolerance : tolerance) ? [] : [`${name}: ${error}`];
+    return error <= tolerance ? [] : [`${name}: ${error}`];
   });
   expect(far).toEqual([]);
 }
