@@ -1,11 +1,12 @@
 /** @file The prediction server: answers, limits, refusals, and many clients at once; then the command with a real model. */
-import { rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import type { Battle } from '@arena/data';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { type PredictionServer, type ServerOptions, startPredictionServer } from '../src/run/prediction-server.js';
-import { arena, QUICK, workspace } from './workspace.js';
+import { meanOfOrders } from '../src/run/scoring.js';
+import { arena, BATTLES, QUICK, workspace } from './workspace.js';
 
 const OPTIONS: ServerOptions = {
   host: '127.0.0.1',
@@ -169,6 +170,19 @@ describe('arena serve', async () => {
     const adapter = ['--base', w.base, '--adapter', w.at('run/adapter')];
     const asked = ['--prompt', 'Why?', '--a', 'one', '--b', 'two', '--both-orders'];
     const { probabilityA } = JSON.parse((await arena('predict', ...adapter, ...asked)).out);
+    const clients = Array.from({ length: 200 }, (_, i) => BATTLES[i % BATTLES.length]!).map((one, i) => ({
+      ...one,
+      id: `client ${i}`,
+      prompt: [`${i}. ${one.prompt[0]}`],
+    }));
+    const file = await w.votes('clients.jsonl', clients);
+    const out = w.at('clients-predicted.jsonl');
+    expect((await arena('predict', ...adapter, '--data', file, '--out', out, '--both-orders')).code).toBe(0);
+    const alone = (await readFile(out, 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line))
+      .map(meanOfOrders);
     const log = vi.spyOn(console, 'log');
     const served = arena('serve', '--model', w.at('run'), '--port', '0', '--both-orders');
     const url = await vi.waitFor(
@@ -180,6 +194,17 @@ describe('arena serve', async () => {
     );
     const response = await post(url, { prompt: 'Why?', response_a: 'one', response_b: 'two' });
     expect((await response.json()).probabilityA).toBeCloseTo(probabilityA, 6);
+
+    // 200 clients at once: each gets the number that `arena predict` gave its battle. Numbers of two battles differ by more than 1e-6.
+    const answered = await Promise.all(
+      clients.map(async ({ prompt, responseA, responseB }) => {
+        const answer = await post(url, { prompt, response_a: responseA, response_b: responseB });
+        return (await answer.json()).probabilityA as number;
+      }),
+    );
+    expect(answered).toHaveLength(200);
+    for (const [i, probability] of answered.entries()) expect(probability).toBeCloseTo(alone[i]!, 6);
+    expect(new Set(answered.map((p) => p.toFixed(6))).size).toBeGreaterThan(150);
     process.emit('SIGINT');
     const run = await served;
     log.mockRestore();
