@@ -11,7 +11,7 @@ const read = (file: string): any =>
 const named = (file: string): [string, any][] => read(file).map((item: { name: string }) => [item.name, item]);
 
 /** |got - want| <= rtol * |want|; null only for null. */
-function near(got: number | null, want: number | null, rtol = 1e-9, atol = 1e-13, name = '') {
+function near(got: number | null, want: number | null, rtol = 1e-12, atol = 1e-13, name = '') {
   if (want === null || got === null) expect(got, name).toBe(want);
   else if (!(Math.abs(got - want) <= atol + rtol * Math.abs(want))) expect.fail(`${name}: ${got} instead of ${want}`);
 }
@@ -80,9 +80,9 @@ test('McNemar and Wilson', () => {
   const { mcnemar, wilson } = read('tests');
   for (const { b, c, exact_two_sided_p, chi2_continuity, chi2_p } of mcnemar) {
     const got = metrics.mcnemar(b, c);
-    near(got.exactP, exact_two_sided_p, 1e-9, 0);
-    near(got.chi2, chi2_continuity, 1e-9, 0);
-    near(got.chi2P, chi2_p, 1e-9, 0);
+    near(got.exactP, exact_two_sided_p, 1e-12, 0);
+    near(got.chi2, chi2_continuity, 1e-12, 0);
+    near(got.chi2P, chi2_p, 1e-12, 0);
   }
   for (const { k, n, confidence, interval } of wilson) {
     const got = metrics.wilsonInterval(k, n, confidence)!;
@@ -94,9 +94,9 @@ test('McNemar and Wilson', () => {
 
 test('rank correlations', () => {
   for (const { name, x, y, kendall_tau_b, spearman, pearson } of read('ranking')) {
-    near(metrics.kendallTauB(x, y), kendall_tau_b, 1e-9, 1e-13, name);
-    near(metrics.spearman(x, y), spearman, 1e-9, 1e-13, name);
-    near(metrics.pearson(x, y), pearson, 1e-9, 1e-13, name);
+    near(metrics.kendallTauB(x, y), kendall_tau_b, 1e-12, 1e-13, name);
+    near(metrics.spearman(x, y), spearman, 1e-12, 1e-13, name);
+    near(metrics.pearson(x, y), pearson, 1e-12, 1e-13, name);
   }
   expect(metrics.spearman([1], [2])).toBeNull();
 });
@@ -106,7 +106,7 @@ test.each(named('bradley_terry'))('Bradley-Terry %s', (_, item) => {
   const got = metrics.bradleyTerry(battles, { models: expected.models, C });
   for (const [i, want] of expected.coefficients.entries()) near(got.coefficients[i], want, 0, 1e-5);
   for (const [i, want] of expected.ratings.entries()) near(got.ratings[i], want, 0, 0.01);
-  near(got.logLikelihood, expected.log_likelihood);
+  near(got.logLikelihood, expected.log_likelihood, 1e-9); // the peer's solver stops at 1e-10 of the minimum
 });
 
 test('Bradley-Terry says when votes leave a gap open', () => {
