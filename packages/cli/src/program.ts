@@ -11,6 +11,7 @@ import { addPredict } from './commands/predict.js';
 import { addPrepare } from './commands/prepare.js';
 import { addQuantize } from './commands/quantize.js';
 import { addQuickstart } from './commands/quickstart.js';
+import { addReport } from './commands/report.js';
 import { addServe } from './commands/serve.js';
 import { addTrain } from './commands/train.js';
 import { expandConfig } from './config-file.js';
@@ -32,6 +33,7 @@ export function createProgram(): Command {
     addTrain,
     addEvaluate,
     addCompare,
+    addReport,
     addPredict,
     addServe,
     addMerge,

@@ -29,6 +29,7 @@ describe('arena train', () => {
       'metrics.json',
       'predictions.jsonl',
       'report.html',
+      'report.md',
       'run.json',
       'splits.json',
     ];
@@ -131,7 +132,12 @@ describe('arena predict and evaluate', () => {
     const { code, out } = await arena('evaluate', ...adapter(), '--data', w.data, '--out', w.at('evaluated'));
     expect(code).toBe(0);
     expect(out).toContain('always-longer');
-    expect((await readdir(w.at('evaluated'))).sort()).toEqual(['metrics.json', 'predictions.jsonl', 'report.html']);
+    expect((await readdir(w.at('evaluated'))).sort()).toEqual([
+      'metrics.json',
+      'predictions.jsonl',
+      'report.html',
+      'report.md',
+    ]);
   });
 });
 

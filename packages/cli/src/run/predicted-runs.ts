@@ -2,7 +2,13 @@
 import { readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type Battle, readBattles } from '@arena/data';
-import { type ComparedRun, type Battle as EvalBattle, type Prediction, parsePredictions } from '@arena/eval';
+import {
+  type ComparedRun,
+  type Battle as EvalBattle,
+  type Prediction,
+  type PredictionColumns,
+  parsePredictions,
+} from '@arena/eval';
 import { preparedBattles } from './prepared.js';
 
 /** A run as its file has it. */
@@ -23,7 +29,11 @@ export async function readRuns(paths: string[]): Promise<PredictedRun[]> {
   return Promise.all(paths.map((path, k) => readRun(path, isShort ? short[k] : path)));
 }
 
-async function readRun(path: string, name: string): Promise<PredictedRun> {
+/**
+ * Reads one run, of the given columns.
+ * @throws Error naming the file, as {@link readRuns} does.
+ */
+export async function readRun(path: string, name: string, columns?: PredictionColumns): Promise<PredictedRun> {
   const folder = (await stat(path).catch(() => undefined))?.isDirectory();
   const file = folder ? join(path, 'predictions.jsonl') : path;
   const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
@@ -34,7 +44,7 @@ async function readRun(path: string, name: string): Promise<PredictedRun> {
   const isJson = text.trimStart().startsWith('{');
   let predictions: Prediction[];
   try {
-    predictions = parsePredictions(text, isJson ? 'jsonl' : 'csv');
+    predictions = parsePredictions(text, isJson ? 'jsonl' : 'csv', columns);
   } catch (error) {
     throw new Error(`${file}: ${(error as Error).message}`);
   }

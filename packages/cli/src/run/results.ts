@@ -1,4 +1,4 @@
-/** @file The files that an evaluation leaves: predictions.jsonl, metrics.json, report.html. */
+/** @file The files that an evaluation leaves: predictions.jsonl, metrics.json, report.html and report.md. */
 import { writeFile } from 'node:fs/promises';
 import type { Battle } from '@arena/data';
 import { evaluate, type Prediction, type Report, renderReport, summaryTable } from '@arena/eval';
@@ -20,5 +20,6 @@ export async function writeResults(out: string, input: EvaluationInput): Promise
   await writeFile(`${out}/predictions.jsonl`, `${lines.join('\n')}\n`);
   await writeFile(`${out}/metrics.json`, renderReport(report, 'json'));
   await writeFile(`${out}/report.html`, renderReport(report, 'html', { battles }));
+  await writeFile(`${out}/report.md`, renderReport(report, 'markdown'));
   return { report, table: summaryTable(report) };
 }

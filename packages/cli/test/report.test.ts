@@ -1,0 +1,85 @@
+/** @file `arena report` on predictions that other tools wrote. */
+import { existsSync } from 'node:fs';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { arena, BATTLES, type Workspace, workspace } from './workspace.js';
+
+let w: Workspace;
+let votes: string;
+const decided = BATTLES.filter(
+  ({ winner, id }, i) => winner !== 'tie' && winner !== null && BATTLES.findIndex((other) => other.id === id) === i,
+);
+const [judged, others] = [decided.slice(0, 60), decided.slice(60)];
+/** Right on two of three battles, in another order than the votes. */
+const judgements = judged
+  .map(({ id, winner }, i) => ({ id, right: i % 3 > 0, side: winner === 'a' ? 1 : -1 }))
+  .toReversed();
+
+beforeAll(async () => {
+  w = await workspace();
+  votes = await w.votes('judged.jsonl', decided);
+});
+afterAll(() => rm(w.folder, { recursive: true, force: true }));
+
+const accuracies = async (out: string) => {
+  const { predictors } = JSON.parse(await readFile(w.at(`${out}/metrics.json`), 'utf8'));
+  return Object.fromEntries(
+    predictors.map(({ name, accuracy }: { name: string; accuracy: { value: number; n: number } }) => [name, accuracy]),
+  );
+};
+
+test('rewards of a csv: each prediction meets its own vote; baselines need votes to be fitted on', async () => {
+  const rows = judgements.map(({ id, right, side }) => `${id},${right ? side : -side},0`);
+  await writeFile(w.at('judge.csv'), `question,chosen,other\n${rows.join('\n')}\n`);
+  const flags = ['--data', votes, '--columns', 'id=question,rewards=chosen:other'];
+  expect((await arena('report', w.at('judge.csv'), ...flags, '--out', w.at('r1'))).code).toBe(0);
+  expect((await readdir(w.at('r1'))).sort()).toEqual(['metrics.json', 'predictions.jsonl', 'report.html', 'report.md']);
+  const alone = await accuracies('r1');
+  expect(alone.model).toMatchObject({ value: 40 / 60, n: 60 });
+  expect(alone['tf-idf']).toBeUndefined();
+
+  const train = await w.votes('train.jsonl', [...others, ...judged.slice(0, 5)]);
+  const run = await arena('report', w.at('judge.csv'), ...flags, '--train', train, '--out', w.at('r2'));
+  expect(run.out).toMatch(/^[1-5] battles to fit baselines on are predicted ones: left out/); // cleaning may take repeated ones first
+  expect((await accuracies('r2'))['tf-idf'].n).toBe(60);
+});
+
+test('a prepared folder lends its training part; classes and both orders', async () => {
+  expect(
+    (await arena('prepare', '--data', w.data, '--tokenizer', w.base, '--max-tokens', '256', '--out', w.at('ready')))
+      .code,
+  ).toBe(0);
+  const { test: ids } = JSON.parse(await readFile(w.at('ready/splits.json'), 'utf8'));
+  const winner = new Map(BATTLES.map((battle) => [battle.id, battle.winner]));
+  const rows = ids.map((id: string) => ({ id, a: winner.get(id) === 'a' ? 6 : 1, b: 2, t: 2 }));
+  await writeFile(w.at('classes.jsonl'), rows.map((row: object) => `${JSON.stringify(row)}\n`).join(''));
+  const flags = ['--data', w.at('ready'), '--columns', 'id=id,classes=a:b:t', '--out', w.at('r3')];
+  expect((await arena('report', w.at('classes.jsonl'), ...flags)).code).toBe(0);
+  const got = await accuracies('r3');
+  expect(got.model.value).toBe(1);
+  expect(got.style.n).toBe(got.model.n);
+  const [first] = (await readFile(w.at('r3/predictions.jsonl'), 'utf8'))
+    .split('\n')
+    .map((line) => line && JSON.parse(line));
+  expect(first.probabilityA).toBe(first.winner === 'a' ? 0.7 : 0.4);
+});
+
+test('bad input: one line, and no folder left', async () => {
+  await writeFile(w.at('fine.csv'), `id,probabilityA\n${judged[0].id},0.5\n`);
+  for (const [columns, message] of [
+    ['id=a', /id, and one of probabilityA, classes and rewards, are needed/],
+    ['id=a,rewards=b', /"rewards=b" is none of/],
+    ['id=a,probabilityA=b,rewards=c:d', /id, and one of/],
+    ['ids=a', /"ids=a" is none of/],
+    ['id=nothing,probabilityA=probabilityA', /fine\.csv: predictions row 2: column "nothing" holds no id/],
+  ] as const) {
+    const run = await arena('report', w.at('fine.csv'), '--data', votes, '--columns', columns, '--out', w.at('never'));
+    expect(run.err).toMatch(message);
+    expect(run.code).toBe(1);
+    expect(existsSync(w.at('never'))).toBe(false);
+  }
+  await writeFile(w.at('unknown.csv'), 'id,probabilityA\nx,0.5\n');
+  expect((await arena('report', w.at('unknown.csv'), '--data', votes, '--out', w.at('never'))).err).toMatch(
+    /1 of the 1 predicted battles \(the first "x"\) are not in it/,
+  );
+});
