@@ -1,8 +1,9 @@
 /**
  * @file Times a training step by shape: `node bench/step.mjs [--shapes tiny,mid,wide2,full] [--threads 2] [--wide]
- * [--steps 3] [--base DIR] [--memory 6GB] [--recompute N] [--out FILE]`. Prints seconds, tokens/s, GFLOP/s, peak memory and the share
+ * [--steps 3] [--base DIR] [--memory 6GB] [--recompute N] [--peer PYTHON] [--out FILE]`. Prints seconds, tokens/s, GFLOP/s, peak memory and the share
  * of each op, and the load that other processes put on the machine meanwhile. `full` wants --base, a folder with the 2B shape
- * (`node bench/random-base.mjs DIR` writes one).
+ * (`node bench/random-base.mjs DIR` writes one). With a Python that has torch, transformers, peft and bitsandbytes, the peer takes the
+ * same steps on the same checkpoint and tokens in turn with ours, and the table gives ratios.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
@@ -20,6 +21,7 @@ import { loraConfig } from '@arena/lora';
 import { Mt19937 } from '@arena/random';
 import { observeOps, openEngine } from '@arena/runtime';
 import { adamW } from '@arena/trainer';
+import { startPeer } from './peer.mjs';
 import { SHAPES, stepFlops } from './shapes.mjs';
 
 const { values: flags } = parseArgs({
@@ -31,6 +33,7 @@ const { values: flags } = parseArgs({
     base: { type: 'string' },
     memory: { type: 'string' },
     recompute: { type: 'string' },
+    peer: { type: 'string' },
     out: { type: 'string' },
   },
 });
@@ -39,10 +42,19 @@ const ALL = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'do
 
 const engine = await openEngine('wasm', { threads: Number(flags.threads), wide: flags.wide });
 for (const note of engine.notes ?? []) console.error(`engine: ${note}`);
+const peer = flags.peer && (await startPeer(flags.peer, Number(flags.threads)));
+if (peer && !peer.canStep) {
+  peer.close();
+  engine.dispose();
+  throw new Error(
+    `${flags.peer}: ${JSON.stringify(peer.versions)}; transformers, peft and bitsandbytes are needed for its step`,
+  );
+}
 const rows = [];
 for (const name of flags.shapes.split(',')) rows.push(await runShape(name, SHAPES[name]));
 const report = formatReport(rows);
 console.log(report);
+peer?.close();
 if (flags.out) writeFileSync(flags.out, report);
 engine.dispose();
 
@@ -70,25 +82,30 @@ async function runShape(name, shape) {
   const optimizer = adamW(trainableParameters(model));
   const batch = randomBatch(shape);
   const profile = new Map();
+  if (peer) await peer.ask({ do: 'load', folder, layers, targets: ALL, rank: 16, alpha: 32 });
+  const request = { do: 'step', rows: sequences(batch), labels: batch.labels };
   const steps = [];
+  const peerSteps = [];
   // The first step warms up. The long shape takes one step, cold, unless more are asked for.
   const count = name === 'full' && flags.steps === undefined ? 1 : Number(flags.steps ?? 3) + 1;
   for (let i = 0; i < count; i++) {
     if (i === 1) profile.clear();
     steps.push(await timeStep(model, batch, optimizer, plan, profile));
+    if (peer) peerSteps.push(await peer.ask(request));
   }
   optimizer.dispose();
   await model.dispose();
   if (folder !== flags.base) rmSync(folder, { recursive: true });
   const timed = count === 1 ? steps : steps.slice(1);
-  const median = timed.toSorted((a, b) => a.seconds - b.seconds)[Math.floor(timed.length / 2)];
+  const middle = (all) => all.toSorted((a, b) => a.seconds - b.seconds)[Math.floor(all.length / 2)];
   return {
     name,
     shape,
     tokens,
     plan,
     loadSeconds,
-    median,
+    median: middle(timed),
+    peer: peer && middle(peerSteps.slice(steps.length - timed.length)),
     timed: timed.map(({ seconds }) => seconds),
     profile,
     peakGiB: peakGiB(),
@@ -105,6 +122,7 @@ async function timeStep(model, { labels, ...batch }, optimizer, plan, profile) {
   });
   const { loss, logits } = await trainingPass(model, batch, labels, plan);
   const optimizerStart = performance.now();
+  const [lossValue] = await loss.data();
   loss.dispose();
   logits.dispose();
   await optimizer.step(1e-4);
@@ -116,7 +134,13 @@ async function timeStep(model, { labels, ...batch }, optimizer, plan, profile) {
     backward: (optimizerStart - backwardStart) / 1000,
     optimizer: (end - optimizerStart) / 1000,
     others: others(),
+    loss: lossValue,
   };
+}
+
+/** The token rows of a batch. */
+function sequences({ ids, offsets }) {
+  return Array.from({ length: offsets.length - 1 }, (_, i) => Array.from(ids.slice(offsets[i], offsets[i + 1])));
 }
 
 function randomBatch({ config, lengths }) {
@@ -171,6 +195,17 @@ function formatReport(results) {
       `| ${name} | ${tokens} | ${fixed(seconds)} (${timed.map((t) => fixed(t)).join(', ')}) | ${fixed(forward)} | ${fixed(backward)} | ` +
         `${fixed(optimizer, 3)} | ${fixed(tokens / seconds, 1)} | ${fixed(rate, 1)} | ${fixed(peak)} | ${fixed(others)} | ${keep} |`,
     );
+  }
+  if (peer) {
+    lines.push('', `Beside ${JSON.stringify(peer.versions)}, ${flags.threads} threads, step by step in turn:`, '');
+    lines.push('| shape | peer s/step | ours / peer, time | peer GiB | ours / peer, memory | loss, ours and peer |');
+    lines.push('| --- | --- | --- | --- | --- | --- |');
+    for (const { name, median, peer: other, peakGiB: peak } of results) {
+      lines.push(
+        `| ${name} | ${fixed(other.seconds)} | ${fixed(median.seconds / other.seconds)} | ${fixed(other.peakGiB)} | ` +
+          `${fixed(peak / other.peakGiB)} | ${fixed(median.loss, 4)} ${fixed(other.loss, 4)} |`,
+      );
+    }
   }
   lines.push('', '| shape | share of each op in the timed steps |', '| --- | --- |');
   for (const { name, profile, timed } of results) {
