@@ -1,6 +1,6 @@
 /** @file `arena doctor`: what this machine offers, and what stands in the way of more. */
 import { cpus, totalmem } from 'node:os';
-import { type EngineName, openEngine } from '@arena/runtime';
+import { openEngine } from '@arena/runtime';
 import type { Command } from 'commander';
 
 export function addDoctor(program: Command): void {
@@ -16,13 +16,13 @@ async function doctor(): Promise<void> {
   console.log(
     `${cpus().length} x ${cpu?.model.trim() ?? 'unknown processor'}, ${(totalmem() / 2 ** 30).toFixed(1)} GiB of memory`,
   );
-  let chosen: EngineName | undefined;
+  const auto = await openEngine().catch(() => undefined);
+  auto?.dispose();
   for (const name of ['cuda', 'webgpu', 'wasm', 'tensorflow', 'cpu'] as const) {
     try {
       const engine = await openEngine(name);
-      const use = chosen ? '' : ' <- auto';
-      chosen ??= name;
-      console.log(`${name.padEnd(10)} ok, ${engine.threads} thread${engine.threads > 1 ? 's' : ''}${use}`);
+      const what = engine.device ?? `${engine.threads} thread${engine.threads > 1 ? 's' : ''}`;
+      console.log(`${name.padEnd(10)} ok, ${what}${name === auto?.name ? ' <- auto' : ''}`);
       engine.dispose();
     } catch (error) {
       console.log(`${name.padEnd(10)} no: ${(error as Error).message}`);
