@@ -4,9 +4,16 @@ import type { Battle } from './battle.js';
 import { textKey } from './hash.js';
 import { normalizeText } from './text.js';
 
-/** Key of a battle's question in its normal form. */
-export function promptKey(battle: Battle): string {
-  return textKey([normalizeText(battle.prompt.join('\n'))]);
+/** A battle's question in its normal form, and a key of that. */
+export interface Prompt {
+  text: string;
+  key: string;
+}
+
+/** The question of a battle; the turns are joined. */
+export function readPrompt(battle: Battle): Prompt {
+  const text = normalizeText(battle.prompt.join('\n'));
+  return { text, key: textKey([text]) };
 }
 
 /** Joins items into sets (union by size, path halving). */

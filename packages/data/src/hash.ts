@@ -1,20 +1,21 @@
 /** @file Hashes of texts for look-up tables and seeded choices; not for secrets. */
 
-/** Two independent 32-bit hashes of texts in order, as [low, high]; multiply-rotate mixing over UTF-16 code units. */
+/** Two independent 32-bit hashes of texts in order, as [low, high]; multiply-rotate mixing, two UTF-16 code units a step. */
 function hash64(texts: readonly string[], seed: number): [number, number] {
   let low = 0xdeadbeef ^ seed;
   let high = 0x41c6ce57 ^ Math.imul(seed, 0x9e3779b1);
   for (const text of texts) {
-    for (let i = 0; i < text.length; i++) {
-      const unit = text.charCodeAt(i);
-      low = Math.imul(low ^ unit, 0x9e3779b1);
+    const { length } = text;
+    for (let i = 0; i < length; i += 2) {
+      const units = text.charCodeAt(i) | (i + 1 < length ? text.charCodeAt(i + 1) << 16 : 0);
+      low = Math.imul(low ^ units, 0x9e3779b1);
       low = (low << 13) | (low >>> 19);
-      high = Math.imul(high ^ unit, 0x85ebca77);
+      high = Math.imul(high ^ units, 0x85ebca77);
       high = (high << 15) | (high >>> 17);
     }
     // The length closes a text, so that ["ab", "c"] and ["a", "bc"] differ.
-    low = mix(low ^ text.length) ^ mix(high);
-    high = mix(high ^ text.length) ^ mix(low);
+    low = mix(low ^ length) ^ mix(high);
+    high = mix(high ^ length) ^ mix(low);
   }
   return [low >>> 0, high >>> 0];
 }

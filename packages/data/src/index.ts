@@ -16,7 +16,7 @@ export { type Counts, type DescribeOptions, type Description, describeBattles, t
 export { DataError, type DataErrorPlace } from './error.js';
 export { COMPACT_FRAME, checkFrame, type Frame, GEMMA_FRAME } from './frame.js';
 export { type Histogram, histogram } from './histogram.js';
-export { type NearPair, nearDuplicates } from './near-duplicates.js';
+export { type NearOptions, type NearPair, nearDuplicates } from './near-duplicates.js';
 export { REJECT_REASONS, type RejectReason } from './normalize-row.js';
 export {
   type Cut,

@@ -5,8 +5,10 @@
 
 import { mix } from './hash.js';
 
-const BINS = 64;
+const LOG2_BINS = 6;
+const BINS = 2 ** LOG2_BINS;
 const BAND = 4;
+const BANDS = BINS / BAND;
 const PIECE = 5;
 /** Only so much of a text is compared; prompts with the same first 4,000 letters are the same question. */
 const MAX_CHARS = 4000;
@@ -24,84 +26,172 @@ export interface NearPair {
   similarity: number;
 }
 
-/** Pairs of texts with a similarity of at least `threshold`; exact copies too. Nearly all of them: the search is by chance. */
-export function nearDuplicates(texts: string[], threshold = 0.8): NearPair[] {
-  const buckets = new Map<string, number[]>();
+/** How to search. */
+export interface NearOptions {
+  /** Least similarity of a pair. Default 0.8. */
+  threshold?: number;
+  /** Pairs (a before b) that it refuses are not compared. */
+  wanted?: (a: number, b: number) => boolean;
+}
+
+/** Pairs of texts that are alike; exact copies too. Nearly all of them: the search is by chance. */
+export function nearDuplicates(
+  texts: string[],
+  { threshold = 0.8, wanted = () => true }: NearOptions = {},
+): NearPair[] {
   const found: NearPair[] = [];
   const signatures = new Uint32Array(texts.length * BINS);
-  const signatureOf = (index: number) => signatures.subarray(index * BINS, (index + 1) * BINS);
+  const buckets = openBuckets(texts.length);
+  const own = new PieceSet();
+  const counter = new PieceSet();
+  const sizes = new Int32Array(texts.length); // distinct pieces; 0 is not counted yet
+  const hashes = new Uint32Array(MAX_CHARS);
+  const met = new Int32Array(texts.length).fill(-1); // the last text that each was a candidate of
+  const candidates: number[] = [];
   for (let index = 0; index < texts.length; index++) {
-    const own = piecesOf(texts[index]);
-    const signature = signatureOf(index);
-    sign(own, signature);
-    const candidates = new Set<number>();
-    for (let band = 0; band < BINS; band += BAND) {
-      const key = `${band} ${signature.subarray(band, band + BAND).join(' ')}`;
-      const bucket = buckets.get(key);
-      if (!bucket) buckets.set(key, [index]);
-      else {
-        for (const other of bucket) candidates.add(other);
-        if (bucket.length < MAX_COMPARED) bucket.push(index);
-      }
-    }
+    const count = hashPieces(texts[index], hashes);
+    sign(hashes, count, signatures, index);
+    candidates.length = 0;
+    buckets.meet(signatures, index, (other) => {
+      if (met[other] === index) return;
+      met[other] = index;
+      if (wanted(other, index) && agreement(signatures, other, index) >= threshold - MARGIN) candidates.push(other);
+    });
+    if (candidates.length === 0) continue;
+    sizes[index] = own.fill(hashes, count);
+    candidates.sort((a, b) => a - b);
     for (const other of candidates) {
-      if (agreement(signature, signatureOf(other)) < threshold - MARGIN) continue;
-      const similarity = jaccard(own, piecesOf(texts[other]));
+      const otherCount = hashPieces(texts[other], hashes);
+      const both = own.countIn(hashes, otherCount);
+      if (sizes[other] === 0) sizes[other] = counter.fill(hashes, otherCount);
+      const similarity = both / (sizes[index] + sizes[other] - both);
       if (similarity >= threshold) found.push({ a: other, b: index, similarity });
     }
   }
   return found;
 }
 
-/** Hashes of all 5-letter pieces, sorted, each once. */
-function piecesOf(text: string): Uint32Array {
+/** PIECE_BASE ** PIECE modulo 2^32 takes the letter that leaves the window out of the rolling hash. */
+const PIECE_BASE = 0x9e3779b1;
+let leaving = 1;
+for (let k = 0; k < PIECE; k++) leaving = Math.imul(leaving, PIECE_BASE);
+
+/** Hashes of all 5-letter pieces, in order and repeated; a shorter text is one piece. Returns how many. */
+function hashPieces(text: string, hashes: Uint32Array): number {
   const end = Math.min(text.length, MAX_CHARS);
-  const hashes = new Uint32Array(Math.max(1, end - PIECE + 1));
-  for (let i = 0; i < hashes.length; i++) {
-    let hash = 0;
-    for (let k = i; k < Math.min(i + PIECE, end); k++) {
-      hash = Math.imul(hash ^ text.charCodeAt(k), 0x9e3779b1) ^ (hash >>> 13);
-    }
-    hashes[i] = mix(hash);
+  let rolling = 0;
+  for (let i = 0; i < Math.min(PIECE - 1, end); i++) rolling = Math.imul(rolling, PIECE_BASE) + text.charCodeAt(i) + 1;
+  if (end < PIECE) {
+    hashes[0] = mix(rolling);
+    return 1;
   }
-  hashes.sort();
+  let last = 0; // the letter before the window, plus one
   let count = 0;
-  for (const hash of hashes) if (count === 0 || hash !== hashes[count - 1]) hashes[count++] = hash;
-  return hashes.subarray(0, count);
+  for (let i = PIECE - 1; i < end; i++) {
+    rolling = (Math.imul(rolling, PIECE_BASE) + text.charCodeAt(i) + 1 - Math.imul(last, leaving)) | 0;
+    hashes[count] = mix(rolling);
+    last = text.charCodeAt(count) + 1;
+    count++;
+  }
+  return count;
 }
 
+const EMPTY = 0xffffffff;
+
 /** Fills the least hash of each bin; an empty bin borrows from the next one that has any. */
-function sign(pieces: Uint32Array, signature: Uint32Array): void {
-  const empty = 0xffffffff;
-  signature.fill(empty);
-  for (const hash of pieces) {
-    const bin = hash % BINS;
-    signature[bin] = Math.min(signature[bin], Math.floor(hash / BINS));
+function sign(hashes: Uint32Array, count: number, signatures: Uint32Array, index: number): void {
+  const base = index * BINS;
+  signatures.fill(EMPTY, base, base + BINS);
+  for (let i = 0; i < count; i++) {
+    const bin = base + (hashes[i] & (BINS - 1));
+    const value = hashes[i] >>> LOG2_BINS;
+    if (value < signatures[bin]) signatures[bin] = value;
   }
   for (let bin = 0; bin < BINS; bin++) {
-    for (let step = 1; signature[bin] === empty && step < BINS; step++) {
-      const from = signature[(bin + step) % BINS];
+    for (let step = 1; signatures[base + bin] === EMPTY && step < BINS; step++) {
+      const from = signatures[base + ((bin + step) % BINS)];
       // Borrowed values are told apart by the distance they came from.
-      if (from !== empty && from < 2 ** 27) signature[bin] = (from + step * 2 ** 27) >>> 0;
+      if (from !== EMPTY && from < 2 ** 27) signatures[base + bin] = (from + step * 2 ** 27) >>> 0;
     }
   }
+}
+
+/** Texts by the hash of each band of their signature, as linked lists in typed arrays: no object a bucket. */
+function openBuckets(texts: number) {
+  let slots = 16;
+  while (slots < 2 * texts) slots *= 2;
+  const heads = new Int32Array(BANDS * slots).fill(-1);
+  const sizes = new Uint8Array(BANDS * slots);
+  const next = new Int32Array(BANDS * texts);
+
+  /** Tells of the texts in the buckets of a new one, a text once a bucket, and puts the new one in. */
+  function meet(signatures: Uint32Array, index: number, tell: (other: number) => void): void {
+    for (let band = 0; band < BANDS; band++) {
+      const base = index * BINS + band * BAND;
+      let hash = band;
+      for (let k = 0; k < BAND; k++) hash = Math.imul(hash ^ signatures[base + k], 0x9e3779b1) ^ (hash >>> 15);
+      // Two bands in one slot only make more to compare.
+      const slot = band * slots + (mix(hash) & (slots - 1));
+      for (let at = heads[slot]; at >= 0; at = next[at * BANDS + band]) tell(at);
+      if (sizes[slot] === MAX_COMPARED) continue;
+      sizes[slot]++;
+      next[index * BANDS + band] = heads[slot];
+      heads[slot] = index;
+    }
+  }
+  return { meet };
 }
 
 /** Share of equal bins: an estimate of the similarity. */
-function agreement(a: Uint32Array, b: Uint32Array): number {
+function agreement(signatures: Uint32Array, a: number, b: number): number {
   let same = 0;
-  for (let bin = 0; bin < BINS; bin++) if (a[bin] === b[bin]) same++;
+  for (let bin = 0; bin < BINS; bin++) if (signatures[a * BINS + bin] === signatures[b * BINS + bin]) same++;
   return same / BINS;
 }
 
-/** Size of the intersection over that of the union, of two sorted lists. */
-function jaccard(a: Uint32Array, b: Uint32Array): number {
-  let both = 0;
-  for (let i = 0, j = 0; i < a.length && j < b.length; ) {
-    if (a[i] === b[j]) both++;
-    const step = a[i] <= b[j];
-    if (b[j] <= a[i]) j++;
-    if (step) i++;
+/** A power of two, at least twice MAX_CHARS. */
+const SLOTS = 2 ** 13;
+
+/** A set of piece hashes, open addressed and used again for every text. */
+class PieceSet {
+  private readonly values = new Uint32Array(SLOTS);
+  /** Round in which a slot was filled: older ones count as free. */
+  private readonly filled = new Int32Array(SLOTS);
+  /** Question that last counted a slot. */
+  private readonly counted = new Int32Array(SLOTS);
+  private round = 0;
+  private question = 0;
+
+  /** Puts other values in; returns how many different ones. */
+  fill(hashes: Uint32Array, count: number): number {
+    this.round++;
+    let size = 0;
+    for (let i = 0; i < count; i++) {
+      const slot = this.find(hashes[i]);
+      if (this.filled[slot] === this.round) continue;
+      this.filled[slot] = this.round;
+      this.values[slot] = hashes[i];
+      size++;
+    }
+    return size;
   }
-  return both / (a.length + b.length - both);
+
+  /** How many different ones of the values are in the set. */
+  countIn(hashes: Uint32Array, count: number): number {
+    this.question++;
+    let both = 0;
+    for (let i = 0; i < count; i++) {
+      const slot = this.find(hashes[i]);
+      if (this.filled[slot] !== this.round || this.counted[slot] === this.question) continue;
+      this.counted[slot] = this.question;
+      both++;
+    }
+    return both;
+  }
+
+  private find(value: number): number {
+    let slot = value & (SLOTS - 1);
+    while (this.filled[slot] === this.round && this.values[slot] !== value) slot = (slot + 1) & (SLOTS - 1);
+    return slot;
+  }
 }

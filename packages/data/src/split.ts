@@ -2,10 +2,9 @@
 
 import type { Battle } from './battle.js';
 import { DataError } from './error.js';
-import { type Group, groupBattles, promptKey } from './groups.js';
+import { type Group, groupBattles, type Prompt, readPrompt } from './groups.js';
 import { hash32, textKey } from './hash.js';
 import { nearDuplicates } from './near-duplicates.js';
-import { normalizeText } from './text.js';
 
 /** Names of the parts, in the order of the ratio. */
 export const SPLIT_NAMES = ['train', 'validation', 'test'] as const;
@@ -68,9 +67,10 @@ export function splitBattles(
     throw new DataError(`ratio [${ratio}] cannot be split by: three shares of at least 0 are expected`);
   }
   const shares = ratio.map((share) => share / sum);
-  const keys = battles.map(promptKey);
-  const keyOf = new Map(battles.map((battle, i) => [battle, keys[i]]));
-  const groups = groupBattles(battles, keys, near === 'group' ? nearPairs(battles, keys) : []);
+  const prompts = battles.map(readPrompt);
+  const promptOf = new Map(battles.map((battle, i) => [battle, prompts[i]]));
+  const keys = prompts.map(({ key }) => key);
+  const groups = groupBattles(battles, keys, near === 'group' ? nearPairs(prompts) : []);
   const partOf = assign(battles, groups, shares, seed);
   const part = (index: number) => battles.filter((_, i) => partOf[i] === index);
   const parts = { train: part(0), validation: part(1), test: part(2) };
@@ -80,7 +80,7 @@ export function splitBattles(
       groups: groups.length,
       rows: mapParts(parts, (list) => list.length),
       labels: mapParts(parts, countLabels),
-      leaks: findLeaks(parts, (battle) => keyOf.get(battle)!, near !== 'ignore'),
+      leaks: findLeaks(parts, (battle) => promptOf.get(battle)!, near !== 'ignore'),
     },
     options: { ratio, seed, nearDuplicates: near },
   };
@@ -91,37 +91,39 @@ export function leakReport(
   parts: Record<SplitName, Battle[]>,
   { nearDuplicates: lookForNear = true }: { nearDuplicates?: boolean } = {},
 ): LeakReport {
-  return findLeaks(parts, promptKey, lookForNear);
+  return findLeaks(parts, readPrompt, lookForNear);
 }
 
 function findLeaks(
   parts: Record<SplitName, Battle[]>,
-  keyOf: (battle: Battle) => string,
+  promptOf: (battle: Battle) => Prompt,
   lookForNear: boolean,
 ): LeakReport {
-  const exact = new Map<string, Set<SplitName>>();
-  const normalized = new Map<string, Set<SplitName>>();
-  const sessions = new Map<string, Set<SplitName>>();
-  const firstOf = new Map<string, { battle: Battle; name: SplitName }>();
-  const add = (table: Map<string, Set<SplitName>>, key: string, name: SplitName) => {
-    const names = table.get(key);
-    if (names) names.add(name);
-    else table.set(key, new Set([name]));
-  };
-  for (const name of SPLIT_NAMES) {
+  // For each text or session the parts that it is in, as bits.
+  const exact = new Map<string, number>();
+  const normalized = new Map<string, number>();
+  const sessions = new Map<string, number>();
+  const firsts: { battle: Battle; part: number; text: string }[] = []; // of each normalised prompt in each part
+  SPLIT_NAMES.forEach((name, part) => {
+    const bit = 1 << part;
+    const add = (table: Map<string, number>, key: string) => {
+      const before = table.get(key) ?? 0;
+      if ((before & bit) === 0) table.set(key, before | bit);
+      return (before & bit) === 0;
+    };
     for (const battle of parts[name]) {
-      const key = keyOf(battle);
-      add(exact, textKey(battle.prompt), name);
-      add(normalized, key, name);
-      if (battle.session !== undefined) add(sessions, battle.session, name);
-      if (!firstOf.has(`${name} ${key}`)) firstOf.set(`${name} ${key}`, { battle, name });
+      const { text, key } = promptOf(battle);
+      add(exact, textKey(battle.prompt));
+      if (battle.session !== undefined) add(sessions, battle.session);
+      if (add(normalized, key)) firsts.push({ battle, part, text });
     }
-  }
-  const crossing = (table: Map<string, Set<SplitName>>) => [...table.values()].filter((names) => names.size > 1).length;
-  const prompts = [...firstOf.values()];
+  });
+  const crossing = (table: Map<string, number>) =>
+    [...table.values()].filter((bits) => (bits & (bits - 1)) !== 0).length;
   const pairs = lookForNear
-    ? nearDuplicates(prompts.map(({ battle }) => promptText(battle))).filter(
-        ({ a, b }) => prompts[a].name !== prompts[b].name,
+    ? nearDuplicates(
+        firsts.map(({ text }) => text),
+        { wanted: (a, b) => firsts[a].part !== firsts[b].part },
       )
     : null;
   return {
@@ -131,8 +133,8 @@ function findLeaks(
     nearDuplicates: pairs?.length ?? null,
     examples: (pairs ?? []).slice(0, 5).map(({ a, b, similarity }) => ({
       similarity,
-      ids: [prompts[a].battle.id, prompts[b].battle.id],
-      parts: [prompts[a].name, prompts[b].name],
+      ids: [firsts[a].battle.id, firsts[b].battle.id],
+      parts: [SPLIT_NAMES[firsts[a].part], SPLIT_NAMES[firsts[b].part]],
     })),
   };
 }
@@ -190,16 +192,12 @@ function mapParts<T>(parts: Record<SplitName, Battle[]>, value: (battles: Battle
   return { train: value(parts.train), validation: value(parts.validation), test: value(parts.test) };
 }
 
-function promptText(battle: Battle): string {
-  return normalizeText(battle.prompt.join('\n'));
-}
-
 /** Near-duplicate prompts as pairs of battles, one battle for each different prompt, in an order of their own. */
-function nearPairs(battles: Battle[], keys: string[]): [number, number][] {
+function nearPairs(prompts: Prompt[]): [number, number][] {
   const first = new Map<string, number>();
-  keys.forEach((key, index) => {
+  prompts.forEach(({ key }, index) => {
     if (!first.has(key)) first.set(key, index);
   });
   const indices = [...first].sort((a, b) => (a[0] < b[0] ? -1 : 1)).map(([, index]) => index);
-  return nearDuplicates(indices.map((index) => promptText(battles[index]))).map(({ a, b }) => [indices[a], indices[b]]);
+  return nearDuplicates(indices.map((index) => prompts[index].text)).map(({ a, b }) => [indices[a], indices[b]]);
 }

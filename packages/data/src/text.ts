@@ -18,8 +18,15 @@ export function sameTurns(a: string[], b: string[]): boolean {
 
 /** A text's form for finding the same question again: compatibility form, lower case, runs of white space as one. */
 export function normalizeText(text: string): string {
-  return text.normalize('NFKC').toLowerCase().replace(/\s+/g, ' ').trim();
+  // ASCII is its own compatibility form, and a lone space needs no replacing: most prompts pass both quickly.
+  const form = NOT_ASCII.test(text) ? text.normalize('NFKC') : text;
+  return form.toLowerCase().replace(UNEVEN_SPACE, ' ').trim();
 }
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the range is ASCII
+const NOT_ASCII = /[^\x00-\x7f]/;
+/** Runs of white space that are anything but one space. */
+const UNEVEN_SPACE = / \s+|[^\S ]\s*/g;
 
 /** Cuts to at most `length` code units without leaving half a character. */
 export function capText(text: string, length: number): string {
