@@ -14,11 +14,11 @@ interface CsvParser {
   end(): void;
 }
 
-/** Yields records by the names in the header line; blank lines are passed over, missing fields are absent. */
+/** Yields records by the names in the header line, those of a chunk together; blank lines are passed over, missing fields are absent. */
 export async function* readCsv(
   chunks: AsyncIterable<Uint8Array>,
   file: string,
-): AsyncGenerator<Record<string, unknown>> {
+): AsyncGenerator<Record<string, unknown>[]> {
   const parser = await openParser();
   const decoder = new TextDecoder(); // also takes a byte order mark off
   let header: string[] | null = null;
@@ -36,18 +36,16 @@ export async function* readCsv(
     closed();
   });
 
-  function* take(): Generator<Record<string, unknown>> {
-    const ready = records;
+  /** Gives out what the parser has found: the failure, after the records before it. */
+  function* take(): Generator<Record<string, unknown>[]> {
+    if (!header) header = records.shift() ?? null;
+    const names = header ?? [];
+    const ready = records.map((fields) =>
+      Object.fromEntries(fields.slice(0, names.length).map((field, i) => [names[i], field])),
+    );
     records = [];
-    for (const fields of ready) {
-      if (!header) {
-        header = fields;
-        continue;
-      }
-      const names = header;
-      yield Object.fromEntries(fields.slice(0, names.length).map((field, i) => [names[i], field]));
-      row++;
-    }
+    if (ready.length > 0) yield ready;
+    row += ready.length;
     if (failure) throw new DataError(`not valid CSV: ${failure.message}`, { file, row }, { cause: failure });
   }
 

@@ -1,7 +1,7 @@
 /** @file Files and folders of the local disk (Node), asked for at run time so that bundlers have nothing to resolve. */
 
 import { DataError } from './error.js';
-import type { ByteSource } from './source.js';
+import { type ByteSource, CHUNK_BYTES } from './source.js';
 
 const DATA_FILE = /\.(parquet|csv|jsonl|ndjson|json)(\.gz)?$/i;
 
@@ -58,6 +58,6 @@ function fileSource(path: string, byteLength: number): ByteSource {
         await file.close();
       }
     },
-    stream: () => builtin('node:fs').createReadStream(path),
+    stream: () => builtin('node:fs').createReadStream(path, { highWaterMark: CHUNK_BYTES }),
   };
 }

@@ -26,8 +26,8 @@ const MAX_LIST_LENGTH = 1024;
 export interface ParquetFile {
   columns: string[];
   rowCount: number;
-  /** Yields the records with the named columns only. */
-  records(columns: string[]): AsyncGenerator<Record<string, unknown>>;
+  /** Yields the records with the named columns only, those decoded together at a time. */
+  records(columns: string[]): AsyncGenerator<Record<string, unknown>[]>;
 }
 
 /**
@@ -54,7 +54,7 @@ export async function openParquet(source: ByteSource): Promise<ParquetFile> {
     );
   }
 
-  async function* records(wanted: string[]): AsyncGenerator<Record<string, unknown>> {
+  async function* records(wanted: string[]): AsyncGenerator<Record<string, unknown>[]> {
     let groupStart = 0;
     for (const group of metadata.row_groups) {
       const groupRows = Number(group.num_rows);
@@ -74,7 +74,7 @@ export async function openParquet(source: ByteSource): Promise<ParquetFile> {
             row: rowStart,
           });
         }
-        yield* rows;
+        yield rows;
       }
       groupStart += groupRows;
     }

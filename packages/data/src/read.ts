@@ -37,7 +37,8 @@ export interface RejectedRow {
 export type ReadRow = { battle: Battle; rejected?: undefined } | { battle?: undefined; rejected: RejectedRow };
 
 type Row = Record<string, unknown>;
-type Records = AsyncIterable<Row | null>;
+/** Records, some at a time: a step of an async iterator for each would cost more than reading it. */
+type Records = AsyncIterable<(Row | null)[]>;
 
 /** Records looked at to tell the schema. */
 const PEEK = 20;
@@ -63,15 +64,17 @@ export async function* readRows(source: BattleSource, options: ReadOptions = {})
   let row = 0;
   for await (const opened of openSources(source)) {
     const { records, schema } = await openRecords(await decompress(opened), options);
-    for await (const record of records) {
-      options.signal?.throwIfAborted();
-      const battle = normalizeRow(record, schema, row);
-      if (typeof battle === 'string') yield { rejected: { file: opened.name, row, reason: battle } };
-      else {
-        markDuplicates(battle);
-        yield { battle };
+    for await (const some of records) {
+      for (const record of some) {
+        options.signal?.throwIfAborted();
+        const battle = normalizeRow(record, schema, row);
+        if (typeof battle === 'string') yield { rejected: { file: opened.name, row, reason: battle } };
+        else {
+          markDuplicates(battle);
+          yield { battle };
+        }
+        row++;
       }
-      row++;
     }
   }
 }
@@ -112,26 +115,26 @@ async function openRecords(source: ByteSource, options: ReadOptions): Promise<{ 
 }
 
 /** Renames the caller's columns to the schema's. */
-async function* renamed(records: Records, names: Map<string, string>): AsyncGenerator<Row | null> {
-  for await (const record of records) {
-    if (record === null || names.size === 0) yield record;
-    else yield Object.fromEntries(Object.entries(record).map(([name, value]) => [names.get(name) ?? name, value]));
-  }
+async function* renamed(records: Records, names: Map<string, string>): AsyncGenerator<(Row | null)[]> {
+  const rename = (record: Row | null) =>
+    record && Object.fromEntries(Object.entries(record).map(([name, value]) => [names.get(name) ?? name, value]));
+  for await (const some of records) yield names.size === 0 ? some : some.map(rename);
 }
 
 /** The first records, and all of them. */
-async function peek(records: AsyncGenerator<Row | null>): Promise<{ first: (Row | null)[]; all: Records }> {
-  const first: (Row | null)[] = [];
-  while (first.length < PEEK) {
+async function peek(records: AsyncGenerator<(Row | null)[]>): Promise<{ first: (Row | null)[]; all: Records }> {
+  const taken: (Row | null)[][] = [];
+  for (let count = 0; count < PEEK; ) {
     const { done, value } = await records.next();
     if (done) break;
-    first.push(value);
+    taken.push(value);
+    count += value.length;
   }
   async function* all() {
-    yield* first;
+    for (let some = taken.shift(); some; some = taken.shift()) yield some;
     yield* records;
   }
-  return { first, all: all() };
+  return { first: taken.flat().slice(0, PEEK), all: all() };
 }
 
 async function detectFormat(source: ByteSource): Promise<Format> {

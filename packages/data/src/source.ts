@@ -7,6 +7,9 @@ import { urlSource } from './url-source.js';
 /** Something that `readBattles` reads: a file or folder path (Node), an http(s) URL, a Blob, bytes, or several of those. */
 export type BattleSource = string | URL | Blob | Uint8Array | ArrayBuffer | BattleSource[];
 
+/** Bytes of a chunk of a stream, where it is ours to choose. */
+export const CHUNK_BYTES = 2 ** 18;
+
 /** One file's bytes. */
 export interface ByteSource {
   /** For messages. */
@@ -22,9 +25,9 @@ export async function* openSources(source: BattleSource): AsyncGenerator<ByteSou
   if (Array.isArray(source)) {
     for (const part of source) yield* openSources(part);
   } else if (source instanceof Uint8Array) {
-    yield blobSource(new Blob([source as Uint8Array<ArrayBuffer>]), 'bytes');
+    yield bytesSource(source, 'bytes');
   } else if (source instanceof ArrayBuffer) {
-    yield blobSource(new Blob([source]), 'bytes');
+    yield bytesSource(new Uint8Array(source), 'bytes');
   } else if (source instanceof Blob) {
     yield blobSource(source, source instanceof File ? source.name : 'blob');
   } else if (source instanceof URL || (typeof source === 'string' && /^(https?|file):\/\//.test(source))) {
@@ -45,6 +48,18 @@ export function blobSource(blob: Blob, name: string): ByteSource {
     byteLength: blob.size,
     slice: async (start, end) => new Uint8Array(await blob.slice(start, end).arrayBuffer()),
     stream: () => readStream(blob.stream()),
+  };
+}
+
+/** Bytes that are at hand, without a copy of the whole. */
+export function bytesSource(bytes: Uint8Array, name: string): ByteSource {
+  return {
+    name,
+    byteLength: bytes.length,
+    slice: async (start, end) => bytes.slice(start, end),
+    async *stream() {
+      for (let at = 0; at < bytes.length; at += CHUNK_BYTES) yield bytes.subarray(at, at + CHUNK_BYTES);
+    },
   };
 }
 
