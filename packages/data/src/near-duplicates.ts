@@ -71,28 +71,24 @@ export function nearDuplicates(
   return found;
 }
 
-/** PIECE_BASE ** PIECE modulo 2^32 takes the letter that leaves the window out of the rolling hash. */
 const PIECE_BASE = 0x9e3779b1;
+/** PIECE_BASE ** PIECE modulo 2^32: takes the letter that leaves the window out of the rolling hash. */
 let leaving = 1;
 for (let k = 0; k < PIECE; k++) leaving = Math.imul(leaving, PIECE_BASE);
+const letters = new Int32Array(MAX_CHARS);
 
 /** Hashes of all 5-letter pieces, in order and repeated; a shorter text is one piece. Returns how many. */
 function hashPieces(text: string, hashes: Uint32Array): number {
   const end = Math.min(text.length, MAX_CHARS);
+  const count = Math.max(1, end - PIECE + 1);
   let rolling = 0;
-  for (let i = 0; i < Math.min(PIECE - 1, end); i++) rolling = Math.imul(rolling, PIECE_BASE) + text.charCodeAt(i) + 1;
-  if (end < PIECE) {
-    hashes[0] = mix(rolling);
-    return 1;
+  for (let i = 0; i < end; i++) {
+    letters[i] = text.charCodeAt(i) + 1;
+    rolling = (Math.imul(rolling, PIECE_BASE) + letters[i]) | 0;
+    if (i >= PIECE) rolling -= Math.imul(letters[i - PIECE], leaving);
+    if (i >= PIECE - 1) hashes[i - PIECE + 1] = mix(rolling);
   }
-  let last = 0; // the letter before the window, plus one
-  let count = 0;
-  for (let i = PIECE - 1; i < end; i++) {
-    rolling = (Math.imul(rolling, PIECE_BASE) + text.charCodeAt(i) + 1 - Math.imul(last, leaving)) | 0;
-    hashes[count] = mix(rolling);
-    last = text.charCodeAt(count) + 1;
-    count++;
-  }
+  if (end < PIECE) hashes[0] = mix(rolling);
   return count;
 }
 
