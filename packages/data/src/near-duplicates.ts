@@ -55,7 +55,7 @@ export function nearDuplicates(
     buckets.meet(signatures, index, (other) => {
       if (met[other] === index) return;
       met[other] = index;
-      if (wanted(other, index) && agreement(signatures, other, index) >= threshold - MARGIN) candidates.push(other);
+      if (wanted(other, index) && agree(signatures, other, index, threshold - MARGIN)) candidates.push(other);
     });
     if (candidates.length === 0) continue;
     sizes[index] = own.fill(hashes, count);
@@ -85,7 +85,7 @@ function hashPieces(text: string, hashes: Uint32Array): number {
   for (let i = 0; i < end; i++) {
     letters[i] = text.charCodeAt(i) + 1;
     rolling = (Math.imul(rolling, PIECE_BASE) + letters[i]) | 0;
-    if (i >= PIECE) rolling -= Math.imul(letters[i - PIECE], leaving);
+    if (i >= PIECE) rolling = (rolling - Math.imul(letters[i - PIECE], leaving)) | 0;
     if (i >= PIECE - 1) hashes[i - PIECE + 1] = mix(rolling);
   }
   if (end < PIECE) hashes[0] = mix(rolling);
@@ -103,11 +103,18 @@ function sign(hashes: Uint32Array, count: number, signatures: Uint32Array, index
     const value = hashes[i] >>> LOG2_BINS;
     if (value < signatures[bin]) signatures[bin] = value;
   }
-  for (let bin = 0; bin < BINS; bin++) {
-    for (let step = 1; signatures[base + bin] === EMPTY && step < BINS; step++) {
-      const from = signatures[base + ((bin + step) % BINS)];
+  // From the last bin down, twice round: what the next bin with a value holds, and how far away it is.
+  let from = EMPTY;
+  let distance = 0;
+  for (let i = 2 * BINS - 1; i >= 0; i--) {
+    const bin = base + (i & (BINS - 1));
+    if (signatures[bin] < 2 ** 27) {
+      from = signatures[bin];
+      distance = 0;
+    } else if (from !== EMPTY) {
       // Borrowed values are told apart by the distance they came from.
-      if (from !== EMPTY && from < 2 ** 27) signatures[base + bin] = (from + step * 2 ** 27) >>> 0;
+      distance++;
+      if (i < BINS) signatures[bin] = (from + distance * 2 ** 27) >>> 0;
     }
   }
 }
@@ -138,11 +145,13 @@ function openBuckets(texts: number) {
   return { meet };
 }
 
-/** Share of equal bins: an estimate of the similarity. */
-function agreement(signatures: Uint32Array, a: number, b: number): number {
-  let same = 0;
-  for (let bin = 0; bin < BINS; bin++) if (signatures[a * BINS + bin] === signatures[b * BINS + bin]) same++;
-  return same / BINS;
+/** Whether the share of equal bins, an estimate of the similarity, is at least `share`. */
+function agree(signatures: Uint32Array, a: number, b: number, share: number): boolean {
+  let differing = Math.floor((1 - share) * BINS);
+  for (let bin = 0; bin < BINS && differing >= 0; bin++) {
+    if (signatures[a * BINS + bin] !== signatures[b * BINS + bin]) differing--;
+  }
+  return differing >= 0;
 }
 
 /** A power of two, at least twice MAX_CHARS. */
