@@ -8,7 +8,10 @@ import { randperm } from './random.js';
 export interface Batch {
   /** [tokens] */
   ids: Int32Array;
-  /** [n + 1] Row i is ids[offsets[i], offsets[i + 1]). */
+  /**
+   * [n + 1] Row i is ids[offsets[i], offsets[i + 1]). [2n + 1] when each answer is a sequence of its own (`second`): row i
+   * has the sequences 2i and 2i + 1.
+   */
   offsets: Int32Array;
   /** [n] 0 for a, 1 for b, 2 for a tie, -1 without a label. */
   labels: Int32Array;
@@ -110,17 +113,22 @@ export function batches(
 
 /** Joins rows into a batch. */
 export function toBatch(packed: Packed[], rows: number[]): Batch {
-  const offsets = new Int32Array(rows.length + 1);
-  rows.forEach((row, i) => {
-    offsets[i + 1] = offsets[i] + packed[row].ids.length;
-  });
-  const ids = new Int32Array(offsets[rows.length]);
-  rows.forEach((row, i) => {
-    ids.set(packed[row].ids, offsets[i]);
-  });
+  const offsets = [0];
+  for (const row of rows) {
+    const { ids, second } = packed[row];
+    const begin = offsets[offsets.length - 1];
+    if (second !== undefined) offsets.push(begin + second);
+    offsets.push(begin + ids.length);
+  }
+  const ids = new Int32Array(offsets[offsets.length - 1]);
+  let at = 0;
+  for (const row of rows) {
+    ids.set(packed[row].ids, at);
+    at += packed[row].ids.length;
+  }
   const batch: Batch = {
     ids,
-    offsets,
+    offsets: Int32Array.from(offsets),
     labels: Int32Array.from(rows, (row) => packed[row].label),
     rows: Int32Array.from(rows),
   };

@@ -20,7 +20,14 @@ export interface Frame {
   omitted: string;
 }
 
-const FIELDS = ['start', 'prompt', 'responseA', 'responseB', 'end', 'marker', 'omitted'] as const;
+/** Fixed texts around a prompt and one answer, for a model that scores each answer by itself. */
+export interface AnswerFrame extends Omit<Frame, 'responseA' | 'responseB'> {
+  /** Before each turn of the answer. */
+  response: string;
+}
+
+const FIELDS = ['start', 'prompt', 'responseA', 'responseB', 'end', 'marker', 'omitted'];
+const ANSWER_FIELDS = ['start', 'prompt', 'response', 'end', 'marker', 'omitted'];
 
 /** For instruction-tuned Gemma: one user turn that shows the question and both answers, and the model about to choose. */
 export const GEMMA_FRAME: Frame = {
@@ -44,14 +51,43 @@ export const COMPACT_FRAME: Frame = {
   omitted: '\n[...]',
 };
 
+/** {@link GEMMA_FRAME} for one answer: the model is about to give it a score. */
+export const GEMMA_ANSWER_FRAME: AnswerFrame = {
+  start: '<bos><start_of_turn>user\nHow good is the answer?',
+  prompt: '\n\nQuestion:\n',
+  response: '\n\nAnswer:\n',
+  end: '<end_of_turn>\n<start_of_turn>model\nScore:',
+  marker: ' [...] ',
+  omitted: '\n\n[earlier turns left out]',
+};
+
+/** {@link COMPACT_FRAME} for one answer. */
+export const COMPACT_ANSWER_FRAME: AnswerFrame = {
+  start: '<bos>',
+  prompt: '\nQ: ',
+  response: '\nA: ',
+  end: '\n<eos>',
+  marker: ' [...] ',
+  omitted: '\n[...]',
+};
+
 /** Checks a frame read from a file. @throws DataError when a text is missing, or `end` is empty */
 export function checkFrame(frame: unknown): Frame {
-  const value = frame as Partial<Record<keyof Frame, unknown>> | null;
-  for (const name of FIELDS) {
+  return checkTexts(frame, FIELDS) as Frame;
+}
+
+/** {@link checkFrame} for a frame around one answer. */
+export function checkAnswerFrame(frame: unknown): AnswerFrame {
+  return checkTexts(frame, ANSWER_FIELDS) as AnswerFrame;
+}
+
+function checkTexts(frame: unknown, names: string[]): unknown {
+  const value = frame as Record<string, unknown> | null;
+  for (const name of names) {
     if (typeof value?.[name] !== 'string')
-      throw new DataError(`the frame has no text "${name}"; it needs ${FIELDS.join(', ')}`);
+      throw new DataError(`the frame has no text "${name}"; it needs ${names.join(', ')}`);
   }
   if (value?.end === '')
     throw new DataError('the frame\'s "end" is empty; the classifier reads its last token, so it needs one');
-  return value as Frame;
+  return value;
 }

@@ -14,11 +14,22 @@ export {
 export { type CleanCount, type CleanPolicy, type CleanReason, type CleanReport, cleanBattles } from './clean.js';
 export { type Counts, type DescribeOptions, type Description, describeBattles, type Quantiles } from './describe.js';
 export { DataError, type DataErrorPlace } from './error.js';
-export { COMPACT_FRAME, checkFrame, type Frame, GEMMA_FRAME } from './frame.js';
+export {
+  type AnswerFrame,
+  COMPACT_ANSWER_FRAME,
+  COMPACT_FRAME,
+  checkAnswerFrame,
+  checkFrame,
+  type Frame,
+  GEMMA_ANSWER_FRAME,
+  GEMMA_FRAME,
+} from './frame.js';
 export { type Histogram, histogram } from './histogram.js';
 export { type NearOptions, type NearPair, nearDuplicates } from './near-duplicates.js';
 export { REJECT_REASONS, type RejectReason } from './normalize-row.js';
 export {
+  type AnswerPackOptions,
+  answerPacker,
   type Cut,
   type CutCount,
   type Packed,
@@ -46,5 +57,6 @@ export {
 } from './split.js';
 export { applySplits, type SplitsFile, splitsToFile } from './splits-file.js';
 export { type SyntheticOptions, syntheticBattles, syntheticCeiling } from './synthetic.js';
+export { classTargets, pairTargets, type TargetOptions } from './targets.js';
 export { type BattleRecord, battleToRecord } from './to-record.js';
 export { TRUNCATIONS, type Truncation } from './truncate.js';

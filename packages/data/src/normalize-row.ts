@@ -215,14 +215,30 @@ function addExtras(battle: Battle, record: Row): void {
   if (session !== undefined) battle.session = session;
   const weight = Number(record.weight ?? Number.NaN);
   if (weight >= 0 && Number.isFinite(weight)) battle.weight = weight;
-  const soft = typeof record.soft_label === 'string' ? parseJson(record.soft_label) : record.soft_label;
-  if (
-    Array.isArray(soft) &&
-    (soft.length === 2 || soft.length === 3) &&
-    soft.every((p) => typeof p === 'number' && p >= 0 && p <= 1)
-  ) {
-    battle.softLabel = soft;
-  }
+  const softLabel = readProbabilities(record.soft_label) ?? readLogits(record.teacher_logits);
+  if (softLabel) battle.softLabel = softLabel;
+}
+
+/** Numbers of a, b and, with three, tie: a list, or a JSON string of one; undefined for anything else. */
+function numbersOf(value: unknown): number[] | undefined {
+  const list = typeof value === 'string' ? parseJson(value) : value;
+  const isList = Array.isArray(list) && (list.length === 2 || list.length === 3);
+  return isList && list.every((one) => typeof one === 'number' && Number.isFinite(one)) ? list : undefined;
+}
+
+function readProbabilities(value: unknown): number[] | undefined {
+  const numbers = numbersOf(value);
+  return numbers?.every((p) => p >= 0 && p <= 1) ? numbers : undefined;
+}
+
+/** softmax of a teacher's logits. */
+function readLogits(value: unknown): number[] | undefined {
+  const logits = numbersOf(value);
+  if (!logits) return undefined;
+  const top = Math.max(...logits);
+  const shares = logits.map((logit) => Math.exp(logit - top));
+  const total = shares.reduce((sum, share) => sum + share, 0);
+  return shares.map((share) => share / total);
 }
 
 function textOrNone(value: unknown): string | undefined {

@@ -3,31 +3,30 @@
 import type { Battle } from './battle.js';
 import { type Quantiles, quantiles } from './describe.js';
 import { DataError } from './error.js';
-import { checkFrame, type Frame, GEMMA_FRAME } from './frame.js';
-import { cutField, levelOut, shareOut, TRUNCATIONS, type Truncation } from './truncate.js';
+import {
+  type AnswerFrame,
+  checkAnswerFrame,
+  checkFrame,
+  type Frame,
+  GEMMA_ANSWER_FRAME,
+  GEMMA_FRAME,
+} from './frame.js';
+import { type BudgetOptions, type CutCount, type PackTokenizer, roundPacker } from './rounds.js';
 
-/** What packing asks of a tokenizer; `Tokenizer` of @arena/tokenizer has it. */
-export interface PackTokenizer {
-  encode(text: string, options: { splitSpecialTokens: boolean }): ArrayLike<number>;
-  tokenToId(token: string): number | null | undefined;
-}
+export type { CutCount, PackTokenizer } from './rounds.js';
 
 /** How to pack. Store it with the model: `JSON.stringify(packing)`. */
-export interface PackOptions {
-  /** Tokens of a packed battle at most. Default 1900. */
-  maxTokens?: number;
+export interface PackOptions extends BudgetOptions {
   frame?: Frame;
   /** Shares of prompt, A and B in the tokens left by the frame; unused share passes on. Default [0.2, 0.4, 0.4]. */
   shares?: [number, number, number];
-  truncation?: Truncation;
-  /** Read special tokens in the fields as text, so that a user cannot end the turn. Default true. */
-  neutralizeSpecialTokens?: boolean;
 }
 
-/** Tokens of a field that are in, and that there were. */
-export interface CutCount {
-  kept: number;
-  total: number;
+/** How to pack each answer alone with its prompt. Store it with the model. */
+export interface AnswerPackOptions extends BudgetOptions {
+  frame?: AnswerFrame;
+  /** Shares of prompt and answer in the tokens left by the frame; unused share passes on. Default [0.3, 0.7]. */
+  shares?: [number, number];
 }
 
 /** What was cut from a battle. */
@@ -43,6 +42,8 @@ export interface Packed {
   id: string;
   row: number;
   ids: Int32Array;
+  /** Where the sequence of B begins in `ids`, when each answer is a sequence of its own. */
+  second?: number;
   /** 0 for a, 1 for b, 2 for a tie, -1 without a label. */
   label: number;
   softLabel?: number[];
@@ -50,12 +51,7 @@ export interface Packed {
   cut: Cut;
 }
 
-/** Enough for whole characters at both ends of a cut, even where each is four byte tokens. */
-const MIN_TEXT_TOKENS = 8;
 const LABELS = { a: 0, b: 1, tie: 2 } as const;
-
-/** Ids of one turn of the three fields. */
-type Round = [ArrayLike<number>, ArrayLike<number>, ArrayLike<number>];
 
 /** Packs one battle; for many, make a {@link packer} once. */
 export function packBattle(battle: Battle, tokenizer: PackTokenizer, options: PackOptions = {}): Packed {
@@ -63,110 +59,63 @@ export function packBattle(battle: Battle, tokenizer: PackTokenizer, options: Pa
 }
 
 /**
- * Makes a function that packs battles as `start, {prompt, A, B} for each round, end`.
- *
- * Rounds are taken whole from the last one back. The first that does not fit is cut field by field (the last round
- * always, an earlier one where a useful part fits), and those before it are left out. The last token is always the
- * frame's, and a cut never goes through the bytes of a character.
+ * Makes a function that packs battles as `start, {prompt, A, B} for each round, end`. How rounds and fields that are too
+ * long are cut: {@link roundPacker}.
  *
  * @throws DataError when `maxTokens` leaves no room for the frame and a few tokens of each field
  */
 export function packer(
   tokenizer: PackTokenizer,
-  {
-    maxTokens = 1900,
-    frame = GEMMA_FRAME,
-    shares = [0.2, 0.4, 0.4],
-    truncation = 'head+tail',
-    neutralizeSpecialTokens = true,
-  }: PackOptions = {},
+  { frame = GEMMA_FRAME, shares = [0.2, 0.4, 0.4], ...budget }: PackOptions = {},
 ): (battle: Battle) => Packed {
-  checkFrame(frame);
-  if (!TRUNCATIONS.includes(truncation))
-    throw new DataError(`truncation "${truncation}" is none of ${TRUNCATIONS.join(', ')}`);
-  if (shares.length !== 3 || shares.some((share) => !(share >= 0)) || !shares.some((share) => share > 0)) {
-    throw new DataError(`shares [${shares}] are not three numbers of at least 0, for prompt, A and B`);
-  }
-  const fixed = (text: string) => tokenizer.encode(text, { splitSpecialTokens: false });
-  const start = fixed(frame.start);
-  const names = [fixed(frame.prompt), fixed(frame.responseA), fixed(frame.responseB)];
-  const end = fixed(frame.end);
-  const marker = fixed(frame.marker);
-  const omitted = fixed(frame.omitted);
-  const perRound = names.reduce((sum, name) => sum + name.length, 0);
-  const least = marker.length + MIN_TEXT_TOKENS;
-  const fewest = start.length + omitted.length + perRound + end.length + 3 * least;
-  if (!(maxTokens >= fewest)) {
-    throw new DataError(
-      `maxTokens ${maxTokens} is too small: the frame and a few tokens of each field take ${fewest}. Use a shorter frame or more tokens`,
-    );
-  }
-  const laterBytes = laterByteIds(tokenizer);
-  const out = new TokenList(maxTokens); // used again for every battle
-
+  const { prompt, responseA, responseB, ...around } = checkFrame(frame);
+  checkShares(shares, 3, 'prompt, A and B');
+  const pack = roundPacker(tokenizer, { ...around, fields: [prompt, responseA, responseB] }, shares, budget);
   return (battle) => {
-    const read = (text: string) => tokenizer.encode(text, { splitSpecialTokens: neutralizeSpecialTokens });
-    const rounds = battle.prompt.map(
-      (turn, r): Round => [read(turn), read(battle.responseA[r]), read(battle.responseB[r])],
-    );
-    const { whole, partial } = chooseRounds(rounds.map((round) => round.map((field) => field.length)));
-    const first = rounds.length - whole - (partial ? 1 : 0);
-    const cut: Cut = {
-      prompt: count(rounds, 0),
-      responseA: count(rounds, 1),
-      responseB: count(rounds, 2),
-      rounds: { kept: rounds.length - first, total: rounds.length },
-    };
-    const counts = [cut.prompt, cut.responseA, cut.responseB];
-    out.length = 0;
-    out.add(start);
-    if (first > 0) out.add(omitted);
-    for (let r = first; r < rounds.length; r++) {
-      rounds[r].forEach((field, f) => {
-        out.add(names[f]);
-        const budget = partial && r === first ? partial[f] : field.length;
-        const { head, tail } = cutField(field.length, budget, marker.length, truncation, (i) =>
-          laterBytes.has(field[i]),
-        );
-        if (truncation === 'tail' && head + tail < field.length) out.add(marker);
-        out.add(field, 0, head);
-        if (truncation !== 'tail' && head + tail < field.length) out.add(marker);
-        out.add(field, field.length - tail, field.length);
-        counts[f].kept += head + tail;
-      });
-    }
-    out.add(end);
-    const packed: Packed = {
-      id: battle.id,
-      row: battle.row,
-      ids: out.ids.slice(0, out.length),
-      label: battle.winner === null ? -1 : LABELS[battle.winner],
-      cut,
-    };
-    if (battle.softLabel) packed.softLabel = battle.softLabel;
-    if (battle.weight !== undefined) packed.weight = battle.weight;
-    return packed;
+    const { ids, fields, rounds } = pack([battle.prompt, battle.responseA, battle.responseB]);
+    return packedOf(battle, ids, { prompt: fields[0], responseA: fields[1], responseB: fields[2], rounds });
   };
+}
 
-  /** How many rounds from the end go in whole, and the budgets of the fields of the one before them, if it goes in cut. */
-  function chooseRounds(lengths: number[][]): { whole: number; partial: number[] | null } {
-    const sizes = lengths.map((fields) => perRound + fields.reduce((sum, n) => sum + n, 0));
-    const room = maxTokens - start.length - end.length;
-    const all = sizes.reduce((sum, n) => sum + n, 0);
-    if (all <= room) return { whole: lengths.length, partial: null };
-    let whole = 0;
-    let used = 0;
-    for (let r = lengths.length - 1; r > 0 && used + sizes[r] + omitted.length <= room; r--) {
-      used += sizes[r];
-      whole++;
-    }
-    const next = lengths.length - 1 - whole;
-    const left = room - used - perRound - (next > 0 ? omitted.length : 0);
-    const minimum = lengths[next].reduce((sum, n) => sum + Math.min(n, least), 0);
-    if (whole > 0 && left < minimum) return { whole, partial: null };
-    const partial =
-      truncation === 'longest-first' ? levelOut(lengths[next], left) : shareOut(lengths[next], left, shares, least);
-    return { whole, partial };
+/**
+ * Makes a function that packs each answer alone with its prompt, `start, {prompt, answer} for each round, end`: the
+ * sequence of A, then from `second` on that of B. For a reward model, which gives every answer a score of its own.
+ *
+ * @throws DataError as {@link packer}
+ */
+export function answerPacker(
+  tokenizer: PackTokenizer,
+  { frame = GEMMA_ANSWER_FRAME, shares = [0.3, 0.7], ...budget }: AnswerPackOptions = {},
+): (battle: Battle) => Packed {
+  const { prompt, response, ...around } = checkAnswerFrame(frame);
+  checkShares(shares, 2, 'prompt and answer');
+  const pack = roundPacker(tokenizer, { ...around, fields: [prompt, response] }, shares, budget);
+  return (battle) => {
+    const a = pack([battle.prompt, battle.responseA]);
+    const b = pack([battle.prompt, battle.responseB]);
+    const ids = new Int32Array(a.ids.length + b.ids.length);
+    ids.set(a.ids);
+    ids.set(b.ids, a.ids.length);
+    const cut = {
+      prompt: a.fields[0].kept < b.fields[0].kept ? a.fields[0] : b.fields[0],
+      responseA: a.fields[1],
+      responseB: b.fields[1],
+      rounds: a.rounds.kept < b.rounds.kept ? a.rounds : b.rounds,
+    };
+    return { ...packedOf(battle, ids, cut), second: a.ids.length };
+  };
+}
+
+function packedOf({ id, row, winner, softLabel, weight }: Battle, ids: Int32Array, cut: Cut): Packed {
+  const packed: Packed = { id, row, ids, label: winner === null ? -1 : LABELS[winner], cut };
+  if (softLabel) packed.softLabel = softLabel;
+  if (weight !== undefined) packed.weight = weight;
+  return packed;
+}
+
+function checkShares(shares: number[], count: number, names: string): void {
+  if (shares.length !== count || shares.some((share) => !(share >= 0)) || !shares.some((share) => share > 0)) {
+    throw new DataError(`shares [${shares}] are not ${count} numbers of at least 0, for ${names}`);
   }
 }
 
@@ -201,32 +150,4 @@ export function survival(packed: Packed[]): Survival {
     rounds: rate('rounds'),
     tokens: { total: lengths.reduce((sum, n) => sum + n, 0), ...quantiles(lengths) },
   };
-}
-
-/** Ids of the byte tokens <0x80> to <0xBF>: the second to fourth byte of a character. */
-function laterByteIds(tokenizer: PackTokenizer): Set<number> {
-  const ids = new Set<number>();
-  for (let byte = 0x80; byte < 0xc0; byte++) {
-    const id = tokenizer.tokenToId(`<0x${byte.toString(16).toUpperCase()}>`);
-    if (id !== null && id !== undefined) ids.add(id);
-  }
-  return ids;
-}
-
-function count(rounds: Round[], field: number): CutCount {
-  return { kept: 0, total: rounds.reduce((sum, round) => sum + round[field].length, 0) };
-}
-
-/** Ids written one after the other into an array of a fixed size. */
-class TokenList {
-  readonly ids: Int32Array;
-  length = 0;
-
-  constructor(capacity: number) {
-    this.ids = new Int32Array(capacity);
-  }
-
-  add(tokens: ArrayLike<number>, from = 0, to = tokens.length): void {
-    for (let i = from; i < to; i++) this.ids[this.length++] = tokens[i];
-  }
 }

@@ -37,7 +37,7 @@ export async function packingKey(battles: Battle[], tokenizer: Uint8Array, optio
   return [...all].map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** The bytes of a file with `input_ids` [tokens], `offsets` [n + 1], `labels` [n], `rows` [n], `cut` [n, 4, 2], and weights and soft labels where there are any. */
+/** The bytes of a file with `input_ids` [tokens], `offsets` [n + 1], `labels` [n], `rows` [n], `cut` [n, 4, 2], and `second` [n], weights and soft labels where there are any. */
 export function packedToBytes(packed: Packed[], key = ''): Uint8Array {
   const n = packed.length;
   const offsets = new Int32Array(n + 1);
@@ -78,6 +78,16 @@ export function packedToBytes(packed: Packed[], key = ''): Uint8Array {
       ),
     );
   }
+  if (packed.some(({ second }) => second !== undefined)) {
+    tensors.push(
+      tensor(
+        'second',
+        'I32',
+        Int32Array.from(packed, ({ second }) => second ?? -1),
+        [n],
+      ),
+    );
+  }
   if (packed.some(({ softLabel }) => softLabel)) {
     const soft = packed.flatMap(({ softLabel }) => [0, 1, 2].map((k) => softLabel?.[k] ?? Number.NaN));
     tensors.push(tensor('soft_labels', 'F64', Float64Array.from(soft), [n, 3]));
@@ -104,6 +114,7 @@ export async function packedFromBytes(bytes: Uint8Array): Promise<{ packed: Pack
     );
     const weights = doubles(await read('weights'));
     const soft = doubles(await read('soft_labels'));
+    const second = file.tensors.has('second') ? await ints('second') : null;
     const n = names.length;
     const fits = offsets.length === n + 1 && labels.length === n && rows.length === n && cuts.length === 8 * n;
     if (!fits || offsets[n] !== inputIds.length) throw new DataError('the sizes of its tensors do not agree');
@@ -115,6 +126,7 @@ export async function packedFromBytes(bytes: Uint8Array): Promise<{ packed: Pack
         label: labels[i],
         cut: cutAt(cuts, i),
       };
+      if (second && second[i] >= 0) one.second = second[i];
       if (weights && !Number.isNaN(weights[i])) one.weight = weights[i];
       const label = soft?.subarray(3 * i, 3 * i + 3).filter((p) => !Number.isNaN(p));
       if (label?.length) one.softLabel = [...label];

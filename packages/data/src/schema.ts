@@ -46,6 +46,7 @@ export const COLUMNS = [
   'session',
   'weight',
   'soft_label',
+  'teacher_logits',
 ] as const;
 
 /** Name of a column that is read. */

@@ -1,5 +1,9 @@
 import {
+  answerPacker,
+  batches,
+  COMPACT_ANSWER_FRAME,
   COMPACT_FRAME,
+  checkAnswerFrame,
   checkFrame,
   type Frame,
   GEMMA_FRAME,
@@ -177,4 +181,49 @@ test('survival over a set', () => {
   expect(report.responseB).toBe((b[0].kept + b[1].kept) / (b[0].total + b[1].total));
   expect(report.tokens.max).toBe(packed[1].ids.length);
   expect(survival([])).toMatchObject({ battles: 0, responseA: 1, tokens: { mean: 0, max: 0 } });
+});
+
+describe('each answer alone with its prompt', () => {
+  const frame = COMPACT_ANSWER_FRAME;
+
+  test('two sequences, each framed; a batch has an offset for each', () => {
+    const pack = answerPacker(tokenizer, { frame });
+    const one = pack(battle({ prompt: ['why?'], responseA: ['yes'], responseB: ['no no'], winner: 'b' }));
+    expect(tokenizer.decode(one.ids.subarray(0, one.second))).toBe('<bos>\nQ: why?\nA: yes\n<eos>');
+    expect(tokenizer.decode(one.ids.subarray(one.second!))).toBe('<bos>\nQ: why?\nA: no no\n<eos>');
+    expect(one.label).toBe(1);
+    const two = pack(battle({ row: 1, prompt: ['why?', 'and?'], responseA: ['yes', 'no'], responseB: ['no', 'yes'] }));
+    expect(tokenizer.decode(two.ids.subarray(0, two.second))).toBe('<bos>\nQ: why?\nA: yes\nQ: and?\nA: no\n<eos>');
+    const [batch] = batches([one, two], { order: 'sequential' });
+    const ends = [one.second!, one.ids.length, one.ids.length + two.second!, one.ids.length + two.ids.length];
+    expect([...batch.offsets]).toEqual([0, ...ends]);
+    expect([...batch.labels]).toEqual([1, 0]);
+    expect([...batch.ids.subarray(ends[1], ends[2])]).toEqual([...two.ids.subarray(0, two.second)]);
+  });
+
+  test('the budget is for each sequence; a long answer does not cut the other', () => {
+    const pack = answerPacker(tokenizer, { frame, maxTokens: 80 });
+    const { ids, second, cut } = pack(battle({ prompt: ['why'], responseA: ['no'], responseB: long('river', 300) }));
+    expect(second).toBeLessThan(20);
+    expect(ids.length - second!).toBeLessThanOrEqual(80);
+    expect(cut.responseA.kept).toBe(cut.responseA.total);
+    expect(cut.responseB.kept).toBeLessThan(cut.responseB.total);
+  });
+
+  test('exchanging the answers exchanges the sequences', () => {
+    const pack = answerPacker(tokenizer, { frame, maxTokens: 64 });
+    fc.assert(
+      fc.property(anyBattle, (one) => {
+        const [ab, ba] = [pack(one), pack({ ...one, responseA: one.responseB, responseB: one.responseA })];
+        expect(ab.ids.subarray(ab.second)).toEqual(ba.ids.subarray(0, ba.second));
+        expect(ab.ids.subarray(0, ab.second)).toEqual(ba.ids.subarray(ba.second));
+      }),
+      { seed: 3 },
+    );
+  });
+
+  test('a frame of two answers is refused', () => {
+    expect(() => checkAnswerFrame(COMPACT_FRAME)).toThrow('has no text "response"');
+    expect(() => answerPacker(tokenizer, { shares: [1, 2, 3] as never })).toThrow('not 2 numbers');
+  });
 });

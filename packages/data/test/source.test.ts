@@ -133,6 +133,17 @@ describe('content', () => {
     const battles = await read(text(line({ soft_label: [0.2, 0.8] }) + line({ soft_label: [2] })));
     expect(battles.map(({ softLabel }) => softLabel)).toEqual([[0.2, 0.8], undefined]);
   });
+  test("a teacher's logits become its probabilities", async () => {
+    // softmax([ln 3, 0]) = [3, 1] / 4; the second row would overflow exp, the third is no list of numbers
+    const rows = [{ teacher_logits: [Math.log(3), 0] }, { teacher_logits: '[1000, 1000, -1000]' }];
+    const [one, two, three] = await read(text(rows.map(line).join('') + line({ teacher_logits: ['x', 'y'] })));
+    expect(one.softLabel![0]).toBeCloseTo(0.75, 12);
+    expect(one.softLabel![1]).toBeCloseTo(0.25, 12);
+    expect(two.softLabel).toEqual([0.5, 0.5, 0]);
+    expect(three.softLabel).toBeUndefined();
+    const [both] = await read(text(line({ soft_label: [0.2, 0.8], teacher_logits: [0, 0] })));
+    expect(both.softLabel).toEqual([0.2, 0.8]);
+  });
   test('what is no battle can stop the run', async () => {
     const file = new File([line({}), line({ winner: 'A' })], 'votes.jsonl');
     await expect(read(file, { onReject: 'throw' })).rejects.toThrow('votes.jsonl, row 1: no battle: bad_winner');
