@@ -1,5 +1,5 @@
-/** @file Class probabilities of many sequences: batched by length, given back in their order. */
-import { softmax, tidy } from '@tensorflow/tfjs-core';
+/** @file Class probabilities or rewards of many sequences: batched by length, given back in their order. */
+import { softmax, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
 import { breathe } from './breathe.js';
 import { forward } from './classifier.js';
 import type { GemmaClassifier } from './model.js';
@@ -20,10 +20,28 @@ export interface ScoreOptions {
  * softmax of the logits of each sequence of token ids: [sequences][numLabels]. Sequences of like length share a pass.
  * @throws RangeError when there is no whole number of groups of `together`; the signal's reason when aborted.
  */
-export async function scoreSequences(
+export function scoreSequences(
   model: GemmaClassifier,
   sequences: readonly Int32Array[],
-  { tokensPerBatch = 4096, together = 1, onProgress, signal }: ScoreOptions = {},
+  options: ScoreOptions = {},
+): Promise<Float32Array[]> {
+  return overSequences(model, sequences, softmax, options);
+}
+
+/** The logits themselves, such as the rewards of a head of one label. Otherwise like {@link scoreSequences}. */
+export function logitsOfSequences(
+  model: GemmaClassifier,
+  sequences: readonly Int32Array[],
+  options: ScoreOptions = {},
+): Promise<Float32Array[]> {
+  return overSequences(model, sequences, (logits) => logits.clone(), options);
+}
+
+async function overSequences(
+  model: GemmaClassifier,
+  sequences: readonly Int32Array[],
+  read: (logits: Tensor2D) => Tensor2D,
+  { tokensPerBatch = 4096, together = 1, onProgress, signal }: ScoreOptions,
 ): Promise<Float32Array[]> {
   if (sequences.length % together) {
     throw new RangeError(`${sequences.length} sequences cannot be taken ${together} at a time`);
@@ -36,13 +54,14 @@ export async function scoreSequences(
   let done = 0;
   for (const group of groupByTokens(units, tokensPerBatch)) {
     signal?.throwIfAborted();
-    const probabilities = await scoreBatch(
+    const rows = await scoreBatch(
       model,
       group.map((i) => sequences[i]),
+      read,
       signal,
     );
     group.forEach((i, row) => {
-      scores[i] = probabilities[row];
+      scores[i] = rows[row];
     });
     done += group.length;
     onProgress?.(done, sequences.length);
@@ -68,6 +87,7 @@ function groupByTokens(units: { members: number[]; tokens: number }[], limit: nu
 async function scoreBatch(
   model: GemmaClassifier,
   sequences: Int32Array[],
+  read: (logits: Tensor2D) => Tensor2D,
   signal?: AbortSignal,
 ): Promise<Float32Array[]> {
   const offsets = new Int32Array(sequences.length + 1);
@@ -79,10 +99,10 @@ async function scoreBatch(
     ids.set(sequence, offsets[i]);
   });
   const logits = await forward(model, { ids, offsets }, signal);
-  const probabilities = tidy(() => softmax(logits));
-  const values = (await probabilities.data()) as Float32Array;
+  const scores = tidy(() => read(logits));
+  const values = (await scores.data()) as Float32Array;
   const width = logits.shape[1];
   logits.dispose();
-  probabilities.dispose();
+  scores.dispose();
   return sequences.map((_, i) => Float32Array.from(values.subarray(i * width, (i + 1) * width)));
 }

@@ -8,7 +8,7 @@ import { progress } from '../progress.js';
 import { type Dataset, describeDrops, loadDataset } from '../run/dataset.js';
 import { writeResults } from '../run/results.js';
 import { scoreBattles } from '../run/scoring.js';
-import { openTrained } from '../run/trained-model.js';
+import { openTrained, readTrained } from '../run/trained-model.js';
 
 interface EvaluateFlags extends EngineFlags {
   base: string;
@@ -36,25 +36,26 @@ async function evaluateCommand({ base, adapter, data, out, ...engineFlags }: Eva
   await prepareOutput(out);
   const engine = await openFlagged(engineFlags);
   try {
-    const dataset = await loadDataset(data, signal);
+    const { numLabels } = await readTrained(adapter);
+    const dataset = await loadDataset(data, { ties: numLabels === 3, signal });
     const drops = describeDrops(dataset);
     console.log(
       `${dataset.clean.read} battles read, ${dataset.battles.length} kept${drops ? `; left out: ${drops}` : ''}`,
     );
     const { train, validation, test } = partsOf(dataset);
-    const { model, tokenizer, pack } = await openTrained(base, adapter, signal);
+    const trained = await openTrained(base, adapter, signal);
     const bar = progress({ label: 'scoring', total: 2 * (validation.length + test.length), unit: 'texts' });
     let before = 0;
     const score = async (battles: Battle[]) => {
       const onProgress = (done: number) => bar.update(before + done);
-      const predictions = await scoreBattles(model, battles, tokenizer, pack, { onProgress, signal });
+      const predictions = await scoreBattles(trained, battles, { onProgress, signal });
       before += 2 * battles.length;
       return predictions;
     };
     const held = validation.length ? { predictions: await score(validation), battles: validation } : undefined;
     const predictions = await score(test);
     bar.finish();
-    await model.dispose();
+    await trained.model.dispose();
     const title = `${data.join(', ')} with ${adapter}`;
     const { table } = await writeResults(out, {
       predictions,

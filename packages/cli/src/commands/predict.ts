@@ -26,7 +26,7 @@ const WINDOW = 1024;
 export function addPredict(program: Command): void {
   const command = program
     .command('predict')
-    .description('print the probability that A is preferred, one JSON line a battle')
+    .description('print the probability that A is preferred, one JSON line a battle; with what else its head says')
     .requiredOption('--base <dir>', 'base checkpoint folder')
     .requiredOption('--adapter <dir>', 'adapter folder')
     .option('--data <file...>', 'battles, with or without votes')
@@ -44,10 +44,12 @@ async function predict({ base, adapter, bothOrders, out, ...flags }: PredictFlag
   const battles = await battlesOf(flags);
   const engine = await openFlagged(flags);
   try {
-    const { model, tokenizer, pack } = await openTrained(base, adapter, signal);
+    const trained = await openTrained(base, adapter, signal);
     const lines = async (some: Battle[]) => {
-      const predictions = await scoreBattles(model, some, tokenizer, pack, { swap: bothOrders, signal });
-      return predictions.map((one) => JSON.stringify({ id: one.id, probabilityA: meanOfOrders(one) }));
+      const predictions = await scoreBattles(trained, some, { swap: bothOrders, signal });
+      return predictions.map(({ id, probabilityA, probabilityASwapped, ...more }) =>
+        JSON.stringify({ id, probabilityA: meanOfOrders({ id, probabilityA, probabilityASwapped }), ...more }),
+      );
     };
     const bar = progress({ label: 'scored', total: battles.count, unit: 'battles' });
     if (out) {
@@ -69,7 +71,7 @@ async function predict({ base, adapter, bothOrders, out, ...flags }: PredictFlag
       if (waiting.length) await flush();
     }
     bar.finish();
-    await model.dispose();
+    await trained.model.dispose();
   } finally {
     engine.dispose();
   }

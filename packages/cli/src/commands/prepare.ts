@@ -31,6 +31,7 @@ interface PrepareFlags {
   maxTokens: number;
   frame: 'chat' | 'compact';
   truncation: Truncation;
+  ties: 'drop' | 'keep';
   nearDuplicates: 'report' | 'group' | 'ignore';
   seed: number;
 }
@@ -46,6 +47,11 @@ export function addPrepare(program: Command): void {
     .addOption(new Option('--frame <name>', 'text around the fields').choices(['chat', 'compact']).default('chat'))
     .addOption(
       new Option('--truncation <name>', 'where long texts are cut').choices([...TRUNCATIONS]).default('head+tail'),
+    )
+    .addOption(
+      new Option('--ties <what>', 'keep them for a head of three classes, or for --ties half')
+        .choices(['drop', 'keep'])
+        .default('drop'),
     )
     .addOption(
       new Option('--near-duplicates <what>', 'prompts that nearly repeat each other')
@@ -68,7 +74,7 @@ async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): 
     ...(flags.truncation === 'head+tail' ? {} : { truncation: flags.truncation }),
   };
   const packOne = packer(tokenizer, packing);
-  const dataset = await loadDataset(data, signal);
+  const dataset = await loadDataset(data, { ties: flags.ties === 'keep', softLabels: true, signal });
   const drops = describeDrops(dataset);
   console.log(
     `${dataset.clean.read} battles read, ${dataset.battles.length} kept${drops ? `; left out: ${drops}` : ''}`,

@@ -57,10 +57,10 @@ async function serve({ model: path, base, host, port, bothOrders, ...flags }: Se
   const card = await readModelCard(adapter);
   const engine = await openFlagged(flags);
   try {
-    const { model, tokenizer, pack } = await openTrained(base ?? card.base, adapter, signal);
+    const trained = await openTrained(base ?? card.base, adapter, signal);
     const score = async (battles: Battle[], stop: AbortSignal) => {
       const options = { swap: bothOrders, signal: stop };
-      return (await scoreBattles(model, battles, tokenizer, pack, options)).map(meanOfOrders);
+      return (await scoreBattles(trained, battles, options)).map(meanOfOrders);
     };
     const { maxBytes, maxBattles, queue, connections } = flags;
     const timeout = 1000 * flags.timeout;
@@ -70,7 +70,7 @@ async function serve({ model: path, base, host, port, bothOrders, ...flags }: Se
     console.log(`example: ${example(server.url, token)}`);
     if (!signal.aborted) await once(signal, 'abort');
     await server.close();
-    await model.dispose();
+    await trained.model.dispose();
     console.log('stopped');
   } finally {
     engine.dispose();

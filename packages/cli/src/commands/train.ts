@@ -37,6 +37,19 @@ export function addTrain(program: Command): void {
         .choices(['chat', 'compact'])
         .default('chat'),
     )
+    .addOption(
+      new Option('--loss <name>', 'a classifier that sees both answers, or a reward model that scores each alone')
+        .choices(['cross-entropy', 'bradley-terry'])
+        .default('cross-entropy'),
+    )
+    .option('--classes <n>', 'classes with cross entropy: A and B, or A, B and tie', integer(2, 3), 2)
+    .addOption(
+      new Option('--ties <what>', 'ties with two classes or Bradley-Terry: left out, or half of each')
+        .choices(['drop', 'half'])
+        .default('drop'),
+    )
+    .option('--label-smoothing <x>', 'share of every target that is spread over the classes', number(0, 0.99), 0)
+    .option('--soft-labels <share>', "share of the data's soft_label or teacher_logits in the targets", number(0, 1), 0)
     .option('--rank <n>', 'LoRA rank', integer(1), 16)
     .option('--alpha <n>', 'LoRA alpha', number(0), 32)
     .option('--dropout <p>', 'LoRA dropout', number(0, 0.99), 0.05)
@@ -87,6 +100,10 @@ async function trainCommand({ out, resume, memory, targets, ...flags }: TrainFla
   const { engine: engineName, threads, wide, saveEvery, keep, tensorboard, dashboard, ...rest } = flags;
   if (rest.patience && !rest.evalEvery)
     throw new Error('--patience needs --eval-every: nothing is measured without it');
+  if (rest.loss === 'bradley-terry' && rest.classes === 3)
+    throw new Error('--classes 3 is for cross entropy: a reward model makes ties half of each (--ties half)');
+  if (rest.loss === 'bradley-terry' && rest.swapAugment)
+    throw new Error('--swap-augment changes nothing with --loss bradley-terry, which sees each answer alone');
   const settings: TrainingSettings = { ...rest, targets: targets.split(',').map((name) => name.trim()) };
   await (resume ? checkResumed(out, settings) : prepareOutput(out, 'choose another --out, or add --resume'));
   const engine = await openFlagged({ engine: engineName, threads, wide });

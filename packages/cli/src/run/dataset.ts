@@ -18,11 +18,22 @@ export interface Dataset {
 /** Rejected records whose place is kept. */
 const REJECTED_EXAMPLES = 10;
 
+export interface DatasetOptions {
+  /** Keep ties. Default false. */
+  ties?: boolean;
+  /** Keep battles that have a soft label in place of a vote. Default false. */
+  softLabels?: boolean;
+  signal?: AbortSignal;
+}
+
 /**
- * Reads files in any known schema, or a prepared folder, and cleans them for a two-class head.
+ * Reads files in any known schema, or a prepared folder, and cleans them.
  * @throws Error when nothing is left, or only one side ever wins; a prepared folder together with other files.
  */
-export async function loadDataset(files: string[], signal?: AbortSignal): Promise<Dataset> {
+export async function loadDataset(
+  files: string[],
+  { ties = false, softLabels = false, signal }: DatasetOptions = {},
+): Promise<Dataset> {
   const rejected: Record<string, number> = {};
   const rejectedExamples: RejectedRow[] = [];
   const read: Battle[] = [];
@@ -39,7 +50,8 @@ export async function loadDataset(files: string[], signal?: AbortSignal): Promis
   const source = stored[0] ?? files;
   const schema = stored[0] ? 'jsonl' : undefined;
   for await (const battle of readBattles(source, { reject, signal, schema })) read.push(battle);
-  const { battles, report } = cleanBattles(read);
+  const votes = softLabels ? read : read.map((one) => (one.winner ? one : { ...one, softLabel: undefined }));
+  const { battles, report } = cleanBattles(votes, { ties: ties ? 'keep' : 'drop' });
   const place = files.join(', ');
   if (!battles.length) {
     throw new Error(
@@ -47,12 +59,12 @@ export async function loadDataset(files: string[], signal?: AbortSignal): Promis
     );
   }
   const winners = new Set(battles.map(({ winner }) => winner));
-  if (winners.size < 2) {
+  if (winners.size < 2 && !winners.has(null)) {
     throw new Error(
       `${place}: '${[...winners][0]}' wins all ${battles.length} battles; a model needs votes for both sides to learn from`,
     );
   }
-  const prepared = stored[0] ? await openPrepared(files[0], battles) : undefined;
+  const prepared = stored[0] ? await openPrepared(files[0], battles, read) : undefined;
   return { battles, read, rejected, rejectedExamples, clean: report, prepared };
 }
 

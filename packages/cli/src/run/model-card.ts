@@ -1,17 +1,22 @@
 /** @file arena.json, which stands beside an adapter: what inference must do as training did. */
 import { readFile } from 'node:fs/promises';
-import type { PackOptions } from '@arena/data';
+import type { AnswerPackOptions, PackOptions } from '@arena/data';
 import type { QuantizationOptions } from '@arena/gemma';
 
-export interface ModelCard {
+/** What the head says, and how prompt and answers become tokens for it. */
+export type Head =
+  /** Probabilities of A, B and, with three classes, a tie: both answers are in one sequence. */
+  | { head: 'classes'; pack: PackOptions }
+  /** A reward for each answer, which is alone in its sequence: P(A) = sigmoid(reward of A - reward of B). */
+  | { head: 'reward'; pack: AnswerPackOptions };
+
+export type ModelCard = Head & {
   format: 'arena-model-1';
   base: string;
-  /** How prompt and answers become tokens. */
-  pack: PackOptions;
   /** null: the base is used in float. */
   quantization: QuantizationOptions | null;
   seed: number;
-}
+};
 
 export function formatModelCard(card: ModelCard): string {
   return `${JSON.stringify(card, null, 2)}\n`;
@@ -33,5 +38,9 @@ export async function readModelCard(adapter: string): Promise<ModelCard> {
     throw new Error(`${path}: not JSON (${(error as Error).message})`);
   }
   if (card?.format !== 'arena-model-1') throw new Error(`${path}: format ${card?.format} is not arena-model-1`);
+  card.head ??= 'classes'; // before there were others it was not written
+  if (card.head !== 'classes' && card.head !== 'reward') {
+    throw new Error(`${path}: head is ${JSON.stringify((card as Head).head)}, 'classes' or 'reward' is expected`);
+  }
   return card;
 }

@@ -77,16 +77,21 @@ export async function preparedBattles(path: string): Promise<string | undefined>
 
 /**
  * Opens a prepared folder whose battles have been read.
+ * @param battles What this run takes of them: the others (ties, battles without a vote) are left out of the parts.
  * @throws Error when one of its files is missing or is not what `arena prepare` wrote.
  */
-export async function openPrepared(folder: string, battles: Battle[]): Promise<Prepared> {
+export async function openPrepared(folder: string, battles: Battle[], read: Battle[]): Promise<Prepared> {
   const manifest = (await readJson(join(folder, MANIFEST))) as PreparedManifest;
   if (manifest?.format !== 'arena-prepared-1') {
     throw new Error(`${join(folder, MANIFEST)}: format ${manifest?.format} is not arena-prepared-1; prepare anew`);
   }
   const path = join(folder, 'splits.json');
-  const file = (await readJson(path)) as SplitsFile;
+  const stored = (await readJson(path)) as SplitsFile;
+  const taken = new Set(battles.map(({ id }) => id));
   try {
+    const all = applySplits(read, stored);
+    const file = { ...stored };
+    for (const name of SPLIT_NAMES) file[name] = all[name].flatMap(({ id }) => (taken.has(id) ? [id] : []));
     return { folder, manifest, file, parts: applySplits(battles, file) };
   } catch (error) {
     throw new Error(`${path}: ${(error as Error).message}`);

@@ -1,10 +1,20 @@
 /** @file The files that an evaluation leaves: predictions.jsonl, metrics.json, report.html and report.md. */
 import { writeFile } from 'node:fs/promises';
 import type { Battle } from '@arena/data';
-import { evaluate, type Prediction, type Report, renderReport, summaryTable } from '@arena/eval';
+import {
+  evaluate,
+  macroF1,
+  multiclassAccuracy,
+  multiclassLogLoss,
+  type Prediction,
+  type Report,
+  renderReport,
+  summaryTable,
+} from '@arena/eval';
+import type { Scored } from './scoring.js';
 
 export interface EvaluationInput {
-  predictions: Prediction[];
+  predictions: Scored[];
   battles: Battle[];
   train?: Battle[];
   validation?: { predictions: Prediction[]; battles: Battle[] };
@@ -20,6 +30,51 @@ export async function writeResults(out: string, input: EvaluationInput): Promise
   await writeFile(`${out}/predictions.jsonl`, `${lines.join('\n')}\n`);
   await writeFile(`${out}/metrics.json`, renderReport(report, 'json'));
   await writeFile(`${out}/report.html`, renderReport(report, 'html', { battles }));
+<<<<<<< HEAD
   await writeFile(`${out}/report.md`, renderReport(report, 'markdown'));
   return { report, table: summaryTable(report) };
+=======
+  const classes = threeClasses(predictions, battles);
+  if (!classes) return { report, table: summaryTable(report) };
+  await writeFile(`${out}/three-classes.json`, `${JSON.stringify(classes, null, 2)}\n`);
+  return { report, table: `${summaryTable(report)}\n${threeClassesLine(classes)}` };
+}
+
+/** Figures of a head that knows ties, over all battles with a vote; the report is about those that were decided. */
+interface ThreeClasses {
+  battles: number;
+  ties: number;
+  accuracy: number;
+  logLoss: number;
+  macroF1: number;
+  /** Accuracy of always saying the commonest class. */
+  majority: number;
+}
+
+function threeClasses(predictions: Scored[], battles: Battle[]): ThreeClasses | undefined {
+  const rows = predictions.flatMap(({ probabilities }, i) => {
+    const { winner } = battles[i];
+    return probabilities && winner ? [{ probabilities, label: ['a', 'b', 'tie'].indexOf(winner) }] : [];
+  });
+  if (!rows.length) return undefined;
+  const said = rows.map(({ probabilities }) => probabilities);
+  const labels = rows.map(({ label }) => label);
+  const counts = [0, 1, 2].map((k) => labels.filter((label) => label === k).length);
+  return {
+    battles: rows.length,
+    ties: counts[2],
+    accuracy: multiclassAccuracy(said, labels)!,
+    logLoss: multiclassLogLoss(said, labels)!,
+    macroF1: macroF1(said, labels)!,
+    majority: Math.max(...counts) / rows.length,
+  };
+}
+
+function threeClassesLine({ battles, ties, accuracy, logLoss, macroF1, majority }: ThreeClasses): string {
+  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
+  return (
+    `A, B or tie (${battles} battles, ${ties} ties): accuracy ${percent(accuracy)} (always the commonest: ` +
+    `${percent(majority)}), log loss ${logLoss.toFixed(3)}, macro F1 ${macroF1.toFixed(3)}`
+  );
+>>>>>>> 52ccdb5 (arena train: three classes, reward models (Bradley-Terry), label smoothing and a teacher's soft labels; the kind stands with the adapter)
 }

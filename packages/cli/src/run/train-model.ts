@@ -2,7 +2,7 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import { batches, type Packed } from '@arena/data';
-import { forward, type GemmaClassifier, lowestTrainedLayer, type MemoryPlan, planMemory } from '@arena/gemma';
+import { type GemmaClassifier, lowestTrainedLayer, type MemoryPlan, planMemory } from '@arena/gemma';
 import {
   type Checkpoint,
   type EvaluationEntry,
@@ -15,6 +15,7 @@ import {
   train,
 } from '@arena/trainer';
 import { duration, progress } from '../progress.js';
+import { lossOf, measure, targetsOf } from './head.js';
 import type { TrainingJob } from './training.js';
 
 /** Trains the model in place, leaving checkpoints and logs in the job's folder. */
@@ -26,7 +27,11 @@ export async function trainModel(
 ): Promise<void> {
   const { batchSize, tokensPerBatch, seed, epochs } = settings;
   const order = tokensPerBatch ? 'bucketed' : 'hf';
-  const epochBatches = (epoch: number) => [...batches(packed.train, { batchSize, tokensPerBatch, order, seed, epoch })];
+  const epochBatches = (epoch: number) =>
+    Array.from(batches(packed.train, { batchSize, tokensPerBatch, order, seed, epoch }), (batch) => ({
+      ...batch,
+      labels: targetsOf(batch, settings),
+    }));
   const plan = planMemory({
     config: model.config,
     targets: model.lora!.targets,
@@ -52,6 +57,7 @@ export async function trainModel(
       learningRate: settings.learningRate,
       schedule: settings.schedule,
       warmup: settings.warmup,
+      loss: lossOf(settings),
       weightDecay: settings.weightDecay,
       maxGradNorm: settings.maxGradNorm,
       rateFactor: loraPlus(settings.loraPlus, settings.headRate),
@@ -136,35 +142,6 @@ async function openWatch(out: string, resumed: Checkpoint | undefined, tensorboa
     pause: () => bar?.finish(),
     close: async () => events?.close(),
   };
-}
-
-/** Tokens of a forward pass of {@link measure}. */
-const MEASURE_TOKENS = 4096;
-
-/** Mean cross-entropy and accuracy over packed battles that have a label. */
-async function measure(
-  model: GemmaClassifier,
-  packed: Packed[],
-  signal?: AbortSignal,
-): Promise<{ loss: number; accuracy: number }> {
-  let loss = 0;
-  let right = 0;
-  let count = 0;
-  for (const { ids, offsets, labels } of batches(packed, { tokensPerBatch: MEASURE_TOKENS, order: 'sequential' })) {
-    const logits = await forward(model, { ids, offsets }, signal);
-    const values = await logits.data();
-    const classes = logits.shape[1];
-    logits.dispose();
-    labels.forEach((label, i) => {
-      if (label < 0) return;
-      const row = Array.from(values.subarray(i * classes, (i + 1) * classes));
-      const top = Math.max(...row);
-      loss += top + Math.log(row.reduce((sum, value) => sum + Math.exp(value - top), 0)) - row[label];
-      right += Number(row.indexOf(top) === label);
-      count++;
-    });
-  }
-  return { loss: loss / count, accuracy: right / count };
 }
 
 function describePlan({ weights, adapters, saved, working, total, recomputeLayers }: MemoryPlan): string {

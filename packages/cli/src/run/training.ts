@@ -3,11 +3,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import {
   applySplits,
   type Battle,
-  COMPACT_FRAME,
-  GEMMA_FRAME,
   type Packed,
-  type PackOptions,
-  packer,
   type SplitsFile,
   splitBattles,
   splitsToFile,
@@ -16,21 +12,32 @@ import {
 } from '@arena/data';
 import { type GemmaClassifier, loadGemma, type QuantizationOptions, readAdapter, readConfig } from '@arena/gemma';
 import { loraConfig, saveAdapter } from '@arena/lora';
-import type { Tokenizer } from '@arena/tokenizer';
 import { type Checkpoint, latestCheckpoint, loadCheckpoint } from '@arena/trainer';
 import { progress } from '../progress.js';
 import { baseName, openTokenizer, resolveBase } from './base.js';
 import { type Dataset, describeDrops, loadDataset } from './dataset.js';
-import { formatModelCard, type ModelCard } from './model-card.js';
+import { headOf, headPacker, labelCount } from './head.js';
+import { formatModelCard, type Head, type ModelCard } from './model-card.js';
 import { cachedTokens } from './prepared.js';
 import { writeResults } from './results.js';
 import { scoreBattles } from './scoring.js';
 import { trainModel } from './train-model.js';
+import type { TrainedModel } from './trained-model.js';
 
 /** The settings of a run, as its flags give them. They are kept in OUT/run.json, and a resumed run must have the same. */
 export interface TrainingSettings {
   base: string;
   data: string[];
+  /** `bradley-terry`: a reward model, which sees one answer at a time. */
+  loss: 'cross-entropy' | 'bradley-terry';
+  /** Classes of the head with cross entropy: A, B and, with 3, tie. */
+  classes: 2 | 3;
+  /** What two classes and Bradley-Terry make of ties. */
+  ties: 'drop' | 'half';
+  /** Share of every target that is spread over the classes. */
+  labelSmoothing: number;
+  /** Share of a battle's soft label (a teacher's probabilities) in its target. */
+  softLabels: number;
   maxTokens: number;
   /** `chat`: Gemma's turns; `compact`: few tokens, for small models. */
   frame: 'chat' | 'compact';
@@ -100,14 +107,18 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
       `${settings.base}: its tokenizer has ${tokenizer.vocabSize} tokens, its config.json ${config.vocabSize}: they are of two models`,
     );
   }
-  const dataset = await loadDataset(settings.data, signal);
+  const dataset = await loadDataset(settings.data, {
+    ties: settings.classes === 3 || settings.ties === 'half',
+    softLabels: settings.softLabels > 0,
+    signal,
+  });
   sayDataset(dataset, say);
+  checkLabels(dataset, settings);
   const { parts, file: splits } = await splitDataset(job, dataset);
-  const frame = settings.frame === 'compact' ? COMPACT_FRAME : GEMMA_FRAME;
-  const pack: PackOptions = { maxTokens: settings.maxTokens, frame };
-  const packOne = packer(tokenizer, pack);
+  const head = headOf(settings);
+  const packOne = headPacker(head, tokenizer);
   const packed =
-    (await preparedTokens(job, dataset, base, pack)) ??
+    (await preparedTokens(job, dataset, base, head)) ??
     parts.train.flatMap((battle) => (settings.swapAugment ? [battle, swapBattle(battle)] : [battle]).map(packOne));
   sayPacking(packed, say);
   const quantization: QuantizationOptions | null = settings.quantize ? { doubleQuant: settings.doubleQuant } : null;
@@ -124,7 +135,7 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
   const model = await loadGemma(base, {
     quantization: quantization ?? undefined,
     ...(resumed ? { adapter: resumed.adapter } : { lora: { config: lora, seed: settings.seed } }),
-    numLabels: 2,
+    numLabels: labelCount(settings),
     scoreSeed: settings.seed,
     scoreStd: settings.headStd,
     onProgress: (done) => bar.update(done),
@@ -139,7 +150,7 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
   const card: ModelCard = {
     format: 'arena-model-1',
     base: name,
-    pack,
+    ...head,
     quantization,
     seed: settings.seed,
   };
@@ -148,7 +159,7 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
   await saveAdapter(`${out}/adapter`, await readAdapter(model), { 'arena.json': formatModelCard(card) });
   say(`adapter written to ${out}/adapter (PEFT loads it)`);
 
-  const { table } = await evaluateParts(job, model, parts, tokenizer, pack);
+  const { table } = await evaluateParts(job, { model, tokenizer, card }, parts);
   await model.dispose();
   return { table, seconds: (Date.now() - start) / 1000 };
 }
@@ -159,6 +170,17 @@ function sayDataset(dataset: Dataset, say: (line: string) => void) {
   const { clean, battles } = dataset;
   const drops = describeDrops(dataset);
   say(`${clean.read} battles read, ${battles.length} kept${drops ? `; left out: ${drops}` : ''}`);
+}
+
+/** @throws Error when the settings ask for labels that the battles do not have. */
+function checkLabels({ battles }: Dataset, { data, classes, softLabels }: TrainingSettings): void {
+  const place = data.join(', ');
+  if (classes === 3 && !battles.some(({ winner, softLabel }) => winner === 'tie' || softLabel?.[2])) {
+    throw new Error(`${place}: there is no tie to learn from; --classes 3 needs them (arena prepare --ties keep)`);
+  }
+  if (softLabels > 0 && !battles.some(({ softLabel }) => softLabel)) {
+    throw new Error(`${place}: no battle has a soft_label or teacher_logits column that --soft-labels could use`);
+  }
 }
 
 /** The parts, and the file to keep them in when they are new. */
@@ -189,9 +211,9 @@ async function preparedTokens(
   { settings, say }: TrainingJob,
   { prepared }: Dataset,
   base: string,
-  pack: PackOptions,
+  { head, pack }: Head,
 ): Promise<Packed[] | undefined> {
-  if (!prepared || settings.swapAugment) return undefined;
+  if (!prepared || settings.swapAugment || head === 'reward') return undefined; // only pairs are prepared
   const cached = await cachedTokens(prepared, 'train', await readFile(`${base}/tokenizer.json`), pack);
   say(cached ? 'tokens as prepared' : 'the prepared tokens are of another tokenizer or packing: packing anew');
   return cached;
@@ -236,14 +258,12 @@ function sayModel(model: GemmaClassifier, settings: TrainingSettings, say: (line
 
 async function evaluateParts(
   { settings, out, title, signal }: TrainingJob,
-  model: GemmaClassifier,
+  trained: TrainedModel,
   { train: trainPart, validation, test }: Parts,
-  tokenizer: Tokenizer,
-  pack: PackOptions,
 ) {
   const bar = progress({ label: 'scoring', total: 2 * (test.length + validation.length), unit: 'texts' });
   const score = (battles: Battle[], before: number) =>
-    scoreBattles(model, battles, tokenizer, pack, { signal, onProgress: (done) => bar.update(before + done) });
+    scoreBattles(trained, battles, { signal, onProgress: (done) => bar.update(before + done) });
   const held = validation.length ? { predictions: await score(validation, 0), battles: validation } : undefined;
   const predictions = await score(test, 2 * validation.length);
   bar.finish();
