@@ -62,7 +62,7 @@ async function fittingBattles(
   signal: AbortSignal,
 ): Promise<Battle[] | undefined> {
   if (!train && !(await preparedBattles(data[0]))) return undefined;
-  const { battles, prepared } = await loadDataset(train ?? data, signal);
+  const { battles, prepared } = await loadDataset(train ?? data, { signal });
   const all = prepared ? prepared.parts.train : battles;
   const free = all.filter(({ id }) => !predicted.has(id));
   if (free.length < all.length) {

@@ -30,10 +30,7 @@ export async function writeResults(out: string, input: EvaluationInput): Promise
   await writeFile(`${out}/predictions.jsonl`, `${lines.join('\n')}\n`);
   await writeFile(`${out}/metrics.json`, renderReport(report, 'json'));
   await writeFile(`${out}/report.html`, renderReport(report, 'html', { battles }));
-<<<<<<< HEAD
   await writeFile(`${out}/report.md`, renderReport(report, 'markdown'));
-  return { report, table: summaryTable(report) };
-=======
   const classes = threeClasses(predictions, battles);
   if (!classes) return { report, table: summaryTable(report) };
   await writeFile(`${out}/three-classes.json`, `${JSON.stringify(classes, null, 2)}\n`);
@@ -76,5 +73,4 @@ function threeClassesLine({ battles, ties, accuracy, logLoss, macroF1, majority 
     `A, B or tie (${battles} battles, ${ties} ties): accuracy ${percent(accuracy)} (always the commonest: ` +
     `${percent(majority)}), log loss ${logLoss.toFixed(3)}, macro F1 ${macroF1.toFixed(3)}`
   );
->>>>>>> 52ccdb5 (arena train: three classes, reward models (Bradley-Terry), label smoothing and a teacher's soft labels; the kind stands with the adapter)
 }
