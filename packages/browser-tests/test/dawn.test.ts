@@ -6,7 +6,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { linear4bitOp } from '@arena/quant';
-import { checkOps, openEngine } from '@arena/runtime';
+import { checkOps, openEngine, startProfile } from '@arena/runtime';
 import { adamWOp } from '@arena/trainer';
 import { backend, memory } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -46,7 +46,18 @@ describe.skipIf(!present)('engine webgpu in Node, on the package webgpu of ARENA
     wasm.dispose();
 
     const engine = await openEngine('webgpu');
+    const profile = startProfile();
+    expect(() => startProfile()).toThrow(/is being timed already/);
     expectSameTraining(await trainTiny(), want, 2e-5);
+    const times = await profile.stop();
+    expect(profile.clock).toBe('gpu');
+    const calls = Object.fromEntries(times.map((time) => [time.name, time.calls]));
+    // two layers of four norms, two of them with the residual, and the final one; the plain ones once more on the way back;
+    // A and B of seven linears in two layers, and the head
+    expect(calls).toMatchObject({ RmsNorm: 9, 'RmsNorm+residual': 4, AdamW: 29 });
+    for (const { milliseconds } of times) expect(milliseconds).toBeGreaterThanOrEqual(0);
+    expect(times[0].milliseconds).toBeGreaterThan(0);
+
     const { device } = backend() as unknown as { device: GPUDevice };
     const lost: Promise<TrainingResult> = trainTiny();
     await new Promise((resolve) => setTimeout(resolve, 20)); // some launches are recorded, none has been read

@@ -9,7 +9,7 @@ const WATCH = ['--eval-every', '2', '--metric', 'accuracy', '--save-every', '2',
 
 beforeAll(async () => {
   w = await workspace();
-  const flags = [...QUICK, ...WATCH, '--max-steps', '8', '--lora-plus', '4', '--dashboard'];
+  const flags = [...QUICK, ...WATCH, '--max-steps', '8', '--lora-plus', '4', '--dashboard', '--profile'];
   run = await arena('train', '--base', w.base, '--data', w.data, '--out', w.at('run'), ...flags);
 });
 afterAll(() => rm(w.folder, { recursive: true }));
@@ -30,6 +30,16 @@ describe('a run that is measured while it trains', () => {
     const first = measured.find((line) => line.eval_accuracy === best)!;
     expect(run.out).toContain(`weights of step ${first.step}, the best by validation accuracy: ${best.toFixed(4)}`);
     expect(run.out).toMatch(/dashboard: http:\/\/127\.0\.0\.1:\d+\//);
+  });
+
+  test('says where the time went: shares of all of it', async () => {
+    const table = run.out.slice(run.out.indexOf('op      '), run.out.indexOf('adapter written'));
+    expect(table).toMatch(/^op +calls +seconds +share\n/);
+    expect(table).toMatch(/\nLoraLinear +\d+ /);
+    const shares = [...table.matchAll(/(-?\d+\.\d) %/g)].map(([, share]) => Number(share));
+    expect(shares.length).toBeGreaterThan(3);
+    expect(shares.reduce((a, b) => a + b)).toBeCloseTo(100, 0);
+    for (const share of shares) expect(share).toBeGreaterThanOrEqual(0);
   });
 
   test('keeps the newest two checkpoints and an event file', async () => {

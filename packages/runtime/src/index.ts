@@ -2,6 +2,8 @@ export * from './conformance.js';
 export * from './engine.js';
 export { offload } from './offload.js';
 export * from './op.js';
+export type { OpTime } from './op-time.js';
+export { type Profile, startProfile } from './profile.js';
 export { WasmBackend, wasmBackend } from './wasm/backend.js';
 export {
   BLOCK_SCRATCH,

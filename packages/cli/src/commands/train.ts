@@ -18,6 +18,7 @@ type TrainFlags = Omit<TrainingSettings, 'targets'> &
     saveEvery: number;
     keep: number;
     tensorboard: boolean;
+    profile: boolean;
     dashboard?: number | true;
   };
 
@@ -87,6 +88,7 @@ export function addTrain(program: Command): void {
       'serve a local page with live charts of this run and others beside it',
       integer(0, 65535),
     )
+    .option('--profile', 'say at the end which ops the time of the steps went to', false)
     .option('--seed <n>', 'seed of split, order, adapter and dropout', integer(0, 2 ** 32 - 1), 42)
     .option('--max-steps <n>', 'stop after this many optimizer steps', integer(1))
     .option('--no-quantize', 'keep the base in float')
@@ -97,7 +99,7 @@ export function addTrain(program: Command): void {
 }
 
 async function trainCommand({ out, resume, memory, targets, ...flags }: TrainFlags): Promise<void> {
-  const { engine: engineName, threads, wide, saveEvery, keep, tensorboard, dashboard, ...rest } = flags;
+  const { engine: engineName, threads, wide, saveEvery, keep, tensorboard, profile, dashboard, ...rest } = flags;
   if (rest.patience && !rest.evalEvery)
     throw new Error('--patience needs --eval-every: nothing is measured without it');
   if (rest.loss === 'bradley-terry' && rest.classes === 3)
@@ -116,7 +118,7 @@ async function trainCommand({ out, resume, memory, targets, ...flags }: TrainFla
   if (page) say(`dashboard: ${page.url}`);
   try {
     const title = `${settings.data.join(', ')} with ${settings.base}`;
-    const watching = { saveEvery, keep, tensorboard, say, signal: onInterrupt() };
+    const watching = { saveEvery, keep, tensorboard, profile, say, signal: onInterrupt() };
     const job = { settings, memoryBytes: memory, out, resume, title, ...watching };
     const { table, seconds } = await runTraining(job);
     say(`\n${table}\n`);

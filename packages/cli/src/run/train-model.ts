@@ -3,6 +3,7 @@ import { appendFile, writeFile } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import { batches, type Packed } from '@arena/data';
 import { type GemmaClassifier, lowestTrainedLayer, type MemoryPlan, planMemory } from '@arena/gemma';
+import { startProfile } from '@arena/runtime';
 import {
   type Checkpoint,
   type EvaluationEntry,
@@ -16,11 +17,23 @@ import {
 } from '@arena/trainer';
 import { duration, progress } from '../progress.js';
 import { lossOf, measure, targetsOf } from './head.js';
+import { describeTimes } from './op-times.js';
 import type { TrainingJob } from './training.js';
 
 /** Trains the model in place, leaving checkpoints and logs in the job's folder. */
 export async function trainModel(
-  { settings, memoryBytes, out, resume, saveEvery, keep, tensorboard = false, say, signal }: TrainingJob,
+  {
+    settings,
+    memoryBytes,
+    out,
+    resume,
+    saveEvery,
+    keep,
+    tensorboard = false,
+    profile = false,
+    say,
+    signal,
+  }: TrainingJob,
   model: GemmaClassifier,
   packed: { train: Packed[]; validation: Packed[] },
   resumed: Checkpoint | undefined,
@@ -46,6 +59,7 @@ export async function trainModel(
   let total = 0;
   const save = (state: TrainProgress) =>
     saveCheckpoint(out, model, state, { totalSteps: total, epochs, batchSize, settings }, keep);
+  const watched = profile ? startProfile() : undefined;
   const begin = Date.now();
   try {
     const result = await train({
@@ -98,6 +112,7 @@ export async function trainModel(
     if (best) say(`weights of step ${best.step}, the best by validation ${settings.metric}: ${best.metric.toFixed(4)}`);
   } finally {
     await watch.close();
+    if (watched) say(await describeTimes(watched, (Date.now() - begin) / 1000));
   }
 }
 

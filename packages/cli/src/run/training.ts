@@ -88,6 +88,8 @@ export interface TrainingJob {
   keep?: number;
   /** Write TensorBoard event files too. */
   tensorboard?: boolean;
+  /** Say at the end where the time of the steps went. */
+  profile?: boolean;
   title: string;
   /** Plain lines about what happens. */
   say: (line: string) => void;

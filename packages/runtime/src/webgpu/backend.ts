@@ -36,6 +36,14 @@ export class LoudWebGPUBackend extends WebGPUBackend {
     throw new Error("engine 'webgpu' cannot read a tensor synchronously: use `await tensor.data()`");
   }
 
+  override submitQueue(): void {
+    const { times } = this.launcher;
+    const { commandEncoder } = this as unknown as { commandEncoder: GPUCommandEncoder };
+    times?.resolve(commandEncoder);
+    super.submitQueue();
+    times?.submitted();
+  }
+
   override dispose(): void {
     super.dispose();
     this.device.destroy();

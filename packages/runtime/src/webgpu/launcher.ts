@@ -4,7 +4,9 @@
  */
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { type DataType, type KernelBackend, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import type { OpTime } from '../op-time.js';
 import type { GpuKernel } from './kernel.js';
+import { KernelTimes } from './timestamps.js';
 
 /** Dispatches in one submit: long enough to be cheap, short enough for a desktop's watchdog. */
 export const SUBMIT_EVERY = 32;
@@ -58,6 +60,8 @@ export class Launcher {
   private readonly bufferIds = new WeakMap<GPUBuffer, number>();
   private nextBufferId = 0;
   private failure: Error | undefined;
+  /** Set while kernels are timed. */
+  times: KernelTimes | undefined;
 
   constructor(
     readonly backend: WebGPUBackend,
@@ -117,15 +121,39 @@ export class Launcher {
     const group = this.bindGroup(pipeline, [...read, ...target, this.uniform(kernel, params)]);
     const internals = backend as unknown as BackendInternals;
     backend.ensureCommandEncoderReady();
+    if (this.times) {
+      backend.endComputePassEncoder();
+      const timestampWrites = this.times.writes(kernel.name);
+      internals.computePassEncoder = internals.commandEncoder!.beginComputePass({ timestampWrites });
+    }
     internals.computePassEncoder ??= internals.commandEncoder!.beginComputePass();
     const pass = internals.computePassEncoder;
     pass.setPipeline(pipeline.pipeline);
     pass.setBindGroup(0, group);
     pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
+    if (this.times) backend.endComputePassEncoder();
     // The buffers are not entered as owned by the queue: a disposed one may be used again at once, since every later use
     // is recorded after this dispatch.
     if (++internals.dispatchCountInPass >= SUBMIT_EVERY) this.flush();
     return written;
+  }
+
+  /**
+   * Times every kernel from now on by the GPU's clock.
+   * @throws Error when the device has no timestamps, or kernels are being timed already.
+   */
+  startTimes(): void {
+    if (this.times) throw new Error("engine 'webgpu' is being timed already");
+    this.flush();
+    this.times = new KernelTimes(this.backend.device);
+  }
+
+  /** Ends {@link Launcher.startTimes}, and gives calls and time by the kernels' names. */
+  async stopTimes(): Promise<ReadonlyMap<string, OpTime>> {
+    this.flush();
+    const { times } = this;
+    this.times = undefined;
+    return (await times?.stop()) ?? new Map();
   }
 
   /** Submits what is recorded. */
@@ -274,6 +302,11 @@ const launchers = new WeakMap<object, Launcher>();
 /** Enters the launcher of an open backend. */
 export function setLauncher(backend: object, launcher: Launcher): void {
   launchers.set(backend, launcher);
+}
+
+/** The launcher of a backend, if it is engine `webgpu`'s. */
+export function findLauncher(backend: object): Launcher | undefined {
+  return launchers.get(backend);
 }
 
 /** The engine's launcher, for a kernel that is called with its backend. */
