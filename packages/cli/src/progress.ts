@@ -16,8 +16,16 @@ export interface ProgressOptions {
   now?: () => number;
 }
 
+let muted = false;
+
+/** Shows no progress in this process from now on: of several ranks one is enough. */
+export function muteProgress(): void {
+  muted = true;
+}
+
 /** Shows share, rate and time left. Off a terminal it prints a line each tenth of the way. */
 export function progress({ label, total, unit, stream = process.stderr, now = Date.now }: ProgressOptions): Progress {
+  if (muted) return { update: () => {}, finish: () => {} };
   const start = now();
   let drawn = -Infinity;
   let printedTenth = 0;

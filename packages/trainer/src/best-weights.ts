@@ -17,7 +17,7 @@ export async function keepWeights(parameters: Parameter[], step: number, metric:
 }
 
 /** Puts kept values back. */
-export function restoreWeights(parameters: Parameter[], { values }: BestWeights): void {
+export function restoreWeights(parameters: Parameter[], { values }: Pick<BestWeights, 'values'>): void {
   for (const parameter of parameters) {
     const { shape } = parameter.value;
     parameter.value.dispose();

@@ -15,8 +15,8 @@ import {
   serialize,
   toFloat32,
 } from '@arena/safetensors';
-import { keep, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { readOptimizerPt } from './hf-optimizer.js';
+import { restoreState, stateTensors } from './optimizer-state.js';
 import type { TrainProgress } from './train.js';
 import { formatTrainerState, parseTrainerState, type RunInfo, type TrainerState } from './trainer-state.js';
 
@@ -60,12 +60,9 @@ export async function checkpointFiles(
   progress: TrainProgress,
   info: CheckpointInfo,
 ): Promise<Record<string, Uint8Array>> {
-  const moments: SafeTensor[] = [];
-  const parameters = trainableParameters(model).map(({ name }) => name);
-  for (const [i, name] of parameters.entries()) {
-    const { expAvg, expAvgSq } = progress.optimizer.moments[i];
-    moments.push(await float32(`${name}.exp_avg`, expAvg), await float32(`${name}.exp_avg_sq`, expAvgSq));
-  }
+  const trained = trainableParameters(model);
+  const parameters = trained.map(({ name }) => name);
+  const moments = await stateTensors(trained, progress.optimizer);
   const files: Record<string, Uint8Array> = {
     ...adapterFolder(await readAdapter(model)),
     'optimizer.safetensors': serialize(moments, { format: 'pt', step: String(progress.optimizer.step) }),
@@ -198,30 +195,13 @@ async function checkHashes(
  */
 export function restoreProgress(checkpoint: Checkpoint, model: GemmaClassifier): TrainProgress {
   const { place, step, log, evaluations, optimizer, best, bestValues } = checkpoint;
-  const restored = trainableParameters(model).map(({ name, value }, index) => {
-    const read = (moment: string) => {
-      const key = `${name}.${moment}`;
-      const stored = optimizer.moments.get(key) ?? optimizer.moments.get(`${index}.${moment}`);
-      if (!stored || stored.shape.join() !== value.shape.join()) {
-        const got = stored ? `has shape [${stored.shape}]` : 'is missing';
-        throw new Error(`${place}: the optimizer's '${key}' ${got}, the model wants [${value.shape}]`);
-      }
-      return keep(tensor(values(stored), value.shape));
-    };
-    return { expAvg: read('exp_avg'), expAvgSq: read('exp_avg_sq') };
-  });
   return {
     step,
     log,
     evaluations,
-    optimizer: { step: optimizer.step, moments: restored },
+    optimizer: restoreState(trainableParameters(model), optimizer.step, optimizer.moments, place),
     ...(best && bestValues ? { best: { ...best, values: bestValues } } : {}),
   };
-}
-
-async function float32(name: string, value: Tensor): Promise<SafeTensor> {
-  const copy = Float32Array.from(await value.data());
-  return { name, dtype: 'F32', shape: value.shape, data: new Uint8Array(copy.buffer) };
 }
 
 function bestTensors(kept: Map<string, Float32Array>): SafeTensor[] {

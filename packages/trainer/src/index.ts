@@ -1,5 +1,7 @@
 export type { BestWeights } from './best-weights.js';
 export * from './checkpoint.js';
+export { type Communicator, localCommunicators } from './communicator.js';
+export { RankFailure } from './data-parallel.js';
 export * from './early-stopping.js';
 export * from './hf-checkpoint.js';
 export * from './hf-optimizer.js';

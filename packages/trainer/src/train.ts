@@ -10,6 +10,8 @@ import {
 } from '@arena/gemma';
 import { dispose } from '@tensorflow/tfjs-core';
 import { type BestWeights, keepWeights, restoreWeights } from './best-weights.js';
+import type { Communicator } from './communicator.js';
+import { type DataParallel, dataParallel, RankFailure } from './data-parallel.js';
 import { EARLY_STOPPING_START, type EarlyStoppingState, earlyStopping } from './early-stopping.js';
 import { type AdamW, type AdamWOptions, type AdamWState, adamW } from './optimizer.js';
 import { type ScheduleKind, scheduleFactor, totalSteps, warmupSteps } from './schedule.js';
@@ -74,6 +76,12 @@ export interface TrainOptions extends AdamWOptions {
   offload?: boolean;
   /** Goes on from here. The model must hold the weights of that step. */
   resume?: TrainProgress;
+  /**
+   * The other processes of a data-parallel run, all with the same options: each takes every `size`-th micro-batch. Weights and
+   * `resume` are those of rank 0, on which alone the callbacks and `evaluate` are called. The result is that of one process,
+   * bit for bit, with the same batches and accumulation.
+   */
+  communicator?: Communicator;
   /** Measures the model as it is, such as `{ loss, accuracy }` over the validation part. */
   evaluate?: (step: number) => Promise<{ [metric: string]: number }>;
   /** Optimizer steps between two evaluations (default: one at the end of each epoch). */
@@ -95,7 +103,10 @@ export interface TrainOptions extends AdamWOptions {
   onEpochEnd?: (epoch: number, progress: TrainProgress) => void | Promise<void>;
   /** Ends the run between two micro-batches: train() then rejects with the signal's reason. */
   signal?: AbortSignal;
-  /** Called before an aborted run rejects, with the state after the last whole step: the place to save a checkpoint. */
+  /**
+   * Called before an aborted run rejects, or one in which another rank failed, with the state after the last whole step: the
+   * place to save a checkpoint.
+   */
   onInterrupt?: (progress: TrainProgress) => void | Promise<void>;
 }
 
@@ -115,16 +126,19 @@ export interface TrainResult {
 /**
  * Trains what the model has to train. Gradients of the micro-batches of a step are averaged over the group's real size.
  * @throws Error naming the step, micro-batch and rows when a loss or gradient is NaN or infinite; Error when `evaluate`
- * does not give the metric; the signal's reason when aborted.
+ * does not give the metric; the signal's reason when aborted; {@link RankFailure} on every rank when one has failed.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { model, epochs = 1, accumulation = 1, schedule = 'linear', warmup = 0, resume, signal } = options;
+  const { model, epochs = 1, accumulation = 1, schedule = 'linear', warmup = 0, communicator, signal } = options;
   const perEpoch = options.batches(0).length;
   if (!perEpoch) throw new Error('train: there is not one batch to train on');
   const total = options.maxSteps ?? totalSteps(perEpoch, accumulation, epochs);
   const warm = warmupSteps(warmup, total);
   const stepsPerEpoch = Math.ceil(perEpoch / accumulation);
   const parameters = trainableParameters(model);
+  const ranks = communicator && dataParallel(communicator, parameters, signal);
+  const facts = { 'batches an epoch': perEpoch, 'batches a step': accumulation, 'steps in all': total };
+  const resume = ranks ? await ranks.share(options.resume, facts) : options.resume;
   const optimizer = adamW(parameters, options, resume?.optimizer);
   const now: TrainProgress = {
     step: resume?.step ?? 0,
@@ -132,6 +146,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     log: [...(resume?.log ?? [])],
     evaluations: [...(resume?.evaluations ?? [])],
     best: resume?.best,
+  };
+  /** Runs a callback: of several ranks the first has them, and the others hear of its failure at the next exchange. */
+  const tell = async (callback: () => void | Promise<void>) => {
+    if (!ranks) return callback();
+    if (ranks.rank === 0) await Promise.resolve().then(callback).catch(ranks.fail);
   };
   const judge = judgeOf(options);
   let outcome = judge(now.evaluations);
@@ -147,26 +166,30 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
         const group = batches.slice(begin, begin + accumulation);
         const learningRate = options.learningRate * scheduleFactor(schedule, now.step, warm, total);
         const firstMicro = epoch * perEpoch + begin;
-        const { loss, norm } = await trainStep(options, optimizer, group, learningRate, firstMicro, now.step, signal);
+        const { loss, norm } = await trainStep(options, optimizer, group, learningRate, firstMicro, now.step, ranks);
         now.step++;
         tokens += group.reduce((sum, { ids }) => sum + ids.length, 0);
         const end = Math.min(begin + accumulation, batches.length);
         const at = { step: now.step, epoch: epoch + end / batches.length };
         const entry: LogEntry = { ...at, loss, grad_norm: norm, learning_rate: learningRate };
         now.log.push(entry);
-        await options.onStep?.(entry, { ...now, totalSteps: total, tokens });
+        await tell(() => options.onStep?.(entry, { ...now, totalSteps: total, tokens }));
         const { evaluateEvery = stepsPerEpoch, saveEvery } = options;
         if (options.evaluate && (now.step % evaluateEvery === 0 || now.step === total)) {
-          outcome = await evaluateNow(options, now, at, judge);
+          outcome = await evaluateNow(options, now, at, judge, ranks);
+          const measured = now.evaluations[now.evaluations.length - 1];
+          await tell(() => options.onEvaluate?.(measured, outcome));
         }
-        if (saveEvery && now.step % saveEvery === 0) await options.onSave?.(now);
+        if (saveEvery && now.step % saveEvery === 0) await tell(() => options.onSave?.(now));
       }
-      if (now.step % stepsPerEpoch === 0) await options.onEpochEnd?.(epoch, now);
+      if (now.step % stepsPerEpoch === 0) await tell(() => options.onEpochEnd?.(epoch, now));
     }
+    await ranks?.agree();
     if (options.restoreBest && now.best) restoreWeights(parameters, now.best);
   } catch (error) {
-    if (signal?.aborted) await options.onInterrupt?.(now);
-    throw error;
+    const stopped = signal?.aborted || error instanceof RankFailure;
+    if (stopped && !ranks?.rank) await options.onInterrupt?.(now);
+    throw ranks && signal?.aborted ? signal.reason : error;
   } finally {
     for (const parameter of parameters) clearGradient(parameter);
     optimizer.dispose();
@@ -198,9 +221,11 @@ async function evaluateNow(
   now: TrainProgress,
   at: { step: number; epoch: number },
   judge: Judge,
+  ranks: DataParallel | undefined,
 ): Promise<ReturnType<Judge>> {
   const { metric = 'loss', restoreBest, model } = options;
-  const measured = Object.entries(await options.evaluate!(now.step));
+  const evaluate = () => options.evaluate!(now.step);
+  const measured = Object.entries(await (ranks ? ranks.fromFirst(evaluate) : evaluate()));
   const entry: EvaluationEntry = {
     ...Object.fromEntries(measured.map(([name, value]) => [`eval_${name}`, value])),
     ...at,
@@ -214,23 +239,22 @@ async function evaluateNow(
   if (restoreBest && outcome.bestIndex === now.evaluations.length - 1) {
     now.best = await keepWeights(trainableParameters(model), now.step, value);
   }
-  await options.onEvaluate?.(entry, outcome);
   return outcome;
 }
 
 async function trainStep(
-  { model, loss: lossOf, hfLossScaling = false, seed = 42, recomputeLayers, offload }: TrainOptions,
+  { model, loss: lossOf, hfLossScaling = false, seed = 42, recomputeLayers, offload, signal }: TrainOptions,
   optimizer: AdamW,
   group: MicroBatch[],
   learningRate: number,
   firstMicro: number,
   step: number,
-  signal?: AbortSignal,
+  ranks: DataParallel | undefined,
 ): Promise<{ loss: number; norm: number }> {
   const lossScale = hfLossScaling ? 1 : 1 / group.length;
-  let total = 0;
-  for (const [i, batch] of group.entries()) {
+  const pass = async (i: number) => {
     signal?.throwIfAborted();
+    const batch = group[i];
     const dropout = { seed, step: firstMicro + i };
     const options = { loss: lossOf, lossScale, dropout, recomputeLayers, offload, signal };
     const { loss, logits } = await trainingPass(model, batch, batch.labels, options);
@@ -243,8 +267,16 @@ async function trainStep(
           'lower the learning rate, or look at this batch',
       );
     }
-    total += value * lossScale;
+    return value;
+  };
+  const { rank, size } = ranks ?? { rank: 0, size: 1 };
+  let total = 0;
+  for (let first = 0; first < group.length; first += size) {
+    const own = first + rank;
+    const work = own < group.length ? () => pass(own) : undefined;
+    for (const value of ranks ? await ranks.exchange(work) : [await pass(own)]) total += value * lossScale;
   }
+  await ranks?.takeTotals();
   const norm = await optimizer.step(learningRate);
   if (!Number.isFinite(norm)) {
     throw new Error(

@@ -1,22 +1,13 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  crossEntropy,
-  GEMMA2_2B,
-  type GemmaClassifier,
-  type LoadGemmaOptions,
-  loadGemma,
-  trainableParameters,
-  writeRandomCheckpoint,
-} from '@arena/gemma';
+import { crossEntropy, type GemmaClassifier, loadGemma, trainableParameters } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
 import {
   latestCheckpoint,
   loadCheckpoint,
   loraPlus,
-  type MicroBatch,
   restoreProgress,
   saveCheckpoint,
   scheduleFactor,
@@ -27,6 +18,7 @@ import {
 } from '@arena/trainer';
 import { memory, mul, type Scalar } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { batches, LORA, optionsFor, tinyBase, weightsOf } from './tiny.js';
 
 let base: string;
 const folders: string[] = [];
@@ -39,41 +31,9 @@ afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true 
 
 beforeAll(async () => {
   await openEngine('cpu');
-  base = await scratch();
-  const shape = { vocabSize: 40, hiddenSize: 16, intermediateSize: 24, numHiddenLayers: 2, numAttentionHeads: 2 };
-  const heads = {
-    numKeyValueHeads: 1,
-    headDim: 8,
-    queryPreAttnScalar: 8,
-    slidingLayers: [true, false],
-    dtype: 'float32' as const,
-  };
-  await writeRandomCheckpoint(base, { ...GEMMA2_2B, ...shape, ...heads });
+  base = await tinyBase();
+  folders.push(base);
 });
-
-const LORA: LoadGemmaOptions = {
-  quantization: {},
-  lora: {
-    config: loraConfig({ r: 2, lora_alpha: 4, lora_dropout: 0.1, target_modules: ['q_proj', 'down_proj'] }),
-    seed: 1,
-  },
-};
-
-/** Micro-batches of two sequences; the label is whether the last token is odd. */
-function batches(epoch: number, count = 5): MicroBatch[] {
-  return Array.from({ length: count }, (_, i) => {
-    const ids = Int32Array.from({ length: 9 }, (_, t) => 3 + ((t * 7 + i * 11 + epoch * 5) % 36));
-    return { ids, offsets: Int32Array.of(0, 4, 9), labels: [ids[3] & 1, ids[8] & 1] };
-  });
-}
-
-function optionsFor(model: GemmaClassifier): TrainOptions {
-  return { model, batches, learningRate: 1e-2, epochs: 2, accumulation: 2, warmup: 1, weightDecay: 0.01, seed: 3 };
-}
-
-async function weightsOf(model: GemmaClassifier) {
-  return Promise.all(trainableParameters(model).map(async ({ value }) => [...(await value.data())]));
-}
 
 describe('train', () => {
   test('runs as many steps as HF would, with its rates, and clears up', async () => {

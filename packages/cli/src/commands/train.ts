@@ -1,12 +1,14 @@
 /** @file `arena train`. */
 import { dirname, resolve } from 'node:path';
+import type { MpiCommunicator } from '@arena/mpi';
 import { type Command, Option } from 'commander';
 import { byteSize, integer, number } from '../arguments.js';
 import { openDashboard } from '../dashboard/server.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
 import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, prepareOutput } from '../output-folder.js';
-import { duration } from '../progress.js';
+import { duration, muteProgress } from '../progress.js';
+import { withRanks } from '../ranks.js';
 import { runTraining, type TrainingSettings } from '../run/training.js';
 
 type TrainFlags = Omit<TrainingSettings, 'targets'> &
@@ -95,10 +97,19 @@ export function addTrain(program: Command): void {
     .option('--no-double-quant', 'NF4 without double quantisation')
     .option('--memory <size>', 'memory that a step may take, such as 6GB (default 80 % of what is free)', byteSize)
     .option('--resume', 'go on from the newest checkpoint in --out', false);
-  addEngineOptions(command).action((flags: TrainFlags) => trainCommand(flags));
+  addEngineOptions(command)
+    .addHelpText('after', SEVERAL)
+    .action((flags: TrainFlags) => withRanks('train', (ranks) => trainCommand(flags, ranks)));
 }
 
-async function trainCommand({ out, resume, memory, targets, ...flags }: TrainFlags): Promise<void> {
+const SEVERAL = `
+Several processes: mpirun -np 2 arena train ... --accumulation 4 (or srun, or Kubernetes' MPI operator). Each takes every second batch
+of a step; the adapter is that of one process with the same flags, byte for byte. Needs the package koffi and Open MPI or MPICH.`;
+
+async function trainCommand(
+  { out, resume, memory, targets, ...flags }: TrainFlags,
+  ranks: MpiCommunicator | null,
+): Promise<void> {
   const { engine: engineName, threads, wide, saveEvery, keep, tensorboard, profile, dashboard, ...rest } = flags;
   if (rest.patience && !rest.evalEvery)
     throw new Error('--patience needs --eval-every: nothing is measured without it');
@@ -107,28 +118,43 @@ async function trainCommand({ out, resume, memory, targets, ...flags }: TrainFla
   if (rest.loss === 'bradley-terry' && rest.swapAugment)
     throw new Error('--swap-augment changes nothing with --loss bradley-terry, which sees each answer alone');
   const settings: TrainingSettings = { ...rest, targets: targets.split(',').map((name) => name.trim()) };
-  await (resume ? checkResumed(out, settings) : prepareOutput(out, 'choose another --out, or add --resume'));
-  const engine = await openFlagged({ engine: engineName, threads, wide });
-  const say = (line: string) => console.log(line);
+  const isFirst = !ranks?.rank;
+  if (ranks) checkShares(settings, ranks);
+  if (isFirst)
+    await (resume ? checkResumed(out, settings) : prepareOutput(out, 'choose another --out, or add --resume'));
+  else muteProgress();
+  const engine = await openFlagged({ engine: engineName, threads: threads ?? (ranks ? 1 : undefined), wide });
+  const say = isFirst ? (line: string) => console.log(line) : () => {};
   say(`engine ${engine.name}, ${engine.threads} thread${engine.threads > 1 ? 's' : ''}`);
+  if (ranks) say(`${ranks.size} processes (${ranks.library}), each with every ${ranks.size}th batch of a step`);
   const page =
-    dashboard === undefined
+    dashboard === undefined || !isFirst
       ? undefined
       : await openDashboard(dirname(resolve(out)), dashboard === true ? 0 : dashboard);
   if (page) say(`dashboard: ${page.url}`);
   try {
     const title = `${settings.data.join(', ')} with ${settings.base}`;
     const watching = { saveEvery, keep, tensorboard, profile, say, signal: onInterrupt() };
-    const job = { settings, memoryBytes: memory, out, resume, title, ...watching };
+    const job = { settings, memoryBytes: memory, out, resume, title, ranks: ranks ?? undefined, ...watching };
     const { table, seconds } = await runTraining(job);
+    if (!isFirst) return;
     say(`\n${table}\n`);
     say(`${out}/report.html has the rest. ${duration(seconds)} in all.`);
     say(`next: arena predict --base ${settings.base} --adapter ${out}/adapter --prompt "…" --a "…" --b "…"`);
   } finally {
     page?.close();
     engine.dispose();
-    await dropIfEmpty(out);
+    if (isFirst) await dropIfEmpty(out);
   }
+}
+
+/** Every rank needs a batch in a step. */
+function checkShares({ accumulation }: TrainingSettings, { size }: MpiCommunicator): void {
+  if (accumulation >= size) return;
+  throw new Error(
+    `--accumulation ${accumulation}: a step of so few batches leaves some of the ${size} processes without work; ` +
+      `give ${size} or a multiple (--batch-size and --accumulation make the global batch)`,
+  );
 }
 
 /** A resumed run must be the same run. */

@@ -31,6 +31,7 @@ export async function trainModel(
     keep,
     tensorboard = false,
     profile = false,
+    ranks,
     say,
     signal,
   }: TrainingJob,
@@ -55,7 +56,7 @@ export async function trainModel(
   });
   say(describePlan(plan));
   if (resumed) say(`going on from step ${resumed.step} (${resumed.place})`);
-  const watch = await openWatch(out, resumed, tensorboard);
+  const watch = ranks?.rank ? undefined : await openWatch(out, resumed, tensorboard);
   let total = 0;
   const save = (state: TrainProgress) =>
     saveCheckpoint(out, model, state, { totalSteps: total, epochs, batchSize, settings }, keep);
@@ -89,21 +90,22 @@ export async function trainModel(
           }
         : {}),
       saveEvery,
+      communicator: ranks,
       signal,
       onStep: async (entry, { totalSteps, tokens }) => {
         total = totalSteps;
-        await watch.step(entry, totalSteps, Math.round(tokens / ((Date.now() - begin) / 1000)));
+        await watch?.step(entry, totalSteps, Math.round(tokens / ((Date.now() - begin) / 1000)));
       },
-      onEvaluate: (entry, { counter }) => watch.evaluation(entry, counter),
+      onEvaluate: async (entry, { counter }) => watch?.evaluation(entry, counter),
       onSave: async (state) => void (await save(state)),
       onInterrupt: async (state) => {
-        watch.pause();
+        watch?.pause();
         if (!state.step) return;
         const folder = await save(state);
         say(`stopped after step ${state.step}; saved ${folder}. The same command with --resume goes on from there.`);
       },
     });
-    watch.pause();
+    watch?.pause();
     const part = resume ? ' (this part)' : '';
     say(`trained ${result.steps} steps in ${duration((Date.now() - begin) / 1000)}${part}`);
     if (result.stoppedEarly)
@@ -111,7 +113,7 @@ export async function trainModel(
     const { best } = result;
     if (best) say(`weights of step ${best.step}, the best by validation ${settings.metric}: ${best.metric.toFixed(4)}`);
   } finally {
-    await watch.close();
+    await watch?.close();
     if (watched) say(await describeTimes(watched, (Date.now() - begin) / 1000));
   }
 }

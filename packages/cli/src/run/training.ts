@@ -12,7 +12,7 @@ import {
 } from '@arena/data';
 import { type GemmaClassifier, loadGemma, type QuantizationOptions, readAdapter, readConfig } from '@arena/gemma';
 import { loraConfig, saveAdapter } from '@arena/lora';
-import { type Checkpoint, latestCheckpoint, loadCheckpoint } from '@arena/trainer';
+import { type Checkpoint, type Communicator, latestCheckpoint, loadCheckpoint } from '@arena/trainer';
 import { progress } from '../progress.js';
 import { baseName, openTokenizer, resolveBase } from './base.js';
 import { type Dataset, describeDrops, loadDataset } from './dataset.js';
@@ -91,12 +91,14 @@ export interface TrainingJob {
   /** Say at the end where the time of the steps went. */
   profile?: boolean;
   title: string;
+  /** The processes of a run of several. The first one writes everything; the others only train. */
+  ranks?: Communicator;
   /** Plain lines about what happens. */
   say: (line: string) => void;
   signal?: AbortSignal;
 }
 
-/** Runs the job on the current engine and gives the table of results. */
+/** Runs the job on the current engine and gives the table of results (on the first of several ranks). */
 export async function runTraining(job: TrainingJob): Promise<{ table: string; seconds: number }> {
   const { settings, out, say, signal } = job;
   const start = Date.now();
@@ -124,7 +126,8 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
     parts.train.flatMap((battle) => (settings.swapAugment ? [battle, swapBattle(battle)] : [battle]).map(packOne));
   sayPacking(packed, say);
   const quantization: QuantizationOptions | null = settings.quantize ? { doubleQuant: settings.doubleQuant } : null;
-  const resumed = job.resume ? await findCheckpoint(out) : undefined;
+  const isFirst = !job.ranks?.rank;
+  const resumed = job.resume && isFirst ? await findCheckpoint(out) : undefined; // the others get it from the first
   const lora = loraConfig({
     r: settings.rank,
     lora_alpha: settings.alpha,
@@ -146,8 +149,8 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
   bar.finish();
   sayModel(model, settings, say);
   // From here on the run can be resumed; a failure above leaves nothing behind.
-  await writeFile(`${out}/run.json`, `${JSON.stringify(settings, null, 2)}\n`);
-  if (splits) await writeFile(`${out}/splits.json`, `${JSON.stringify(splits, null, 1)}\n`);
+  if (isFirst) await writeFile(`${out}/run.json`, `${JSON.stringify(settings, null, 2)}\n`);
+  if (splits && isFirst) await writeFile(`${out}/splits.json`, `${JSON.stringify(splits, null, 1)}\n`);
 
   const card: ModelCard = {
     format: 'arena-model-1',
@@ -158,6 +161,10 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
   };
   const measured = settings.evalEvery ? parts.validation.map(packOne) : [];
   await trainModel(job, model, { train: packed, validation: measured }, resumed);
+  if (!isFirst) {
+    await model.dispose();
+    return { table: '', seconds: (Date.now() - start) / 1000 };
+  }
   await saveAdapter(`${out}/adapter`, await readAdapter(model), { 'arena.json': formatModelCard(card) });
   say(`adapter written to ${out}/adapter (PEFT loads it)`);
 
@@ -187,10 +194,12 @@ function checkLabels({ battles }: Dataset, { data, classes, softLabels }: Traini
 
 /** The parts, and the file to keep them in when they are new. */
 async function splitDataset(
-  { settings, out, resume, say }: TrainingJob,
+  { settings, out, resume, ranks, say }: TrainingJob,
   { battles, prepared }: Dataset,
 ): Promise<{ parts: Parts; file?: SplitsFile }> {
-  if (resume) return { parts: applySplits(battles, JSON.parse(await readFile(`${out}/splits.json`, 'utf8'))) };
+  // other ranks need not see the folder: the same data and seed give them the same parts
+  if (resume && !ranks?.rank)
+    return { parts: applySplits(battles, JSON.parse(await readFile(`${out}/splits.json`, 'utf8'))) };
   if (prepared) {
     const { train, validation, test } = prepared.parts;
     say(`split as prepared: ${train.length} train, ${validation.length} validation, ${test.length} test`);
