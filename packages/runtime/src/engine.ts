@@ -23,6 +23,10 @@ export interface EngineOptions {
    * `wasm` only.
    */
   wide?: boolean;
+  /** Number of the GPU (default: the first that is new enough). Engine `cuda` only. */
+  gpu?: number;
+  /** Most bytes of device memory that are taken (default: what the GPU has). Engine `cuda` only. */
+  memoryBudget?: number;
 }
 
 /** An open engine. It is tfjs's current backend until another is opened. */
@@ -33,7 +37,7 @@ export interface Engine {
   wide: boolean;
   /** Why the engine is not what was asked for; empty when it is. */
   notes: readonly string[];
-  /** Name of the graphics adapter or of the package that computes. Engines `webgpu` and `tensorflow`. */
+  /** Name of the graphics adapter or of the package that computes. Engines `cuda`, `webgpu` and `tensorflow`. */
   device?: string;
   /** Ends worker threads and frees the engine's memory. Tensors on it are lost. */
   dispose(): void;
@@ -68,9 +72,12 @@ export async function openEngine(name: EngineName | 'auto' = 'auto', options: En
     const device = await openTensorflow();
     return { name, threads: 1, wide: false, notes: [], device, dispose() {} };
   }
-  throw new Error(
-    `engine '${name}' cannot be opened here: this build has no such engine; use 'webgpu', 'wasm' or 'cpu'`,
-  );
+  if (name === 'cuda') {
+    const { engineProvider } = await import('./provider.js');
+    const provider = await engineProvider(name, '@arena/cuda', 'cudaEngine');
+    return provider.open(options);
+  }
+  throw new Error(`there is no engine '${name}': use 'cuda', 'webgpu', 'wasm', 'tensorflow' or 'cpu'`);
 }
 
 function checkThreads(threads: number | undefined): void {

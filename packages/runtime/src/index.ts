@@ -1,9 +1,14 @@
 export * from './conformance.js';
+export * from './cuda/gemm.js';
+export * from './cuda/kernel.js';
+export * from './cuda/launcher.js';
 export * from './engine.js';
 export { offload } from './offload.js';
 export * from './op.js';
 export type { OpTime } from './op-time.js';
 export { type Profile, startProfile } from './profile.js';
+export { importFromProject } from './project-package.js';
+export { type EngineProvider, provideEngine } from './provider.js';
 export { WasmBackend, wasmBackend } from './wasm/backend.js';
 export {
   BLOCK_SCRATCH,

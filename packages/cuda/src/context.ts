@@ -1,0 +1,162 @@
+/** @file One device's context: its stream, memory, kernels and copies. All work is queued on the one stream, in order. */
+import { Allocator, type AllocatorOptions } from './allocator.js';
+import type { CudaDevice } from './device.js';
+import type { Driver } from './driver.js';
+import { CudaError } from './error.js';
+import { freeHostBlock, type HostBlock, hostBlock } from './host-block.js';
+import { loadModule } from './module.js';
+
+/** Bytes of pinned memory through which results come; larger ones come in parts. */
+const STAGING_BYTES = 2 ** 20;
+const NOT_READY = 600;
+const NON_BLOCKING = 1; // CU_STREAM_NON_BLOCKING
+const NO_TIMING = 2; // CU_EVENT_DISABLE_TIMING
+/** Polls that yield to the event loop at once; later ones wait a millisecond. */
+const EAGER_POLLS = 50;
+
+export interface ContextOptions extends AllocatorOptions {
+  /** PTX of more kernels, such as those of an op of your own. */
+  modules?: readonly string[];
+}
+
+/** An open context. */
+export class Context {
+  readonly allocator: Allocator;
+  private readonly stream: number;
+  private readonly modules: number[];
+  private readonly functions = new Map<string, number>();
+  /** Pinned blocks and events that no read uses. */
+  private readonly spare: { block: HostBlock; event: number }[] = [];
+  private open = true;
+  private readonly out = new BigUint64Array(1);
+
+  /** @throws CudaError when the device is taken, or does not load the kernels. */
+  constructor(
+    readonly driver: Driver,
+    readonly device: CudaDevice,
+    kernels: string,
+    { modules = [], ...options }: ContextOptions = {},
+  ) {
+    const context = this.made('cuDevicePrimaryCtxRetain', device.handle);
+    try {
+      driver.call('cuCtxSetCurrent', context);
+      this.modules = [kernels, ...modules].map((text) => loadModule(driver, device, text));
+      this.stream = this.made('cuStreamCreate', NON_BLOCKING);
+    } catch (error) {
+      driver.result('cuDevicePrimaryCtxRelease_v2', device.handle);
+      throw error;
+    }
+    this.allocator = new Allocator(driver, options);
+  }
+
+  /** @throws CudaError when it was closed. */
+  check(): void {
+    if (!this.open) throw new CudaError("engine 'cuda' is closed: open it again");
+  }
+
+  /** The driver's handle of a kernel. @throws CudaError when no module has it. */
+  kernel(name: string): number {
+    const known = this.functions.get(name);
+    if (known !== undefined) return known;
+    for (const module of this.modules) {
+      const code = this.driver.result('cuModuleGetFunction', this.out, module, name);
+      if (code) continue;
+      const handle = Number(this.out[0]);
+      this.functions.set(name, handle);
+      return handle;
+    }
+    throw new CudaError(
+      `engine 'cuda': there is no kernel ${name} in the engine's text: @arena/cuda is of another version than the package that declares it`,
+    );
+  }
+
+  /** Queues a kernel. `parameters` is the address of the array of addresses of its arguments. */
+  launch(name: string, grid: readonly number[], threads: number, parameters: number): void {
+    const [x, y = 1, z = 1] = grid;
+    this.driver.call('cuLaunchKernel', this.kernel(name), x, y, z, threads, 1, 1, 0, this.stream, parameters, 0);
+  }
+
+  /** Queues a copy to the device. The array may change afterwards: the driver has copied it. */
+  upload(pointer: number, values: ArrayBufferView): void {
+    this.check();
+    if (values.byteLength) {
+      this.driver.call('cuMemcpyHtoDAsync_v2', pointer, values, values.byteLength, this.stream);
+    }
+  }
+
+  copy(to: number, from: number, bytes: number): void {
+    this.driver.call('cuMemcpyDtoDAsync_v2', to, from, bytes, this.stream);
+  }
+
+  /** Waits for all that is queued. @throws CudaError when some of it failed. */
+  synchronize(): void {
+    this.driver.call('cuStreamSynchronize', this.stream);
+  }
+
+  downloadSync<T extends ArrayBufferView>(pointer: number, values: T): T {
+    this.check();
+    this.driver.call('cuMemcpyDtoHAsync_v2', values, pointer, values.byteLength, this.stream);
+    this.synchronize();
+    return values;
+  }
+
+  /** Fills an array from the device by way of pinned memory, while the event loop goes on. */
+  async download<T extends ArrayBufferView>(pointer: number, values: T): Promise<T> {
+    this.check();
+    const target = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
+    const { block, event } = this.spare.pop() ?? this.makeStaging();
+    try {
+      for (let at = 0; at < target.length; at += STAGING_BYTES) {
+        const bytes = Math.min(STAGING_BYTES, target.length - at);
+        this.driver.call('cuMemcpyDtoHAsync_v2', block.bytes, pointer + at, bytes, this.stream);
+        this.driver.call('cuEventRecord', event, this.stream);
+        await this.reached(event);
+        target.set(block.bytes.subarray(0, bytes), at);
+      }
+    } finally {
+      if (this.open) this.spare.push({ block, event });
+    }
+    return values;
+  }
+
+  /** Frees everything. Tensors are lost. Does nothing the second time. */
+  close(): void {
+    if (!this.open) return;
+    this.open = false;
+    const { driver } = this;
+    driver.result('cuStreamSynchronize', this.stream);
+    try {
+      for (const { block, event } of this.spare) {
+        driver.result('cuEventDestroy_v2', event);
+        freeHostBlock(driver, block);
+      }
+      this.allocator.dispose();
+      for (const module of this.modules) driver.result('cuModuleUnload', module);
+      driver.result('cuStreamDestroy_v2', this.stream);
+    } catch {
+      // a context that has failed frees nothing one by one; releasing it frees all
+    }
+    driver.result('cuDevicePrimaryCtxRelease_v2', this.device.handle);
+  }
+
+  private async reached(event: number): Promise<void> {
+    for (let poll = 0; ; poll++) {
+      const code = this.driver.result('cuEventQuery', event);
+      if (code === 0) return;
+      if (code !== NOT_READY) throw this.driver.failure('cuEventQuery', code);
+      await new Promise((resolve) => (poll < EAGER_POLLS ? setImmediate(resolve) : setTimeout(resolve, 1)));
+      this.check();
+    }
+  }
+
+  private makeStaging(): { block: HostBlock; event: number } {
+    return { block: hostBlock(this.driver, STAGING_BYTES), event: this.made('cuEventCreate', NO_TIMING) };
+  }
+
+  /** What a function puts into its first argument. */
+  private made(name: Parameters<Driver['call']>[0], ...values: number[]): number {
+    const out = new BigUint64Array(1);
+    this.driver.call(name, out, ...values);
+    return Number(out[0]);
+  }
+}

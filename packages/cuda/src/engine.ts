@@ -1,0 +1,17 @@
+/** @file The engine as @arena/runtime's openEngine('cuda') finds it. */
+import type { EngineProvider } from '@arena/runtime';
+import { closeCuda, openCuda } from './open.js';
+
+export const cudaEngine: EngineProvider = {
+  async open({ gpu, memoryBudget }) {
+    const { backend, device } = await openCuda({ device: gpu, budget: memoryBudget });
+    return {
+      name: 'cuda',
+      threads: 1,
+      wide: false,
+      notes: [],
+      device: device.name,
+      dispose: () => void closeCuda(backend),
+    };
+  },
+};

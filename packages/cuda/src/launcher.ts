@@ -1,0 +1,131 @@
+/** @file Launches kernels of declared arguments on the tensors of a backend. */
+import type { CudaKernel, CudaLaunch, CudaLauncher, CudaScalar } from '@arena/runtime';
+import { type TensorInfo, util } from '@tensorflow/tfjs-core';
+import type { CudaBackend } from './backend.js';
+import { CudaError } from './error.js';
+import { type HostBlock, hostBlock } from './host-block.js';
+
+/** Arguments of a launch: that many pointers to slots, then the slots. The driver copies them before it returns. */
+const MOST_ARGUMENTS = 48;
+const SLOT = 32;
+/** Beyond these many values, the kernels' 32-bit indices do not reach. */
+const MOST_VALUES = 2 ** 32 - 1;
+const MOST_BLOCKS = [2 ** 31 - 1, 65535, 65535];
+
+/** The launcher of one backend. */
+export class Launcher implements CudaLauncher {
+  private readonly block: HostBlock;
+  private readonly slots: DataView;
+  private readonly tables = new WeakMap<Float32Array, number>();
+  /** Tensors made within the open scopes. */
+  private readonly scopes: TensorInfo[][] = [];
+
+  constructor(private readonly backend: CudaBackend) {
+    this.block = hostBlock(backend.context.driver, MOST_ARGUMENTS * (8 + SLOT));
+    const { buffer, byteOffset } = this.block.bytes;
+    this.slots = new DataView(buffer, byteOffset);
+    for (let i = 0; i < MOST_ARGUMENTS; i++) {
+      this.slots.setBigUint64(8 * i, BigInt(this.block.pointer + slotOf(i)), true);
+    }
+  }
+
+  run(kernel: CudaKernel, { inputs, outputs, params, grid }: CudaLaunch): TensorInfo[] {
+    const { context } = this.backend;
+    context.check();
+    return this.scope(() => {
+      const written = kernel.outputs.map((name) => this.output(outputs[name]));
+      if (grid.includes(0) || written.some(({ shape }) => util.sizeFromShape(shape) === 0)) return written;
+      let count = 0;
+      const address = (pointer: number) => this.slots.setBigUint64(slotOf(count++), BigInt(pointer), true);
+      for (const name of kernel.inputs) address(this.input(kernel, name, inputs[name]));
+      for (const name of kernel.optional) address(inputs[name] ? this.input(kernel, name, inputs[name]) : 0);
+      for (const tensor of written) {
+        this.backend.written(tensor);
+        address(this.backend.pointer(tensor));
+      }
+      for (const [name, type] of kernel.params) this.number(kernel, name, type, params[name], slotOf(count++));
+      if (grid.some((blocks, axis) => blocks > MOST_BLOCKS[axis])) {
+        throw new RangeError(
+          `kernel ${kernel.name}: a grid of ${grid.join(' x ')} blocks, CUDA allows ${MOST_BLOCKS.join(' x ')}`,
+        );
+      }
+      context.launch(kernel.name, grid, kernel.threads, this.block.pointer);
+      return written;
+    });
+  }
+
+  scope(body: () => TensorInfo[]): TensorInfo[] {
+    const made: TensorInfo[] = [];
+    this.scopes.push(made);
+    let kept: TensorInfo[] = [];
+    try {
+      kept = body();
+    } finally {
+      this.scopes.pop();
+      const ids = kept.map(({ dataId }) => dataId);
+      for (const tensor of made) {
+        const at = ids.indexOf(tensor.dataId);
+        if (at < 0) this.backend.disposeData(tensor.dataId);
+        else {
+          ids.splice(at, 1);
+          this.track(tensor);
+        }
+      }
+    }
+    return kept;
+  }
+
+  /** Has the open scope free a tensor, or one of the uses of its memory, unless the scope returns it. */
+  track(tensor: TensorInfo): TensorInfo {
+    this.scopes[this.scopes.length - 1]?.push(tensor);
+    return tensor;
+  }
+
+  private output(output: CudaLaunch['outputs'][string]): TensorInfo {
+    if ('dataId' in output) return output;
+    return this.track(
+      Array.isArray(output) ? this.backend.output(output) : this.backend.output(output.shape, output.dtype),
+    );
+  }
+
+  private input(kernel: CudaKernel, name: string, input: TensorInfo | Float32Array | undefined): number {
+    if (!input) throw new Error(`kernel ${kernel.name}: input '${name}' is missing`);
+    if (input instanceof Float32Array) return this.table(input);
+    if (util.sizeFromShape(input.shape) > MOST_VALUES) {
+      throw new RangeError(`kernel ${kernel.name}: '${name}' [${input.shape}] has more than ${MOST_VALUES} values`);
+    }
+    return this.backend.pointer(input);
+  }
+
+  /** Where a table lies on the device; it stays as long as the engine. */
+  private table(values: Float32Array): number {
+    let pointer = this.tables.get(values);
+    if (pointer === undefined) {
+      pointer = this.backend.context.allocator.allocate(values.byteLength);
+      this.backend.context.upload(pointer, values);
+      this.tables.set(values, pointer);
+    }
+    return pointer;
+  }
+
+  private number(
+    kernel: CudaKernel,
+    name: string,
+    type: CudaScalar,
+    value: CudaLaunch['params'][string],
+    at: number,
+  ): void {
+    if (value === undefined) throw new Error(`kernel ${kernel.name}: number '${name}' is missing`);
+    if (type === 'i32x6') {
+      const list = value as readonly number[];
+      if (list.length > 6)
+        throw new CudaError(`kernel ${kernel.name}: '${name}' has ${list.length} axes, 6 are the most`);
+      for (let i = 0; i < 6; i++) this.slots.setInt32(at + 4 * i, list[i] ?? 0, true);
+    } else if (type === 'f32') this.slots.setFloat32(at, value as number, true);
+    else this.slots.setInt32(at, value as number, true);
+  }
+}
+
+function slotOf(i: number): number {
+  return MOST_ARGUMENTS * 8 + i * SLOT;
+}

@@ -1,0 +1,68 @@
+/** @file Opens engine `cuda`: driver, device, kernels and tfjs backend. */
+import { BACKEND_OF } from '@arena/runtime';
+import { findBackend, registerBackend, removeBackend, setBackend } from '@tensorflow/tfjs-core';
+import { CudaBackend } from './backend.js';
+import { Context, type ContextOptions } from './context.js';
+import { type CudaDevice, chooseDevice, listDevices } from './device.js';
+import { openDriver } from './driver.js';
+import { KERNELS_PTX } from './kernels.ptx.js';
+import { registerPlainKernels } from './plain/register.js';
+
+const CUDA_BACKEND = BACKEND_OF.cuda;
+
+export interface CudaOptions extends ContextOptions {
+  /** Number of the GPU among those that CUDA_VISIBLE_DEVICES leaves (default: the first that is new enough). */
+  device?: number;
+}
+
+/** An open engine. */
+export interface OpenCuda {
+  backend: CudaBackend;
+  device: CudaDevice;
+}
+
+/**
+ * Makes `arena-cuda` tfjs's current backend. An open one is used again unless another device is asked for.
+ * @throws CudaError saying what is missing: koffi, the driver, a GPU that is new enough; or what the driver refused.
+ */
+export async function openCuda(options: CudaOptions = {}): Promise<OpenCuda> {
+  const open = findBackend(CUDA_BACKEND) as CudaBackend | null;
+  if (open && (options.device ?? open.context.device.ordinal) === open.context.device.ordinal && works(open)) {
+    await setBackend(CUDA_BACKEND);
+    return { backend: open, device: open.context.device };
+  }
+  if (open) removeBackend(CUDA_BACKEND);
+  const driver = await openDriver();
+  const device = chooseDevice(listDevices(driver), options.device);
+  const backend = new CudaBackend(new Context(driver, device, KERNELS_PTX, options));
+  const close = () => backend.context.close();
+  process.once('exit', close);
+  closers.set(backend, close);
+  registerPlainKernels(CUDA_BACKEND);
+  registerBackend(CUDA_BACKEND, () => backend);
+  await setBackend(CUDA_BACKEND);
+  return { backend, device };
+}
+
+/** What is to be called at the process's end. */
+const closers = new WeakMap<CudaBackend, () => void>();
+
+function works({ context }: CudaBackend): boolean {
+  try {
+    context.check();
+    context.synchronize();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Ends an engine that {@link openCuda} opened. Tensors on it are lost. */
+export async function closeCuda(backend: CudaBackend): Promise<void> {
+  const close = closers.get(backend);
+  if (close) process.removeListener('exit', close);
+  if (findBackend(CUDA_BACKEND) === backend) {
+    removeBackend(CUDA_BACKEND); // disposes of it
+    await setBackend('cpu');
+  } else backend.dispose();
+}

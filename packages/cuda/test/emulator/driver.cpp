@@ -1,0 +1,294 @@
+// A stand-in for libcuda.so.1: the driver's entry points that the engine uses, over the emulation. Environment variables
+// make it fail as real machines do: EMULATED_VERSION, EMULATED_DEVICES, EMULATED_MEMORY (bytes), EMULATED_FAULT
+// ("load" or "launch:<kernel>"), EMULATED_ORDER ("reverse": the threads of a block run from the last to the first).
+#include <ctype.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string>
+#include <unordered_map>
+#include "emulator.h"
+
+EmulatedDim threadIdx, blockIdx, blockDim, gridDim;
+
+namespace emulator {
+char exchange[MOST_THREADS][64];
+
+std::vector<Kernel> &kernels() {
+  static std::vector<Kernel> all;
+  return all;
+}
+
+// ---- fibers ----
+enum { STACK = 128 * 1024 };
+static jmp_buf scheduler, contexts[MOST_THREADS];
+static bool made[MOST_THREADS], finished[MOST_THREADS];
+static char *stacks;
+static ucontext_t starter, home;
+static unsigned running, order[MOST_THREADS];
+static const std::function<void(void **)> *body;
+static void **bodyArguments;
+static unsigned blockGeneration, blockArrived, blockAlive;
+static unsigned warpGeneration[MOST_THREADS / WARP], warpArrived[MOST_THREADS / WARP], warpAlive[MOST_THREADS / WARP];
+static unsigned long progress;
+
+static void arriveAtBlock() {
+  if (blockArrived >= blockAlive && blockAlive) blockArrived = 0, blockGeneration++, progress++;
+}
+static void arriveAtWarp(unsigned warp) {
+  if (warpArrived[warp] >= warpAlive[warp] && warpAlive[warp]) warpArrived[warp] = 0, warpGeneration[warp]++, progress++;
+}
+static void yield() {
+  unsigned self = running;
+  if (!_setjmp(contexts[self])) _longjmp(scheduler, 1);
+  running = self, threadIdx.x = self;
+}
+void blockBarrier() {
+  unsigned generation = blockGeneration;
+  blockArrived++;
+  arriveAtBlock();
+  while (generation == blockGeneration) yield();
+}
+void warpBarrier() {
+  unsigned warp = threadIdx.x / WARP, generation = warpGeneration[warp];
+  warpArrived[warp]++;
+  arriveAtWarp(warp);
+  while (generation == warpGeneration[warp]) yield();
+}
+// A fiber lives as long as the process and runs one thread after another: making contexts is slow.
+static void fiber() {
+  for (;;) {
+    (*body)(bodyArguments);
+    unsigned self = running, warp = self / WARP;
+    finished[self] = true, progress++;
+    blockAlive--, warpAlive[warp]--;
+    arriveAtBlock(), arriveAtWarp(warp);
+    yield();
+  }
+}
+static void resume(unsigned thread) {
+  if (_setjmp(scheduler)) return;
+  running = thread, threadIdx.x = thread;
+  if (made[thread]) _longjmp(contexts[thread], 1);
+  made[thread] = true;
+  getcontext(&starter);
+  starter.uc_stack = {stacks + (size_t)thread * STACK, 0, STACK};
+  starter.uc_link = &home;
+  makecontext(&starter, fiber, 0);
+  setcontext(&starter);
+}
+// Whether every thread came to its end.
+static bool runBlock(unsigned threads) {
+  if (!stacks) stacks = (char *)malloc((size_t)MOST_THREADS * STACK);
+  blockArrived = 0, blockAlive = threads;
+  for (unsigned t = 0; t < threads; t++) finished[t] = false;
+  for (unsigned w = 0; w < (threads + WARP - 1) / WARP; w++) {
+    warpArrived[w] = 0, warpAlive[w] = min(threads - w * WARP, (unsigned)WARP);
+  }
+  for (unsigned left = threads; left;) {
+    unsigned long before = progress;
+    left = 0;
+    for (unsigned i = 0; i < threads; i++) {
+      if (!finished[order[i]]) resume(order[i]);
+      if (!finished[order[i]]) left++;
+    }
+    if (left && before == progress) {  // a barrier that some threads never reach
+      for (unsigned t = 0; t < threads; t++) made[t] = made[t] && finished[t];
+      return false;
+    }
+  }
+  return true;
+}
+static bool launch(const Kernel &kernel, EmulatedDim grid, unsigned threads, void **arguments) {
+  static void **pointers;
+  const char *wanted = getenv("EMULATED_ORDER");
+  bool reverse = wanted && !strcmp(wanted, "reverse");
+  for (unsigned t = 0; t < threads; t++) order[t] = reverse ? threads - 1 - t : t;
+  gridDim = grid, blockDim = {threads, 1, 1};
+  threadIdx.y = threadIdx.z = 0;
+  pointers = arguments, body = &kernel.call, bodyArguments = pointers;
+  for (unsigned z = 0; z < grid.z; z++)
+    for (unsigned y = 0; y < grid.y; y++)
+      for (unsigned x = 0; x < grid.x; x++) {
+        blockIdx = {x, y, z};
+        if (!runBlock(threads)) return false;
+      }
+  return true;
+}
+}  // namespace emulator
+
+// ---- the driver ----
+using emulator::Kernel;
+typedef int Result;
+enum { OK = 0, INVALID = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, NO_DEVICE = 100, INVALID_DEVICE = 101, NO_BINARY = 209, INVALID_PTX = 218,
+       PTX_VERSION = 222, NOT_FOUND = 500, LAUNCH_FAILED = 719 };
+static std::vector<int> visible;
+static bool initialized;
+static std::string image;
+static std::unordered_map<uint64_t, size_t> allocations, pinned;
+static size_t inUse;
+static Result sticky = OK;
+static long setting(const char *name, long otherwise) {
+  const char *text = getenv(name);
+  return text && *text ? atol(text) : otherwise;
+}
+static bool fault(const char *what) {
+  const char *text = getenv("EMULATED_FAULT");
+  return text && !strcmp(text, what);
+}
+static size_t capacity() { return (size_t)setting("EMULATED_MEMORY", 1L << 30); }
+// [parameter sizes] of an entry of the PTX text; none when it has no such entry
+static bool ptxSizes(const char *name, std::vector<size_t> &sizes) {
+  std::string head = ".entry " + std::string(name) + "(";
+  size_t at = image.find(head);
+  if (at == std::string::npos) return false;
+  size_t end = image.find(')', at);
+  for (at = image.find(".param ", at); at < end; at = image.find(".param ", at + 1)) {
+    if (!image.compare(at + 7, 6, ".align")) {
+      size_t open = image.find('[', at);
+      sizes.push_back(atol(image.c_str() + open + 1));
+    } else {
+      sizes.push_back(atol(image.c_str() + at + 9) / 8);
+    }
+  }
+  return true;
+}
+
+extern "C" {
+Result cuInit(unsigned) {
+  initialized = true;
+  visible.clear();
+  int count = setting("EMULATED_DEVICES", 1);
+  const char *list = getenv("CUDA_VISIBLE_DEVICES");
+  if (!list) {
+    for (int i = 0; i < count; i++) visible.push_back(i);
+  } else {
+    // as the driver does: numbers or UUIDs by comma, up to the first that names no device
+    for (const char *p = list; *p;) {
+      int ordinal = !strncmp(p, "GPU-0000000", 11) ? atoi(p + 11) : isdigit(*p) ? atoi(p) : -1;
+      if (ordinal < 0 || ordinal >= count) break;
+      visible.push_back(ordinal);
+      while (*p && *p != ',') p++;
+      if (*p) p++;
+    }
+  }
+  return visible.empty() ? NO_DEVICE : OK;
+}
+Result cuDriverGetVersion(int *version) { return *version = setting("EMULATED_VERSION", 13000), OK; }
+Result cuDeviceGetCount(int *count) { return *count = visible.size(), initialized ? OK : NOT_INITIALIZED; }
+Result cuDeviceGet(int *device, int ordinal) {
+  if (ordinal < 0 || ordinal >= (int)visible.size()) return INVALID_DEVICE;
+  return *device = visible[ordinal], OK;
+}
+Result cuDeviceGetName(char *name, int length, int device) { return snprintf(name, length, "Emulated GPU %d", device), OK; }
+Result cuDeviceGetUuid_v2(char *uuid, int device) { return memset(uuid, 0, 16), uuid[15] = device, OK; }
+Result cuDeviceTotalMem_v2(size_t *bytes, int) { return *bytes = capacity(), OK; }
+Result cuDeviceGetAttribute(int *value, int attribute, int) {
+  *value = attribute == 75 ? setting("EMULATED_CAPABILITY", 80) / 10 : attribute == 76 ? setting("EMULATED_CAPABILITY", 80) % 10 : 4;
+  return OK;
+}
+Result cuDevicePrimaryCtxRetain(void **context, int) { return *context = (void *)1, fault("busy") ? 46 : OK; }
+Result cuDevicePrimaryCtxRelease_v2(int) {
+  if (getenv("EMULATED_TRACE")) fprintf(stderr, "emulated context released\n");
+  return OK;
+}
+Result cuCtxSetCurrent(void *) { return OK; }
+Result cuMemGetInfo_v2(size_t *available, size_t *total) { return *available = capacity() - inUse, *total = capacity(), OK; }
+Result cuMemAlloc_v2(uint64_t *pointer, size_t bytes) {
+  if (!bytes) return INVALID;
+  if (inUse + bytes > capacity()) return OUT_OF_MEMORY;
+  void *memory = aligned_alloc(256, (bytes + 255) / 256 * 256);
+  memset(memory, 0xff, bytes);  // NaN: what a kernel reads before it is written shows
+  *pointer = (uint64_t)memory;
+  allocations[*pointer] = bytes;
+  inUse += bytes;
+  return OK;
+}
+Result cuMemFree_v2(uint64_t pointer) {
+  auto found = allocations.find(pointer);
+  if (found == allocations.end()) return INVALID;
+  inUse -= found->second;
+  allocations.erase(found);
+  return free((void *)pointer), OK;
+}
+Result cuMemHostAlloc(uint64_t *pointer, size_t bytes, unsigned) { return *pointer = (uint64_t)malloc(bytes), pinned[*pointer] = bytes, OK; }
+Result cuMemFreeHost(uint64_t pointer) {
+  if (!pinned.erase(pointer)) return INVALID;
+  return free((void *)pointer), OK;
+}
+// whether [pointer, pointer + bytes) lies in one allocation
+static bool inside(uint64_t pointer, size_t bytes) {
+  for (auto &[start, size] : allocations)
+    if (pointer >= start && pointer + bytes <= start + size) return true;
+  return false;
+}
+Result cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes, void *) {
+  if (sticky) return sticky;
+  if (!inside(to, bytes)) return INVALID;
+  return memcpy((void *)to, from, bytes), OK;
+}
+Result cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *) {
+  if (sticky) return sticky;
+  if (!inside(from, bytes)) return INVALID;
+  return memcpy(to, (void *)from, bytes), OK;
+}
+Result cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, void *) {
+  if (sticky) return sticky;
+  if (!inside(to, bytes) || !inside(from, bytes)) return INVALID;
+  return memcpy((void *)to, (void *)from, bytes), OK;
+}
+Result cuStreamCreate(void **stream, unsigned) { return *stream = (void *)3, OK; }
+Result cuStreamDestroy_v2(void *) { return OK; }
+Result cuStreamSynchronize(void *) { return sticky; }
+Result cuEventCreate(void **event, unsigned) { return *event = malloc(1), OK; }
+Result cuEventDestroy_v2(void *event) { return free(event), OK; }
+Result cuEventRecord(void *, void *) { return sticky; }
+// ready only when asked a second time, as an event of real work is
+Result cuEventQuery(void *) {
+  static bool asked;
+  if (sticky) return sticky;
+  return asked = !asked, asked ? 600 : OK;
+}
+Result cuEventElapsedTime(float *milliseconds, void *, void *) { return *milliseconds = 1, OK; }
+Result cuEventSynchronize(void *) { return sticky; }
+Result cuModuleLoadDataEx(void **module, const char *text, unsigned, void *, void *) {
+  if (fault("load")) return PTX_VERSION;
+  if (!strstr(text, ".version ") || !strstr(text, ".target sm_")) return INVALID_PTX;
+  image = text;
+  return *module = (void *)2, OK;
+}
+Result cuModuleUnload(void *) { return OK; }
+// An entry whose arguments in the PTX text and in the source differ in number or size is not found.
+Result cuModuleGetFunction(const Kernel **function, void *, const char *name) {
+  for (const Kernel &kernel : emulator::kernels()) {
+    std::vector<size_t> sizes;
+    if (strcmp(kernel.name, name)) continue;
+    if (!ptxSizes(name, sizes) || sizes != kernel.sizes) return NOT_FOUND;
+    return *function = &kernel, OK;
+  }
+  return NOT_FOUND;
+}
+Result cuLaunchKernel(const Kernel *kernel, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned,
+                      void *, void **arguments, void **) {
+  if (sticky) return sticky;
+  if (!gx || !gy || !gz || gx > 0x7fffffffu || gy > 65535 || gz > 65535 || by != 1 || bz != 1) return INVALID;
+  if (bx != kernel->threads || bx > emulator::MOST_THREADS) return INVALID;
+  if (fault((std::string("launch:") + kernel->name).c_str())) return sticky = LAUNCH_FAILED;
+  if (!emulator::launch(*kernel, {gx, gy, gz}, bx, arguments)) sticky = LAUNCH_FAILED;
+  return OK;
+}
+Result cuGetErrorName(Result result, const char **name) {
+  switch (result) {
+    case 1: *name = "CUDA_ERROR_INVALID_VALUE"; break;
+    case 2: *name = "CUDA_ERROR_OUT_OF_MEMORY"; break;
+    case 46: *name = "CUDA_ERROR_DEVICE_UNAVAILABLE"; break;
+    case 100: *name = "CUDA_ERROR_NO_DEVICE"; break;
+    case 101: *name = "CUDA_ERROR_INVALID_DEVICE"; break;
+    case 218: *name = "CUDA_ERROR_INVALID_PTX"; break;
+    case 222: *name = "CUDA_ERROR_UNSUPPORTED_PTX_VERSION"; break;
+    case 500: *name = "CUDA_ERROR_NOT_FOUND"; break;
+    case 719: *name = "CUDA_ERROR_LAUNCH_FAILED"; break;
+    default: *name = "CUDA_ERROR_UNKNOWN";
+  }
+  return OK;
+}
+}

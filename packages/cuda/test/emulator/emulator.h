@@ -1,0 +1,114 @@
+// CUDA on a CPU, for tests: the blocks of a launch run one after another, the threads of a block as fibers that take turns
+// at barriers, shuffles and matrix instructions. Shows wrong indices, arguments and results; not races in full, not speed.
+#pragma once
+#include <math.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <ucontext.h>
+#include <functional>
+#include <utility>
+#include <vector>
+
+#define __device__
+#define __host__
+#define __forceinline__ inline
+#define __restrict__
+#define __shared__ static
+#define __align__(n) __attribute__((aligned(n)))
+
+struct EmulatedDim {
+  unsigned x, y, z;
+};
+extern EmulatedDim threadIdx, blockIdx, blockDim, gridDim;
+
+struct __align__(16) float4 {
+  float x, y, z, w;
+};
+struct __align__(8) float2 {
+  float x, y;
+};
+struct __align__(8) uint2 {
+  unsigned x, y;
+};
+struct __align__(16) uint4 {
+  unsigned x, y, z, w;
+};
+static inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+static inline float2 make_float2(float x, float y) { return {x, y}; }
+static inline uint2 make_uint2(unsigned x, unsigned y) { return {x, y}; }
+
+static inline float rsqrtf(float x) { return 1.0f / sqrtf(x); }
+static inline void sincosf_(float x, float *s, float *c) { *s = sinf(x), *c = cosf(x); }
+static inline int min(int a, int b) { return a < b ? a : b; }
+static inline int max(int a, int b) { return a > b ? a : b; }
+static inline unsigned min(unsigned a, unsigned b) { return a < b ? a : b; }
+static inline unsigned max(unsigned a, unsigned b) { return a > b ? a : b; }
+template <class To, class From>
+static inline To emulatedBits(From from) {
+  static_assert(sizeof(To) == sizeof(From), "as many bits");
+  To to;
+  memcpy(&to, &from, sizeof to);
+  return to;
+}
+static inline int __float_as_int(float x) { return emulatedBits<int>(x); }
+static inline float __int_as_float(int x) { return emulatedBits<float>(x); }
+static inline unsigned __float_as_uint(float x) { return emulatedBits<unsigned>(x); }
+static inline float __uint_as_float(unsigned x) { return emulatedBits<float>(x); }
+
+namespace emulator {
+enum { MOST_THREADS = 1024, WARP = 32 };
+// 32 slots of 64 bytes a warp, through which its threads pass values
+extern char exchange[MOST_THREADS][64];
+void blockBarrier();
+void warpBarrier();
+
+// An entry: how to call it with the driver's array of pointers to its arguments, and the arguments' sizes.
+struct Kernel {
+  const char *name;
+  unsigned threads;
+  std::vector<size_t> sizes;
+  std::function<void(void **)> call;
+};
+std::vector<Kernel> &kernels();
+
+template <class... A, size_t... I>
+void apply(void (*entry)(A...), void **arguments, std::index_sequence<I...>) {
+  entry(*(A *)arguments[I]...);
+}
+struct Registration {
+  template <class... A>
+  Registration(const char *name, unsigned threads, void (*entry)(A...)) {
+    kernels().push_back({name, threads, {sizeof(A)...},
+                         [entry](void **p) { apply(entry, p, std::index_sequence_for<A...>{}); }});
+  }
+};
+
+template <class T>
+T fromLane(T value, unsigned lane) {
+  static_assert(sizeof(T) <= 64, "a slot's size");
+  memcpy(exchange[threadIdx.x], &value, sizeof value);
+  warpBarrier();
+  T other;
+  memcpy(&other, exchange[threadIdx.x / WARP * WARP + lane % WARP], sizeof other);
+  warpBarrier();
+  return other;
+}
+}  // namespace emulator
+
+static inline void __syncthreads() { emulator::blockBarrier(); }
+static inline void __syncwarp(unsigned = 0xffffffffu) { emulator::warpBarrier(); }
+template <class T>
+static inline T __shfl_xor_sync(unsigned, T value, int offset) {
+  return emulator::fromLane(value, threadIdx.x % emulator::WARP ^ offset);
+}
+template <class T>
+static inline T __shfl_sync(unsigned, T value, int lane) {
+  return emulator::fromLane(value, lane);
+}
+
+#define KERNEL(name, threads, ...)                                          \
+  static void name(__VA_ARGS__);                                            \
+  static emulator::Registration registration_##name(#name, threads, &name); \
+  static void name(__VA_ARGS__)

@@ -1,0 +1,132 @@
+/**
+ * @file Matrix products on engine `cuda`: C = scale (A B + low.scale mask o (A2 B2)) + residual, in one launch. The second
+ * matrix brings kernels of its own, so that a 4-bit matrix is decoded while a tile is filled and is never stored decoded.
+ */
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { type CudaKernel, type CudaScalar, cudaKernel } from './kernel.js';
+import type { CudaLaunch, CudaLauncher } from './launcher.js';
+
+/** How A and B lie in memory: `nt` [M, K] and [N, K]; `nn` [M, K] and [K, N]; `tn` [K, M] and [K, N]. */
+export type CudaForm = 'nt' | 'nn' | 'tn';
+
+/** Rows and columns of C that a block takes. */
+export type CudaTile = 64 | 128;
+
+/** Fewer blocks than these leave most of a large GPU idle: smaller tiles then. */
+const FEW_BLOCKS = 96;
+const THREADS = 256;
+
+/** A product's kernels by form and tile. */
+export type ProductKernels = { readonly [form in CudaForm]?: { readonly [tile in CudaTile]?: CudaKernel } };
+
+/**
+ * Declares the kernels `<name>Nt64` and so on, of the forms that are given, which a .cu file makes by the template in gemm.cuh.
+ * Their arguments are A, the inputs of the second matrix, then the product's, then the numbers of the second matrix.
+ */
+export function productKernels(
+  name: string,
+  forms: readonly CudaForm[],
+  second: { inputs: readonly string[]; optional?: readonly string[]; params: { readonly [name: string]: CudaScalar } },
+  tiles: readonly CudaTile[] = [64, 128],
+): ProductKernels {
+  const declare = (form: CudaForm, tile: CudaTile) =>
+    cudaKernel({
+      name: `${name}${form === 'nt' ? 'Nt' : form === 'nn' ? 'Nn' : 'Tn'}${tile}`,
+      inputs: ['a', ...second.inputs],
+      optional: [...(second.optional ?? []), 'lowA', 'lowB', 'residual'],
+      outputs: ['c'],
+      params: {
+        m: 'u32',
+        n: 'u32',
+        k: 'u32',
+        lowK: 'u32',
+        scale: 'f32',
+        lowScale: 'f32',
+        seed: 'u32',
+        stream: 'u32',
+        threshold: 'u32',
+        factor: 'f32',
+        ...second.params,
+      },
+      threads: THREADS,
+    });
+  const byTile = (form: CudaForm) => Object.fromEntries(tiles.map((tile) => [tile, declare(form, tile)]));
+  return Object.fromEntries(forms.map((form) => [form, byTile(form)]));
+}
+
+const float = { inputs: ['b'], params: { batchA: 'u32', batchB: 'u32' } } as const;
+const floatKernels = productKernels('multiply', ['nt', 'nn', 'tn'], float);
+/** A masked matrix has a kernel of its own for the small tile alone: the other one has few rows or columns. */
+const maskedKernels = productKernels('multiplyMasked', ['nt', 'tn'], float, [64]);
+
+/** The second matrix of a product. */
+export interface CudaOperand {
+  kernels: ProductKernels;
+  inputs: CudaLaunch['inputs'];
+  params: CudaLaunch['params'];
+}
+
+/** A float32 matrix as the second one. */
+export function cudaFloat(b: TensorInfo): CudaOperand {
+  return { kernels: floatKernels, inputs: { b }, params: { batchA: 1, batchB: 1 } };
+}
+
+/** A dropout mask by the flat index of what it multiplies: 0 where hash < floor(p 2^32), else 1 / (1 - p). */
+export interface CudaMask {
+  p: number;
+  seed: number;
+  stream: number;
+}
+
+/** What {@link cudaMultiply} computes. */
+export interface CudaProduct {
+  form: CudaForm;
+  a: TensorInfo;
+  b: CudaOperand;
+  m: number;
+  n: number;
+  k: number;
+  /** Default 1. */
+  scale?: number;
+  /** A second product of the same form that is added. */
+  low?: { a: TensorInfo; b: TensorInfo; k: number; scale: number };
+  /** A mask, and what it multiplies: a float32 A (form `nt`) or B (`tn`), or the second product (`nn`). */
+  mask?: CudaMask & { on: 'a' | 'b' | 'low' };
+  /** Added to the result. [M, N] */
+  residual?: TensorInfo;
+  /** Shape of the result (default [M, N]); its leading dimensions are batches of float32 matrices. */
+  shape?: number[];
+  /** Default: by the size. */
+  tile?: CudaTile;
+}
+
+/** The form whose kernels take a mask there. */
+const MASKED_FORM = { a: 'nt', b: 'tn', low: 'nn' } as const;
+
+/** Launches a product. @returns C; the caller owns it. */
+export function cudaMultiply(launcher: CudaLauncher, product: CudaProduct): TensorInfo {
+  const { form, a, b, m, n, k, scale = 1, low, mask, residual, shape = [m, n] } = product;
+  const batches = shape.slice(0, -2).reduce((count, size) => count * size, 1);
+  const masked = mask && mask.on !== 'low';
+  if (mask && MASKED_FORM[mask.on] !== form) {
+    throw new Error(`cudaMultiply: a mask on '${mask.on}' belongs to form '${MASKED_FORM[mask.on]}', not '${form}'`);
+  }
+  const blocks = (tile: number) => Math.ceil(m / tile) * Math.ceil(n / tile) * batches;
+  const tile = product.tile ?? (masked || blocks(128) < FEW_BLOCKS ? 64 : 128);
+  const kernel = (masked ? maskedKernels : b.kernels)[form]?.[tile];
+  if (!kernel) throw new Error(`cudaMultiply: the second matrix has no kernel for form '${form}' and tile ${tile}`);
+  const [c] = launcher.run(kernel, {
+    inputs: { a, ...b.inputs, lowA: low?.a, lowB: low?.b, residual },
+    outputs: { c: shape },
+    params: {
+      ...{ m, n, k, scale, lowK: low?.k ?? 0, lowScale: low?.scale ?? 0 },
+      seed: mask?.seed ?? 0,
+      stream: mask?.stream ?? 0,
+      threshold: mask ? Math.floor(mask.p * 2 ** 32) : 0,
+      factor: mask ? 1 / (1 - mask.p) : 1,
+      ...b.params,
+    },
+    grid: [Math.ceil(n / tile), Math.ceil(m / tile), batches],
+  });
+  return c;
+}

@@ -1,0 +1,46 @@
+/**
+ * @file A CUDA kernel as TypeScript sees it: its name in a .cu file and its arguments in order. The text of the kernels
+ * travels with the engine (package @arena/cuda), which tests hold against these declarations.
+ */
+
+/** A number of a call; `i32x6` is up to six, the missing ones being 0 (C++: `Six`). */
+export type CudaScalar = 'u32' | 'i32' | 'f32' | 'i32x6';
+
+export interface CudaKernelSource {
+  /** Name of the entry in the .cu file. */
+  name: string;
+  /** Pointers that are read. */
+  inputs: readonly string[];
+  /** More of them that may be left out: the kernel sees null. */
+  optional?: readonly string[];
+  /** Pointers that are written (and may be read). */
+  outputs: readonly string[];
+  params: { readonly [name: string]: CudaScalar };
+  /** Threads of a block, as in the .cu file. */
+  threads: number;
+}
+
+/** A kernel that is ready to be launched. */
+export interface CudaKernel {
+  readonly name: string;
+  readonly inputs: readonly string[];
+  readonly optional: readonly string[];
+  readonly outputs: readonly string[];
+  readonly params: readonly (readonly [string, CudaScalar])[];
+  readonly threads: number;
+}
+
+const declared = new Map<string, CudaKernel>();
+
+/** Declares a kernel. In C++ its arguments are the inputs, the optional inputs, the outputs and the numbers, in this order. */
+export function cudaKernel(source: CudaKernelSource): CudaKernel {
+  const { params, optional = [], ...rest } = source;
+  const kernel = { ...rest, optional, params: Object.entries(params) };
+  declared.set(kernel.name, kernel);
+  return kernel;
+}
+
+/** Every kernel that was declared, for the check that the engine's text has them all. */
+export function declaredCudaKernels(): CudaKernel[] {
+  return [...declared.values()];
+}

@@ -1,0 +1,42 @@
+/** @file What a kernel of engine `cuda` needs of it. The engine itself is package @arena/cuda, which this one must not need. */
+import type { DataType, KernelBackend, TensorInfo } from '@tensorflow/tfjs-core';
+import type { CudaKernel } from './kernel.js';
+
+/** One launch. */
+export interface CudaLaunch {
+  /** By the kernel's input names. An array is a table that no call changes: it goes to the device once. */
+  inputs: { [name: string]: TensorInfo | Float32Array | undefined };
+  /** By the kernel's output names: the shape of a new float32 tensor, shape and type, or a tensor that is written in place. */
+  outputs: { [name: string]: number[] | { shape: number[]; dtype: DataType } | TensorInfo };
+  /** By the kernel's parameter names. Integers are taken modulo 2^32. */
+  params: { [name: string]: number | readonly number[] };
+  /** Blocks along x, y, z. x may have 2^31 - 1 of them, y and z 65,535. */
+  grid: readonly number[];
+}
+
+/** Launches kernels on one device, in order. */
+export interface CudaLauncher {
+  /**
+   * Queues a launch. Nothing is waited for.
+   * @returns the outputs in the kernel's order; the caller owns those that are new.
+   * @throws RangeError for a grid or tensor beyond the device's limits; CudaOutOfMemoryError; CudaError when the driver
+   * refuses, or reports that an earlier launch failed.
+   */
+  run(kernel: CudaKernel, launch: CudaLaunch): TensorInfo[];
+  /** Runs `body`, then frees the tensors that its launches made and that it does not return: all of them when it throws. */
+  scope(body: () => TensorInfo[]): TensorInfo[];
+}
+
+const launchers = new WeakMap<object, CudaLauncher>();
+
+/** Enters the launcher of an open backend. */
+export function setCudaLauncher(backend: object, launcher: CudaLauncher): void {
+  launchers.set(backend, launcher);
+}
+
+/** The engine's launcher, for a kernel that is called with its backend. */
+export function cudaLauncher(backend: KernelBackend): CudaLauncher {
+  const launcher = launchers.get(backend);
+  if (!launcher) throw new Error("a kernel of engine 'cuda' was called with the backend of another engine");
+  return launcher;
+}

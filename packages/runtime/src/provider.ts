@@ -1,0 +1,33 @@
+/** @file Engines that other packages bring, so that this package needs none of them. */
+import type { Engine, EngineName, EngineOptions } from './engine.js';
+import { importFromProject } from './project-package.js';
+
+/** What a package with an engine exports. */
+export interface EngineProvider {
+  /** Opens the engine and makes it tfjs's current backend. */
+  open(options: EngineOptions): Promise<Engine>;
+}
+
+const loaders = new Map<EngineName, () => Promise<EngineProvider>>();
+
+/** Says where an engine comes from; `load` runs when the engine is first asked for. */
+export function provideEngine(name: EngineName, load: () => Promise<EngineProvider>): void {
+  loaders.set(name, load);
+}
+
+/**
+ * The provider of an engine: what {@link provideEngine} was told, else the export of a package that the project has.
+ * @throws Error when there is none.
+ */
+export async function engineProvider(name: EngineName, packageName: string, exported: string): Promise<EngineProvider> {
+  const load = loaders.get(name);
+  if (load) return load();
+  let imported: unknown;
+  try {
+    imported = await importFromProject(packageName);
+  } catch (error) {
+    if (!/MODULE_NOT_FOUND/.test((error as { code?: string }).code ?? '')) throw error;
+    throw new Error(`engine '${name}' cannot be opened here: npm install ${packageName}`);
+  }
+  return (imported as { [name: string]: EngineProvider })[exported];
+}
