@@ -12,6 +12,7 @@
 
 import { defineOp, type OpInputs, runOp } from '@arena/runtime';
 import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
+import { attentionBackwardCuda, attentionCuda } from './cuda.js';
 import { attentionBackwardReference, attentionReference } from './reference.js';
 import { attentionBackwardSamples, attentionSamples } from './samples.js';
 import { attentionBackwardWasm, attentionWasm } from './wasm.js';
@@ -47,7 +48,7 @@ export interface AttentionInputs {
 export const attentionOp = defineOp<AttentionAttrs>({
   name: 'Attention',
   reference: attentionReference,
-  kernels: { wasm: attentionWasm, webgpu: attentionWebgpu },
+  kernels: { wasm: attentionWasm, webgpu: attentionWebgpu, cuda: attentionCuda },
   samples: attentionSamples,
 });
 
@@ -55,7 +56,7 @@ export const attentionOp = defineOp<AttentionAttrs>({
 export const attentionBackwardOp = defineOp<AttentionAttrs>({
   name: 'AttentionBackward',
   reference: attentionBackwardReference,
-  kernels: { wasm: attentionBackwardWasm, webgpu: attentionBackwardWebgpu },
+  kernels: { wasm: attentionBackwardWasm, webgpu: attentionBackwardWebgpu, cuda: attentionBackwardCuda },
   samples: attentionBackwardSamples,
 });
 

@@ -8,6 +8,7 @@
 
 import { defineOp, runOp } from '@arena/runtime';
 import { customGrad, type Tensor, type Tensor2D } from '@tensorflow/tfjs-core';
+import { gegluBackwardCuda, gegluCuda } from './cuda.js';
 import { gegluBackwardReference, gegluReference } from './reference.js';
 import { gegluBackwardSamples, gegluSamples } from './samples.js';
 import { gegluBackwardWasm, gegluWasm } from './wasm.js';
@@ -19,7 +20,7 @@ export type GegluAttrs = Record<string, never>;
 export const gegluOp = defineOp<GegluAttrs>({
   name: 'GeGlu',
   reference: gegluReference,
-  kernels: { wasm: gegluWasm, webgpu: gegluWebgpu },
+  kernels: { wasm: gegluWasm, webgpu: gegluWebgpu, cuda: gegluCuda },
   samples: gegluSamples,
 });
 
@@ -27,7 +28,7 @@ export const gegluOp = defineOp<GegluAttrs>({
 export const gegluBackwardOp = defineOp<GegluAttrs>({
   name: 'GeGluBackward',
   reference: gegluBackwardReference,
-  kernels: { wasm: gegluBackwardWasm, webgpu: gegluBackwardWebgpu },
+  kernels: { wasm: gegluBackwardWasm, webgpu: gegluBackwardWebgpu, cuda: gegluBackwardCuda },
   samples: gegluBackwardSamples,
 });
 

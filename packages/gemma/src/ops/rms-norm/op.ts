@@ -8,6 +8,7 @@
 
 import { defineOp, type OpInputs, runOp } from '@arena/runtime';
 import { customGrad, type Tensor, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
+import { rmsNormBackwardCuda, rmsNormCuda } from './cuda.js';
 import { rmsNormBackwardReference, rmsNormReference } from './reference.js';
 import { rmsNormBackwardSamples, rmsNormSamples } from './samples.js';
 import { rmsNormBackwardWasm, rmsNormWasm } from './wasm.js';
@@ -26,7 +27,7 @@ export interface RmsNormBackwardAttrs extends RmsNormAttrs {
 export const rmsNormOp = defineOp<RmsNormAttrs>({
   name: 'RmsNorm',
   reference: rmsNormReference,
-  kernels: { wasm: rmsNormWasm, webgpu: rmsNormWebgpu },
+  kernels: { wasm: rmsNormWasm, webgpu: rmsNormWebgpu, cuda: rmsNormCuda },
   samples: rmsNormSamples,
 });
 
@@ -34,7 +35,7 @@ export const rmsNormOp = defineOp<RmsNormAttrs>({
 export const rmsNormBackwardOp = defineOp<RmsNormBackwardAttrs>({
   name: 'RmsNormBackward',
   reference: rmsNormBackwardReference,
-  kernels: { wasm: rmsNormBackwardWasm, webgpu: rmsNormBackwardWebgpu },
+  kernels: { wasm: rmsNormBackwardWasm, webgpu: rmsNormBackwardWebgpu, cuda: rmsNormBackwardCuda },
   samples: rmsNormBackwardSamples,
 });
 

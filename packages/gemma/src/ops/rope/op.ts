@@ -7,6 +7,7 @@
 
 import { defineOp, runOp } from '@arena/runtime';
 import { customGrad, type Tensor, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
+import { ropeCuda } from './cuda.js';
 import { ropeReference } from './reference.js';
 import { ropeSamples } from './samples.js';
 import { ropeWasm } from './wasm.js';
@@ -25,7 +26,7 @@ export interface RopeAttrs {
 export const ropeOp = defineOp<RopeAttrs>({
   name: 'Rope',
   reference: ropeReference,
-  kernels: { wasm: ropeWasm, webgpu: ropeWebgpu },
+  kernels: { wasm: ropeWasm, webgpu: ropeWebgpu, cuda: ropeCuda },
   samples: ropeSamples,
 });
 

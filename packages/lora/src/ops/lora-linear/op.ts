@@ -12,6 +12,7 @@ import type { Weight4bit, Weight4bitAttrs } from '@arena/quant';
 import type { DropoutMask } from '@arena/random';
 import { defineOp, type OpInputs, runOp } from '@arena/runtime';
 import { customGrad, type Tensor, type Tensor2D } from '@tensorflow/tfjs-core';
+import { loraLinearBackwardCuda, loraLinearCuda } from './cuda.js';
 import { loraLinearBackwardReference, loraLinearReference } from './reference.js';
 import { loraLinearBackwardSamples, loraLinearSamples } from './samples.js';
 import { loraLinearBackwardWasm, loraLinearWasm } from './wasm.js';
@@ -37,7 +38,7 @@ export interface LoraLinearBackwardAttrs extends LoraLinearAttrs {
 export const loraLinearOp = defineOp<LoraLinearAttrs>({
   name: 'LoraLinear',
   reference: loraLinearReference,
-  kernels: { wasm: loraLinearWasm, webgpu: loraLinearWebgpu },
+  kernels: { wasm: loraLinearWasm, webgpu: loraLinearWebgpu, cuda: loraLinearCuda },
   samples: loraLinearSamples,
 });
 
@@ -45,7 +46,7 @@ export const loraLinearOp = defineOp<LoraLinearAttrs>({
 export const loraLinearBackwardOp = defineOp<LoraLinearBackwardAttrs>({
   name: 'LoraLinearBackward',
   reference: loraLinearBackwardReference,
-  kernels: { wasm: loraLinearBackwardWasm, webgpu: loraLinearBackwardWebgpu },
+  kernels: { wasm: loraLinearBackwardWasm, webgpu: loraLinearBackwardWebgpu, cuda: loraLinearBackwardCuda },
   samples: loraLinearBackwardSamples,
 });
 

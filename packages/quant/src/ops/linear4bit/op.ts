@@ -3,6 +3,7 @@
 import { defineOp, type OpInputs, runOp } from '@arena/runtime';
 import { customGrad, type Tensor, type Tensor2D } from '@tensorflow/tfjs-core';
 import type { Weight4bit, Weight4bitAttrs } from '../../weight.js';
+import { linear4bitCuda } from './cuda.js';
 import { linear4bitReference } from './reference.js';
 import { linear4bitSamples } from './samples.js';
 import { linear4bitWasm } from './wasm.js';
@@ -17,7 +18,7 @@ export interface Linear4bitAttrs extends Weight4bitAttrs {
 export const linear4bitOp = defineOp<Linear4bitAttrs>({
   name: 'Linear4bit',
   reference: linear4bitReference,
-  kernels: { wasm: linear4bitWasm, webgpu: linear4bitWebgpu },
+  kernels: { wasm: linear4bitWasm, webgpu: linear4bitWebgpu, cuda: linear4bitCuda },
   samples: linear4bitSamples,
 });
 

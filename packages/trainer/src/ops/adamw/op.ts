@@ -7,6 +7,7 @@
 
 import { defineOp, runOp } from '@arena/runtime';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import { adamWCuda, squaredNormCuda } from './cuda.js';
 import { adamWReference, squaredNormReference } from './reference.js';
 import { adamWSamples, squaredNormSamples } from './samples.js';
 import { adamWWasm, squaredNormWasm } from './wasm.js';
@@ -27,7 +28,7 @@ export interface AdamWAttrs {
 export const adamWOp = defineOp<AdamWAttrs>({
   name: 'AdamW',
   reference: adamWReference,
-  kernels: { wasm: adamWWasm, webgpu: adamWWebgpu },
+  kernels: { wasm: adamWWasm, webgpu: adamWWebgpu, cuda: adamWCuda },
   samples: adamWSamples,
 });
 
@@ -35,7 +36,7 @@ export const adamWOp = defineOp<AdamWAttrs>({
 export const squaredNormOp = defineOp<Record<string, never>>({
   name: 'SquaredNorm',
   reference: squaredNormReference,
-  kernels: { wasm: squaredNormWasm, webgpu: squaredNormWebgpu },
+  kernels: { wasm: squaredNormWasm, webgpu: squaredNormWebgpu, cuda: squaredNormCuda },
   samples: squaredNormSamples,
 });
 

@@ -1,0 +1,116 @@
+/** @file Attention and its gradients on engine `cuda`: tiles of 32 query rows and 32 keys, in kernels for several head sizes. */
+import { type CudaKernel, cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { AttentionAttrs } from './op.js';
+
+/** Query rows, or keys, of a block. */
+const TILE = 32;
+const THREADS = 256;
+
+const params = {
+  queries: 'u32',
+  tokens: 'u32',
+  heads: 'u32',
+  keyValueHeads: 'u32',
+  headDim: 'u32',
+  sequences: 'u32',
+  window: 'u32',
+  scale: 'f32',
+  softcap: 'f32',
+} as const;
+
+/** Kernels for heads of up to so many columns. */
+interface HeadKernels {
+  columns: number;
+  forward: CudaKernel;
+  queries: CudaKernel;
+  keys: CudaKernel;
+}
+
+const HEAD_KERNELS = [32, 64, 128, 256].map((columns): HeadKernels => {
+  const saved = ['q', 'k', 'v', 'dO', 'stats', 'spans'];
+  const common = { params, threads: THREADS };
+  return {
+    columns,
+    forward: cudaKernel({
+      name: `attention${columns}`,
+      inputs: ['q', 'k', 'v', 'offsets', 'rows'],
+      outputs: ['o', 'lse'],
+      ...common,
+    }),
+    queries: cudaKernel({ name: `attentionQueries${columns}`, inputs: saved, outputs: ['dq'], ...common }),
+    keys: cudaKernel({ name: `attentionKeys${columns}`, inputs: saved, outputs: ['dk', 'dv'], ...common }),
+  };
+});
+
+/** D = rowsum(do o) beside lse for each query row and head, a warp each, and each row's first and last key. */
+const prepare = cudaKernel({
+  name: 'attentionPrepare',
+  inputs: ['dO', 'o', 'lse', 'offsets', 'rows'],
+  outputs: ['stats', 'spans'],
+  params,
+  threads: 128,
+});
+const WARPS = 4;
+
+export const attentionCuda: OpKernel<AttentionAttrs> = ({ inputs, attrs, backend }) => {
+  const { numHeads } = attrs;
+  const [queries] = inputs.q.shape;
+  return cudaLauncher(backend).run(kernelsFor(attrs).forward, {
+    inputs,
+    outputs: { o: inputs.q.shape, lse: [queries, numHeads] },
+    params: numbersOf(inputs, attrs),
+    grid: [Math.ceil(queries / TILE), numHeads],
+  });
+};
+
+export const attentionBackwardCuda: OpKernel<AttentionAttrs> = ({ inputs, attrs, backend }) => {
+  const launcher = cudaLauncher(backend);
+  const { numHeads, numKeyValueHeads } = attrs;
+  const { q, k, v, o, lse, offsets, rows, do: dO } = inputs;
+  const [queries] = q.shape;
+  const kernels = kernelsFor(attrs);
+  const numbers = numbersOf(inputs, attrs);
+  return launcher.scope(() => {
+    const [stats, spans] = launcher.run(prepare, {
+      inputs: { dO, o, lse, offsets, rows },
+      outputs: { stats: [queries, numHeads, 2], spans: { shape: [queries, 2], dtype: 'int32' } },
+      params: numbers,
+      grid: [Math.ceil((queries * numHeads) / WARPS)],
+    });
+    const saved = { inputs: { q, k, v, dO, stats, spans }, params: numbers };
+    const [dq] = launcher.run(kernels.queries, {
+      ...saved,
+      outputs: { dq: q.shape },
+      grid: [Math.ceil(queries / TILE), numHeads],
+    });
+    const [dk, dv] = launcher.run(kernels.keys, {
+      ...saved,
+      outputs: { dk: k.shape, dv: v.shape },
+      grid: [Math.ceil(k.shape[0] / TILE), numKeyValueHeads],
+    });
+    return [dq, dk, dv];
+  });
+};
+
+function kernelsFor({ headDim }: AttentionAttrs): HeadKernels {
+  const kernels = HEAD_KERNELS.find(({ columns }) => headDim <= columns);
+  if (kernels) return kernels;
+  const most = HEAD_KERNELS[HEAD_KERNELS.length - 1].columns;
+  throw new RangeError(`attention on engine 'cuda' takes heads of up to ${most} columns, not ${headDim}: use engine 'wasm'`);
+}
+
+function numbersOf({ q, k, offsets }: { [name: string]: TensorInfo }, attrs: AttentionAttrs): { [name: string]: number } {
+  const { numHeads, numKeyValueHeads, headDim, scale, softcap, slidingWindow } = attrs;
+  return {
+    queries: q.shape[0],
+    tokens: k.shape[0],
+    heads: numHeads,
+    keyValueHeads: numKeyValueHeads,
+    headDim,
+    sequences: offsets.shape[0] - 1,
+    window: slidingWindow || 2 ** 31,
+    scale,
+    softcap,
+  };
+}

@@ -1,0 +1,51 @@
+/** @file Linear4bit on engine `cuda`: W is decoded while a tile is filled, in both orientations from the packed codes. */
+import { type CudaOperand, cudaLauncher, cudaMultiply, type OpKernel, productKernels } from '@arena/runtime';
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { CODEBOOK, DYNAMIC_MAP, type QuantType } from '../../tables.js';
+import type { Weight4bitAttrs } from '../../weight.js';
+import type { Linear4bitAttrs } from './op.js';
+
+const kernels = productKernels('multiply4bit', ['nt', 'nn'], {
+  inputs: ['codes', 'absmax', 'tables'],
+  optional: ['nestedAbsmax'],
+  params: { inFeatures: 'u32', outFeatures: 'u32', blockSize: 'u32', nestedOffset: 'f32' },
+});
+
+export const linear4bitCuda: OpKernel<Linear4bitAttrs> = ({ inputs, attrs, backend }) => {
+  const { transposed, inFeatures, outFeatures } = attrs;
+  const [m, k] = inputs.x.shape;
+  const product = {
+    form: transposed ? 'nn' : 'nt',
+    a: inputs.x,
+    b: cuda4bit(inputs, attrs),
+    m,
+    n: transposed ? inFeatures : outFeatures,
+    k,
+  } as const;
+  return [cudaMultiply(cudaLauncher(backend), product)];
+};
+
+/** A 4-bit matrix [outFeatures, inFeatures] as the second one of a product, by its tensors codes, absmax and nestedAbsmax. */
+export function cuda4bit(tensors: { [name: string]: TensorInfo }, attrs: Weight4bitAttrs): CudaOperand {
+  const { inFeatures, outFeatures, blockSize, quantType, nestedOffset } = attrs;
+  const { codes, absmax, nestedAbsmax } = tensors;
+  return {
+    kernels,
+    inputs: {
+      codes,
+      absmax,
+      tables: tablesOf(quantType),
+      nestedAbsmax: nestedOffset === undefined ? undefined : nestedAbsmax,
+    },
+    params: { inFeatures, outFeatures, blockSize, nestedOffset: nestedOffset ?? 0 },
+  };
+}
+
+const tables = new Map<QuantType, Float32Array>();
+
+/** The 16 values of the codes, then the map of nested absmax codes. */
+function tablesOf(quantType: QuantType): Float32Array {
+  const known = tables.get(quantType) ?? Float32Array.of(...CODEBOOK[quantType], ...DYNAMIC_MAP);
+  tables.set(quantType, known);
+  return known;
+}

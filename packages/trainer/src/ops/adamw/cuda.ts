@@ -1,0 +1,76 @@
+/** @file AdamW and SquaredNorm on engine `cuda`. */
+import { cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
+import { util } from '@tensorflow/tfjs-core';
+import type { AdamWAttrs } from './op.js';
+
+/** Threads of a block; a step takes one value each. */
+const THREADS = 256;
+/** Values that a block of the sums takes. It fixes their order. */
+const VALUES = 16384;
+
+const step = cudaKernel({
+  name: 'adamW',
+  inputs: ['param', 'gradient', 'expAvg', 'expAvgSq'],
+  outputs: ['newParam', 'newExpAvg', 'newExpAvgSq'],
+  params: {
+    count: 'u32',
+    gradientScale: 'f32',
+    decay: 'f32',
+    rate1: 'f32',
+    beta2: 'f32',
+    rate2: 'f32',
+    correction2: 'f32',
+    eps: 'f32',
+    stepSize: 'f32',
+  },
+  threads: THREADS,
+});
+
+const sum = cudaKernel({
+  name: 'squaredNorm',
+  inputs: ['x'],
+  outputs: ['y'],
+  // whether x are values to be squared, or the sums of the first pass
+  params: { count: 'u32', square: 'i32' },
+  threads: THREADS,
+});
+
+export const adamWCuda: OpKernel<AdamWAttrs> = ({ inputs, attrs, backend }) => {
+  const { learningRate, beta1, beta2, eps, weightDecay, step: number, gradientScale } = attrs;
+  const { shape } = inputs.param;
+  const count = util.sizeFromShape(shape);
+  return cudaLauncher(backend).run(step, {
+    inputs,
+    outputs: { newParam: shape, newExpAvg: shape, newExpAvgSq: shape },
+    params: {
+      count,
+      gradientScale,
+      decay: 1 - learningRate * weightDecay,
+      rate1: 1 - beta1,
+      beta2,
+      rate2: 1 - beta2,
+      correction2: Math.sqrt(1 - beta2 ** number),
+      eps,
+      stepSize: learningRate / (1 - beta1 ** number),
+    },
+    grid: [Math.ceil(count / THREADS)],
+  });
+};
+
+export const squaredNormCuda: OpKernel<Record<string, never>> = ({ inputs: { x }, backend }) => {
+  const launcher = cudaLauncher(backend);
+  return launcher.scope(() => {
+    let values = util.sizeFromShape(x.shape);
+    for (let [from, square] = [x, 1]; ; square = 0) {
+      const parts = Math.ceil(values / VALUES);
+      [from] = launcher.run(sum, {
+        inputs: { x: from },
+        outputs: { y: parts === 1 ? [] : [parts] },
+        params: { count: values, square },
+        grid: [parts],
+      });
+      if (parts === 1) return [from];
+      values = parts;
+    }
+  });
+};
