@@ -11,7 +11,8 @@
 EmulatedDim threadIdx, blockIdx, blockDim, gridDim;
 
 namespace emulator {
-char exchange[MOST_THREADS][64];
+char exchange[2][MOST_THREADS][64];
+unsigned char turn[MOST_THREADS];
 
 std::vector<Kernel> &kernels() {
   static std::vector<Kernel> all;
@@ -24,23 +25,37 @@ static jmp_buf scheduler, contexts[MOST_THREADS];
 static bool made[MOST_THREADS], finished[MOST_THREADS];
 static char *stacks;
 static ucontext_t starter, home;
-static unsigned running, order[MOST_THREADS];
+static unsigned running, blockThreads, order[MOST_THREADS], place[MOST_THREADS];
 static const std::function<void(void **)> *body;
 static void **bodyArguments;
 static unsigned blockGeneration, blockArrived, blockAlive;
 static unsigned warpGeneration[MOST_THREADS / WARP], warpArrived[MOST_THREADS / WARP], warpAlive[MOST_THREADS / WARP];
-static unsigned long progress;
+static unsigned idleTurns;  // since a thread last passed a barrier or came to its end
 
 static void arriveAtBlock() {
-  if (blockArrived >= blockAlive && blockAlive) blockArrived = 0, blockGeneration++, progress++;
+  if (blockArrived >= blockAlive && blockAlive) blockArrived = 0, blockGeneration++, idleTurns = 0;
 }
 static void arriveAtWarp(unsigned warp) {
-  if (warpArrived[warp] >= warpAlive[warp] && warpAlive[warp]) warpArrived[warp] = 0, warpGeneration[warp]++, progress++;
+  if (warpArrived[warp] >= warpAlive[warp] && warpAlive[warp]) warpArrived[warp] = 0, warpGeneration[warp]++, idleTurns = 0;
 }
+// The next thread whose turn it is.
+static unsigned successor(unsigned thread) {
+  unsigned at = place[thread];
+  do at = at + 1 == blockThreads ? 0 : at + 1;
+  while (finished[order[at]]);
+  return order[at];
+}
+// Goes to another thread, and comes back when it is this one's turn again.
 static void yield() {
   unsigned self = running;
-  if (!_setjmp(contexts[self])) _longjmp(scheduler, 1);
-  running = self, threadIdx.x = self;
+  if (!_setjmp(contexts[self])) {
+    // back to the scheduler at the block's end, to start a fiber, or when no thread can go on
+    if (blockAlive == 0 || ++idleTurns > 2 * blockThreads) _longjmp(scheduler, 1);
+    running = successor(self);
+    if (!made[running]) _longjmp(scheduler, 1);
+    _longjmp(contexts[running], 1);
+  }
+  threadIdx.x = self;
 }
 void blockBarrier() {
   unsigned generation = blockGeneration;
@@ -58,20 +73,19 @@ void warpBarrier() {
 static void fiber() {
   for (;;) {
     (*body)(bodyArguments);
-    unsigned self = running, warp = self / WARP;
-    finished[self] = true, progress++;
+    unsigned self = threadIdx.x, warp = self / WARP;
+    finished[self] = true, idleTurns = 0;
     blockAlive--, warpAlive[warp]--;
     arriveAtBlock(), arriveAtWarp(warp);
     yield();
   }
 }
-static void resume(unsigned thread) {
-  if (_setjmp(scheduler)) return;
-  running = thread, threadIdx.x = thread;
-  if (made[thread]) _longjmp(contexts[thread], 1);
-  made[thread] = true;
+static void resume() {
+  threadIdx.x = running;
+  if (made[running]) _longjmp(contexts[running], 1);
+  made[running] = true;
   getcontext(&starter);
-  starter.uc_stack = {stacks + (size_t)thread * STACK, 0, STACK};
+  starter.uc_stack = {stacks + (size_t)running * STACK, 0, STACK};
   starter.uc_link = &home;
   makecontext(&starter, fiber, 0);
   setcontext(&starter);
@@ -79,30 +93,23 @@ static void resume(unsigned thread) {
 // Whether every thread came to its end.
 static bool runBlock(unsigned threads) {
   if (!stacks) stacks = (char *)malloc((size_t)MOST_THREADS * STACK);
-  blockArrived = 0, blockAlive = threads;
+  blockArrived = 0, blockAlive = blockThreads = threads, idleTurns = 0;
   for (unsigned t = 0; t < threads; t++) finished[t] = false;
   for (unsigned w = 0; w < (threads + WARP - 1) / WARP; w++) {
     warpArrived[w] = 0, warpAlive[w] = min(threads - w * WARP, (unsigned)WARP);
   }
-  for (unsigned left = threads; left;) {
-    unsigned long before = progress;
-    left = 0;
-    for (unsigned i = 0; i < threads; i++) {
-      if (!finished[order[i]]) resume(order[i]);
-      if (!finished[order[i]]) left++;
-    }
-    if (left && before == progress) {  // a barrier that some threads never reach
-      for (unsigned t = 0; t < threads; t++) made[t] = made[t] && finished[t];
-      return false;
-    }
-  }
-  return true;
+  running = order[0];
+  _setjmp(scheduler);
+  if (blockAlive && idleTurns <= 2 * threads) resume();
+  if (!blockAlive) return true;
+  for (unsigned t = 0; t < threads; t++) made[t] = made[t] && finished[t];  // a barrier that some threads never reach
+  return false;
 }
 static bool launch(const Kernel &kernel, EmulatedDim grid, unsigned threads, void **arguments) {
   static void **pointers;
   const char *wanted = getenv("EMULATED_ORDER");
   bool reverse = wanted && !strcmp(wanted, "reverse");
-  for (unsigned t = 0; t < threads; t++) order[t] = reverse ? threads - 1 - t : t;
+  for (unsigned t = 0; t < threads; t++) place[order[t] = reverse ? threads - 1 - t : t] = t;
   gridDim = grid, blockDim = {threads, 1, 1};
   threadIdx.y = threadIdx.z = 0;
   pointers = arguments, body = &kernel.call, bodyArguments = pointers;

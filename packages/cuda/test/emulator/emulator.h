@@ -59,8 +59,10 @@ static inline float __uint_as_float(unsigned x) { return emulatedBits<float>(x);
 
 namespace emulator {
 enum { MOST_THREADS = 1024, WARP = 32 };
-// 32 slots of 64 bytes a warp, through which its threads pass values
-extern char exchange[MOST_THREADS][64];
+// A slot of 64 bytes a thread, through which the threads of a warp pass values; another one every second time, since a
+// thread may come to the next exchange before others have read this one.
+extern char exchange[2][MOST_THREADS][64];
+extern unsigned char turn[MOST_THREADS];
 void blockBarrier();
 void warpBarrier();
 
@@ -88,11 +90,11 @@ struct Registration {
 template <class T>
 T fromLane(T value, unsigned lane) {
   static_assert(sizeof(T) <= 64, "a slot's size");
-  memcpy(exchange[threadIdx.x], &value, sizeof value);
+  auto &slots = exchange[turn[threadIdx.x] ^= 1];
+  memcpy(slots[threadIdx.x], &value, sizeof value);
   warpBarrier();
   T other;
-  memcpy(&other, exchange[threadIdx.x / WARP * WARP + lane % WARP], sizeof other);
-  warpBarrier();
+  memcpy(&other, slots[threadIdx.x / WARP * WARP + lane % WARP], sizeof other);
   return other;
 }
 }  // namespace emulator
