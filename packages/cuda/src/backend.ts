@@ -142,7 +142,7 @@ export class CudaBackend extends KernelBackend {
     this.data.get(dataId).refCount++;
   }
 
-  override decRef(dataId: DataId): void {
+  decRef(dataId: DataId): void {
     if (this.data.has(dataId)) this.data.get(dataId).refCount--;
   }
 

@@ -147,6 +147,7 @@ async function runOn(backend: string, body: Case) {
   await tf.setBackend(backend);
   state = 1;
   const used = new Set<string>();
+  let list = false;
   const results = tf.tidy(() => {
     const profiled = tf.engine() as unknown as { state: { kernelDepth: number } };
     expect(profiled.state.kernelDepth).toBe(0);
@@ -156,7 +157,9 @@ async function runOn(backend: string, body: Case) {
       return (runKernel as (...args: unknown[]) => unknown).call(this, name, ...rest);
     } as never;
     try {
-      return [body()].flat();
+      const result = body();
+      list = Array.isArray(result);
+      return [result].flat();
     } finally {
       tf.engine().runKernel = runKernel;
     }
@@ -165,7 +168,7 @@ async function runOn(backend: string, body: Case) {
     results.map(async (one) => ({ shape: one.shape, dtype: one.dtype, data: await one.data() })),
   );
   tf.dispose(results);
-  return { values, used };
+  return { values, used, list };
 }
 
 describe.skipIf(!hasCompiler())('plain ops of engine cuda, emulated', () => {
@@ -186,6 +189,7 @@ describe.skipIf(!hasCompiler())('plain ops of engine cuda, emulated', () => {
       const before = [cuda.backend.numDataIds(), cuda.backend.context.allocator.bytesInUse];
       const got = await runOn('arena-cuda', body);
       expect([...got.used]).toContain(kernel);
+      expect(got.list).toBe(want.list);
       expect(got.values.map(({ shape, dtype }) => ({ shape, dtype }))).toEqual(
         want.values.map(({ shape, dtype }) => ({ shape, dtype })),
       );

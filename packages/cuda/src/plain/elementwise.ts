@@ -67,7 +67,7 @@ export const elementwiseKernels: { [name: string]: PlainKernel } = {
       outputs: { y: { shape: t.shape, dtype: t.dtype } },
       params: { count },
       grid: gridOf(count),
-    });
+    })[0];
   },
   Fill: ({ attrs, backend }) => {
     const { shape, value: filling, dtype = util.inferDtype(attrs.value) } = attrs;

@@ -50,7 +50,7 @@ export const gatherKernels: { [name: string]: PlainKernel } = {
         slice: sliceSize,
       },
       grid: gridOf(count),
-    });
+    })[0];
   },
   ScatterNd: ({ inputs: { indices, updates }, attrs, backend }) => {
     const shape = attrs.shape as number[];
@@ -61,7 +61,7 @@ export const gatherKernels: { [name: string]: PlainKernel } = {
       outputs: { y: shape },
       params: { count, numUpdates, slice: sliceSize, rank: sliceRank, strides: stridesOf(shape.slice(0, sliceRank)) },
       grid: gridOf(count),
-    });
+    })[0];
   },
   UnsortedSegmentSum: ({ inputs: { x, segmentIds }, attrs, backend }) => {
     const shape = [attrs.numSegments, ...x.shape.slice(segmentIds.shape.length)];
@@ -72,7 +72,7 @@ export const gatherKernels: { [name: string]: PlainKernel } = {
       outputs: { y: shape },
       params: { count, rows, slice: rows ? util.sizeFromShape(x.shape) / rows : 1 },
       grid: gridOf(count),
-    });
+    })[0];
   },
   OneHot: ({ inputs: { indices }, attrs, backend }) => {
     const { depth, onValue, offValue, dtype } = attrs;
@@ -83,6 +83,6 @@ export const gatherKernels: { [name: string]: PlainKernel } = {
       outputs: { y: { shape, dtype } },
       params: { count, depth, on: bitsOf(onValue, dtype), off: bitsOf(offValue, dtype) },
       grid: gridOf(count),
-    });
+    })[0];
   },
 };

@@ -87,7 +87,7 @@ function argKernel(sign: number): PlainKernel {
       outputs: { y: { shape: outShape, dtype: 'int32' as DataType } },
       params: { rows, inner, sign },
       grid: gridOf(rows),
-    });
+    })[0];
   };
 }
 
@@ -120,6 +120,6 @@ export const reduceKernels: { [name: string]: PlainKernel } = {
       outputs: { y: logits.shape },
       params: { inner },
       grid: [inner ? util.sizeFromShape(logits.shape) / inner : 0],
-    });
+    })[0];
   },
 };
