@@ -25,6 +25,7 @@ export class Context {
   private readonly stream: number;
   private readonly modules: number[];
   private readonly functions = new Map<string, number>();
+  private readonly pinned: HostBlock[] = [];
   /** Pinned blocks and events that no read uses. */
   private readonly spare: { block: HostBlock; event: number }[] = [];
   private open = true;
@@ -126,10 +127,8 @@ export class Context {
     const { driver } = this;
     driver.result('cuStreamSynchronize', this.stream);
     try {
-      for (const { block, event } of this.spare) {
-        driver.result('cuEventDestroy_v2', event);
-        freeHostBlock(driver, block);
-      }
+      for (const { event } of this.spare) driver.result('cuEventDestroy_v2', event);
+      for (const block of this.pinned) freeHostBlock(driver, block);
       this.allocator.dispose();
       for (const module of this.modules) driver.result('cuModuleUnload', module);
       driver.result('cuStreamDestroy_v2', this.stream);
@@ -149,8 +148,15 @@ export class Context {
     }
   }
 
+  /** A block of pinned memory that lives as long as the context. */
+  pin(bytes: number): HostBlock {
+    const block = hostBlock(this.driver, bytes);
+    this.pinned.push(block);
+    return block;
+  }
+
   private makeStaging(): { block: HostBlock; event: number } {
-    return { block: hostBlock(this.driver, STAGING_BYTES), event: this.made('cuEventCreate', NO_TIMING) };
+    return { block: this.pin(STAGING_BYTES), event: this.made('cuEventCreate', NO_TIMING) };
   }
 
   /** What a function puts into its first argument. */

@@ -3,7 +3,7 @@ import type { CudaKernel, CudaLaunch, CudaLauncher, CudaScalar } from '@arena/ru
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { CudaBackend } from './backend.js';
 import { CudaError } from './error.js';
-import { type HostBlock, hostBlock } from './host-block.js';
+import type { HostBlock } from './host-block.js';
 
 /** Arguments of a launch: that many pointers to slots, then the slots. The driver copies them before it returns. */
 const MOST_ARGUMENTS = 48;
@@ -21,7 +21,7 @@ export class Launcher implements CudaLauncher {
   private readonly scopes: TensorInfo[][] = [];
 
   constructor(private readonly backend: CudaBackend) {
-    this.block = hostBlock(backend.context.driver, MOST_ARGUMENTS * (8 + SLOT));
+    this.block = backend.context.pin(MOST_ARGUMENTS * (8 + SLOT));
     const { buffer, byteOffset } = this.block.bytes;
     this.slots = new DataView(buffer, byteOffset);
     for (let i = 0; i < MOST_ARGUMENTS; i++) {

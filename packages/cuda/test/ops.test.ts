@@ -4,7 +4,7 @@ import { checkOps, provideEngine } from '@arena/runtime';
 import { findBackend } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OPS } from '../../browser-tests/test/browser/ops.js';
-import { CudaBackend, closeCuda } from '../src/index.js';
+import { type CudaBackend, closeCuda } from '../src/index.js';
 import { emulatedDriver, hasCompiler } from './emulator/build.js';
 
 const open = () => findBackend('arena-cuda') as CudaBackend | null;
@@ -19,18 +19,21 @@ describe.skipIf(!hasCompiler())('fused ops of engine cuda, emulated', () => {
     return backend ? closeCuda(backend) : undefined;
   });
 
-  it.each(OPS.map(({ name }) => name))('%s agrees with the reference on every sample, by its own kernel', async (name) => {
-    const results = await checkOps(
-      OPS.filter((op) => op.name === name),
-      'cuda',
-    );
-    expect(results.length).toBeGreaterThan(0);
-    // were the references all zero, lost results would pass for right ones
-    expect(results.filter(({ largest }) => largest > 0).length).toBeGreaterThanOrEqual(results.length - 1);
-    const wrong = results.filter(({ passed, path }) => !passed || path !== 'kernel');
-    expect(
-      wrong.map((result) => `${result.sample}: ${result.error ?? `${result.path}, error ${result.maxError}`}`),
-    ).toEqual([]);
-    expect(open()!.numDataIds()).toBe(0);
-  });
+  it.each(OPS.map(({ name }) => name))(
+    '%s agrees with the reference on every sample, by its own kernel',
+    async (name) => {
+      const results = await checkOps(
+        OPS.filter((op) => op.name === name),
+        'cuda',
+      );
+      expect(results.length).toBeGreaterThan(0);
+      // were the references all zero, lost results would pass for right ones
+      expect(results.filter(({ largest }) => largest > 0).length).toBeGreaterThanOrEqual(results.length - 1);
+      const wrong = results.filter(({ passed, path }) => !passed || path !== 'kernel');
+      expect(
+        wrong.map((result) => `${result.sample}: ${result.error ?? `${result.path}, error ${result.maxError}`}`),
+      ).toEqual([]);
+      expect(open()!.numDataIds()).toBe(0);
+    },
+  );
 });

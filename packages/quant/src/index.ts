@@ -1,8 +1,8 @@
 export * from './dequantize.js';
+export { cuda4bit } from './ops/linear4bit/cuda.js';
 export * from './ops/linear4bit/op.js';
 export { dequantizeReference } from './ops/linear4bit/reference.js';
 export { multiply4bit, type Product4bit } from './ops/linear4bit/wasm.js';
-export { cuda4bit } from './ops/linear4bit/cuda.js';
 export { weight4bitOperand } from './ops/linear4bit/webgpu.js';
 export * from './quantize.js';
 export * from './state.js';

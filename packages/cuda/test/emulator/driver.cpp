@@ -257,8 +257,9 @@ Result cuEventQuery(void *) {
 }
 Result cuEventElapsedTime(float *milliseconds, void *, void *) { return *milliseconds = 1, OK; }
 Result cuEventSynchronize(void *) { return sticky; }
-Result cuModuleLoadDataEx(void **module, const char *text, unsigned, void *, void *) {
-  if (fault("load")) return PTX_VERSION;
+// the first option is the error log (CU_JIT_ERROR_LOG_BUFFER), whose address is its value
+Result cuModuleLoadDataEx(void **module, const char *text, unsigned, const int *options, void **values) {
+  if (fault("load")) return options[0] == 5 ? (strcpy((char *)values[0], "ptxas error\n"), PTX_VERSION) : INVALID;
   if (!strstr(text, ".version ") || !strstr(text, ".target sm_")) return INVALID_PTX;
   image = text;
   return *module = (void *)2, OK;

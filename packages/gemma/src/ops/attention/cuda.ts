@@ -97,10 +97,15 @@ function kernelsFor({ headDim }: AttentionAttrs): HeadKernels {
   const kernels = HEAD_KERNELS.find(({ columns }) => headDim <= columns);
   if (kernels) return kernels;
   const most = HEAD_KERNELS[HEAD_KERNELS.length - 1].columns;
-  throw new RangeError(`attention on engine 'cuda' takes heads of up to ${most} columns, not ${headDim}: use engine 'wasm'`);
+  throw new RangeError(
+    `attention on engine 'cuda' takes heads of up to ${most} columns, not ${headDim}: use engine 'wasm'`,
+  );
 }
 
-function numbersOf({ q, k, offsets }: { [name: string]: TensorInfo }, attrs: AttentionAttrs): { [name: string]: number } {
+function numbersOf(
+  { q, k, offsets }: { [name: string]: TensorInfo },
+  attrs: AttentionAttrs,
+): { [name: string]: number } {
   const { numHeads, numKeyValueHeads, headDim, scale, softcap, slidingWindow } = attrs;
   return {
     queries: q.shape[0],

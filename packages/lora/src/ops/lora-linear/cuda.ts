@@ -35,7 +35,11 @@ export const loraLinearBackwardCuda: OpKernel<LoraLinearBackwardAttrs> = ({ inpu
     if (!inputGradient) return [dA, dB];
     const low = { a: u, b: A, k: r, scale: 1 };
     const b = frozen(inputs, attrs);
-    return [dA, dB, cudaMultiply(launcher, { form: 'nn', a: dy, b, m, n: k, k: n, low, mask: maskOn('low'), residual })];
+    return [
+      dA,
+      dB,
+      cudaMultiply(launcher, { form: 'nn', a: dy, b, m, n: k, k: n, low, mask: maskOn('low'), residual }),
+    ];
   });
 };
 
