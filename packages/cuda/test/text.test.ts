@@ -1,0 +1,53 @@
+/** @file The text of the kernels: whether it belongs to the sources, and to what TypeScript declares of them. No compiler is needed. */
+import { readFileSync } from 'node:fs';
+import { type CudaScalar, declaredCudaKernels } from '@arena/runtime';
+import { expect, it } from 'vitest';
+import { sourcesHash } from '../../../tools/cuda-sources.mjs';
+import { OPS } from '../../browser-tests/test/browser/ops.js';
+import { KERNELS_PTX, KERNELS_SOURCES } from '../src/kernels.ptx.js';
+import { PLAIN_KERNELS } from '../src/plain/register.js';
+
+/** Arguments by kernel, as the text has them. */
+const entries = new Map(
+  [...KERNELS_PTX.matchAll(/\.entry (\w+)\(([^)]*)\)/g)].map(([, name, list]) => [
+    name,
+    [...list.matchAll(/\.param (?:\.align \d+ )?\.(\w+) \w+(\[\d+\])?/g)].map(([, type, size = '']) => type + size),
+  ]),
+);
+const TYPES: Record<CudaScalar, string> = { u32: 'u32', i32: 'u32', f32: 'f32', i32x6: 'b8[24]' };
+
+it('belongs to the .cu and .cuh files; after a change of these run node tools/build-cuda.mjs', () => {
+  expect(KERNELS_SOURCES).toBe(sourcesHash());
+});
+
+it('loads on drivers from CUDA 11 on', () => {
+  expect(KERNELS_PTX).toMatch(/^\.version 7\.0\n\.target sm_80\n/);
+});
+
+it('has every kernel that an op declares, with its arguments, and no other', () => {
+  expect(OPS.length + Object.keys(PLAIN_KERNELS).length).toBeGreaterThan(70); // loaded, and so declared
+  const declared = declaredCudaKernels().map(({ name, inputs, optional, outputs, params }) => {
+    const pointers = [...inputs, ...optional, ...outputs].map(() => 'u64');
+    return [name, [...pointers, ...params.map(([, type]) => TYPES[type])]] as const;
+  });
+  expect(new Map([...entries].sort())).toEqual(new Map(declared.toSorted(([a], [b]) => (a < b ? -1 : 1))));
+});
+
+it('has the number of threads of a block that is declared', () => {
+  for (const { name, threads } of declaredCudaKernels()) {
+    const bound = new RegExp(`\\.entry ${name}\\([^)]*\\)\\s*\\.maxntid (\\d+)`).exec(KERNELS_PTX);
+    expect(bound?.[1], name).toBe(String(threads));
+  }
+});
+
+it('every op has a kernel for the engine', () => {
+  expect(OPS.filter(({ kernels }) => !kernels.cuda).map(({ name }) => name)).toEqual([]);
+});
+
+it('leaves koffi out of what is built', () => {
+  const { dependencies, peerDependenciesMeta } = JSON.parse(
+    readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+  );
+  expect(Object.keys(dependencies)).toEqual(['@arena/runtime']);
+  expect(peerDependenciesMeta.koffi.optional).toBe(true);
+});
