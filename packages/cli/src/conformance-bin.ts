@@ -3,11 +3,12 @@
 import { type EngineName, openEngine } from '@arena/runtime';
 import { Command, Option } from 'commander';
 import { type CaseResult, runConformance } from './conformance/run.js';
+import { provideEngines } from './engine-option.js';
 
 const program = new Command('conformance')
   .description('Runs every golden case below a folder; exits with 1 when one fails.')
   .requiredOption('--fixtures <dir>', 'folder with <area>/<case>/case.json')
-  .addOption(new Option('--engine <name>', 'engine to run on').choices(['cpu', 'wasm']).default('cpu'))
+  .addOption(new Option('--engine <name>', 'engine to run on').choices(['cpu', 'wasm', 'cuda']).default('cpu'))
   .option('--json', 'one JSON object a case instead of lines for people', false)
   .option('--verbose', 'name every check that failed', false);
 
@@ -39,6 +40,7 @@ function print(result: CaseResult) {
 }
 
 try {
+  provideEngines();
   const engine = await openEngine(engineName);
   const results = await runConformance(fixtures, print);
   engine.dispose();

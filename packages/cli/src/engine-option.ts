@@ -1,6 +1,6 @@
 /** @file The engine flags that commands share. */
 
-import { type Engine, type EngineName, openEngine } from '@arena/runtime';
+import { type Engine, type EngineName, openEngine, provideEngine } from '@arena/runtime';
 import { type Command, Option } from 'commander';
 import { integer } from './arguments.js';
 
@@ -8,21 +8,28 @@ export interface EngineFlags {
   engine: EngineName | 'auto';
   threads?: number;
   wide?: boolean;
+  gpu?: number;
 }
 
 export function addEngineOptions(command: Command): Command {
   return command
     .addOption(
       new Option('--engine <name>', 'compute engine')
-        .choices(['auto', 'webgpu', 'wasm', 'tensorflow', 'cpu'])
+        .choices(['auto', 'cuda', 'webgpu', 'wasm', 'tensorflow', 'cpu'])
         .default('auto'),
     )
     .option('--threads <n>', 'threads that compute (engine wasm)', integer(1, 64))
+    .option('--gpu <n>', 'number of the GPU (engine cuda; default: the first that is new enough)', integer(0, 1023))
     .option('--wide', '256-bit vectors by an experimental V8 flag (engine wasm, Node 24 or later)');
 }
 
-export async function openFlagged({ engine, threads, wide }: EngineFlags): Promise<Engine> {
-  const opened = await openEngine(engine, { threads, wide });
+/** Says where the engines come from that packages of their own bring. */
+export function provideEngines(): void {
+  provideEngine('cuda', async () => (await import('@arena/cuda')).cudaEngine);
+}
+
+export async function openFlagged({ engine, threads, wide, gpu }: EngineFlags): Promise<Engine> {
+  const opened = await openEngine(engine, { threads, wide, gpu });
   for (const note of opened.notes) console.error(`engine ${opened.name}: ${note}`);
   return opened;
 }

@@ -15,6 +15,7 @@ import { addReport } from './commands/report.js';
 import { addServe } from './commands/serve.js';
 import { addTrain } from './commands/train.js';
 import { expandConfig } from './config-file.js';
+import { provideEngines } from './engine-option.js';
 import { ignoreInterrupts } from './interrupt.js';
 
 /** The command line, ready to parse. */
@@ -50,6 +51,7 @@ export function createProgram(): Command {
  * @param argv Arguments after the program's name.
  */
 export async function main(argv: string[]): Promise<void> {
+  provideEngines();
   const program = createProgram();
   try {
     await program.parseAsync(expandConfig(argv), { from: 'user' });

@@ -10,6 +10,8 @@ export interface CudaReport {
   devices: (CudaDevice & { supported: boolean })[];
   /** The cuBLASLt library that the loader finds. The engine does not use it yet. */
   cublasLt?: string;
+  /** What would make the engine faster here, a line each. */
+  advice: string[];
   /** Why the engine does not open, if it does not. */
   problem?: string;
 }
@@ -21,7 +23,7 @@ const CUBLASLT =
 
 /** Looks for koffi, the driver, its devices and cuBLASLt. Nothing is thrown: what is missing is in the report. */
 export async function inspectCuda(): Promise<CudaReport> {
-  const report: CudaReport = { devices: [] };
+  const report: CudaReport = { devices: [], advice: [] };
   let driver: Driver;
   try {
     driver = await openDriver();
@@ -43,5 +45,14 @@ export async function inspectCuda(): Promise<CudaReport> {
       return false;
     }
   });
+  report.advice = adviceFor(report);
   return report;
+}
+
+function adviceFor({ devices }: CudaReport): string[] {
+  const advice: string[] = [];
+  if (devices.filter(({ supported }) => supported).length > 1) {
+    advice.push('one GPU is used at a time: --gpu N or CUDA_VISIBLE_DEVICES chooses it');
+  }
+  return advice;
 }

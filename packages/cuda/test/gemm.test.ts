@@ -95,7 +95,7 @@ describe.skipIf(!hasCompiler())('products on engine cuda, emulated', () => {
   )('with a 4-bit matrix in tiles of %i: %i rows, [%i, %i] in blocks of %i, nested %s', async (...given) => {
     const [tile, m, out, inner, blockSize, doubleQuant] = given as [CudaTile, number, number, number, number, boolean];
     const quantized = quantize4bit(draw(out * inner), [out, inner], { blockSize, doubleQuant });
-    const values = dequantize4bit(quantized);
+    const values = Float32Array.from(dequantize4bit(quantized));
     const weight: Matrix = { values, shape: [out, inner], tensor: () => tensor2d(values, [out, inner]) };
     const { attrs, tensors } = uploadWeight4bit(quantized);
     const b = cuda4bit(tensors as never, attrs);

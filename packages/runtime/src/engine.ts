@@ -3,6 +3,7 @@
  * itself when wasm/backend.ts imports it; an import for that side effect alone is one that bundlers for Node drop.
  */
 import { ready, setBackend } from '@tensorflow/tfjs-core';
+import { engineProvider } from './provider.js';
 import { closeWasm, openWasm } from './wasm/open.js';
 
 /** Engines that exist; `cpu` is the reference path (plain tfjs ops on tfjs-backend-cpu). */
@@ -73,7 +74,6 @@ export async function openEngine(name: EngineName | 'auto' = 'auto', options: En
     return { name, threads: 1, wide: false, notes: [], device, dispose() {} };
   }
   if (name === 'cuda') {
-    const { engineProvider } = await import('./provider.js');
     const provider = await engineProvider(name, '@arena/cuda', 'cudaEngine');
     return provider.open(options);
   }

@@ -22,6 +22,9 @@ export function provideEngine(name: EngineName, load: () => Promise<EngineProvid
 export async function engineProvider(name: EngineName, packageName: string, exported: string): Promise<EngineProvider> {
   const load = loaders.get(name);
   if (load) return load();
+  if (typeof process === 'undefined' || !process.versions?.node) {
+    throw new Error(`engine '${name}' runs in Node alone: use 'webgpu' or 'wasm' in a browser`);
+  }
   let imported: unknown;
   try {
     imported = await importFromProject(packageName);

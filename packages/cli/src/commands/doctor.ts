@@ -1,5 +1,6 @@
 /** @file `arena doctor`: what this machine offers, and what stands in the way of more. */
 import { cpus, totalmem } from 'node:os';
+import { type CudaReport, inspectCuda } from '@arena/cuda';
 import { openEngine } from '@arena/runtime';
 import type { Command } from 'commander';
 
@@ -28,4 +29,20 @@ async function doctor(): Promise<void> {
       console.log(`${name.padEnd(10)} no: ${(error as Error).message}`);
     }
   }
+  for (const line of nvidiaLines(await inspectCuda())) console.log(line);
+}
+
+/** What there is of NVIDIA, and what would make it faster; nothing where there is no driver. */
+function nvidiaLines({ driver, devices, cublasLt, advice }: CudaReport): string[] {
+  if (!driver) return [];
+  return [
+    `nvidia     driver ${driver.library} for CUDA ${driver.cuda}`,
+    ...devices.map(
+      ({ ordinal, name, computeCapability, multiprocessors, memory, supported }) =>
+        `nvidia     GPU ${ordinal}: ${name}, compute capability ${computeCapability}${supported ? '' : ' (too old)'}, ` +
+        `${multiprocessors} multiprocessors, ${(memory / 2 ** 30).toFixed(1)} GiB`,
+    ),
+    `nvidia     cuBLASLt ${cublasLt ?? 'not found'}`,
+    ...advice.map((line) => `nvidia     ${line}`),
+  ];
 }
