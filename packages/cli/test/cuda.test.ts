@@ -29,7 +29,7 @@ describe.skipIf(!hasCompiler())('engine cuda, emulated', () => {
     const data = await w.votes('few.jsonl', BATTLES.slice(0, 30));
     const losses = async (engine: string) => {
       const out = w.at(engine);
-      const run = await arena('train', '--base', w.base, '--data', w.data, '--out', out, ...QUICK, '--engine', engine);
+      const run = await arena('train', '--base', w.base, '--data', data, '--out', out, ...QUICK, '--engine', engine);
       expect(run).toMatchObject({ code: 0 });
       const log = readFileSync(`${out}/log.jsonl`, 'utf8').trim().split('\n');
       return log.map((line) => (JSON.parse(line) as { loss?: number }).loss).filter((loss) => loss !== undefined);
