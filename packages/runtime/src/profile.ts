@@ -14,7 +14,7 @@ export interface Profile {
 
 /**
  * Watches every fused op on the current engine. On engine `webgpu`, whose calls only record work, each kernel is timed by
- * the device, in a compute pass of its own; that makes the whole slower, and ops of tfjs itself are not seen.
+ * the device, in a compute pass of its own; that makes the whole slower, and ops of tfjs itself are not seen. Engine `cuda` shows the launch alone.
  * @throws Error when the GPU has no timestamps, or is being watched already.
  */
 export function startProfile(): Profile {
