@@ -26,6 +26,7 @@ export class LoudWebGPUBackend extends WebGPUBackend {
       throw error;
     }
     this.launcher.check();
+    this.launcher.settle();
     return values;
   }
 

@@ -11,6 +11,10 @@ import { KernelTimes } from './timestamps.js';
 /** Dispatches in one submit: long enough to be cheap, short enough for a desktop's watchdog. */
 export const SUBMIT_EVERY = 32;
 
+/** Spare buffers are freed when all buffers take this many times what was ever in use at once, and so many bytes more. */
+const SPARE_FACTOR = 1.25;
+const SPARE_BYTES = 16 * 2 ** 20;
+
 /** Beyond these many, cached uniform buffers and bind groups are dropped and made anew. */
 const MOST_UNIFORMS = 4096;
 const MOST_GROUPS = 8192;
@@ -29,6 +33,7 @@ interface BufferManagerInternals {
   freeBuffers: Map<string, GPUBuffer[]>;
   numFreeBuffers: number;
   numBytesAllocated: number;
+  numBytesUsed: number;
 }
 
 /** One launch. */
@@ -60,6 +65,7 @@ export class Launcher {
   private readonly bufferIds = new WeakMap<GPUBuffer, number>();
   private nextBufferId = 0;
   private failure: Error | undefined;
+  private mostUsed = 0;
   /** Set while kernels are timed. */
   times: KernelTimes | undefined;
 
@@ -118,6 +124,7 @@ export class Launcher {
     if (groups.some((count) => count > most)) {
       throw new RangeError(`kernel ${kernel.name}: ${groups} workgroups, the device allows ${most} along an axis`);
     }
+    this.mostUsed = Math.max(this.mostUsed, this.manager.numBytesUsed);
     const group = this.bindGroup(pipeline, [...read, ...target, this.uniform(kernel, params)]);
     const internals = backend as unknown as BackendInternals;
     backend.ensureCommandEncoderReady();
@@ -164,12 +171,21 @@ export class Launcher {
   }
 
   /**
-   * Frees buffers that are no longer in use, down to `keepBytes` of them. tfjs's pool keys on the exact size and never
-   * shrinks: call this when lengths have changed. Batches whose lengths are rounded to a multiple of 64 need it less.
+   * Frees spare buffers when they have become many: tfjs's pool keys on the exact size, so every new length of a batch adds its
+   * own. Called at each read, between two passes; a run over batches of one length frees nothing.
+   */
+  settle(): void {
+    const { manager, mostUsed } = this;
+    if (manager.numBytesAllocated <= SPARE_FACTOR * mostUsed + SPARE_BYTES) return;
+    this.trim(Math.max(0, mostUsed - manager.numBytesUsed));
+  }
+
+  /**
+   * Frees buffers that are no longer in use, down to `keepBytes` of them.
    */
   trim(keepBytes = 0): void {
     this.flush(); // a buffer that is destroyed before the submit that uses it poisons the submit
-    const manager = this.backend.bufferManager as unknown as BufferManagerInternals;
+    const { manager } = this;
     let kept = 0;
     for (const list of manager.freeBuffers.values()) {
       const rest = list.filter((buffer) => {
@@ -185,6 +201,10 @@ export class Launcher {
       list.splice(0, list.length, ...rest);
     }
     this.bindGroups.clear();
+  }
+
+  private get manager(): BufferManagerInternals {
+    return this.backend.bufferManager as unknown as BufferManagerInternals;
   }
 
   private output(output: Launch['outputs'][string]): TensorInfo {
