@@ -82,6 +82,24 @@ describe('launches on engine webgpu', () => {
     expect([...(await run(tensor1d([4])).data())]).toEqual([8]);
   });
 
+  it('leave few spare buffers behind when every pass has another length', async () => {
+    const allocated = () => (memory() as unknown as { numBytesAllocatedInGPU: number }).numBytesAllocatedInGPU;
+    const pass = (length: number) => {
+      const y = tidy(() => run(run(zeros([length]))));
+      return y.data().then(() => y.dispose());
+    };
+    launcher().trim();
+    const before = allocated();
+    const longest = 3_000_000;
+    for (let length = longest - 40; length <= longest; length += 2) await pass(length); // 12 MB each, some 250 MB of lengths
+    expect(allocated() - before).toBeLessThan(1.25 * 4 * 4 * longest + 2 ** 24);
+    await pass(longest);
+    const settled = allocated();
+    for (let i = 0; i < 5; i++) await pass(longest);
+    expect(allocated()).toBe(settled);
+    launcher().trim();
+  });
+
   it('refuse a synchronous read', () => {
     const y = run(tensor1d([1, 2]));
     expect(() => y.dataSync()).toThrow('cannot read a tensor synchronously');
