@@ -1,6 +1,6 @@
 /** @file Takes out, keeps or mends battles that would teach the wrong thing, and says how many for which reason. */
 
-import type { Battle } from './battle.js';
+import type { Battle, Winner } from './battle.js';
 import { textKey } from './hash.js';
 import { capText, isBlank, sameTurns } from './text.js';
 
@@ -37,10 +37,19 @@ export type CleanReason =
   | 'swappedDuplicate'
   | 'tie';
 
+/** A battle named in a report, with the start of its texts. */
+export interface BattleExcerpt {
+  id: string;
+  row: number;
+  prompt: string;
+  responseA: string;
+  responseB: string;
+}
+
 /** How many, and the first few of them. */
 export interface CleanCount {
   count: number;
-  examples: { id: string; row: number }[];
+  examples: BattleExcerpt[];
 }
 
 /** What `cleanBattles` did. */
@@ -54,25 +63,42 @@ export interface CleanReport {
 }
 
 const EXAMPLES = 5;
+/** Code units shown of a text. */
+const EXCERPT = 160;
 
 /** Applies a policy; battles keep their order and are not changed in place. */
 export function cleanBattles(
   battles: Iterable<Battle>,
-  {
-    unlabeled = 'drop',
-    bothEmpty = 'drop',
-    oneEmpty = 'keep',
-    nullTurn = 'keep',
-    identical = 'drop',
-    duplicate = 'drop',
-    swappedDuplicate = 'drop',
-    ties = 'drop',
-    maxChars = 200_000,
-  }: CleanPolicy = {},
+  policy: CleanPolicy = {},
 ): { battles: Battle[]; report: CleanReport } {
+  const { clean, report } = cleaner(policy);
   const kept: Battle[] = [];
+  for (const battle of battles) {
+    const one = clean(battle);
+    if (one) kept.push(one);
+  }
+  return { battles: kept, report };
+}
+
+/** Applies a policy to one battle after the other, where not all are to be held: hashes of them are kept, no texts. */
+export function cleaner({
+  unlabeled = 'drop',
+  bothEmpty = 'drop',
+  oneEmpty = 'keep',
+  nullTurn = 'keep',
+  identical = 'drop',
+  duplicate = 'drop',
+  swappedDuplicate = 'drop',
+  ties = 'drop',
+  maxChars = 200_000,
+}: CleanPolicy = {}): {
+  /** The battle as kept, or null; not changed in place. */
+  clean(battle: Battle): Battle | null;
+  /** Of the battles so far. */
+  report: CleanReport;
+} {
   const report: CleanReport = { read: 0, kept: 0, dropped: {}, changed: {}, conflictingLabels: 0 };
-  const earlier = new Map<string, Battle>();
+  const earlier = new Map<string, Winner>();
   const actions: Record<CleanReason, string> = {
     unlabeled,
     bothEmpty,
@@ -84,23 +110,23 @@ export function cleanBattles(
     tie: ties,
   };
 
-  for (const battle of battles) {
+  function clean(battle: Battle): Battle | null {
     report.read++;
     const [prompt, a, b] = [battle.prompt, battle.responseA, battle.responseB].map(textKey);
     const same = earlier.get(`${prompt} ${a} ${b}`);
-    const swapped = same ? undefined : earlier.get(`${prompt} ${b} ${a}`);
-    if ((same && same.winner !== battle.winner) || (swapped && swapped.winner !== flipped(battle.winner)))
+    const swapped = same === undefined ? earlier.get(`${prompt} ${b} ${a}`) : undefined;
+    if ((same !== undefined && same !== battle.winner) || (swapped !== undefined && swapped !== flipped(battle.winner)))
       report.conflictingLabels++;
     const reason = reasonsOf(battle, same !== undefined, swapped !== undefined).find((one) => actions[one] === 'drop');
     if (reason) {
       note((report.dropped[reason] ??= { count: 0, examples: [] }), battle);
-      continue;
+      return null;
     }
-    if (!same) earlier.set(`${prompt} ${a} ${b}`, battle);
-    kept.push(mend(battle, report, ties, maxChars));
+    if (same === undefined) earlier.set(`${prompt} ${a} ${b}`, battle.winner);
+    report.kept++;
+    return mend(battle, report, ties, maxChars);
   }
-  report.kept = kept.length;
-  return { battles: kept, report };
+  return { clean, report };
 }
 
 function reasonsOf(battle: Battle, isDuplicate: boolean, isSwapped: boolean): CleanReason[] {
@@ -138,11 +164,15 @@ function mend(battle: Battle, report: CleanReport, ties: string, maxChars: numbe
   return out;
 }
 
-function flipped(winner: Battle['winner']): Battle['winner'] {
+function flipped(winner: Winner): Winner {
   return winner === 'a' ? 'b' : winner === 'b' ? 'a' : winner;
 }
 
-function note(entry: CleanCount, { id, row }: Battle): void {
+function note(entry: CleanCount, { id, row, ...texts }: Battle): void {
   entry.count++;
-  if (entry.examples.length < EXAMPLES) entry.examples.push({ id, row });
+  if (entry.examples.length === EXAMPLES) return;
+  const [prompt, responseA, responseB] = [texts.prompt, texts.responseA, texts.responseB].map((turns) =>
+    capText(turns.join('\n'), EXCERPT),
+  );
+  entry.examples.push({ id, row, prompt, responseA, responseB });
 }

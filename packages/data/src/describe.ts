@@ -45,34 +45,72 @@ export interface DescribeOptions {
 }
 
 /** Describes a set of battles. */
-export function describeBattles(battles: Battle[], { detectLanguage }: DescribeOptions = {}): Description {
-  const size = (turns: string[]) => turns.reduce((sum, turn) => sum + turn.length, 0);
-  const decided = battles.filter(({ winner }) => winner === 'a' || winner === 'b');
-  const rate = (score: (battle: Battle) => number) =>
-    decided.length === 0 ? null : decided.reduce((sum, battle) => sum + score(battle), 0) / decided.length;
-  return {
-    battles: battles.length,
-    prompts: new Set(battles.map(({ prompt }) => textKey(prompt))).size,
-    sessions: new Set(battles.flatMap(({ session }) => session ?? [])).size,
-    labels: countNames(battles.map(({ winner }) => winner ?? 'none')),
-    languages: countNames(battles.flatMap(({ language }) => language ?? [])),
-    detectedLanguages: countNames(detectLanguage ? battles.map(({ prompt }) => detectLanguage(prompt.join('\n'))) : []),
-    models: countNames(battles.flatMap(({ modelA, modelB }) => [modelA, modelB].filter((name) => name !== undefined))),
-    flags: countNames(battles.flatMap(({ flags }) => flags)),
-    duplicates: battles.filter(({ duplicateOf }) => duplicateOf !== undefined).length,
-    swappedDuplicates: battles.filter(({ swappedDuplicateOf }) => swappedDuplicateOf !== undefined).length,
-    turns: quantiles(battles.map(({ prompt }) => prompt.length)),
+export function describeBattles(battles: Iterable<Battle>, options: DescribeOptions = {}): Description {
+  const { add, description } = describer(options);
+  for (const battle of battles) add(battle);
+  return description();
+}
+
+const TEXT_FIELDS = ['prompt', 'responseA', 'responseB'] as const;
+
+/** Describes battles one after the other, where not all are to be held. */
+export function describer({ detectLanguage }: DescribeOptions = {}): {
+  add(battle: Battle): void;
+  description(): Description;
+  /** Code units of each battle so far, by field. */
+  sizes: Record<(typeof TEXT_FIELDS)[number], number[]>;
+} {
+  const prompts = new Set<string>();
+  const sessions = new Set<string>();
+  const [labels, languages, detected, models, flags] = Array.from({ length: 5 }, () => new Map<string, number>());
+  const turns: number[] = [];
+  const sizes = { prompt: [] as number[], responseA: [] as number[], responseB: [] as number[] };
+  let [duplicates, swapped, decided, longer, wonByA] = [0, 0, 0, 0, 0];
+
+  function add(battle: Battle): void {
+    const { winner, language, session, modelA, modelB } = battle;
+    prompts.add(textKey(battle.prompt));
+    if (session !== undefined) sessions.add(session);
+    countName(labels, winner ?? 'none');
+    countName(languages, language);
+    if (detectLanguage) countName(detected, detectLanguage(battle.prompt.join('\n')));
+    for (const name of [modelA, modelB]) countName(models, name);
+    for (const name of battle.flags) countName(flags, name);
+    if (battle.duplicateOf !== undefined) duplicates++;
+    if (battle.swappedDuplicateOf !== undefined) swapped++;
+    turns.push(battle.prompt.length);
+    const [, a, b] = TEXT_FIELDS.map((field) => {
+      const size = battle[field].reduce((sum, turn) => sum + turn.length, 0);
+      sizes[field].push(size);
+      return size;
+    });
+    if (winner !== 'a' && winner !== 'b') return;
+    decided++;
+    wonByA += Number(winner === 'a');
+    longer += a === b ? 0.5 : Number(a > b === (winner === 'a'));
+  }
+
+  const description = (): Description => ({
+    battles: turns.length,
+    prompts: prompts.size,
+    sessions: sessions.size,
+    labels: sorted(labels),
+    languages: sorted(languages),
+    detectedLanguages: sorted(detected),
+    models: sorted(models),
+    flags: sorted(flags),
+    duplicates,
+    swappedDuplicates: swapped,
+    turns: quantiles(turns),
     characters: {
-      prompt: quantiles(battles.map(({ prompt }) => size(prompt))),
-      responseA: quantiles(battles.map(({ responseA }) => size(responseA))),
-      responseB: quantiles(battles.map(({ responseB }) => size(responseB))),
+      prompt: quantiles(sizes.prompt),
+      responseA: quantiles(sizes.responseA),
+      responseB: quantiles(sizes.responseB),
     },
-    longerWins: rate(({ responseA, responseB, winner }) => {
-      const difference = size(responseA) - size(responseB);
-      return difference === 0 ? 0.5 : Number(difference > 0 === (winner === 'a'));
-    }),
-    aWins: rate(({ winner }) => Number(winner === 'a')),
-  };
+    longerWins: decided === 0 ? null : longer / decided,
+    aWins: decided === 0 ? null : wonByA / decided,
+  });
+  return { add, description, sizes };
 }
 
 /** Mean and quantiles (nearest rank) of some numbers; zeros when there are none. */
@@ -84,9 +122,11 @@ export function quantiles(values: number[]): Quantiles {
   return { mean, median: at(0.5), p90: at(0.9), p99: at(0.99), max: at(1) };
 }
 
-function countNames(names: string[]): Counts {
-  const counts = new Map<string, number>();
-  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+function countName(counts: Map<string, number>, name: string | undefined): void {
+  if (name !== undefined) counts.set(name, (counts.get(name) ?? 0) + 1);
+}
+
+function sorted(counts: Map<string, number>): Counts {
   return [...counts]
     .map(([name, count]) => ({ name, count }))
     .sort((a, b) => b.count - a.count || (a.name < b.name ? -1 : 1));

@@ -3,15 +3,16 @@
 export { Mt19937 } from '@arena/random';
 export { type Batch, type Batches, type BatchOptions, type BatchState, batches, toBatch } from './batches.js';
 export { type Battle, type BattleFlag, swapBattle, type Winner } from './battle.js';
+export { type DataCard, type DataCardInput, openDataCard, type SplitCard } from './card.js';
 export {
-  type CardCount,
-  type CardExample,
-  type DataCard,
-  type DataCardInput,
-  dataCard,
-  type SplitCard,
-} from './card.js';
-export { type CleanCount, type CleanPolicy, type CleanReason, type CleanReport, cleanBattles } from './clean.js';
+  type BattleExcerpt,
+  type CleanCount,
+  type CleanPolicy,
+  type CleanReason,
+  type CleanReport,
+  cleanBattles,
+  cleaner,
+} from './clean.js';
 export { type Counts, type DescribeOptions, type Description, describeBattles, type Quantiles } from './describe.js';
 export { DataError, type DataErrorPlace } from './error.js';
 export {
@@ -33,6 +34,7 @@ export {
   type Cut,
   type CutCount,
   type Packed,
+  type PackedEntry,
   type PackOptions,
   type PackTokenizer,
   packBattle,
@@ -40,7 +42,7 @@ export {
   type Survival,
   survival,
 } from './pack.js';
-export { packedFromBytes, packedToBytes, packingKey } from './packed-file.js';
+export { openPackingKey, packedFromBytes, packedTensors, packedToBytes, packingKey } from './packed-file.js';
 export { randperm } from './random.js';
 export { type ReadOptions, type ReadRow, type RejectedRow, readBattles, readRows } from './read.js';
 export { type Column, type Format, SCHEMAS, type Schema } from './schema.js';

@@ -51,6 +51,9 @@ export interface Packed {
   cut: Cut;
 }
 
+/** What is known of a packed battle whose tokens are kept elsewhere. */
+export type PackedEntry = Omit<Packed, 'ids'> & { ids: { length: number } };
+
 const LABELS = { a: 0, b: 1, tie: 2 } as const;
 
 /** Packs one battle; for many, make a {@link packer} once. */
@@ -134,7 +137,7 @@ export interface Survival {
 }
 
 /** Sums up what packing kept over a set. */
-export function survival(packed: Packed[]): Survival {
+export function survival(packed: PackedEntry[]): Survival {
   const lengths = packed.map(({ ids }) => ids.length);
   const rate = (field: keyof Cut) => {
     const all = packed.reduce((sum, { cut }) => sum + cut[field].total, 0);

@@ -1,12 +1,22 @@
 /** @file Packed battles as a .safetensors file, so that a set is tokenised once; readable from Python as well. */
 
-import { bytesSource, openSafetensors, type SafeTensor, SafetensorsError, serialize } from '@arena/safetensors';
+import {
+  bytesSource,
+  openSafetensors,
+  type SafeTensor,
+  SafetensorsError,
+  serialize,
+  type TensorSpec,
+} from '@arena/safetensors';
 import type { Battle } from './battle.js';
 import { DataError } from './error.js';
-import type { Cut, Packed, PackOptions } from './pack.js';
+import type { Cut, Packed, PackedEntry, PackOptions } from './pack.js';
 
 const FORMAT = 'arena-packed-1';
 const CUTS = ['prompt', 'responseA', 'responseB', 'rounds'] as const;
+
+/** Battles that are hashed together. */
+const HASHED_TOGETHER = 1000;
 
 /**
  * A key of everything that the tokens depend on: ids, texts, labels, tokenizer, options. Equal keys, equal tokens. Rows and flags
@@ -14,85 +24,98 @@ const CUTS = ['prompt', 'responseA', 'responseB', 'rounds'] as const;
  *
  * @param tokenizer the bytes of tokenizer.json
  */
-export async function packingKey(battles: Battle[], tokenizer: Uint8Array, options: PackOptions): Promise<string> {
-  const digest = async (bytes: Uint8Array) =>
-    new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+export async function packingKey(
+  battles: Iterable<Battle>,
+  tokenizer: Uint8Array,
+  options: PackOptions,
+): Promise<string> {
+  const { add, key } = openPackingKey(tokenizer, options);
+  for (const battle of battles) await add(battle);
+  return key();
+}
+
+/** The same from one battle after the other. */
+export function openPackingKey(
+  tokenizer: Uint8Array,
+  options: PackOptions,
+): { add(battle: Battle): Promise<void>; key(): Promise<string> } {
   const text = new TextEncoder();
-  const hashes: Uint8Array[] = [await digest(text.encode(JSON.stringify([FORMAT, options]))), await digest(tokenizer)];
-  for (let from = 0; from < battles.length; from += 1000) {
-    const parts = battles
-      .slice(from, from + 1000)
-      .map(({ id, prompt, responseA, responseB, winner, softLabel, weight }) => [
-        id,
-        prompt,
-        responseA,
-        responseB,
-        winner,
-        softLabel ?? null,
-        weight ?? null,
-      ]);
-    hashes.push(await digest(text.encode(JSON.stringify(parts))));
-  }
-  const all = await digest(Uint8Array.from(hashes.flatMap((hash) => [...hash])));
-  return [...all].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  const hashes: Promise<Uint8Array>[] = [digest(text.encode(JSON.stringify([FORMAT, options]))), digest(tokenizer)];
+  let waiting: unknown[] = [];
+  const flush = () => {
+    hashes.push(digest(text.encode(JSON.stringify(waiting))));
+    waiting = [];
+  };
+  return {
+    async add({ id, prompt, responseA, responseB, winner, softLabel, weight }) {
+      waiting.push([id, prompt, responseA, responseB, winner, softLabel ?? null, weight ?? null]);
+      if (waiting.length < HASHED_TOGETHER) return;
+      flush();
+      await hashes.at(-1);
+    },
+    async key() {
+      if (waiting.length > 0) flush();
+      const parts = await Promise.all(hashes);
+      const all = await digest(Uint8Array.from(parts.flatMap((hash) => [...hash])));
+      return [...all].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    },
+  };
+}
+
+async function digest(bytes: Uint8Array): Promise<Uint8Array> {
+  return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
 }
 
 /** The bytes of a file with `input_ids` [tokens], `offsets` [n + 1], `labels` [n], `rows` [n], `cut` [n, 4, 2], and `second` [n], weights and soft labels where there are any. */
 export function packedToBytes(packed: Packed[], key = ''): Uint8Array {
+  const inputIds = new Int32Array(packed.reduce((sum, { ids }) => sum + ids.length, 0));
+  let at = 0;
+  for (const { ids } of packed) {
+    inputIds.set(ids, at);
+    at += ids.length;
+  }
+  const { tensors, metadata } = packedTensors(packed, new Uint8Array(inputIds.buffer), key);
+  return serialize(tensors, metadata);
+}
+
+/**
+ * What `packedToBytes` writes, for a writer that takes the tokens from elsewhere.
+ *
+ * @param inputIds the data of `input_ids`, or what stands for it: all tokens in the order of `packed`, 32-bit little-endian
+ */
+export function packedTensors<T>(
+  packed: PackedEntry[],
+  inputIds: T,
+  key: string,
+): { tensors: (TensorSpec & { data: Uint8Array | T })[]; metadata: Record<string, string> } {
   const n = packed.length;
   const offsets = new Int32Array(n + 1);
-  packed.forEach(({ ids }, i) => {
-    offsets[i + 1] = offsets[i] + ids.length;
+  const cut = new Int32Array(n * CUTS.length * 2);
+  packed.forEach((one, i) => {
+    offsets[i + 1] = offsets[i] + one.ids.length;
+    CUTS.forEach((field, k) => {
+      cut.set([one.cut[field].kept, one.cut[field].total], 2 * (CUTS.length * i + k));
+    });
   });
-  const inputIds = new Int32Array(offsets[n]);
-  packed.forEach(({ ids }, i) => {
-    inputIds.set(ids, offsets[i]);
-  });
-  const cut = Int32Array.from(
-    packed.flatMap(({ cut: one }) => CUTS.flatMap((field) => [one[field].kept, one[field].total])),
-  );
-  const tensors = [
-    tensor('input_ids', 'I32', inputIds, [offsets[n]]),
+  const each = <U>(value: (one: PackedEntry) => U): U[] => packed.map(value);
+  const tensors: (TensorSpec & { data: Uint8Array | T })[] = [
+    { name: 'input_ids', dtype: 'I32', shape: [offsets[n]], data: inputIds },
     tensor('offsets', 'I32', offsets, [n + 1]),
-    tensor(
-      'labels',
-      'I32',
-      Int32Array.from(packed, ({ label }) => label),
-      [n],
-    ),
-    tensor(
-      'rows',
-      'I32',
-      Int32Array.from(packed, ({ row }) => row),
-      [n],
-    ),
+    tensor('labels', 'I32', Int32Array.from(each(({ label }) => label)), [n]),
+    tensor('rows', 'I32', Int32Array.from(each(({ row }) => row)), [n]),
     tensor('cut', 'I32', cut, [n, CUTS.length, 2]),
   ];
   if (packed.some(({ weight }) => weight !== undefined)) {
-    tensors.push(
-      tensor(
-        'weights',
-        'F64',
-        Float64Array.from(packed, ({ weight }) => weight ?? Number.NaN),
-        [n],
-      ),
-    );
+    tensors.push(tensor('weights', 'F64', Float64Array.from(each(({ weight }) => weight ?? Number.NaN)), [n]));
   }
   if (packed.some(({ second }) => second !== undefined)) {
-    tensors.push(
-      tensor(
-        'second',
-        'I32',
-        Int32Array.from(packed, ({ second }) => second ?? -1),
-        [n],
-      ),
-    );
+    tensors.push(tensor('second', 'I32', Int32Array.from(each(({ second }) => second ?? -1)), [n]));
   }
   if (packed.some(({ softLabel }) => softLabel)) {
     const soft = packed.flatMap(({ softLabel }) => [0, 1, 2].map((k) => softLabel?.[k] ?? Number.NaN));
     tensors.push(tensor('soft_labels', 'F64', Float64Array.from(soft), [n, 3]));
   }
-  return serialize(tensors, { format: FORMAT, key, ids: JSON.stringify(packed.map(({ id }) => id)) });
+  return { tensors, metadata: { format: FORMAT, key, ids: JSON.stringify(each(({ id }) => id)) } };
 }
 
 /**

@@ -21,7 +21,9 @@ test('defaults drop what teaches nothing', () => {
   expect(report).toMatchObject({ read: 9, kept: 3, conflictingLabels: 1 });
   const counts = Object.fromEntries(Object.entries(report.dropped).map(([reason, { count }]) => [reason, count]));
   expect(counts).toEqual({ unlabeled: 1, bothEmpty: 1, identical: 1, duplicate: 1, swappedDuplicate: 1, tie: 1 });
-  expect(report.dropped.unlabeled?.examples).toEqual([{ id: 'id1', row: 1 }]);
+  expect(report.dropped.unlabeled?.examples).toEqual([
+    { id: 'id1', row: 1, prompt: 'question 1', responseA: 'yes', responseB: 'no' },
+  ]);
 });
 
 test('every reason can be kept', () => {

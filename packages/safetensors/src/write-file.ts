@@ -2,9 +2,9 @@
 import { nodeFs } from './node-fs.js';
 import { checkData, layoutTensors, type Metadata, PYTORCH_METADATA, type TensorSpec } from './serialize.js';
 
-/** A tensor to write; a function is called when its turn comes, so that one tensor at a time is in memory. */
+/** A tensor to write; a function is called when its turn comes, so that one tensor, or one part of it, at a time is in memory. */
 export interface TensorInput extends TensorSpec {
-  data: Uint8Array | (() => Uint8Array | Promise<Uint8Array>);
+  data: Uint8Array | (() => Uint8Array | Promise<Uint8Array> | AsyncIterable<Uint8Array>);
 }
 
 /** Most bytes given to one system call. */
@@ -24,8 +24,17 @@ export async function writeSafetensors(
     await write(header);
     for (const { tensor, bytes } of order) {
       const data = typeof tensor.data === 'function' ? await tensor.data() : tensor.data;
-      checkData(tensor, data.byteLength, bytes, path);
-      await write(data);
+      if (data instanceof Uint8Array) {
+        checkData(tensor, data.byteLength, bytes, path);
+        await write(data);
+        continue;
+      }
+      let written = 0;
+      for await (const part of data) {
+        written += part.byteLength;
+        if (written <= bytes) await write(part);
+      }
+      checkData(tensor, written, bytes, path);
     }
   });
 }

@@ -2,11 +2,13 @@
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
+  type Battle,
+  battleToRecord,
   COMPACT_FRAME,
-  dataCard,
   GEMMA_FRAME,
-  type Packed,
+  openDataCard,
   packer,
+  readBattles,
   SPLIT_NAMES,
   splitBattles,
   survival,
@@ -19,10 +21,11 @@ import { integer } from '../arguments.js';
 import { onInterrupt } from '../interrupt.js';
 import { checkNewFolder } from '../output-folder.js';
 import { progress } from '../progress.js';
+import { appender } from '../run/appender.js';
 import { openTokenizer, resolveBase } from '../run/base.js';
 import { dataCardHtml } from '../run/data-card.js';
-import { describeDrops, loadDataset } from '../run/dataset.js';
-import { writePrepared } from '../run/prepared.js';
+import { type DatasetOptions, describeDrops, type LeftOut, readDataset } from '../run/dataset.js';
+import { BATTLES, preparedWriter } from '../run/prepared.js';
 
 interface PrepareFlags {
   data: string[];
@@ -74,48 +77,46 @@ async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): 
     ...(flags.truncation === 'head+tail' ? {} : { truncation: flags.truncation }),
   };
   const packOne = packer(tokenizer, packing);
-  const dataset = await loadDataset(data, { ties: flags.ties === 'keep', softLabels: true, signal });
-  const drops = describeDrops(dataset);
-  console.log(
-    `${dataset.clean.read} battles read, ${dataset.battles.length} kept${drops ? `; left out: ${drops}` : ''}`,
-  );
-  const splits = splitBattles(dataset.battles, { seed: flags.seed, nearDuplicates: flags.nearDuplicates });
-  const { rows, groups, leaks } = splits.report;
-  console.log(
-    `split by prompt (${groups} groups): ${rows.train} train, ${rows.validation} validation, ${rows.test} test; ` +
-      `${leaks.nearDuplicates ?? 'unknown'} prompts nearly repeat one of another part`,
-  );
-  const bar = progress({ label: 'tokenising', total: dataset.battles.length, unit: 'battles' });
-  const packed: Record<(typeof SPLIT_NAMES)[number], Packed[]> = { train: [], validation: [], test: [] };
-  let done = 0;
-  for (const name of SPLIT_NAMES) {
-    for (const battle of splits[name]) {
-      packed[name].push(packOne(battle));
-      if (++done % 500 === 0) {
-        bar.update(done);
-        await new Promise(setImmediate); // lets Ctrl-C through
-        signal.throwIfAborted();
-      }
-    }
-  }
-  bar.finish();
-  const kept = survival(SPLIT_NAMES.flatMap((name) => packed[name]));
-  console.log(
-    `${kept.tokens.total.toLocaleString('en')} tokens, ${kept.tokens.mean.toFixed(0)} a battle; kept ${percent(kept.prompt)} of ` +
-      `the prompts, ${percent(kept.responseA)} of A, ${percent(kept.responseB)} of B`,
-  );
-  const { read, rejected, rejectedExamples, clean } = dataset;
-  const card = dataCard(
-    { sources: data, read, rejected, rejectedExamples, clean, splits, packed, packing },
-    { detectLanguage: scriptOf },
-  );
   const temporary = `${out}.tmp-${process.pid}`;
   try {
     await mkdir(temporary, { recursive: true });
+    const { outlines, ...leftOut } = await storeBattles(data, join(temporary, BATTLES), {
+      ties: flags.ties === 'keep',
+      softLabels: true,
+      signal,
+    });
+    const drops = describeDrops(leftOut);
+    console.log(`${leftOut.clean.read} battles read, ${outlines.length} kept${drops ? `; left out: ${drops}` : ''}`);
+    const splits = splitBattles(outlines, { seed: flags.seed, nearDuplicates: flags.nearDuplicates });
+    const { rows, groups, leaks } = splits.report;
+    console.log(
+      `split by prompt (${groups} groups): ${rows.train} train, ${rows.validation} validation, ${rows.test} test; ` +
+        `${leaks.nearDuplicates ?? 'unknown'} prompts nearly repeat one of another part`,
+    );
+    const partOf = new Map(SPLIT_NAMES.flatMap((name) => splits[name].map((battle) => [battle, name] as const)));
     const bytes = await readFile(`${folder}/tokenizer.json`);
-    await writePrepared(temporary, { sources: data, splits, packed, packing, tokenizer: bytes });
-    await writeFile(join(temporary, 'card.json'), `${JSON.stringify(card, null, 2)}\n`);
-    await writeFile(join(temporary, 'card.html'), dataCardHtml(card));
+    const writer = await preparedWriter(temporary, { sources: data, packing, tokenizer: bytes });
+    const card = openDataCard({ detectLanguage: scriptOf });
+    const bar = progress({ label: 'tokenising', total: outlines.length, unit: 'battles' });
+    let done = 0;
+    for await (const { responseA, responseB } of readBattles(join(temporary, BATTLES), { schema: 'jsonl', signal })) {
+      const outline = outlines[done];
+      const battle = { ...outline, responseA, responseB };
+      const name = partOf.get(outline)!;
+      await writer.add(name, battle, packOne(battle));
+      card.add(name, battle);
+      if (++done % 500 === 0) bar.update(done);
+    }
+    bar.finish();
+    const kept = survival(SPLIT_NAMES.flatMap((name) => writer.packed[name]));
+    console.log(
+      `${kept.tokens.total.toLocaleString('en')} tokens, ${kept.tokens.mean.toFixed(0)} a battle; kept ` +
+        `${percent(kept.prompt)} of the prompts, ${percent(kept.responseA)} of A, ${percent(kept.responseB)} of B`,
+    );
+    const content = card.finish({ sources: data, ...leftOut, splits, packed: writer.packed, packing });
+    await writeFile(join(temporary, 'card.json'), `${JSON.stringify(content, null, 2)}\n`);
+    await writeFile(join(temporary, 'card.html'), dataCardHtml(content));
+    await writer.finish(splits);
     signal.throwIfAborted();
     await rename(temporary, out);
   } catch (error) {
@@ -123,4 +124,24 @@ async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): 
     throw error;
   }
   console.log(`${out} written; look at ${out}/card.html. next: arena train --base ${base} --data ${out} --out RUN`);
+}
+
+/**
+ * Reads and cleans the votes into a file. Of each battle everything but the answers is held, which is what a split needs: a file may
+ * be larger than memory.
+ */
+async function storeBattles(
+  data: string[],
+  path: string,
+  options: DatasetOptions,
+): Promise<LeftOut & { outlines: Battle[] }> {
+  const outlines: Battle[] = [];
+  const file = await appender(path);
+  const text = new TextEncoder();
+  const keep = (battle: Battle) => {
+    outlines.push({ ...battle, responseA: [], responseB: [] });
+    return file.add(text.encode(`${JSON.stringify(battleToRecord(battle))}\n`));
+  };
+  const leftOut = await readDataset(data, { keep }, options).finally(() => file.finish());
+  return { outlines, ...leftOut };
 }

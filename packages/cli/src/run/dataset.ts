@@ -1,16 +1,18 @@
 /** @file Reading and cleaning votes, with what was dropped and why. */
-import { type Battle, type CleanReport, cleanBattles, type RejectedRow, readBattles } from '@arena/data';
+import { type Battle, type CleanReport, cleaner, type RejectedRow, readBattles } from '@arena/data';
 import { openPrepared, type Prepared, preparedBattles } from './prepared.js';
 
-/** Battles fit for training, and what was left out on the way. */
-export interface Dataset {
-  battles: Battle[];
-  /** What was read, before cleaning. */
-  read: Battle[];
+/** What was left out on the way from files to battles. */
+export interface LeftOut {
   /** Records that are no battles, by reason, and the first of them. */
   rejected: Record<string, number>;
   rejectedExamples: RejectedRow[];
   clean: CleanReport;
+}
+
+/** Battles fit for training, and what was left out on the way. */
+export interface Dataset extends LeftOut {
+  battles: Battle[];
   /** Set when the data is a folder that `arena prepare` wrote: its parts are then to be used. */
   prepared?: Prepared;
 }
@@ -30,13 +32,41 @@ export interface DatasetOptions {
  * Reads files in any known schema, or a prepared folder, and cleans them.
  * @throws Error when nothing is left, or only one side ever wins; a prepared folder together with other files.
  */
-export async function loadDataset(
+export async function loadDataset(files: string[], options: DatasetOptions = {}): Promise<Dataset> {
+  const battles: Battle[] = [];
+  const isPrepared = (await preparedBattles(files[0])) !== undefined;
+  const read: Battle[] = []; // of a prepared folder: its parts name battles that this run may leave out
+  const leftOut = await readDataset(
+    files,
+    {
+      seen: (battle) => void (isPrepared && read.push(battle)),
+      keep: (battle) => void battles.push(battle),
+    },
+    options,
+  );
+  const prepared = isPrepared ? await openPrepared(files[0], battles, read) : undefined;
+  return { battles, ...leftOut, prepared };
+}
+
+/** Who is told of the battles of a file, in its order. */
+export interface BattleSink {
+  /** Of every battle that is read. */
+  seen?: (battle: Battle) => void;
+  /** Of every battle that is left; a promise is waited for. */
+  keep: (battle: Battle) => Promise<void> | undefined | void;
+}
+
+/**
+ * The same for votes that are not to be held all at once.
+ * @throws Error as `loadDataset`
+ */
+export async function readDataset(
   files: string[],
+  { seen, keep }: BattleSink,
   { ties = false, softLabels = false, signal }: DatasetOptions = {},
-): Promise<Dataset> {
+): Promise<LeftOut> {
   const rejected: Record<string, number> = {};
   const rejectedExamples: RejectedRow[] = [];
-  const read: Battle[] = [];
   const reject = (row: RejectedRow) => {
     rejected[row.reason] = (rejected[row.reason] ?? 0) + 1;
     if (rejectedExamples.length < REJECTED_EXAMPLES) rejectedExamples.push(row);
@@ -49,27 +79,32 @@ export async function loadDataset(
   }
   const source = stored[0] ?? files;
   const schema = stored[0] ? 'jsonl' : undefined;
-  for await (const battle of readBattles(source, { reject, signal, schema })) read.push(battle);
-  const votes = softLabels ? read : read.map((one) => (one.winner ? one : { ...one, softLabel: undefined }));
-  const { battles, report } = cleanBattles(votes, { ties: ties ? 'keep' : 'drop' });
+  const { clean, report } = cleaner({ ties: ties ? 'keep' : 'drop' });
+  const winners = new Set<Battle['winner']>();
+  for await (const battle of readBattles(source, { reject, signal, schema })) {
+    seen?.(battle);
+    const kept = clean(softLabels || battle.winner ? battle : { ...battle, softLabel: undefined });
+    if (!kept) continue;
+    winners.add(kept.winner);
+    const wait = keep(kept);
+    if (wait) await wait;
+  }
   const place = files.join(', ');
-  if (!battles.length) {
+  if (!report.kept) {
     throw new Error(
       `${place}: no battle with a vote is left (${describeDrops({ rejected, clean: report }) || 'the file is empty'})`,
     );
   }
-  const winners = new Set(battles.map(({ winner }) => winner));
   if (winners.size < 2 && !winners.has(null)) {
     throw new Error(
-      `${place}: '${[...winners][0]}' wins all ${battles.length} battles; a model needs votes for both sides to learn from`,
+      `${place}: '${[...winners][0]}' wins all ${report.kept} battles; a model needs votes for both sides to learn from`,
     );
   }
-  const prepared = stored[0] ? await openPrepared(files[0], battles, read) : undefined;
-  return { battles, read, rejected, rejectedExamples, clean: report, prepared };
+  return { rejected, rejectedExamples, clean: report };
 }
 
 /** "12 ties, 3 without text in both answers": what was left out, by reason. */
-export function describeDrops({ rejected, clean }: Pick<Dataset, 'rejected' | 'clean'>): string {
+export function describeDrops({ rejected, clean }: Pick<LeftOut, 'rejected' | 'clean'>): string {
   const dropped = Object.entries(clean.dropped).map(
     ([reason, { count }]) => `${count} ${DROP_REASONS[reason] ?? reason}`,
   );

@@ -1,14 +1,16 @@
 /** @file A prepared folder: cleaned battles, their parts by id, and the tokens of each part. */
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   applySplits,
   type Battle,
-  battleToRecord,
+  openPackingKey,
   type Packed,
+  type PackedEntry,
   type PackOptions,
   packedFromBytes,
-  packedToBytes,
+  packedTensors,
   packingKey,
   SPLIT_NAMES,
   type SplitName,
@@ -16,6 +18,8 @@ import {
   type SplitsFile,
   splitsToFile,
 } from '@arena/data';
+import { writeSafetensors } from '@arena/safetensors';
+import { type Appender, appender } from './appender.js';
 
 /** Content of prepared.json, by which the folder is known. */
 export interface PreparedManifest {
@@ -37,42 +41,66 @@ export interface Prepared {
 }
 
 const MANIFEST = 'prepared.json';
+/** The battles that were kept, as JSON lines. */
+export const BATTLES = 'battles.jsonl';
 const tokensFile = (name: SplitName) => `tokens-${name}.safetensors`;
 
-/** Battles written at a time. */
-const ROWS_AT_ONCE = 1000;
-
+/** What a prepared folder is made with. */
 export interface PreparedInput {
   sources: string[];
-  splits: Splits;
-  packed: Record<SplitName, Packed[]>;
   packing: PackOptions;
   /** The bytes of tokenizer.json. */
   tokenizer: Uint8Array;
 }
 
-/** Writes battles.jsonl, splits.json, a file of tokens for each part and, last, prepared.json into an empty folder. */
-export async function writePrepared(folder: string, input: PreparedInput): Promise<void> {
-  const { sources, splits, packed, packing, tokenizer } = input;
-  const keys = { train: '', validation: '', test: '' };
-  const battles = SPLIT_NAMES.flatMap((name) => splits[name]).sort((a, b) => a.row - b.row);
-  for (let from = 0; from < battles.length; from += ROWS_AT_ONCE) {
-    const lines = battles.slice(from, from + ROWS_AT_ONCE).map((battle) => JSON.stringify(battleToRecord(battle)));
-    await writeFile(join(folder, 'battles.jsonl'), `${lines.join('\n')}\n`, { flag: 'a' });
-  }
-  await writeFile(join(folder, 'splits.json'), `${JSON.stringify(splitsToFile(splits), null, 1)}\n`);
+/** Battles on their way into a prepared folder: each part's tokens go to the disk as they come, and only what is known of them is held. */
+export interface PreparedWriter {
+  add(name: SplitName, battle: Battle, packed: Packed): Promise<void>;
+  /** Writes the files of tokens, splits.json and, last, prepared.json. */
+  finish(splits: Splits): Promise<void>;
+  packed: Record<SplitName, PackedEntry[]>;
+}
+
+/** Opens a folder that holds battles.jsonl already, for its battles with their tokens. */
+export async function preparedWriter(
+  folder: string,
+  { sources, packing, tokenizer }: PreparedInput,
+): Promise<PreparedWriter> {
+  const packed: Record<SplitName, PackedEntry[]> = { train: [], validation: [], test: [] };
+  const spools = new Map<SplitName, { path: string; file: Appender; key: ReturnType<typeof openPackingKey> }>();
   for (const name of SPLIT_NAMES) {
-    keys[name] = await packingKey(splits[name], tokenizer, packing);
-    await writeFile(join(folder, tokensFile(name)), packedToBytes(packed[name], keys[name]));
+    const path = join(folder, `${name}.ids`);
+    spools.set(name, { path, file: await appender(path), key: openPackingKey(tokenizer, packing) });
   }
-  const manifest: PreparedManifest = { format: 'arena-prepared-1', sources, packing, keys };
-  await writeFile(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
+
+  async function add(name: SplitName, battle: Battle, { ids, ...entry }: Packed): Promise<void> {
+    const { file, key } = spools.get(name)!;
+    packed[name].push({ ...entry, ids: { length: ids.length } });
+    await file.add(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength));
+    await key.add(battle);
+  }
+
+  async function finish(splits: Splits): Promise<void> {
+    const keys = { train: '', validation: '', test: '' };
+    for (const name of SPLIT_NAMES) {
+      const { path, file, key } = spools.get(name)!;
+      await file.finish();
+      keys[name] = await key.key();
+      const { tensors, metadata } = packedTensors(packed[name], () => createReadStream(path), keys[name]);
+      await writeSafetensors(join(folder, tokensFile(name)), tensors, metadata);
+      await rm(path);
+    }
+    await writeFile(join(folder, 'splits.json'), `${JSON.stringify(splitsToFile(splits), null, 1)}\n`);
+    const manifest: PreparedManifest = { format: 'arena-prepared-1', sources, packing, keys };
+    await writeFile(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
+  }
+  return { add, finish, packed };
 }
 
 /** Where the battles of a prepared folder are; undefined for any other path. */
 export async function preparedBattles(path: string): Promise<string | undefined> {
   const found = await stat(join(path, MANIFEST)).catch(() => undefined);
-  return found?.isFile() ? join(path, 'battles.jsonl') : undefined;
+  return found?.isFile() ? join(path, BATTLES) : undefined;
 }
 
 /**

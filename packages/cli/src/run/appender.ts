@@ -1,0 +1,36 @@
+/** @file Bytes written one after the other into a new file, some at a time. */
+import { open } from 'node:fs/promises';
+
+/** A file that grows. */
+export interface Appender {
+  /** Takes bytes; what it returns is to be awaited before more are given. */
+  add(bytes: Uint8Array): Promise<void> | undefined;
+  finish(): Promise<void>;
+}
+
+/** Bytes that wait to be written together. */
+const BUFFER_BYTES = 2 ** 20;
+
+/** Opens a file that must not be there. */
+export async function appender(path: string): Promise<Appender> {
+  const file = await open(path, 'wx');
+  const buffer = new Uint8Array(BUFFER_BYTES);
+  let waiting = 0;
+  const flush = async (more?: Uint8Array) => {
+    await file.writeFile(buffer.subarray(0, waiting));
+    waiting = 0;
+    if (more) await file.writeFile(more);
+  };
+  return {
+    add(bytes) {
+      if (waiting + bytes.length > BUFFER_BYTES) return flush(bytes);
+      buffer.set(bytes, waiting);
+      waiting += bytes.length;
+      return undefined;
+    },
+    async finish() {
+      await flush();
+      await file.close();
+    },
+  };
+}
