@@ -41,20 +41,35 @@ export function openPackingKey(
 ): { add(battle: Battle): Promise<void>; key(): Promise<string> } {
   const text = new TextEncoder();
   const hashes: Promise<Uint8Array>[] = [digest(text.encode(JSON.stringify([FORMAT, options]))), digest(tokenizer)];
-  let waiting: unknown[] = [];
+  // A JSON list as bytes: battles kept until it is full would outlive the collector's young generation.
+  let list = new Uint8Array(2 ** 20);
+  let length = 0;
+  let count = 0;
+  const put = (json: string) => {
+    const most = length + 3 * json.length;
+    if (most > list.length) {
+      const grown = new Uint8Array(2 * most);
+      grown.set(list.subarray(0, length));
+      list = grown;
+    }
+    length += text.encodeInto(json, list.subarray(length)).written;
+  };
   const flush = () => {
-    hashes.push(digest(text.encode(JSON.stringify(waiting))));
-    waiting = [];
+    put(']');
+    hashes.push(digest(list.subarray(0, length)));
+    length = 0;
+    count = 0;
   };
   return {
     async add({ id, prompt, responseA, responseB, winner, softLabel, weight }) {
-      waiting.push([id, prompt, responseA, responseB, winner, softLabel ?? null, weight ?? null]);
-      if (waiting.length < HASHED_TOGETHER) return;
+      const fields = [id, prompt, responseA, responseB, winner, softLabel ?? null, weight ?? null];
+      put(`${count++ === 0 ? '[' : ','}${JSON.stringify(fields)}`);
+      if (count < HASHED_TOGETHER) return;
       flush();
       await hashes.at(-1);
     },
     async key() {
-      if (waiting.length > 0) flush();
+      if (count > 0) flush();
       const parts = await Promise.all(hashes);
       const all = await digest(Uint8Array.from(parts.flatMap((hash) => [...hash])));
       return [...all].map((byte) => byte.toString(16).padStart(2, '0')).join('');

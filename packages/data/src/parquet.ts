@@ -18,7 +18,7 @@ import type { ByteSource } from './source.js';
 /** A page never grows to more than this, nor to more than 1,000 times its size on disk and 16 MB. */
 const MAX_PAGE_BYTES = 2 ** 29;
 /** Uncompressed bytes decoded at a time, about. */
-const WINDOW_BYTES = 2 ** 24;
+const WINDOW_BYTES = 2 ** 23;
 /** Entries of a list column (messages, parts) a row, on average, at most. */
 const MAX_LIST_LENGTH = 1024;
 
