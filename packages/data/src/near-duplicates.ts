@@ -122,7 +122,7 @@ function sign(hashes: Uint32Array, count: number, signatures: Uint32Array, index
 /** Texts by the hash of each band of their signature, as linked lists in typed arrays: no object a bucket. */
 function openBuckets(texts: number) {
   let slots = 16;
-  while (slots < 2 * texts) slots *= 2;
+  while (slots < texts) slots *= 2;
   const heads = new Int32Array(BANDS * slots).fill(-1);
   const sizes = new Uint8Array(BANDS * slots);
   const next = new Int32Array(BANDS * texts);
