@@ -7,14 +7,16 @@
 
 /** What a chunk may claim. */
 export interface PageLimits {
-  /** Values of one page, and of all data pages together. */
+  /** Values of all data pages together. */
   values: number;
+  /** Values of one page: runs take a few bytes for any number of equal values, so the size does not bound it. */
+  pageValues: number;
   /** Bytes of one page after decompression. */
   pageBytes: number;
 }
 
-/** Walks the pages of a chunk; throws a plain Error that says what is wrong with which page. */
-export function checkPages(chunk: Uint8Array, limits: PageLimits): void {
+/** Walks the pages of a chunk and returns how many values they claim; throws a plain Error that says what is wrong with which page. */
+export function checkPages(chunk: Uint8Array, limits: PageLimits): number {
   const reader: Reader = { bytes: chunk, at: 0 };
   let total = 0;
   for (let page = 0; reader.at < chunk.length - 1; page++) {
@@ -32,14 +34,16 @@ export function checkPages(chunk: Uint8Array, limits: PageLimits): void {
       const details = header.get(kind);
       if (!(details instanceof Map)) continue;
       const values = details.get(1);
-      if (typeof values !== 'number' || values < 0 || values > limits.values) {
-        throw new Error(`page ${page} claims ${values} values, at most ${limits.values} are possible`);
+      const most = Math.min(limits.values, limits.pageValues);
+      if (typeof values !== 'number' || values < 0 || values > most) {
+        throw new Error(`page ${page} claims ${values} values, at most ${most} are taken`);
       }
       if (kind !== 7) total += values;
     }
     if (total > limits.values) throw new Error(`the pages claim more than ${limits.values} values`);
     reader.at += compressed;
   }
+  return total;
 }
 
 interface Reader {

@@ -17,8 +17,12 @@ import type { ByteSource } from './source.js';
 
 /** A page never grows to more than this, nor to more than 1,000 times its size on disk and 16 MB. */
 const MAX_PAGE_BYTES = 2 ** 29;
+/** Values of a page at most; writers end a page after 20,000 rows or a megabyte. */
+const MAX_PAGE_VALUES = 2 ** 24;
 /** Uncompressed bytes decoded at a time, about. */
 const WINDOW_BYTES = 2 ** 23;
+/** Rows decoded at a time at most, where columns can be read in parts. */
+const WINDOW_ROWS = 2 ** 16;
 /** Entries of a list column (messages, parts) a row, on average, at most. */
 const MAX_LIST_LENGTH = 1024;
 
@@ -107,7 +111,8 @@ const parsers = { jsonFromBytes: (bytes: Uint8Array): string => new TextDecoder(
 function windowRows(chunks: ColumnMetaData[], rows: number): number {
   const bytes = chunks.reduce((sum, column) => sum + Number(column.total_uncompressed_size), 0);
   const isFlat = chunks.every((column) => column.path_in_schema.length === 1);
-  return isFlat && bytes > WINDOW_BYTES ? Math.max(256, Math.floor((rows * WINDOW_BYTES) / bytes)) : Math.max(1, rows);
+  if (!isFlat) return Math.max(1, rows);
+  return Math.max(256, Math.min(WINDOW_ROWS, Math.floor((rows * WINDOW_BYTES) / Math.max(1, bytes))));
 }
 
 const compressors: Compressors = Object.fromEntries(
@@ -167,7 +172,10 @@ async function checkedChunks(source: ByteSource, chunks: ColumnMetaData[], rows:
     const bytes = await source.slice(start, end);
     const isList = column.path_in_schema.length > 1;
     try {
-      checkPages(bytes, { values: isList ? rows * MAX_LIST_LENGTH + 2 ** 16 : rows, pageBytes: MAX_PAGE_BYTES });
+      const limit = isList ? rows * MAX_LIST_LENGTH + 2 ** 16 : rows;
+      const values = checkPages(bytes, { values: limit, pageValues: MAX_PAGE_VALUES, pageBytes: MAX_PAGE_BYTES });
+      // Rows are made room for by their claimed number: the pages must hold as many, and more only in lists.
+      if (values < rows) throw new Error(`the pages hold ${values} values, the row group claims ${rows} rows`);
     } catch (cause) {
       throw new Error(`column ${column.path_in_schema.join('.')}: ${(cause as Error).message}`, { cause });
     }
