@@ -1,5 +1,6 @@
 /** @file Exact byte-fallback BPE from a Hugging Face tokenizer.json. */
 
+export { type EncoderPool, type EncoderPoolOptions, openEncoderPool } from './encoder-pool.js';
 export { TokenizerError } from './error.js';
 export {
   type DecodeOptions,

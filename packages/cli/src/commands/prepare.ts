@@ -25,6 +25,7 @@ import { appender } from '../run/appender.js';
 import { openTokenizer, resolveBase } from '../run/base.js';
 import { dataCardHtml } from '../run/data-card.js';
 import { type DatasetOptions, describeDrops, type LeftOut, readDataset } from '../run/dataset.js';
+import { packInOrder } from '../run/pack-in-order.js';
 import { BATTLES, preparedWriter } from '../run/prepared.js';
 
 interface PrepareFlags {
@@ -37,6 +38,7 @@ interface PrepareFlags {
   ties: 'drop' | 'keep';
   nearDuplicates: 'report' | 'group' | 'ignore';
   seed: number;
+  workers: number;
 }
 
 export function addPrepare(program: Command): void {
@@ -62,6 +64,7 @@ export function addPrepare(program: Command): void {
         .default('report'),
     )
     .option('--seed <n>', 'seed of the split', integer(0, 2 ** 32 - 1), 42)
+    .option('--workers <n>', 'threads that tokenise, of about 150 MB each; 0: none but this one', integer(0, 64), 0)
     .action((flags: PrepareFlags) => prepare(flags));
 }
 
@@ -76,7 +79,7 @@ async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): 
     frame: flags.frame === 'compact' ? COMPACT_FRAME : GEMMA_FRAME,
     ...(flags.truncation === 'head+tail' ? {} : { truncation: flags.truncation }),
   };
-  const packOne = packer(tokenizer, packing);
+  packer(tokenizer, packing); // settings that cannot be are told before anything is read
   const temporary = `${out}.tmp-${process.pid}`;
   try {
     await mkdir(temporary, { recursive: true });
@@ -99,11 +102,11 @@ async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): 
     const card = openDataCard({ detectLanguage: scriptOf });
     const bar = progress({ label: 'tokenising', total: outlines.length, unit: 'battles' });
     let done = 0;
-    for await (const { responseA, responseB } of readBattles(join(temporary, BATTLES), { schema: 'jsonl', signal })) {
-      const outline = outlines[done];
-      const battle = { ...outline, responseA, responseB };
-      const name = partOf.get(outline)!;
-      await writer.add(name, battle, packOne(battle));
+    const stored = readBattles(join(temporary, BATTLES), { schema: 'jsonl', signal });
+    const tokens = { tokenizer, json: bytes, packing, workers: flags.workers };
+    for await (const [battle, packed] of packInOrder(completed(stored, outlines), tokens)) {
+      const name = partOf.get(outlines[done])!;
+      await writer.add(name, battle, packed);
       card.add(name, battle);
       if (++done % 500 === 0) bar.update(done);
     }
@@ -144,4 +147,10 @@ async function storeBattles(
   };
   const leftOut = await readDataset(data, { keep }, options).finally(() => file.finish());
   return { outlines, ...leftOut };
+}
+
+/** The stored battles with what their file does not hold: rows and flags. */
+async function* completed(stored: AsyncIterable<Battle>, outlines: Battle[]): AsyncGenerator<Battle> {
+  let index = 0;
+  for await (const { responseA, responseB } of stored) yield { ...outlines[index++], responseA, responseB };
 }

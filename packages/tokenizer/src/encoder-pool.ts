@@ -1,0 +1,98 @@
+/** @file Encoding in worker threads (Node): each has a tokenizer of its own, and every call gets its results in its order. */
+
+import { TokenizerError } from './error.js';
+import type { EncodeOptions } from './tokenizer.js';
+
+/** Tokenizers in threads. */
+export interface EncoderPool {
+  /** Token ids of each text, as `Tokenizer.encode` gives them; calls that are made together run side by side. */
+  encode(texts: string[], options?: EncodeOptions): Promise<Int32Array[]>;
+  /** Ends the threads; calls that are not done are rejected. */
+  close(): Promise<void>;
+}
+
+/** How to open a pool. */
+export interface EncoderPoolOptions {
+  /** Threads. Default: one less than the machine runs at once, at least 1. Each takes the memory of a tokenizer. */
+  workers?: number;
+  /** Where a thread finds this package; needed where a bundler has moved it. */
+  module?: string | URL;
+}
+
+interface Job {
+  resolve(ids: Int32Array[]): void;
+  reject(error: Error): void;
+}
+
+/** What a thread runs; it is handed over as text, so that there is no second file for bundlers to find. */
+const THREAD = `
+const { parentPort, workerData } = require('node:worker_threads');
+const ready = import(workerData.module).then(({ loadTokenizer }) => loadTokenizer(workerData.json));
+ready.catch(() => {}); // told with the first answer
+parentPort.on('message', async ({ texts, options }) => {
+  try {
+    const tokenizer = await ready;
+    const parts = texts.map((text) => tokenizer.encode(text, options));
+    const ids = new Int32Array(parts.reduce((sum, part) => sum + part.length, 0));
+    const ends = new Int32Array(parts.length);
+    let at = 0;
+    parts.forEach((part, i) => {
+      ids.set(part, at);
+      ends[i] = at += part.length;
+    });
+    parentPort.postMessage({ ids, ends }, [ids.buffer, ends.buffer]);
+  } catch (error) {
+    parentPort.postMessage({ message: error.message });
+  }
+});
+`;
+
+/**
+ * Opens threads that encode with the tokenizer of a tokenizer.json.
+ *
+ * @param json the text or bytes of the file
+ * @throws TokenizerError outside Node, and for a number of threads that is none; what is wrong with the file is told by `encode`
+ */
+export function openEncoderPool(json: string | Uint8Array, options: EncoderPoolOptions = {}): EncoderPool {
+  const threads = globalThis.process?.getBuiltinModule?.('node:worker_threads');
+  const os = globalThis.process?.getBuiltinModule?.('node:os');
+  if (!threads || !os) throw new TokenizerError('openEncoderPool: threads are there in Node (20.19 or later) only');
+  const { workers = Math.max(1, os.availableParallelism() - 1), module = import.meta.url } = options;
+  if (!(Number.isInteger(workers) && workers > 0))
+    throw new TokenizerError(`openEncoderPool: workers ${workers} is not a positive whole number`);
+
+  const pool = Array.from({ length: workers }, () => {
+    const worker = new threads.Worker(THREAD, { eval: true, workerData: { json, module: String(module) } });
+    const jobs: Job[] = []; // a thread answers in the order in which it is asked
+    const thread: { worker: typeof worker; jobs: Job[]; failure: Error | null } = { worker, jobs, failure: null };
+    const fail = (error: Error) => {
+      thread.failure ??= error;
+      for (const job of jobs.splice(0)) job.reject(thread.failure);
+    };
+    worker.unref();
+    worker.on('error', (error) => fail(new TokenizerError(`openEncoderPool: a thread failed (${error.message})`)));
+    worker.on('exit', () => fail(new TokenizerError('openEncoderPool: a thread ended before its work was done')));
+    worker.on('message', ({ ids, ends, message }: { ids: Int32Array; ends: Int32Array; message?: string }) => {
+      const job = jobs.shift()!;
+      if (jobs.length === 0) worker.unref();
+      if (message !== undefined) job.reject(new TokenizerError(message));
+      else job.resolve([...ends].map((end, i) => ids.subarray(i === 0 ? 0 : ends[i - 1], end)));
+    });
+    return thread;
+  });
+
+  return {
+    encode(texts, encodeOptions = {}) {
+      const thread = pool.reduce((least, one) => (one.jobs.length < least.jobs.length ? one : least));
+      if (thread.failure) return Promise.reject(thread.failure);
+      return new Promise((resolve, reject) => {
+        thread.jobs.push({ resolve, reject });
+        thread.worker.ref(); // a process with work to wait for goes on
+        thread.worker.postMessage({ texts, options: encodeOptions });
+      });
+    },
+    async close() {
+      await Promise.all(pool.map(({ worker }) => worker.terminate()));
+    },
+  };
+}
