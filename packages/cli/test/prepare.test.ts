@@ -1,12 +1,18 @@
 /** @file `arena prepare`, and the commands that read what it leaves. */
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { appendFile, cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { applySplits, COMPACT_FRAME, packer, splitBattles } from '@arena/data';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openTokenizer } from '../src/run/base.js';
 import { loadDataset } from '../src/run/dataset.js';
 import { cachedTokens } from '../src/run/prepared.js';
 import { arena, BATTLES, QUICK, type Run, type Workspace, workspace } from './workspace.js';
+
+/** As built: threads are given the package, not its sources. */
+const BIN = fileURLToPath(new URL('../dist/bin.js', import.meta.url));
 
 let w: Workspace;
 let prepared: Run;
@@ -37,6 +43,18 @@ describe('arena prepare', () => {
     expect(prepared.out).toContain(`${BATTLES.length} battles read`);
     expect(prepared.out).toMatch(/split by prompt \(\d+ groups\)/);
     expect(prepared.out).toMatch(/kept 100\.0 % of the prompts/);
+  });
+
+  test('threads leave the same files', async () => {
+    const options = ['--max-tokens', '256', '--frame', 'compact', '--seed', '7', '--workers', '2'];
+    const files = ['--data', w.data, '--tokenizer', w.base, '--out', w.at('threads')];
+    await promisify(execFile)(process.execPath, [BIN, 'prepare', ...files, ...options]);
+    expect((await readdir(w.at('threads'))).sort()).toEqual(FILES);
+    for (const name of FILES) {
+      expect(await readFile(w.at(`threads/${name}`), 'utf8'), name).toBe(
+        await readFile(w.at(`prepared/${name}`), 'utf8'),
+      );
+    }
   });
 
   test('the split is that of training, and the folder reads back as the same battles', async () => {
