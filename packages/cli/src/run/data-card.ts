@@ -1,4 +1,5 @@
 /** @file The data card as a page: tables and charts of what card.json holds. */
+import { basename } from 'node:path';
 import { type Counts, type DataCard, type Histogram, SPLIT_NAMES } from '@arena/data';
 import {
   type Axis,
@@ -26,7 +27,7 @@ function dataCardPage(card: DataCard): Page {
   const total = SPLIT_NAMES.reduce((sum, name) => sum + splits[name].battles, 0);
   const cut = SPLIT_NAMES.reduce((sum, name) => sum + splits[name].survival.cut, 0);
   return {
-    title: `Data card: ${card.sources.join(', ')}`,
+    title: `Data card: ${card.sources.map((source) => basename(source)).join(', ')}`,
     lead:
       `${count(all.battles)} battles over ${count(all.prompts)} prompts are left of ${count(card.reading.battles)}. ` +
       `Always picking the longer answer is right on ${percent(all.longerWins)} of them: what a model has to beat. ` +
@@ -149,7 +150,7 @@ function languages({ all }: DataCard): Block {
     title: 'Languages',
     paragraphs: all.languages.length ? [] : ['The files label no languages.'],
     tables: present.map(([name, counts]) => countTable(`By ${name}`, counts, all.battles)),
-    charts: present.map(([name, counts]) => countChart(`Battles by ${name}`, counts, all.battles)),
+    charts: present.map(([name, counts]) => countChart(name, counts, all.battles)),
   };
 }
 
@@ -285,7 +286,8 @@ function countTable(caption: string, counts: Counts, total: number) {
   return { caption, columns: ['', 'Battles', 'Share'], rows };
 }
 
-function countChart(title: string, counts: Counts, total: number): string {
+/** The axis names what is counted: a chart's title is for those who cannot see it. */
+function countChart(name: string, counts: Counts, total: number): string {
   const rows = shownOf(counts).map((one) => ({
     name: one.name,
     value: one.count / total,
@@ -293,8 +295,8 @@ function countChart(title: string, counts: Counts, total: number): string {
     high: one.count / total,
     marked: false,
   }));
-  const axis = niceAxis([0, ...rows.map(({ value }) => value)], 'share of the battles', percentTick);
-  return rangesSvg(title, rows, axis, null);
+  const axis = niceAxis([0, ...rows.map(({ value }) => value)], `battles by ${name}`, percentTick);
+  return rangesSvg(`Battles by ${name}`, rows, axis, null);
 }
 
 /** The most frequent names, the rest as one. */
