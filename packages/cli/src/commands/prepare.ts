@@ -64,7 +64,7 @@ export function addPrepare(program: Command): void {
         .default('report'),
     )
     .option('--seed <n>', 'seed of the split', integer(0, 2 ** 32 - 1), 42)
-    .option('--workers <n>', 'threads that tokenise, of about 150 MB each; 0: none but this one', integer(0, 64), 0)
+    .option('--workers <n>', 'threads that tokenise, of 120 MB and more each; 0: none but this one', integer(0, 64), 0)
     .action((flags: PrepareFlags) => prepare(flags));
 }
 
