@@ -27,6 +27,8 @@ export interface MemoryPlanOptions {
   /** Tokens of the largest batch. */
   tokens: number;
   quantized: boolean;
+  /** Bytes of the optimizer's two moments of a trained value. Default 8, float32. */
+  momentBytes?: number;
   /** The step must fit in this many bytes. Default: nothing is recomputed. */
   budgetBytes?: number;
 }
@@ -41,14 +43,14 @@ const HEAP_BYTES = 3.5 * 2 ** 30;
  * @throws RangeError when even recomputing every layer would not fit, with what to lower.
  */
 export function planMemory(options: MemoryPlanOptions): MemoryPlan {
-  const { config, targets, lowestLayer, tokens, quantized, budgetBytes = Infinity } = options;
+  const { config, targets, lowestLayer, tokens, quantized, momentBytes = 8, budgetBytes = Infinity } = options;
   const { numHiddenLayers, numLabels, hiddenSize } = config;
   const layers = numHiddenLayers - lowestLayer;
   const linears = linearModules(config).reduce((sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures, 0);
   const trained = targets.reduce((sum, { r, inFeatures, outFeatures }) => sum + r * (inFeatures + outFeatures), 0);
   const norms = (4 * numHiddenLayers + 1) * hiddenSize;
   const weights = Math.ceil(linears * (quantized ? BYTES_4BIT : 4)) + 4 * norms;
-  const adapters = 16 * (trained + numLabels * hiddenSize);
+  const adapters = (8 + momentBytes) * (trained + numLabels * hiddenSize);
   const rank = targets.reduce((sum, { r }) => sum + r, 0) / Math.max(1, layers);
   const widths = layerWidths(config, rank);
   const bytes = (width: number) => Math.ceil(4 * tokens * width);

@@ -71,6 +71,30 @@ function decodeFloat32(base64: string): Float32Array {
 }
 
 /**
+ * bitsandbytes' map of 8-bit codes for optimizer states, ascending: seven decades, each with the means of neighbouring points of
+ * an even division of [0.1, 1], then 0 and 1 (Dettmers, 8-Bit Approximations; functional.py create_dynamic_map). Decade i has
+ * 2^i means of either sign when signed, 2^(i + 1) positive ones when not. The points are rounded as torch.linspace rounds them:
+ * the signed map is {@link DYNAMIC_MAP} in all 256 values. No file of the unsigned one was at hand: it follows the same rule.
+ */
+export function dynamicMap(signed: boolean): Float32Array {
+  const { fround } = Math;
+  const values = [0, 1];
+  for (let decade = 0; decade < 7; decade++) {
+    const points = 2 ** (signed ? decade : decade + 1) + 1;
+    const step = fround((1 - fround(0.1)) / (points - 1));
+    const point = (i: number) =>
+      i < points / 2 - 0.5 ? fround(fround(0.1) + step * i) : fround(1 - step * (points - 1 - i));
+    for (let i = 0; i + 1 < points; i++) {
+      const mean = fround(fround(point(i) + point(i + 1)) / 2);
+      const value = fround(fround(10 ** (decade - 6)) * mean);
+      values.push(value);
+      if (signed) values.push(-value);
+    }
+  }
+  return Float32Array.from(values).sort();
+}
+
+/**
  * Codes ordered by value, and the float32 midpoints between neighbours: a value takes the code at position
  * `number of midpoints below it` (a tie goes down).
  */

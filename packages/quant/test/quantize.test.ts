@@ -3,6 +3,7 @@ import {
   CODEBOOK,
   DYNAMIC_MAP,
   dequantize4bit,
+  dynamicMap,
   linear4bit,
   parseState,
   pythonFloat,
@@ -21,6 +22,20 @@ beforeAll(async () => {
 });
 
 const weights = (count: number, seed = 1) => normal(new Mt19937(seed), count, 0, 0.05);
+
+test('the rule of the dynamic maps gives the stored one, and an unsigned one of the same kind', () => {
+  expect(dynamicMap(true)).toEqual(DYNAMIC_MAP);
+  const map = dynamicMap(false);
+  expect(map).toHaveLength(256);
+  expect([map[0], map[255]]).toEqual([0, 1]);
+  // decade i has 2^(i + 1) values between 10^(i - 7) and 10^(i - 6), centred in their equal parts
+  const decades = [0, 1, 2, 3, 4, 5, 6].map((i) => [...map].filter((x) => x > 10 ** (i - 7) && x < 10 ** (i - 6)));
+  for (const [i, values] of decades.entries()) {
+    expect(values).toHaveLength(2 ** (i + 1));
+    const part = 0.9 / values.length;
+    for (const [k, x] of values.entries()) expect(x / 10 ** (i - 6)).toBeCloseTo(0.1 + part * (k + 0.5), 6);
+  }
+});
 
 test('the dynamic map is that of bitsandbytes', () => {
   // SHA-256 of create_dynamic_map(signed=True) as little-endian float32, taken from bitsandbytes 0.50.1.

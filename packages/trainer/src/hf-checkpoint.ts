@@ -18,6 +18,9 @@ export async function hfCheckpointFiles(
 ): Promise<Record<string, Uint8Array>> {
   const { place, adapter, optimizer, parameters } = await loadCheckpoint(location);
   if (!parameters) throw new Error(`${place}: has no arena_state.json; a checkpoint that Arena wrote is expected`);
+  if (parameters.some((name) => optimizer.moments.has(`${name}.state1`))) {
+    throw new Error(`${place}: its optimizer keeps 8-bit states, which the optimizer.pt of AdamW has no place for`);
+  }
   const values = (key: string) => {
     const stored = optimizer.moments.get(key);
     if (!stored) throw new Error(`${place}/optimizer.safetensors: '${key}' is missing`);

@@ -3,6 +3,7 @@ export * from './checkpoint.js';
 export { type Communicator, localCommunicators } from './communicator.js';
 export { RankFailure } from './data-parallel.js';
 export * from './early-stopping.js';
+export type { EightBitMoments } from './eight-bit.js';
 export * from './hf-checkpoint.js';
 export * from './hf-optimizer.js';
 export * from './ops/adamw/op.js';

@@ -2,14 +2,31 @@
 import type { Parameter } from '@arena/gemma';
 import { type SafeTensor, toFloat32 } from '@arena/safetensors';
 import { keep, type Tensor, tensor } from '@tensorflow/tfjs-core';
+import { zeroMoments } from './eight-bit.js';
 import type { AdamWState } from './optimizer.js';
 
-/** `<parameter>.exp_avg` and `<parameter>.exp_avg_sq` of each parameter, in their order. */
+const CODES = ['state1', 'state2'] as const;
+const SCALES = ['absmax1', 'absmax2'] as const;
+
+/**
+ * `<parameter>.exp_avg` and `<parameter>.exp_avg_sq` of each parameter, in their order; of 8-bit moments `state1`, `state2`,
+ * `absmax1` and `absmax2`.
+ */
 export async function stateTensors(parameters: Parameter[], { moments }: AdamWState): Promise<SafeTensor[]> {
   const tensors: SafeTensor[] = [];
-  for (const [i, { name }] of parameters.entries()) {
-    const { expAvg, expAvgSq } = moments[i];
-    tensors.push(await float32(`${name}.exp_avg`, expAvg), await float32(`${name}.exp_avg_sq`, expAvgSq));
+  for (const [i, { name, value }] of parameters.entries()) {
+    const own = moments[i];
+    if ('state1' in own) {
+      for (const part of CODES) {
+        tensors.push({ name: `${name}.${part}`, dtype: 'U8', shape: value.shape, data: own[part].slice() });
+      }
+      for (const part of SCALES) {
+        const data = new Uint8Array(own[part].slice().buffer);
+        tensors.push({ name: `${name}.${part}`, dtype: 'F32', shape: [own[part].length], data });
+      }
+    } else {
+      tensors.push(await float32(`${name}.exp_avg`, own.expAvg), await float32(`${name}.exp_avg_sq`, own.expAvgSq));
+    }
   }
   return tensors;
 }
@@ -27,16 +44,29 @@ export function restoreState(
   place: string,
 ): AdamWState {
   const moments = parameters.map(({ name, value }, index) => {
-    const read = (moment: string) => {
-      const key = `${name}.${moment}`;
-      const found = stored.get(key) ?? stored.get(`${index}.${moment}`);
-      if (!found || found.shape.join() !== value.shape.join()) {
+    const find = (part: string, shape: number[]) => {
+      const key = `${name}.${part}`;
+      const found = stored.get(key) ?? stored.get(`${index}.${part}`);
+      if (found?.shape.join() !== shape.join()) {
         const got = found ? `has shape [${found.shape}]` : 'is missing';
-        throw new Error(`${place}: the optimizer's '${key}' ${got}, the model wants [${value.shape}]`);
+        throw new Error(`${place}: the optimizer's '${key}' ${got}, the model wants [${shape}]`);
       }
-      return keep(tensor(Float32Array.from(toFloat32(found)), value.shape));
+      return found;
     };
-    return { expAvg: read('exp_avg'), expAvgSq: read('exp_avg_sq') };
+    const floats = (part: string, shape: number[]) => Float32Array.from(toFloat32(find(part, shape)));
+    if (stored.has(`${name}.state1`)) {
+      const codes = (part: string) => Uint8Array.from(find(part, value.shape).data);
+      const blocks = zeroMoments(value.size).absmax1.length;
+      const scales = (part: string) => floats(part, [blocks]);
+      return {
+        state1: codes('state1'),
+        state2: codes('state2'),
+        absmax1: scales('absmax1'),
+        absmax2: scales('absmax2'),
+      };
+    }
+    const moment = (part: string) => keep(tensor(floats(part, value.shape), value.shape));
+    return { expAvg: moment('exp_avg'), expAvgSq: moment('exp_avg_sq') };
   });
   return { step, moments };
 }

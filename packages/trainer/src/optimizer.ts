@@ -1,8 +1,9 @@
 /** @file AdamW over a model's parameters, with gradient clipping. */
 
 import { clearGradient, type Parameter } from '@arena/gemma';
-import { dispose, keep, stack, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
-import { adamWStep, squaredNorm } from './ops/adamw/op.js';
+import { dispose, keep, stack, type Tensor, tensor, zerosLike } from '@tensorflow/tfjs-core';
+import { adamW8bitStep, type EightBitMoments, MIN_8BIT_SIZE, zeroMoments } from './eight-bit.js';
+import { type AdamWAttrs, adamWStep, squaredNorm } from './ops/adamw/op.js';
 
 export interface AdamWOptions {
   beta1?: number;
@@ -14,12 +15,28 @@ export interface AdamWOptions {
   maxGradNorm?: number;
   /** Factor on the learning rate of each parameter, by its name (default 1): see {@link loraPlus}. */
   rateFactor?: (name: string) => number;
+  /** Keep the moments of tensors of 4,096 values and more in 8 bits, outside the engine: see {@link EightBitMoments}. */
+  eightBit?: boolean;
+}
+
+/** First and second moment of one parameter on the engine. */
+export interface FloatMoments {
+  expAvg: Tensor;
+  expAvgSq: Tensor;
 }
 
 /** First and second moment of each parameter, in the parameters' order. */
 export interface AdamWState {
   step: number;
-  moments: { expAvg: Tensor; expAvgSq: Tensor }[];
+  moments: (FloatMoments | EightBitMoments)[];
+}
+
+/** The moments of a state that has none in 8 bits. @throws Error when it has. */
+export function floatMoments({ moments }: AdamWState): FloatMoments[] {
+  return moments.map((one, i) => {
+    if ('expAvg' in one) return one;
+    throw new Error(`parameter ${i} of the optimizer's state has 8-bit moments`);
+  });
 }
 
 /** An optimizer over a fixed list of parameters. It owns its state. */
@@ -47,38 +64,65 @@ export function loraPlus(ratio: number, head = 1): (name: string) => number {
 }
 
 export function adamW(parameters: Parameter[], options: AdamWOptions = {}, state?: AdamWState): AdamW {
-  const { beta1 = 0.9, beta2 = 0.999, eps = 1e-8, weightDecay = 0, maxGradNorm = 1, rateFactor = () => 1 } = options;
+  const {
+    beta1 = 0.9,
+    beta2 = 0.999,
+    eps = 1e-8,
+    weightDecay = 0,
+    maxGradNorm = 1,
+    rateFactor = () => 1,
+    eightBit = false,
+  } = options;
+  const isEightBit = ({ size }: Tensor) => eightBit && size >= MIN_8BIT_SIZE;
   const own: AdamWState = state ?? {
     step: 0,
-    moments: parameters.map(({ value }) => ({ expAvg: keep(zerosLike(value)), expAvgSq: keep(zerosLike(value)) })),
+    moments: parameters.map(({ value }) =>
+      isEightBit(value)
+        ? zeroMoments(value.size)
+        : { expAvg: keep(zerosLike(value)), expAvgSq: keep(zerosLike(value)) },
+    ),
   };
+  parameters.forEach(({ name, value }, i) => {
+    if ('state1' in own.moments[i] === isEightBit(value)) return;
+    throw new Error(
+      `the optimizer's state of '${name}' is ${eightBit ? 'float32' : '8-bit'}, this run wants ${eightBit ? '8-bit' : 'float32'}`,
+    );
+  });
   return {
     state: own,
     async step(learningRate) {
       own.step++;
       const norm = await gradientNorm(parameters);
       const gradientScale = maxGradNorm > 0 ? clipScale(norm, maxGradNorm) : 1;
-      parameters.forEach((parameter, i) => {
-        if (!parameter.gradient) return;
-        const old = { param: parameter.value, ...own.moments[i] };
-        const next = adamWStep(old, parameter.gradient, {
-          learningRate: learningRate * rateFactor(parameter.name),
+      for (const [i, parameter] of parameters.entries()) {
+        const { name, value, gradient } = parameter;
+        if (!gradient) continue;
+        const attrs: AdamWAttrs = {
+          learningRate: learningRate * rateFactor(name),
           beta1,
           beta2,
           eps,
-          weightDecay: isDecayed(parameter.name) ? weightDecay : 0,
+          weightDecay: isDecayed(name) ? weightDecay : 0,
           step: own.step,
           gradientScale,
-        });
-        replaceValue(parameter, next.param);
-        own.moments[i] = { expAvg: keep(next.expAvg), expAvgSq: keep(next.expAvgSq) };
-        dispose([old.expAvg, old.expAvgSq]);
+        };
+        const old = own.moments[i];
+        if ('state1' in old) {
+          const param = Float32Array.from(await value.data());
+          adamW8bitStep(param, (await gradient.data()) as Float32Array, old, attrs);
+          replaceValue(parameter, tensor(param, value.shape));
+        } else {
+          const next = adamWStep({ param: value, ...old }, gradient, attrs);
+          replaceValue(parameter, next.param);
+          own.moments[i] = { expAvg: keep(next.expAvg), expAvgSq: keep(next.expAvgSq) };
+          dispose([old.expAvg, old.expAvgSq]);
+        }
         clearGradient(parameter);
-      });
+      }
       return norm;
     },
     dispose() {
-      for (const moments of own.moments) dispose([moments.expAvg, moments.expAvgSq]);
+      for (const one of own.moments) if ('expAvg' in one) dispose([one.expAvg, one.expAvgSq]);
     },
   };
 }

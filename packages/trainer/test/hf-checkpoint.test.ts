@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { GEMMA2_2B, type GemmaClassifier, loadGemma, writeRandomCheckpoint } from '@arena/gemma';
 import { openEngine } from '@arena/runtime';
 import { bytesFolder, bytesSource, openSafetensors, toFloat32 } from '@arena/safetensors';
-import { checkpointFiles, hfCheckpointFiles, loadCheckpoint, restoreProgress } from '@arena/trainer';
+import { checkpointFiles, floatMoments, hfCheckpointFiles, loadCheckpoint, restoreProgress } from '@arena/trainer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const FIXTURES = fileURLToPath(new URL('fixtures/', import.meta.url));
@@ -46,7 +46,7 @@ describe('a checkpoint of the Hugging Face Trainer', () => {
     const want = await openSafetensors(bytesSource(await readFile(join(FIXTURES, 'optimizer_state.safetensors'))));
     expect(optimizer.step).toBe(15);
     expect(optimizer.moments).toHaveLength(43);
-    for (const [i, { expAvg, expAvgSq }] of optimizer.moments.entries()) {
+    for (const [i, { expAvg, expAvgSq }] of floatMoments(optimizer).entries()) {
       expect([...(await expAvg.data())]).toEqual([...toFloat32(await want.read(`${i}.exp_avg`))]);
       expect([...(await expAvgSq.data())]).toEqual([...toFloat32(await want.read(`${i}.exp_avg_sq`))]);
     }

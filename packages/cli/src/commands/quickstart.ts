@@ -32,6 +32,7 @@ export const QUICKSTART_SETTINGS: Omit<TrainingSettings, 'base' | 'data' | 'seed
   ties: 'drop',
   labelSmoothing: 0,
   softLabels: 0,
+  optimizer: 'adamw',
   schedule: 'linear',
   warmup: 0.05,
   weightDecay: 0.01,

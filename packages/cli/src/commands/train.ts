@@ -62,6 +62,14 @@ export function addTrain(program: Command): void {
     .option('--batch-size <n>', 'battles a batch', integer(1), 8)
     .option('--tokens-per-batch <n>', 'tokens a batch, in place of --batch-size', integer(16))
     .option('--accumulation <n>', 'batches an optimizer step', integer(1), 1)
+    .addOption(
+      new Option(
+        '--optimizer <name>',
+        'AdamW, or with the moments of larger tensors in 8 bits, as bitsandbytes keeps them',
+      )
+        .choices(['adamw', 'adamw-8bit'])
+        .default('adamw'),
+    )
     .option('--learning-rate <x>', 'peak learning rate', number(0), 2e-4)
     .addOption(
       new Option('--schedule <name>', 'learning-rate schedule')

@@ -46,12 +46,14 @@ export async function trainModel(
       ...batch,
       labels: targetsOf(batch, settings),
     }));
+  const eightBit = settings.optimizer === 'adamw-8bit';
   const plan = planMemory({
     config: model.config,
     targets: model.lora!.targets,
     lowestLayer: lowestTrainedLayer(model),
     tokens: Math.max(...epochBatches(0).map(({ ids }) => ids.length)),
     quantized: settings.quantize,
+    momentBytes: eightBit ? 2 : 8,
     budgetBytes: memoryBytes ?? 0.8 * freemem(),
   });
   say(describePlan(plan));
@@ -73,6 +75,7 @@ export async function trainModel(
       schedule: settings.schedule,
       warmup: settings.warmup,
       loss: lossOf(settings),
+      eightBit,
       weightDecay: settings.weightDecay,
       maxGradNorm: settings.maxGradNorm,
       rateFactor: loraPlus(settings.loraPlus, settings.headRate),

@@ -50,6 +50,8 @@ export interface TrainingSettings {
   batchSize: number;
   tokensPerBatch?: number;
   accumulation: number;
+  /** `adamw-8bit`: the moments of larger tensors in 8 bits, as bitsandbytes keeps them. */
+  optimizer: 'adamw' | 'adamw-8bit';
   learningRate: number;
   schedule: 'linear' | 'cosine' | 'constant' | 'constant_with_warmup';
   warmup: number;
