@@ -13,6 +13,7 @@ import { addQuantize } from './commands/quantize.js';
 import { addQuickstart } from './commands/quickstart.js';
 import { addReport } from './commands/report.js';
 import { addServe } from './commands/serve.js';
+import { addSweep } from './commands/sweep.js';
 import { addTrain } from './commands/train.js';
 import { expandConfig } from './config-file.js';
 import { provideEngines } from './engine-option.js';
@@ -32,6 +33,7 @@ export function createProgram(): Command {
     addPrepare,
     addQuantize,
     addTrain,
+    addSweep,
     addEvaluate,
     addCompare,
     addReport,

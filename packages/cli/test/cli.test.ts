@@ -32,6 +32,7 @@ describe('arena train', () => {
       'report.md',
       'run.json',
       'splits.json',
+      'validation.json',
     ];
     expect((await readdir(w.at('run'))).sort()).toEqual(files);
     expect((await readdir(w.at('run/adapter'))).sort()).toEqual([
@@ -205,7 +206,17 @@ describe('the command line', () => {
   });
 
   test('--help works everywhere', async () => {
-    for (const command of ['doctor', 'describe', 'quantize', 'train', 'evaluate', 'predict', 'merge', 'quickstart']) {
+    for (const command of [
+      'doctor',
+      'describe',
+      'quantize',
+      'train',
+      'sweep',
+      'evaluate',
+      'predict',
+      'merge',
+      'quickstart',
+    ]) {
       const { out, code } = await arena(command, '--help');
       expect(code).toBe(0);
       expect(out).toContain(`arena ${command}`);

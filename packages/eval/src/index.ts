@@ -22,4 +22,4 @@ export type { Slice, SliceSection } from './slices.js';
 export { STYLE_FEATURES, styleCounts } from './style.js';
 export { type Axis, type Chart, chartSvg, type Mark, niceAxis, type RangeRow, rangesSvg, type Series } from './svg.js';
 export * from './swap.js';
-export { percent, shorten } from './text.js';
+export { numberFigure, percent, percentFigure, shorten } from './text.js';

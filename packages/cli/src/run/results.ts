@@ -1,5 +1,5 @@
-/** @file The files that an evaluation leaves: predictions.jsonl, metrics.json, report.html and report.md. */
-import { writeFile } from 'node:fs/promises';
+/** @file The files that an evaluation leaves: predictions.jsonl, metrics.json, report.html and .md, and validation.json where there is such a part. */
+import { rename, writeFile } from 'node:fs/promises';
 import type { Battle } from '@arena/data';
 import {
   evaluate,
@@ -28,13 +28,19 @@ export async function writeResults(out: string, input: EvaluationInput): Promise
   const report = evaluate(predictions, battles, { train, validation, seed, title });
   const lines = predictions.map((prediction, i) => JSON.stringify({ ...prediction, winner: battles[i].winner }));
   await writeFile(`${out}/predictions.jsonl`, `${lines.join('\n')}\n`);
-  await writeFile(`${out}/metrics.json`, renderReport(report, 'json'));
   await writeFile(`${out}/report.html`, renderReport(report, 'html', { battles }));
   await writeFile(`${out}/report.md`, renderReport(report, 'markdown'));
+  if (validation) {
+    const held = evaluate(validation.predictions, validation.battles, { seed, title: `${title}: validation` });
+    await writeFile(`${out}/validation.json`, renderReport(held, 'json'));
+  }
   const classes = threeClasses(predictions, battles);
-  if (!classes) return { report, table: summaryTable(report) };
-  await writeFile(`${out}/three-classes.json`, `${JSON.stringify(classes, null, 2)}\n`);
-  return { report, table: `${summaryTable(report)}\n${threeClassesLine(classes)}` };
+  if (classes) await writeFile(`${out}/three-classes.json`, `${JSON.stringify(classes, null, 2)}\n`);
+  // last, and whole: who finds it finds the others too
+  await writeFile(`${out}/metrics.json.tmp`, renderReport(report, 'json'));
+  await rename(`${out}/metrics.json.tmp`, `${out}/metrics.json`);
+  const table = summaryTable(report);
+  return { report, table: classes ? `${table}\n${threeClassesLine(classes)}` : table };
 }
 
 /** Figures of a head that knows ties, over all battles with a vote; the report is about those that were decided. */
