@@ -1,0 +1,52 @@
+/** @file Every recipe in examples/recipes is one that `arena train --config` takes, down to its own labels and optimizer. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { readFile, rm } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { loadCheckpoint } from '@arena/trainer';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { arena, type Workspace, workspace } from './workspace.js';
+
+const RECIPES = fileURLToPath(new URL('../../../examples/recipes/', import.meta.url));
+const NAMES = readdirSync(RECIPES).filter((name) => name.endsWith('.json'));
+let w: Workspace;
+
+beforeAll(async () => {
+  w = await workspace();
+});
+afterAll(() => rm(w.folder, { recursive: true }));
+
+test('there are the reference, an improved one and a reward model', () => {
+  expect(NAMES.sort()).toEqual(['improved.json', 'reference.json', 'reward-model.json']);
+});
+
+/** What stands in the way of two steps on the tiny base: sizes and cadence, nothing of the recipe's kind. */
+const SMALL = [
+  '--max-steps',
+  '2',
+  '--eval-every',
+  '2',
+  '--save-every',
+  '2',
+  '--max-tokens',
+  '256',
+  '--frame',
+  'compact',
+];
+
+test.each(NAMES)('%s trains two steps of the tiny base', async (name) => {
+  const recipe = JSON.parse(readFileSync(`${RECIPES}${name}`, 'utf8'));
+  const first = Math.min(1, recipe['first-layer']); // the tiny base has two layers
+  const own = ['--first-layer', String(first), '--base', w.base, '--data', w.data, '--out', w.at(name)];
+  const run = await arena('train', '--config', `${RECIPES}${name}`, ...own, ...SMALL);
+  expect(run.err).not.toContain('arena train:');
+  expect(run.code).toBe(0);
+  const settings = JSON.parse(await readFile(w.at(`${name}/run.json`), 'utf8'));
+  for (const [flag, value] of Object.entries(recipe)) {
+    const key = flag.replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
+    const overridden = ['base', 'maxTokens', 'frame', 'firstLayer', 'evalEvery', 'saveEvery', 'keep'].includes(key);
+    if (!overridden) expect(settings[key], flag).toEqual(key === 'targets' ? String(value).split(',') : value);
+  }
+  const { step, log } = await loadCheckpoint(w.at(`${name}/checkpoint-2`));
+  expect(step).toBe(2);
+  expect(log.every(({ loss }) => loss > 0.3 && loss < 1.5)).toBe(true); // a new head is near ln 2
+});
