@@ -24,6 +24,18 @@ const MPICH_COMM_WORLD = 0x44000000;
 const MPICH_BYTE = 0x4c00010d;
 
 /**
+ * Settings of UCX, which MPICH (and Open MPI with it) brings along. It must leave the process's memory alone: its hooks put a
+ * malloc of its own beside glibc's on one heap, which under load gave back pages that V8 still used (a segmentation fault in
+ * one of some twenty runs of four ranks). And it must leave V8's signal handlers.
+ */
+const UCX_SETTINGS = {
+  UCX_MEM_EVENTS: 'n',
+  UCX_MEM_MALLOC_HOOKS: 'n',
+  UCX_MEM_MMAP_HOOK_MODE: 'none',
+  UCX_ERROR_SIGNALS: '',
+};
+
+/**
  * Opens libmpi.
  * @param by Which launcher started this process: its own library is tried first.
  * @param name A library's name or path, in place of the usual ones.
@@ -36,6 +48,7 @@ export async function openMpiLibrary(by?: string, name?: string): Promise<MpiLib
       throw new Error(`MPI needs the package koffi beside arena: npm install koffi@3 (${firstLine(error)})`);
     },
   );
+  for (const [setting, value] of Object.entries(UCX_SETTINGS)) process.env[setting] ??= value; // read when it is opened
   const names = name ? [name] : by === 'PMI' ? [...MPICH, ...OPEN_MPI] : [...OPEN_MPI, ...MPICH];
   const tried: string[] = [];
   for (const one of names) {
