@@ -1,0 +1,211 @@
+/**
+ * @file What a machine with a GPU is asked: `node check.mjs <step> [--small]`. Each step prints lines of JSON. `--small` takes sizes that the
+ * emulation of the tests can do too.
+ */
+import { attentionBackwardOp, attentionOp } from '@arena/gemma';
+import { cuda4bit, linear4bitOp } from '@arena/quant';
+import {
+  checkOps,
+  cudaFloat,
+  cudaMultiply,
+  declaredCudaKernels,
+  openEngine,
+  provideEngine,
+  runOp,
+} from '@arena/runtime';
+import { dispose, randomNormal, type Tensor, type TensorInfo, tensor1d, tidy, zeros } from '@tensorflow/tfjs-core';
+import { OPS } from '../../browser-tests/test/browser/ops.js';
+import { trainTiny } from '../../browser-tests/test/browser/training.js';
+import { CudaOutOfMemoryError, closeCuda, cudaEngine, inspectCuda, openCuda } from '../src/index.js';
+import { fullStep } from './full-step.js';
+import { random4bit } from './random-weight.js';
+
+const small = process.argv.includes('--small');
+
+function print(fields: object): void {
+  console.log(JSON.stringify(fields));
+}
+
+/** Bytes of the device that are free. */
+function freeBytes({ context }: Awaited<ReturnType<typeof openCuda>>['backend']): number {
+  const [free, total] = [new BigUint64Array(1), new BigUint64Array(1)];
+  context.driver.call('cuMemGetInfo_v2', free, total);
+  return Number(free[0]);
+}
+
+/** Seconds of a queued call: the median of five rounds of `count`, after one to warm up. */
+function secondsOf(synchronize: () => void, count: number, call: () => void): number {
+  const rounds = Array.from({ length: 6 }, () => {
+    synchronize();
+    const start = performance.now();
+    for (let i = 0; i < count; i++) call();
+    synchronize();
+    return (performance.now() - start) / 1000 / count;
+  });
+  return rounds.slice(1).sort((a, b) => a - b)[2];
+}
+
+const STEPS: { [step: string]: () => Promise<void> } = {
+  async versions() {
+    print({ step: 'versions', node: process.version, platform: process.platform, ...(await inspectCuda()) });
+  },
+
+  async load() {
+    const start = performance.now();
+    const { backend } = await openCuda();
+    const openMs = performance.now() - start;
+    const names = declaredCudaKernels().map(({ name }) => name);
+    for (const name of names) backend.context.kernel(name);
+    print({ step: 'load', openMs, kernels: names.length, resolveMs: performance.now() - start - openMs });
+    await closeCuda(backend);
+  },
+
+  async conformance() {
+    for (const op of OPS) {
+      const results = await checkOps([op], 'cuda');
+      const failed = results.filter(({ passed, path }) => !passed || path !== 'kernel');
+      print({
+        step: 'conformance',
+        op: op.name,
+        samples: results.length,
+        failed: failed.map(({ sample, maxError, error }) => ({ sample, maxError, error })),
+        maxError: Math.max(...results.map(({ maxError }) => maxError)),
+      });
+    }
+  },
+
+  async training() {
+    const wasm = await openEngine('wasm', { threads: 1, relaxedSimd: false });
+    const want = await trainTiny();
+    wasm.dispose();
+    await openEngine('cuda');
+    const [got, again] = [await trainTiny(), await trainTiny()];
+    const errors = (['gradients', 'weights'] as const).map((part) => {
+      const each = Object.keys(want[part]).map((name) => {
+        const scale = Math.max(...want[part][name].map(Math.abs));
+        return Math.max(...want[part][name].map((x, i) => Math.abs(x - got[part][name][i]))) / scale;
+      });
+      return [part, Math.max(...each)];
+    });
+    const sameBits = JSON.stringify(got) === JSON.stringify(again);
+    print({ step: 'training', loss: got.loss, wasmLoss: want.loss, ...Object.fromEntries(errors), sameBits });
+  },
+
+  async gemm() {
+    const { backend } = await openCuda();
+    const { launcher, context } = backend;
+    const sizes = small ? [[64, 64, 64]] : [1900, 8192].flatMap((m) => SHAPES.map(([n, k]) => [m, n, k]));
+    for (const [m, n, k] of sizes) {
+      const x = randomNormal([m, k]);
+      const dy = randomNormal([m, n]);
+      const w = randomNormal([n, k]);
+      const packed = random4bit(n, k);
+      const four = cuda4bit(packed.tensors as never, packed.attrs);
+      const rate = (call: () => TensorInfo) => {
+        const seconds = secondsOf(
+          () => context.synchronize(),
+          small ? 1 : 5,
+          () => backend.disposeData(call().dataId),
+        );
+        return { us: Math.round(seconds * 1e6), tflops: (2 * m * n * k) / seconds / 1e12 };
+      };
+      print({
+        step: 'gemm',
+        ...{ m, n, k },
+        float: rate(() => cudaMultiply(launcher, { form: 'nt', a: x, b: cudaFloat(w), m, n, k })),
+        nf4: rate(() => cudaMultiply(launcher, { form: 'nt', a: x, b: four, m, n, k })),
+        nf4Transposed: rate(() => cudaMultiply(launcher, { form: 'nn', a: dy, b: four, m, n: k, k: n })),
+      });
+      const again = tidy(() => runOp(linear4bitOp, { x, ...packed.tensors }, { ...packed.attrs, transposed: false }));
+      dispose([x, dy, w, ...Object.values(packed.tensors), ...again]);
+    }
+    await closeCuda(backend);
+  },
+
+  async attention() {
+    const { backend } = await openCuda();
+    const { context } = backend;
+    const lengths = small ? [40] : [1900, 4096];
+    for (const tokens of lengths) {
+      const attrs = { numHeads: 8, numKeyValueHeads: 4, headDim: 256, scale: 1 / 16, softcap: 50, slidingWindow: 0 };
+      const [q, k, v, dO] = [8, 4, 4, 8].map((heads) => randomNormal([tokens, heads * 256]));
+      const offsets = tensor1d([0, tokens], 'int32');
+      const rows = tensor1d(Int32Array.from({ length: tokens }, (_, t) => t));
+      const inputs = { q, k, v, offsets, rows };
+      const [o, lse] = runOp(attentionOp, inputs, attrs);
+      const flops = 2 * tokens * tokens * 8 * 256; // both products, half of the square
+      const rate = (work: number, call: () => Tensor[]) => {
+        const seconds = secondsOf(
+          () => context.synchronize(),
+          small ? 1 : 5,
+          () => dispose(call()),
+        );
+        return { us: Math.round(seconds * 1e6), tflops: work / seconds / 1e12 };
+      };
+      print({
+        step: 'attention',
+        tokens,
+        forward: rate(flops, () => runOp(attentionOp, inputs, attrs)),
+        backward: rate(2.5 * flops, () => runOp(attentionBackwardOp, { do: dO, ...inputs, o, lse }, attrs)),
+      });
+      dispose([q, k, v, dO, offsets, rows, o, lse]);
+    }
+    await closeCuda(backend);
+  },
+
+  async full() {
+    for (const budgetBytes of small ? [1e9] : [3e9, 20e9])
+      print({ step: 'full', ...(await fullStep(small, budgetBytes)) });
+  },
+
+  async memory() {
+    const { backend } = await openCuda();
+    const before = freeBytes(backend);
+    await trainTiny();
+    await closeCuda(backend);
+    const second = await openCuda();
+    const after = freeBytes(second.backend);
+    // more than the device has, in parts
+    const held: Tensor[] = [];
+    let error: unknown;
+    try {
+      for (let i = 0; i < 4096; i++) held.push(zeros([small ? 2 ** 22 : 2 ** 28]));
+    } catch (thrown) {
+      error = thrown;
+    }
+    dispose(held);
+    const usable = (await tidy(() => zeros([10])).data()).length === 10;
+    print({
+      step: 'memory',
+      leakedBytes: before - after,
+      outOfMemory: error instanceof CudaOutOfMemoryError && error.message,
+      usable,
+    });
+    await closeCuda(second.backend);
+  },
+
+  /** What compute-sanitizer watches. */
+  async sanitize() {
+    await openEngine('cuda');
+    const { loss } = await trainTiny();
+    print({ step: 'sanitize', loss });
+  },
+};
+
+/** [N, K] of Gemma 2 2B's linears. */
+const SHAPES = [
+  [2048, 2304],
+  [1024, 2304],
+  [2304, 2048],
+  [9216, 2304],
+  [2304, 9216],
+];
+
+const step = process.argv[2];
+provideEngine('cuda', async () => cudaEngine);
+try {
+  await STEPS[step]();
+} catch (error) {
+  print({ step, error: String((error as Error)?.message ?? error) });
+  process.exitCode = 1;
+}
