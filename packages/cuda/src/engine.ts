@@ -3,8 +3,8 @@ import type { EngineProvider } from '@arena/runtime';
 import { closeCuda, openCuda } from './open.js';
 
 export const cudaEngine: EngineProvider = {
-  async open({ gpu, memoryBudget }) {
-    const { backend, device } = await openCuda({ device: gpu, budget: memoryBudget });
+  async open({ gpu, memoryBudget, bf16 }) {
+    const { backend, device } = await openCuda({ device: gpu, budget: memoryBudget, bf16 });
     return {
       name: 'cuda',
       threads: 1,

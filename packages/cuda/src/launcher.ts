@@ -14,6 +14,7 @@ const MOST_BLOCKS = [2 ** 31 - 1, 65535, 65535];
 
 /** The launcher of one backend. */
 export class Launcher implements CudaLauncher {
+  bf16 = false;
   private readonly block: HostBlock;
   private readonly slots: DataView;
   private readonly tables = new WeakMap<Float32Array, number>();

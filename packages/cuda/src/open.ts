@@ -11,6 +11,11 @@ import { registerPlainKernels } from './plain/register.js';
 const CUDA_BACKEND = BACKEND_OF.cuda;
 
 export interface CudaOptions extends ContextOptions {
+  /**
+   * true: products of large matrices round their factors to bfloat16 and run on tensor cores, with sums in float32; results then
+   * have some three right digits instead of seven (default: false).
+   */
+  bf16?: boolean;
   /** Number of the GPU among those that CUDA_VISIBLE_DEVICES leaves (default: the first that is new enough). */
   device?: number;
 }
@@ -28,6 +33,7 @@ export interface OpenCuda {
 export async function openCuda(options: CudaOptions = {}): Promise<OpenCuda> {
   const open = findBackend(CUDA_BACKEND) as CudaBackend | null;
   if (open && (options.device ?? open.context.device.ordinal) === open.context.device.ordinal && works(open)) {
+    open.launcher.bf16 = options.bf16 ?? false;
     await setBackend(CUDA_BACKEND);
     return { backend: open, device: open.context.device };
   }
@@ -35,6 +41,7 @@ export async function openCuda(options: CudaOptions = {}): Promise<OpenCuda> {
   const driver = await openDriver();
   const device = chooseDevice(listDevices(driver), options.device);
   const backend = new CudaBackend(new Context(driver, device, KERNELS_PTX, options));
+  backend.launcher.bf16 = options.bf16 ?? false;
   const close = () => backend.context.close();
   process.once('exit', close);
   closers.set(backend, close);

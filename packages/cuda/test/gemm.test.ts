@@ -1,5 +1,5 @@
-/** @file Products on engine `cuda`, emulated, in both tile sizes, against float64. */
-import { cuda4bit, dequantize4bit, quantize4bit, uploadWeight4bit } from '@arena/quant';
+/** @file Products on engine `cuda`, emulated, in every tile, against float64; on tensor cores, of factors rounded to bfloat16. */
+import { cuda4bit, dequantize4bit, quantize4bit, roundTo, uploadWeight4bit } from '@arena/quant';
 import { dropoutMask } from '@arena/random';
 import { type CudaForm, type CudaTile, cudaFloat, cudaMultiply } from '@arena/runtime';
 import { engine, type Tensor, tensor2d } from '@tensorflow/tfjs-core';
@@ -20,6 +20,10 @@ function matrix(rows: number, columns: number) {
   return { values, shape: [rows, columns], tensor: () => tensor2d(values.slice(), [rows, columns]) };
 }
 type Matrix = ReturnType<typeof matrix>;
+
+/** The factor that a kernel multiplies. */
+const factor = (one: Matrix, tile: CudaTile): Matrix =>
+  tile === 'mma' ? { ...one, values: Float32Array.from(roundTo(one.values, 'bfloat16')) } : one;
 
 /** Row i, column d of A, and row d, column j of B, as the form lays them out; [m, n] in float64. */
 function product64(form: CudaForm, a: Matrix, b: Matrix, m: number, n: number, k: number): Float64Array {
@@ -48,7 +52,7 @@ const SIZES = [
   [128, 256, 15],
 ];
 const CASES = (['nt', 'nn', 'tn'] as const).flatMap((form) =>
-  ([64, 128] as const).flatMap((tile) => SIZES.map(([m, n, k]) => [form, tile, m, n, k] as const)),
+  ([64, 128, 'mma'] as const).flatMap((tile) => SIZES.map(([m, n, k]) => [form, tile, m, n, k] as const)),
 );
 
 describe.skipIf(!hasCompiler())('products on engine cuda, emulated', () => {
@@ -68,13 +72,14 @@ describe.skipIf(!hasCompiler())('products on engine cuda, emulated', () => {
     tensor.dispose();
   }
 
-  it.each(CASES)('%s in tiles of %i: [%i, %i] over %i', async (form, tile, m, n, k) => {
+  it.each(CASES)('%s in tiles of %s: [%i, %i] over %i', async (form, tile, m, n, k) => {
     const { a, b } = layout(form, m, n, k);
     const low = layout(form, m, n, 5);
     const residual = matrix(m, n);
     const tensors = [a, b, low.a, low.b, residual].map((one) => one.tensor());
     const [ta, tb, lowA, lowB, tr] = tensors as [Tensor, Tensor, Tensor, Tensor, Tensor];
-    const [plain, added] = [product64(form, a, b, m, n, k), product64(form, low.a, low.b, m, n, 5)];
+    const plain = product64(form, factor(a, tile), factor(b, tile), m, n, k);
+    const added = product64(form, factor(low.a, tile), factor(low.b, tile), m, n, 5);
     const { launcher } = cuda.backend;
     const common = { form, a: ta, b: cudaFloat(tb), m, n, k, tile: tile as CudaTile };
     await expectProduct(cudaMultiply(launcher, common), plain);
@@ -85,14 +90,14 @@ describe.skipIf(!hasCompiler())('products on engine cuda, emulated', () => {
   });
 
   it.each(
-    ([64, 128] as const).flatMap((tile) =>
+    ([64, 128, 'mma'] as const).flatMap((tile) =>
       [
         [130, 140, 192, 64, true],
         [5, 33, 100, 32, false],
         [129, 13, 7, 64, true],
       ].map(([m, out, inner, blockSize, doubleQuant]) => [tile, m, out, inner, blockSize, doubleQuant] as const),
     ),
-  )('with a 4-bit matrix in tiles of %i: %i rows, [%i, %i] in blocks of %i, nested %s', async (...given) => {
+  )('with a 4-bit matrix in tiles of %s: %i rows, [%i, %i] in blocks of %i, nested %s', async (...given) => {
     const [tile, m, out, inner, blockSize, doubleQuant] = given as [CudaTile, number, number, number, number, boolean];
     const quantized = quantize4bit(draw(out * inner), [out, inner], { blockSize, doubleQuant });
     const values = Float32Array.from(dequantize4bit(quantized));
@@ -103,11 +108,11 @@ describe.skipIf(!hasCompiler())('products on engine cuda, emulated', () => {
     const [x, dy] = [matrix(m, inner), matrix(m, out)];
     await expectProduct(
       cudaMultiply(launcher, { form: 'nt', a: x.tensor(), b, m, n: out, k: inner, tile }),
-      product64('nt', x, weight, m, out, inner),
+      product64('nt', factor(x, tile), factor(weight, tile), m, out, inner),
     );
     await expectProduct(
       cudaMultiply(launcher, { form: 'nn', a: dy.tensor(), b, m, n: inner, k: out, tile }),
-      product64('nn', dy, weight, m, inner, out),
+      product64('nn', factor(dy, tile), factor(weight, tile), m, inner, out),
     );
   });
 
@@ -135,10 +140,11 @@ describe.skipIf(!hasCompiler())('products on engine cuda, emulated', () => {
     );
     const [nn, low] = [layout('nn', m, n, k), layout('nn', m, n, 3)];
     const factors = dropoutMask(mask, m * n);
-    const [plain, added] = [product64('nn', nn.a, nn.b, m, n, k), product64('nn', low.a, low.b, m, n, 3)];
     const whole = { form: 'nn', a: nn.a.tensor(), b: cudaFloat(nn.b.tensor()), m, n, k } as const;
     const second = { a: low.a.tensor(), b: low.b.tensor(), k: 3, scale: 2 };
-    for (const tile of [64, 128] as const) {
+    for (const tile of [64, 128, 'mma'] as const) {
+      const plain = product64('nn', factor(nn.a, tile), factor(nn.b, tile), m, n, k);
+      const added = product64('nn', factor(low.a, tile), factor(low.b, tile), m, n, 3);
       await expectProduct(
         cudaMultiply(launcher, { ...whole, tile, low: second, mask: { ...mask, on: 'low' } }),
         plain.map((x, i) => x + 2 * added[i] * factors[i]),

@@ -24,6 +24,11 @@ export interface EngineOptions {
    * `wasm` only.
    */
   wide?: boolean;
+  /**
+   * true: products of large matrices round their factors to bfloat16 and run on tensor cores, with sums in float32 (default: false).
+   * Engine `cuda` only.
+   */
+  bf16?: boolean;
   /** Number of the GPU (default: the first that is new enough). Engine `cuda` only. */
   gpu?: number;
   /** Most bytes of device memory that are taken (default: what the GPU has). Engine `cuda` only. */

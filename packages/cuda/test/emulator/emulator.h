@@ -87,17 +87,53 @@ struct Registration {
   }
 };
 
+
+// The value of each lane of the warp, as the caller's own sees them; they hold until the thread's next exchange but one.
 template <class T>
-T fromLane(T value, unsigned lane) {
+struct WarpValues {
+  const char (*slots)[64];
+  T of(unsigned lane) const {
+    T value;
+    memcpy(&value, slots[lane], sizeof value);
+    return value;
+  }
+};
+template <class T>
+WarpValues<T> shareInWarp(const T &value) {
   static_assert(sizeof(T) <= 64, "a slot's size");
   auto &slots = exchange[turn[threadIdx.x] ^= 1];
   memcpy(slots[threadIdx.x], &value, sizeof value);
   warpBarrier();
-  T other;
-  memcpy(&other, slots[threadIdx.x / WARP * WARP + lane % WARP], sizeof other);
-  return other;
+  return {&slots[threadIdx.x / WARP * WARP]};
+}
+template <class T>
+T fromLane(T value, unsigned lane) {
+  return shareInWarp(value).of(lane % WARP);
 }
 }  // namespace emulator
+
+// Stand-ins of what gemm-mma.cuh takes from PTX.
+static inline unsigned bf16Bits(float x) {
+  unsigned bits = emulatedBits<unsigned>(x);
+  return x != x ? 0x7fff : (bits + 0x7fff + (bits >> 16 & 1)) >> 16;
+}
+static inline unsigned bf16Pair(float low, float high) { return bf16Bits(low) | bf16Bits(high) << 16; }
+static inline float bf16Value(unsigned word, int half) { return emulatedBits<float>(half ? word & 0xffff0000u : word << 16); }
+// mma.m16n8k16: of A, a lane holds rows l/4 and l/4 + 8, columns 2 (l%4) + {0, 1, 8, 9}; of B as many rows of column l/4
+static inline void mmaBf16(float (&d)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+  struct Fragments {
+    unsigned a[4], b[2];
+  } mine = {{a[0], a[1], a[2], a[3]}, {b[0], b[1]}};
+  auto warp = emulator::shareInWarp(mine);
+  unsigned lane = threadIdx.x % emulator::WARP;
+  for (int e = 0; e < 4; e++) {
+    unsigned row = lane / 4 + e / 2 * 8, column = lane % 4 * 2 + e % 2;
+    for (int k = 0; k < 16; k++) {
+      Fragments left = warp.of(row % 8 * 4 + k % 8 / 2), right = warp.of(column * 4 + k % 8 / 2);
+      d[e] += bf16Value(left.a[row / 8 + k / 8 * 2], k % 2) * bf16Value(right.b[k / 8], k % 2);
+    }
+  }
+}
 
 static inline void __syncthreads() { emulator::blockBarrier(); }
 static inline void __syncwarp(unsigned = 0xffffffffu) { emulator::warpBarrier(); }

@@ -9,29 +9,30 @@ import type { CudaLaunch, CudaLauncher } from './launcher.js';
 /** How A and B lie in memory: `nt` [M, K] and [N, K]; `nn` [M, K] and [K, N]; `tn` [K, M] and [K, N]. */
 export type CudaForm = 'nt' | 'nn' | 'tn';
 
-/** Rows and columns of C that a block takes. */
-export type CudaTile = 64 | 128;
+/** Rows and columns of C that a block takes; `mma`: 128 on tensor cores, with factors rounded to bfloat16. */
+export type CudaTile = 64 | 128 | 'mma';
 
 /** Fewer blocks than these leave most of a large GPU idle: smaller tiles then. */
 const FEW_BLOCKS = 96;
 const THREADS = 256;
+const SUFFIX = { nt: 'Nt', nn: 'Nn', tn: 'Tn' } as const;
 
-/** A product's kernels by form and tile. */
+/** A product's kernels by form and tile, where they exist. */
 export type ProductKernels = { readonly [form in CudaForm]?: { readonly [tile in CudaTile]?: CudaKernel } };
 
 /**
- * Declares the kernels `<name>Nt64` and so on, of the forms that are given, which a .cu file makes by the template in gemm.cuh.
+ * Declares the kernels `<name>Nt64`, `<name>NtMma` and so on, of the forms that are given, which a .cu file makes by the template in gemm.cuh.
  * Their arguments are A, the inputs of the second matrix, then the product's, then the numbers of the second matrix.
  */
 export function productKernels(
   name: string,
   forms: readonly CudaForm[],
   second: { inputs: readonly string[]; optional?: readonly string[]; params: { readonly [name: string]: CudaScalar } },
-  tiles: readonly CudaTile[] = [64, 128],
+  tiles: readonly CudaTile[] = [64, 128, 'mma'],
 ): ProductKernels {
   const declare = (form: CudaForm, tile: CudaTile) =>
     cudaKernel({
-      name: `${name}${form === 'nt' ? 'Nt' : form === 'nn' ? 'Nn' : 'Tn'}${tile}`,
+      name: `${name}${SUFFIX[form]}${tile === 'mma' ? 'Mma' : tile}`,
       inputs: ['a', ...second.inputs],
       optional: [...(second.optional ?? []), 'lowA', 'lowB', 'residual'],
       outputs: ['c'],
@@ -112,9 +113,11 @@ export function cudaMultiply(launcher: CudaLauncher, product: CudaProduct): Tens
     throw new Error(`cudaMultiply: a mask on '${mask.on}' belongs to form '${MASKED_FORM[mask.on]}', not '${form}'`);
   }
   const blocks = (tile: number) => Math.ceil(m / tile) * Math.ceil(n / tile) * batches;
-  const tile = product.tile ?? (masked || blocks(128) < FEW_BLOCKS ? 64 : 128);
+  const large = launcher.bf16 ? 'mma' : 128;
+  const tile = product.tile ?? (masked || blocks(128) < FEW_BLOCKS ? 64 : large);
   const kernel = (masked ? maskedKernels : b.kernels)[form]?.[tile];
   if (!kernel) throw new Error(`cudaMultiply: the second matrix has no kernel for form '${form}' and tile ${tile}`);
+  const side = tile === 'mma' ? 128 : tile;
   const [c] = launcher.run(kernel, {
     inputs: { a, ...b.inputs, lowA: low?.a, lowB: low?.b, residual },
     outputs: { c: shape },
@@ -126,7 +129,7 @@ export function cudaMultiply(launcher: CudaLauncher, product: CudaProduct): Tens
       factor: mask ? 1 / (1 - mask.p) : 1,
       ...b.params,
     },
-    grid: [Math.ceil(n / tile), Math.ceil(m / tile), batches],
+    grid: [Math.ceil(n / side), Math.ceil(m / side), batches],
   });
   return c;
 }

@@ -16,6 +16,8 @@ export interface CudaLaunch {
 
 /** Launches kernels on one device, in order. */
 export interface CudaLauncher {
+  /** Whether large products round their factors to bfloat16 and run on tensor cores. */
+  readonly bf16: boolean;
   /**
    * Queues a launch. Nothing is waited for.
    * @returns the outputs in the kernel's order; the caller owns those that are new.

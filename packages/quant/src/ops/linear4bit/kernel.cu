@@ -1,5 +1,5 @@
 // Linear4bit: W is decoded while a tile is filled, in both orientations from the packed codes.
-#include "gemm.cuh"
+#include "gemm-mma.cuh"
 
 // A 4-bit matrix [outFeatures, inFeatures] with zeros around it. `tables`: the 16 values of the codes, then the map of
 // nested absmax codes.
@@ -36,26 +36,29 @@ struct Weight4bit {
   }
 };
 
-template <int FORM, int H>
-__device__ inline void multiply4bit(const float *a, Weight4bit weight, const Product &product) {
+// What the entries share: the codebook in shared memory.
+__device__ inline Weight4bit withCodebook(Weight4bit weight) {
   __shared__ float codebook[16];
   if (threadIdx.x < 16) codebook[threadIdx.x] = weight.tables[threadIdx.x];
   __syncthreads();
   weight.codebook = codebook;
-  FloatMatrix<false> first = {a, product.m, product.k, {}};
-  multiply<FORM, H>(first, weight, product);
+  return weight;
 }
 
-#define MULTIPLY_4BIT(name, form, h)                                                                                   \
+#define MULTIPLY_4BIT(name, run)                                                                                       \
   KERNEL(name, GEMM_THREADS, const float *a, const u8 *codes, const void *absmax, const float *tables,                 \
          const float *nestedAbsmax, PRODUCT_POINTERS, PRODUCT_NUMBERS, u32 inFeatures, u32 outFeatures, u32 blockSize, \
          float nestedOffset) {                                                                                         \
+    Product product = PRODUCT;                                                                                         \
+    FloatMatrix<false> first = {a, m, k, {}};                                                                          \
     Weight4bit weight = {codes,       absmax,    tables,       nestedAbsmax, inFeatures,                               \
                          outFeatures, blockSize, nestedOffset, nullptr};                                               \
-    multiply4bit<form, h>(a, weight, PRODUCT);                                                                         \
+    run(first, withCodebook(weight), product);                                                                         \
   }
 
-MULTIPLY_4BIT(multiply4bitNt64, NT, 1)
-MULTIPLY_4BIT(multiply4bitNt128, NT, 2)
-MULTIPLY_4BIT(multiply4bitNn64, NN, 1)
-MULTIPLY_4BIT(multiply4bitNn128, NN, 2)
+MULTIPLY_4BIT(multiply4bitNt64, (multiply<NT, 1>))
+MULTIPLY_4BIT(multiply4bitNt128, (multiply<NT, 2>))
+MULTIPLY_4BIT(multiply4bitNtMma, multiplyMma<NT>)
+MULTIPLY_4BIT(multiply4bitNn64, (multiply<NN, 1>))
+MULTIPLY_4BIT(multiply4bitNn128, (multiply<NN, 2>))
+MULTIPLY_4BIT(multiply4bitNnMma, multiplyMma<NN>)
