@@ -40,21 +40,21 @@ if command -v nvidia-smi >/dev/null; then
 fi
 check 20 versions
 check 60 load # cold: the driver compiles the kernels
-check 30 load # cached
+check 20 load # cached
 check 60 conformance
 check 30 training
 check 60 gemm
 check 30 attention
 if python3 -c 'import torch; assert torch.cuda.is_available()' 2>/dev/null; then
-  step 60 torch python3 gpu-check/torch_rates.py
+  step 45 torch python3 gpu-check/torch_rates.py
 else
   echo '{"step": "torch", "skipped": "python3 has no torch with a GPU"}'
 fi
-check 90 full
-check 30 memory
+check 100 full
+check 20 memory
 if command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck; do
-    step 60 "sanitize $tool" compute-sanitizer --tool "$tool" --error-exitcode 9 "$node" "$KIT/check.mjs" sanitize
+    step 30 "sanitize $tool" compute-sanitizer --tool "$tool" --error-exitcode 9 "$node" "$KIT/check.mjs" sanitize
   done
 else
   echo '{"step": "sanitize", "skipped": "compute-sanitizer is not installed"}'

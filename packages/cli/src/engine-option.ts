@@ -9,6 +9,7 @@ export interface EngineFlags {
   threads?: number;
   wide?: boolean;
   gpu?: number;
+  bf16?: boolean;
 }
 
 export function addEngineOptions(command: Command): Command {
@@ -20,6 +21,7 @@ export function addEngineOptions(command: Command): Command {
     )
     .option('--threads <n>', 'threads that compute (engine wasm)', integer(1, 64))
     .option('--gpu <n>', 'number of the GPU (engine cuda; default: the first that is new enough)', integer(0, 1023))
+    .option('--bf16', 'large products on tensor cores, of factors rounded to bfloat16 (engine cuda)')
     .option('--wide', '256-bit vectors by an experimental V8 flag (engine wasm, Node 24 or later)');
 }
 
@@ -28,8 +30,8 @@ export function provideEngines(): void {
   provideEngine('cuda', async () => (await import('@arena/cuda')).cudaEngine);
 }
 
-export async function openFlagged({ engine, threads, wide, gpu }: EngineFlags): Promise<Engine> {
-  const opened = await openEngine(engine, { threads, wide, gpu });
+export async function openFlagged({ engine, threads, wide, gpu, bf16 }: EngineFlags): Promise<Engine> {
+  const opened = await openEngine(engine, { threads, wide, gpu, bf16 });
   for (const note of opened.notes) console.error(`engine ${opened.name}: ${note}`);
   return opened;
 }

@@ -3,8 +3,10 @@
  * emulation of the tests can do too.
  */
 import { attentionBackwardOp, attentionOp } from '@arena/gemma';
-import { cuda4bit, linear4bitOp } from '@arena/quant';
+import { cuda4bit } from '@arena/quant';
 import {
+  type CudaOperand,
+  type CudaTile,
   checkOps,
   cudaFloat,
   cudaMultiply,
@@ -13,12 +15,12 @@ import {
   provideEngine,
   runOp,
 } from '@arena/runtime';
-import { dispose, randomNormal, type Tensor, type TensorInfo, tensor1d, tidy, zeros } from '@tensorflow/tfjs-core';
+import { dispose, engine, type Tensor, type TensorInfo, tensor1d, tidy, zeros } from '@tensorflow/tfjs-core';
 import { OPS } from '../../browser-tests/test/browser/ops.js';
 import { trainTiny } from '../../browser-tests/test/browser/training.js';
 import { CudaOutOfMemoryError, closeCuda, cudaEngine, inspectCuda, openCuda } from '../src/index.js';
 import { fullStep } from './full-step.js';
-import { random4bit } from './random-weight.js';
+import { random4bit, randomMatrix } from './random-weight.js';
 
 const small = process.argv.includes('--small');
 
@@ -31,6 +33,16 @@ function freeBytes({ context }: Awaited<ReturnType<typeof openCuda>>['backend'])
   const [free, total] = [new BigUint64Array(1), new BigUint64Array(1)];
   context.driver.call('cuMemGetInfo_v2', free, total);
   return Number(free[0]);
+}
+
+/** |got - want| / |want|, by the euclidean norm. */
+function distance(got: ArrayLike<number>, want: ArrayLike<number>): number {
+  let [difference, norm] = [0, 0];
+  for (let i = 0; i < want.length; i++) {
+    difference += (got[i] - want[i]) ** 2;
+    norm += want[i] ** 2;
+  }
+  return Math.sqrt(difference / norm);
 }
 
 /** Seconds of a queued call: the median of five rounds of `count`, after one to warm up. */
@@ -96,28 +108,40 @@ const STEPS: { [step: string]: () => Promise<void> } = {
     const { launcher, context } = backend;
     const sizes = small ? [[64, 64, 64]] : [1900, 8192].flatMap((m) => SHAPES.map(([n, k]) => [m, n, k]));
     for (const [m, n, k] of sizes) {
-      const x = randomNormal([m, k]);
-      const dy = randomNormal([m, n]);
-      const w = randomNormal([n, k]);
+      const x = randomMatrix(m, k);
+      const dy = randomMatrix(m, n);
+      const w = randomMatrix(n, k);
       const packed = random4bit(n, k);
       const four = cuda4bit(packed.tensors as never, packed.attrs);
       const rate = (call: () => TensorInfo) => {
-        const seconds = secondsOf(
-          () => context.synchronize(),
-          small ? 1 : 5,
-          () => backend.disposeData(call().dataId),
-        );
+        const free = () => backend.disposeData(call().dataId);
+        const seconds = secondsOf(() => context.synchronize(), small ? 1 : 5, free);
         return { us: Math.round(seconds * 1e6), tflops: (2 * m * n * k) / seconds / 1e12 };
       };
+      const product = (b: CudaOperand, tile: CudaTile) =>
+        cudaMultiply(launcher, { form: 'nt', a: x, b, m, n, k, tile });
+      const back = (tile: CudaTile) => cudaMultiply(launcher, { form: 'nn', a: dy, b: four, m, n: k, k: n, tile });
+      const read = async (c: TensorInfo) => {
+        const tensor = engine().makeTensorFromTensorInfo(c);
+        const values = await tensor.data();
+        tensor.dispose();
+        return values;
+      };
+      const float = cudaFloat(w);
+      const [exact, rounded] = [await read(product(float, 128)), await read(product(float, 'mma'))];
       print({
         step: 'gemm',
         ...{ m, n, k },
-        float: rate(() => cudaMultiply(launcher, { form: 'nt', a: x, b: cudaFloat(w), m, n, k })),
-        nf4: rate(() => cudaMultiply(launcher, { form: 'nt', a: x, b: four, m, n, k })),
-        nf4Transposed: rate(() => cudaMultiply(launcher, { form: 'nn', a: dy, b: four, m, n: k, k: n })),
+        float: rate(() => product(float, 128)),
+        nf4: rate(() => product(four, 128)),
+        nf4Transposed: rate(() => back(128)),
+        bf16: rate(() => product(float, 'mma')),
+        bf16Nf4: rate(() => product(four, 'mma')),
+        bf16Nf4Transposed: rate(() => back('mma')),
+        // of the norm: some 2e-3 from rounding the factors
+        bf16Error: distance(rounded, exact),
       });
-      const again = tidy(() => runOp(linear4bitOp, { x, ...packed.tensors }, { ...packed.attrs, transposed: false }));
-      dispose([x, dy, w, ...Object.values(packed.tensors), ...again]);
+      dispose([x, dy, w, ...Object.values(packed.tensors)]);
     }
     await closeCuda(backend);
   },
@@ -128,7 +152,7 @@ const STEPS: { [step: string]: () => Promise<void> } = {
     const lengths = small ? [40] : [1900, 4096];
     for (const tokens of lengths) {
       const attrs = { numHeads: 8, numKeyValueHeads: 4, headDim: 256, scale: 1 / 16, softcap: 50, slidingWindow: 0 };
-      const [q, k, v, dO] = [8, 4, 4, 8].map((heads) => randomNormal([tokens, heads * 256]));
+      const [q, k, v, dO] = [8, 4, 4, 8].map((heads) => randomMatrix(tokens, heads * 256));
       const offsets = tensor1d([0, tokens], 'int32');
       const rows = tensor1d(Int32Array.from({ length: tokens }, (_, t) => t));
       const inputs = { q, k, v, offsets, rows };
@@ -154,8 +178,10 @@ const STEPS: { [step: string]: () => Promise<void> } = {
   },
 
   async full() {
-    for (const budgetBytes of small ? [1e9] : [3e9, 20e9])
-      print({ step: 'full', ...(await fullStep(small, budgetBytes)) });
+    for (const budgetBytes of small ? [1e9] : [3e9, 20e9]) {
+      for (const bf16 of [false, true])
+        print({ step: 'full', bf16, ...(await fullStep(small, { budgetBytes, bf16 })) });
+    }
   },
 
   async memory() {

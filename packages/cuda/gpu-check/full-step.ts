@@ -20,8 +20,8 @@ import { random4bit } from './random-weight.js';
 const FIRST_LAYER = 6;
 
 /** Seconds, tokens/s and device memory of a step at 1,900 tokens; LoRA r 16 on all linears of layers 6 to 25. */
-export async function fullStep(small: boolean, budgetBytes: number) {
-  const { backend } = await openCuda();
+export async function fullStep(small: boolean, { budgetBytes, bf16 }: { budgetBytes: number; bf16: boolean }) {
+  const { backend } = await openCuda({ bf16 });
   const config = small
     ? {
         ...GEMMA2_2B,

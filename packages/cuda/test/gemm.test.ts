@@ -2,7 +2,7 @@
 import { cuda4bit, dequantize4bit, quantize4bit, roundTo, uploadWeight4bit } from '@arena/quant';
 import { dropoutMask } from '@arena/random';
 import { type CudaForm, type CudaTile, cudaFloat, cudaMultiply } from '@arena/runtime';
-import { engine, type Tensor, tensor2d } from '@tensorflow/tfjs-core';
+import { dispose, engine, fill, matMul, type Tensor, tensor2d } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { closeCuda, type OpenCuda, openCuda } from '../src/index.js';
 import { emulatedDriver, hasCompiler } from './emulator/build.js';
@@ -114,6 +114,24 @@ describe.skipIf(!hasCompiler())('products on engine cuda, emulated', () => {
       cudaMultiply(launcher, { form: 'nn', a: dy.tensor(), b, m, n: inner, k: out, tile }),
       product64('nn', factor(dy, tile), factor(weight, tile), m, inner, out),
     );
+  });
+
+  it('takes tensor cores for large products alone, and only when asked', async () => {
+    const value = 1 + 2 ** -9; // 1 in bfloat16
+    const productOf = async (rows: number) => {
+      const [a, b] = [fill([rows, 8], value), fill([8, rows], value)];
+      const c = matMul(a, b);
+      const [first] = await c.data();
+      dispose([a, b, c]);
+      return first;
+    };
+    const exact = 8 * value ** 2;
+    expect(await productOf(1280)).toBeCloseTo(exact, 5);
+    cuda = await openCuda({ bf16: true });
+    expect(await productOf(1280)).toBe(8);
+    expect(await productOf(100)).toBeCloseTo(exact, 5);
+    cuda = await openCuda();
+    expect(await productOf(1280)).toBeCloseTo(exact, 5);
   });
 
   it('multiplies by the dropout mask: A, B or the second product', async () => {

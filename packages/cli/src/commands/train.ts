@@ -118,7 +118,19 @@ async function trainCommand(
   { out, resume, memory, targets, ...flags }: TrainFlags,
   ranks: MpiCommunicator | null,
 ): Promise<void> {
-  const { engine: engineName, threads, wide, gpu, saveEvery, keep, tensorboard, profile, dashboard, ...rest } = flags;
+  const {
+    engine: engineName,
+    threads,
+    wide,
+    gpu,
+    bf16,
+    saveEvery,
+    keep,
+    tensorboard,
+    profile,
+    dashboard,
+    ...rest
+  } = flags;
   if (rest.patience && !rest.evalEvery)
     throw new Error('--patience needs --eval-every: nothing is measured without it');
   if (rest.loss === 'bradley-terry' && rest.classes === 3)
@@ -131,7 +143,13 @@ async function trainCommand(
   if (isFirst)
     await (resume ? checkResumed(out, settings) : prepareOutput(out, 'choose another --out, or add --resume'));
   else muteProgress();
-  const engine = await openFlagged({ engine: engineName, threads: threads ?? (ranks ? 1 : undefined), wide, gpu });
+  const engine = await openFlagged({
+    engine: engineName,
+    threads: threads ?? (ranks ? 1 : undefined),
+    wide,
+    gpu,
+    bf16,
+  });
   const say = isFirst ? (line: string) => console.log(line) : () => {};
   say(`engine ${engine.name}, ${engine.threads} thread${engine.threads > 1 ? 's' : ''}`);
   if (ranks) say(`${ranks.size} processes (${ranks.library}), each with every ${ranks.size}th batch of a step`);
