@@ -1,1 +1,5 @@
-export { default } from '../../vitest.package.ts';
+import { mergeConfig } from 'vitest/config';
+import shared from '../../vitest.package.ts';
+
+/** The first hook compiles the emulation, which takes a minute on a busy machine. */
+export default mergeConfig(shared, { test: { hookTimeout: 300_000 } });

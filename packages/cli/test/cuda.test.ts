@@ -6,11 +6,11 @@ import { arena, BATTLES, QUICK, type Workspace, workspace } from './workspace.js
 
 let w: Workspace;
 
-describe.skipIf(!hasCompiler())('engine cuda, emulated', () => {
+describe.skipIf(!hasCompiler())('engine cuda, emulated', { timeout: 300_000 }, () => {
   beforeAll(async () => {
     w = await workspace();
     process.env.ARENA_CUDA_LIBRARY = emulatedDriver();
-  });
+  }, 300_000);
   afterEach(() => {
     delete process.env.EMULATED_DEVICES;
   });
@@ -25,7 +25,7 @@ describe.skipIf(!hasCompiler())('engine cuda, emulated', () => {
     expect(out).toMatch(/^nvidia +one GPU is used at a time: --gpu N or CUDA_VISIBLE_DEVICES chooses it$/m);
   });
 
-  test('trains, and gives the losses of engine wasm', { timeout: 120_000 }, async () => {
+  test('trains, and gives the losses of engine wasm', async () => {
     const data = await w.votes('few.jsonl', BATTLES.slice(0, 30));
     const losses = async (engine: string) => {
       const out = w.at(engine);

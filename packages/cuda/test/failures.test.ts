@@ -29,7 +29,7 @@ describe('without what it needs', () => {
   });
 });
 
-describe.skipIf(!hasCompiler())('on an emulated driver', () => {
+describe.skipIf(!hasCompiler())('on an emulated driver', { timeout: 300_000 }, () => {
   let library: string;
   beforeAll(() => {
     library = emulatedDriver();

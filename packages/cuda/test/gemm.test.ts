@@ -55,7 +55,7 @@ const CASES = (['nt', 'nn', 'tn'] as const).flatMap((form) =>
   ([64, 128, 'mma'] as const).flatMap((tile) => SIZES.map(([m, n, k]) => [form, tile, m, n, k] as const)),
 );
 
-describe.skipIf(!hasCompiler())('products on engine cuda, emulated', () => {
+describe.skipIf(!hasCompiler())('products on engine cuda, emulated', { timeout: 300_000 }, () => {
   let cuda: OpenCuda;
   beforeAll(async () => {
     process.env.ARENA_CUDA_LIBRARY = emulatedDriver();

@@ -41,7 +41,7 @@ function sampleOf(headDim: number): OpSample<AttentionAttrs> {
   };
 }
 
-describe.skipIf(!hasCompiler())('attention on engine cuda, emulated', () => {
+describe.skipIf(!hasCompiler())('attention on engine cuda, emulated', { timeout: 300_000 }, () => {
   beforeAll(() => {
     process.env.ARENA_CUDA_LIBRARY = emulatedDriver();
     provideEngine('cuda', async () => (await import('../src/index.js')).cudaEngine);

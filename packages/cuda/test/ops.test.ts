@@ -9,7 +9,7 @@ import { emulatedDriver, hasCompiler } from './emulator/build.js';
 
 const open = () => findBackend('arena-cuda') as CudaBackend | null;
 
-describe.skipIf(!hasCompiler())('fused ops of engine cuda, emulated', () => {
+describe.skipIf(!hasCompiler())('fused ops of engine cuda, emulated', { timeout: 300_000 }, () => {
   beforeAll(() => {
     process.env.ARENA_CUDA_LIBRARY = emulatedDriver();
     provideEngine('cuda', async () => (await import('../src/index.js')).cudaEngine);

@@ -171,7 +171,7 @@ async function runOn(backend: string, body: Case) {
   return { values, used, list };
 }
 
-describe.skipIf(!hasCompiler())('plain ops of engine cuda, emulated', () => {
+describe.skipIf(!hasCompiler())('plain ops of engine cuda, emulated', { timeout: 300_000 }, () => {
   let cuda: OpenCuda;
   beforeAll(async () => {
     process.env.ARENA_CUDA_LIBRARY = emulatedDriver();

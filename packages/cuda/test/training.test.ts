@@ -7,54 +7,61 @@ import { trainTiny, trainTinySteps } from '../../browser-tests/test/browser/trai
 import { CudaBackend, closeCuda } from '../src/index.js';
 import { emulatedDriver, hasCompiler } from './emulator/build.js';
 
-describe.skipIf(!hasCompiler())('training of a 4-bit Gemma 2 with LoRA on engine cuda, emulated', () => {
-  beforeAll(() => {
-    process.env.ARENA_CUDA_LIBRARY = emulatedDriver();
-    provideEngine('cuda', async () => (await import('../src/index.js')).cudaEngine);
-  });
-  afterEach(async () => {
-    delete process.env.EMULATED_ORDER;
-    const open = backend();
-    if (open instanceof CudaBackend) await closeCuda(open);
-  });
+describe.skipIf(!hasCompiler())(
+  'training of a 4-bit Gemma 2 with LoRA on engine cuda, emulated',
+  { timeout: 300_000 },
+  () => {
+    beforeAll(() => {
+      process.env.ARENA_CUDA_LIBRARY = emulatedDriver();
+      provideEngine('cuda', async () => (await import('../src/index.js')).cudaEngine);
+    });
+    afterEach(async () => {
+      delete process.env.EMULATED_ORDER;
+      const open = backend();
+      if (open instanceof CudaBackend) await closeCuda(open);
+    });
 
-  it('gives the gradients and weights of engine wasm in one step', async () => {
-    const wasm = await openEngine('wasm', { threads: 1, relaxedSimd: false });
-    const want = await trainTiny();
-    wasm.dispose();
-    await openEngine('cuda');
-    expectSameTraining(await trainTiny(), want, 2e-5);
-  });
+    it('gives the gradients and weights of engine wasm in one step', async () => {
+      const wasm = await openEngine('wasm', { threads: 1, relaxedSimd: false });
+      const want = await trainTiny();
+      wasm.dispose();
+      await openEngine('cuda');
+      expectSameTraining(await trainTiny(), want, 2e-5);
+    });
 
-  it('gives the same bits when the threads of each block run in the opposite order', async () => {
-    await openEngine('cuda');
-    const forward = await trainTiny();
-    await closeCuda(backend() as CudaBackend);
-    process.env.EMULATED_ORDER = 'reverse';
-    await openEngine('cuda');
-    // a barrier that is missing, or two threads that write one place, would show
-    expect(await trainTiny()).toEqual(forward);
-  });
+    it('gives the same bits when the threads of each block run in the opposite order', async () => {
+      await openEngine('cuda');
+      const forward = await trainTiny();
+      await closeCuda(backend() as CudaBackend);
+      process.env.EMULATED_ORDER = 'reverse';
+      await openEngine('cuda');
+      // a barrier that is missing, or two threads that write one place, would show
+      expect(await trainTiny()).toEqual(forward);
+    });
 
-  it('holds the same tensors and device memory over 20 steps, and learns', async () => {
-    await openEngine('cuda');
-    const held = await trainTinySteps(20);
-    const settled = held[2];
-    for (const { tensors, allocatedBytes } of held.slice(3)) {
-      expect({ tensors, allocatedBytes }).toEqual({ tensors: settled.tensors, allocatedBytes: settled.allocatedBytes });
-    }
-    expect(settled.allocatedBytes).toBeGreaterThan(0);
-    expect(held[19].loss).toBeLessThan(held[0].loss);
-  });
+    it('holds the same tensors and device memory over 20 steps, and learns', async () => {
+      await openEngine('cuda');
+      const held = await trainTinySteps(20);
+      const settled = held[2];
+      for (const { tensors, allocatedBytes } of held.slice(3)) {
+        expect({ tensors, allocatedBytes }).toEqual({
+          tensors: settled.tensors,
+          allocatedBytes: settled.allocatedBytes,
+        });
+      }
+      expect(settled.allocatedBytes).toBeGreaterThan(0);
+      expect(held[19].loss).toBeLessThan(held[0].loss);
+    });
 
-  it('gives all device memory back when it is closed', async () => {
-    await openEngine('cuda');
-    const { context } = backend() as CudaBackend;
-    await trainTinySteps(1);
-    expect((memory() as unknown as { numBytesInGPU: number }).numBytesInGPU).toBeGreaterThan(0);
-    await closeCuda(backend() as CudaBackend);
-    const [free, total] = [new BigUint64Array(1), new BigUint64Array(1)];
-    context.driver.call('cuMemGetInfo_v2', free, total);
-    expect(free[0]).toBe(total[0]);
-  });
-});
+    it('gives all device memory back when it is closed', async () => {
+      await openEngine('cuda');
+      const { context } = backend() as CudaBackend;
+      await trainTinySteps(1);
+      expect((memory() as unknown as { numBytesInGPU: number }).numBytesInGPU).toBeGreaterThan(0);
+      await closeCuda(backend() as CudaBackend);
+      const [free, total] = [new BigUint64Array(1), new BigUint64Array(1)];
+      context.driver.call('cuMemGetInfo_v2', free, total);
+      expect(free[0]).toBe(total[0]);
+    });
+  },
+);
