@@ -4,7 +4,14 @@
 export type Winner = 'a' | 'b' | 'tie' | null;
 
 /** What a reader noticed about a row; the row is kept, what to do is the caller's policy. */
-export type BattleFlag = 'both_empty' | 'one_empty' | 'identical' | 'multi_turn' | 'null_turn' | 'surrogate_repaired';
+export type BattleFlag =
+  | 'both_empty'
+  | 'one_empty'
+  | 'identical'
+  | 'multi_turn'
+  | 'non_text_left_out'
+  | 'null_turn'
+  | 'surrogate_repaired';
 
 /** One vote. The three text fields have one entry a turn, and the same number of them. */
 export interface Battle {

@@ -27,7 +27,7 @@ export {
 } from './frame.js';
 export { type Histogram, histogram } from './histogram.js';
 export { type NearOptions, type NearPair, nearDuplicates } from './near-duplicates.js';
-export { REJECT_REASONS, type RejectReason } from './normalize-row.js';
+export { type NonText, REJECT_REASONS, type RejectReason } from './normalize-row.js';
 export {
   type AnswerPackOptions,
   answerPacker,

@@ -31,7 +31,14 @@ class Rejected extends Error {
 }
 
 type Row = Record<string, unknown>;
-type Flags = Set<BattleFlag>;
+
+/** What to do with images, calls of tools and other parts of a message that are no text. */
+export type NonText = 'reject' | 'leave-out';
+
+interface Reading {
+  flags: Set<BattleFlag>;
+  nonText: NonText;
+}
 
 const WINNERS: Record<string, Winner> = {
   model_a: 'a',
@@ -43,19 +50,24 @@ const WINNERS: Record<string, Winner> = {
 };
 
 /** Turns a record (null: a line that is no JSON) into a battle, or gives the first reason why it is none. */
-export function normalizeRow(record: Row | null, schema: Schema, row: number): Battle | RejectReason {
+export function normalizeRow(
+  record: Row | null,
+  schema: Schema,
+  row: number,
+  nonText: NonText = 'reject',
+): Battle | RejectReason {
   try {
-    return toBattle(record, schema, row);
+    return toBattle(record, schema, row, nonText);
   } catch (error) {
     if (error instanceof Rejected) return error.reason;
     throw error;
   }
 }
 
-function toBattle(record: Row | null, schema: Schema, row: number): Battle {
+function toBattle(record: Row | null, schema: Schema, row: number, nonText: NonText): Battle {
   if (record === null) throw new Rejected('bad_json');
-  const flags: Flags = new Set();
-  const raw = readTurns(record, schema, flags);
+  const flags = new Set<BattleFlag>();
+  const raw = readTurns(record, schema, { flags, nonText });
   if (raw.prompt.length !== raw.responseA.length || raw.prompt.length !== raw.responseB.length)
     throw new Rejected('turn_mismatch');
   const winner = readWinner(record);
@@ -91,17 +103,17 @@ interface Turns {
   responseB: string[];
 }
 
-function readTurns(record: Row, schema: Schema, flags: Flags): Turns {
+function readTurns(record: Row, schema: Schema, reading: Reading): Turns {
   switch (schema) {
     case 'wsdm':
     case 'jsonl':
-      return fields(record, (value) => plainTurns(value, flags));
+      return fields(record, (value) => plainTurns(value, reading));
     case 'lmsys':
     case 'arena55k':
-      return fields(record, (value) => textList(parseJson(value), flags));
+      return fields(record, (value) => textList(parseJson(value), reading));
     default: {
-      const a = conversation(record.conversation_a, flags);
-      const b = conversation(record.conversation_b, flags);
+      const a = conversation(record.conversation_a, reading);
+      const b = conversation(record.conversation_b, reading);
       // In MT-Bench the vote was on the answer to one turn: what came later was not judged.
       const judged = schema === 'mt_bench' && record.turn != null ? Number(record.turn) : undefined;
       const cut = (turns: string[]) => turns.slice(0, judged);
@@ -116,19 +128,19 @@ function fields(record: Row, read: (value: unknown) => string[]): Turns {
 }
 
 /** A text, a list of texts (one a turn), or null. */
-function plainTurns(value: unknown, flags: Flags): string[] {
-  return textList(Array.isArray(value) ? value : [value ?? null], flags);
+function plainTurns(value: unknown, reading: Reading): string[] {
+  return textList(Array.isArray(value) ? value : [value ?? null], reading);
 }
 
-function textList(value: unknown, flags: Flags): string[] {
+function textList(value: unknown, reading: Reading): string[] {
   if (!Array.isArray(value)) throw new Rejected('bad_json');
   if (!value.every((item) => item === null || typeof item === 'string')) throw new Rejected('bad_json');
   if (value.length === 0) throw new Rejected('no_turns');
-  return value.map((item: string | null) => orEmpty(item, flags));
+  return value.map((item: string | null) => orEmpty(item, reading));
 }
 
-function orEmpty(text: string | null, flags: Flags): string {
-  if (text === null) flags.add('null_turn');
+function orEmpty(text: string | null, reading: Reading): string {
+  if (text === null) reading.flags.add('null_turn');
   return text ?? '';
 }
 
@@ -142,7 +154,7 @@ function parseJson(value: unknown): unknown {
 }
 
 /** A list of {role, content}, or a JSON string of one; leading system messages are dropped. */
-function conversation(value: unknown, flags: Flags): { user: string[]; assistant: string[] } {
+function conversation(value: unknown, reading: Reading): { user: string[]; assistant: string[] } {
   const list = typeof value === 'string' ? parseJson(value) : value;
   if (!Array.isArray(list)) throw new Rejected('bad_json');
   let first = 0;
@@ -153,7 +165,7 @@ function conversation(value: unknown, flags: Flags): { user: string[]; assistant
     throw new Rejected('bad_roles');
   }
   const contents = (odd: number) =>
-    messages.filter((_, i) => i % 2 === odd).map((message) => contentOf(message.content, flags));
+    messages.filter((_, i) => i % 2 === odd).map((message) => contentOf(message.content, reading));
   return { user: contents(0), assistant: contents(1) };
 }
 
@@ -162,17 +174,26 @@ function roleOf(message: unknown): unknown {
 }
 
 /** A text, null, or a list of parts whose texts are joined by line breaks. */
-function contentOf(content: unknown, flags: Flags): string {
-  if (content === null || content === undefined) return orEmpty(null, flags);
+function contentOf(content: unknown, reading: Reading): string {
+  if (content === null || content === undefined) return orEmpty(null, reading);
   if (typeof content === 'string') return content;
-  if (!Array.isArray(content)) throw new Rejected('non_text_content');
-  const texts = content.map((part: unknown) => {
-    if (typeof part !== 'object' || part === null) throw new Rejected('non_text_content');
-    const { type, text, image } = part as Row;
-    if (type !== 'text' || image || (text != null && typeof text !== 'string')) throw new Rejected('non_text_content');
-    return text ?? '';
-  });
-  return texts.join('\n');
+  if (!Array.isArray(content)) return withoutText(reading).join();
+  return content.flatMap((part: unknown) => textOfPart(part) ?? withoutText(reading)).join('\n');
+}
+
+/** The text of a part; undefined for an image, a tool's call or result, and what is none of these. */
+function textOfPart(part: unknown): string | undefined {
+  if (typeof part !== 'object' || part === null) return undefined;
+  const { type, text, image } = part as Row;
+  if (type !== 'text' || image || (text != null && typeof text !== 'string')) return undefined;
+  return text ?? '';
+}
+
+/** Leaves a part out where that is wanted. */
+function withoutText({ flags, nonText }: Reading): string[] {
+  if (nonText === 'reject') throw new Rejected('non_text_content');
+  flags.add('non_text_left_out');
+  return [];
 }
 
 function readWinner(record: Row): Winner {

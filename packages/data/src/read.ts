@@ -5,7 +5,7 @@ import { readCsv } from './csv.js';
 import { DataError } from './error.js';
 import { textKey } from './hash.js';
 import { readJsonLines } from './json-lines.js';
-import { normalizeRow, type RejectReason } from './normalize-row.js';
+import { type NonText, normalizeRow, type RejectReason } from './normalize-row.js';
 import { openParquet } from './parquet.js';
 import { COLUMNS, type Column, detectSchema, type Format, type Schema } from './schema.js';
 import { type BattleSource, type ByteSource, openSources, readStream } from './source.js';
@@ -18,6 +18,8 @@ export interface ReadOptions {
   format?: Format;
   /** Your names for the columns, for instance `{ response_a: 'answer_1' }`. */
   columns?: Partial<Record<Column, string>>;
+  /** Messages with images or parts of tools: no battles (default), or battles of the text that is left. */
+  nonText?: NonText;
   /** 'skip' passes over records that are no battles (default), 'throw' stops at the first. */
   onReject?: 'skip' | 'throw';
   /** Told of each rejected record. */
@@ -67,7 +69,7 @@ export async function* readRows(source: BattleSource, options: ReadOptions = {})
     for await (const some of records) {
       for (const record of some) {
         options.signal?.throwIfAborted();
-        const battle = normalizeRow(record, schema, row);
+        const battle = normalizeRow(record, schema, row, options.nonText);
         if (typeof battle === 'string') yield { rejected: { file: opened.name, row, reason: battle } };
         else {
           markDuplicates(battle);

@@ -53,3 +53,40 @@ test('a category is read from its column, or from one that is named for it', asy
   expect(await read()).toEqual(['math', undefined]);
   expect((await read({ category: 'source' }))[1]).toBe('s');
 });
+
+test('messages with images or parts of tools are no battles, or battles of what is left', async () => {
+  const said = (answer: unknown) => [
+    {
+      role: 'user',
+      content: [
+        { type: 'text', text: 'What is this?' },
+        { type: 'image', image: 'data:' },
+      ],
+    },
+    { role: 'assistant', content: answer },
+  ];
+  const text = [
+    { type: 'text', text: 'A' },
+    { type: 'tool_call', name: 'look' },
+    { type: 'text', text: 'cat' },
+  ];
+  const record = (a: unknown, b: unknown) => ({
+    id: '1',
+    model_a: 'm',
+    model_b: 'n',
+    conversation_a: said(a),
+    conversation_b: said(b),
+    winner: 'model_a',
+  });
+  const bytes = new TextEncoder().encode(`${JSON.stringify(record(text, 'A dog'))}\n`);
+  const read = async (nonText?: 'reject' | 'leave-out') => {
+    for await (const { battle, rejected } of readRows(bytes, { nonText })) return battle ?? rejected;
+  };
+  expect(await read()).toMatchObject({ reason: 'non_text_content' });
+  expect(await read('leave-out')).toMatchObject({
+    prompt: ['What is this?'],
+    responseA: ['A\ncat'],
+    responseB: ['A dog'],
+    flags: ['non_text_left_out'],
+  });
+});
