@@ -120,6 +120,8 @@ function traceAttention(
 export interface TrainingPassOptions {
   /** Default {@link defaultLoss}. */
   loss?: Loss;
+  /** Factors of the sequences' or pairs' terms in the loss (default: 1 each). */
+  sampleWeights?: ArrayLike<number>;
   /** The gradients are those of loss * lossScale (gradient accumulation divides by the number of micro-batches). */
   lossScale?: number;
   dropout?: DropoutStep;
@@ -147,13 +149,15 @@ export async function trainingPass(
   const {
     loss: lossOf = defaultLoss(model.config.numLabels, model.config.problemType),
     lossScale = 1,
+    sampleWeights,
     signal,
   } = options;
+  const lossOfBatch = (logits: Tensor2D) => lossOf(logits, labels, sampleWeights);
   const work: PassState = { hidden: await embed(model, batch), inputs: [], saved: [] };
   const pass = openPass(model, batch, { dropout: options.dropout });
   try {
     await forwardSaving(model, pass, work, options);
-    const { loss, logits, gradient } = tidy(() => headBackward(model, work.hidden, labels, lossOf, lossScale));
+    const { loss, logits, gradient } = tidy(() => headBackward(model, work.hidden, lossOfBatch, lossScale));
     work.hidden.dispose();
     work.hidden = gradient;
     try {
@@ -305,12 +309,11 @@ function head(model: GemmaClassifier, hidden: Tensor2D): { normed: Tensor2D; log
 function headBackward(
   model: GemmaClassifier,
   hidden: Tensor2D,
-  labels: ArrayLike<number>,
-  lossOf: Loss,
+  lossOf: (logits: Tensor2D) => ReturnType<Loss>,
   lossScale: number,
 ): { loss: Scalar; logits: Tensor2D; gradient: Tensor2D } {
   const { normed, logits } = head(model, hidden);
-  const { loss, dlogits: unscaled } = lossOf(logits, labels);
+  const { loss, dlogits: unscaled } = lossOf(logits);
   const dlogits = mul(unscaled, scalar(lossScale)) as Tensor2D;
   accumulate(model.score, matMul(dlogits, normed, true, false));
   const options = { weightGradient: model.norm.trained !== undefined };

@@ -37,9 +37,14 @@ import {
 
 /**
  * Mean loss over a batch, and its gradient by the logits [n, numLabels].
- * @throws RangeError when the labels do not fit the logits.
+ * @param weights Factors of the sequences' (for Bradley-Terry: the pairs') terms in the mean, which still divides by their number.
+ * @throws RangeError when the labels or weights do not fit the logits.
  */
-export type Loss = (logits: Tensor2D, labels: ArrayLike<number>) => { loss: Scalar; dlogits: Tensor2D };
+export type Loss = (
+  logits: Tensor2D,
+  labels: ArrayLike<number>,
+  weights?: ArrayLike<number>,
+) => { loss: Scalar; dlogits: Tensor2D };
 
 /** transformers' `problem_type`. */
 export type ProblemType = 'regression' | 'single_label_classification' | 'multi_label_classification';
@@ -53,15 +58,16 @@ export function smoothedCrossEntropy(labelSmoothing: number): Loss {
   if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
     throw new RangeError(`label smoothing is ${labelSmoothing}, a number in [0, 1) is expected`);
   }
-  return (logits, labels) => {
+  return (logits, labels, weights) => {
     const [n, numLabels] = logits.shape;
     const logProbabilities = logSoftmax(logits);
     const given = labels.length === n ? classTargets(labels, numLabels) : probabilityTargets(labels, n, numLabels);
     const target = labelSmoothing
       ? add(mul(given, scalar(1 - labelSmoothing)), scalar(labelSmoothing / numLabels))
       : given;
-    const loss = mul(neg(sum(mul(logProbabilities, target))), scalar(1 / n)) as Scalar;
-    return { loss, dlogits: mul(sub(exp(logProbabilities), target), scalar(1 / n)) as Tensor2D };
+    const loss = mul(neg(sum(weighted(mul(logProbabilities, target), weights))), scalar(1 / n)) as Scalar;
+    const dlogits = mul(sub(exp(logProbabilities), target), scalar(1 / n));
+    return { loss, dlogits: weighted(dlogits, weights) as Tensor2D };
   };
 }
 
@@ -69,26 +75,29 @@ export function smoothedCrossEntropy(labelSmoothing: number): Loss {
 export const crossEntropy: Loss = smoothedCrossEntropy(0);
 
 /** Binary cross entropy of every logit by itself, for several labels that may hold at once. Labels in [0, 1], [n, numLabels]. */
-export const binaryCrossEntropy: Loss = (logits, labels) => {
+export const binaryCrossEntropy: Loss = (logits, labels, weights) => {
   const target = tensor2d(matrixLabels(logits, labels, 'binary cross entropy', [0, 1]), logits.shape);
   const count = scalar(1 / logits.size);
   return {
-    loss: mean(binaryTerms(logits, target)) as Scalar,
-    dlogits: mul(sub(sigmoid(logits), target), count) as Tensor2D,
+    loss: mean(weighted(binaryTerms(logits, target), weights)) as Scalar,
+    dlogits: weighted(mul(sub(sigmoid(logits), target), count), weights) as Tensor2D,
   };
 };
 
 /** Mean squared error against numbers [n, numLabels]. */
-export const meanSquaredError: Loss = (logits, labels) => {
+export const meanSquaredError: Loss = (logits, labels, weights) => {
   const difference = sub(logits, tensor2d(matrixLabels(logits, labels, 'squared error'), logits.shape));
-  return { loss: mean(square(difference)) as Scalar, dlogits: mul(difference, scalar(2 / logits.size)) as Tensor2D };
+  return {
+    loss: mean(weighted(square(difference), weights)) as Scalar,
+    dlogits: weighted(mul(difference, scalar(2 / logits.size)), weights) as Tensor2D,
+  };
 };
 
 /**
  * Bradley-Terry for a reward head of one label: sequences stand in pairs, A before B. Labels [pairs]: 0 when A won, 1 when B
  * did, 0.5 for a tie, or a probability that B wins.
  */
-export const bradleyTerry: Loss = (logits, labels) => {
+export const bradleyTerry: Loss = (logits, labels, weights) => {
   const [n, numLabels] = logits.shape;
   if (numLabels !== 1 || n % 2 || labels.length !== n / 2) {
     throw new RangeError(
@@ -100,12 +109,27 @@ export const bradleyTerry: Loss = (logits, labels) => {
   const signs = tensor2d([1, -1], [1, 2]);
   const difference = sum(mul(rewards, signs), 1);
   const target = tensor1d(checked(labels, 'Bradley-Terry', [0, 1]).map((label) => 1 - label));
-  const slope = mul(sub(sigmoid(difference), target), scalar(2 / n));
+  const slope = weighted(mul(sub(sigmoid(difference), target), scalar(2 / n)), weights);
   return {
-    loss: mean(binaryTerms(difference, target)) as Scalar,
+    loss: mean(weighted(binaryTerms(difference, target), weights)) as Scalar,
     dlogits: reshape(stack([slope, neg(slope)], 1), [n, 1]) as Tensor2D,
   };
 };
+
+/** Rows times their weights. */
+function weighted(rows: Tensor, weights: ArrayLike<number> | undefined): Tensor {
+  if (!weights) return rows;
+  const [n] = rows.shape;
+  const bad = Array.from(weights).find((weight) => !(weight >= 0 && weight < Number.POSITIVE_INFINITY));
+  if (weights.length !== n || bad !== undefined) {
+    throw new RangeError(
+      bad === undefined
+        ? `${weights.length} weights for ${n} terms of the loss: one each is expected`
+        : `a weight is ${bad}, a number of at least 0 is expected`,
+    );
+  }
+  return mul(rows, reshape(tensor1d(Float32Array.from(weights)), [n, ...rows.shape.slice(1).map(() => 1)]));
+}
 
 /** max(z, 0) - z y + log(1 + exp(-|z|)) */
 function binaryTerms(logits: Tensor, target: Tensor): Tensor {

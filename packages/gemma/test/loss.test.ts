@@ -79,6 +79,27 @@ describe.each(cases)('%s', (_, loss, want, [n, k], labels) => {
   });
 });
 
+test.each(cases)('%s: weights are factors of the terms of the mean', async (_, loss, want, [n, k], labels) => {
+  const values = [...normal(new Mt19937(3), n * k, 0, 2)];
+  const terms = loss === bradleyTerry ? n / 2 : n;
+  const [wide, perTerm] = [values.length / terms, labels.length / terms];
+  const weights = Array.from({ length: terms }, (_, i) => [0.5, 2, 0, 1.25][i % 4]);
+  const expected = (all: number[]) =>
+    sumOf(
+      weights.map((weight, i) => {
+        const own = all.slice(i * wide, (i + 1) * wide);
+        const rows = Array.from({ length: n / terms }, (_, r) => own.slice(r * k, r * k + k));
+        return weight * want(rows, labels.slice(i * perTerm, (i + 1) * perTerm));
+      }),
+    ) / terms;
+  const got = tidy(() => loss(tensor2d(values, [n, k]), labels, weights));
+  expect((await got.loss.data())[0]).toBeCloseTo(expected(values), 5);
+  for (const [i, slope] of (await got.dlogits.data()).entries()) {
+    const at = (step: number) => expected(values.map((value, j) => value + (j === i ? step : 0)));
+    expect(Math.abs((at(1e-5) - at(-1e-5)) / 2e-5 - slope)).toBeLessThan(4e-6);
+  }
+});
+
 test('huge logits stay finite', async () => {
   for (const [loss, labels] of [
     [binaryCrossEntropy, [0, 1]],
@@ -104,6 +125,9 @@ test('labels that do not fit are refused, and no tensor stays behind', () => {
   refuse(meanSquaredError, 1, 1, [Number.NaN], 'label 0 is NaN');
   refuse(bradleyTerry, 3, 1, [0], 'one label for each two');
   refuse(bradleyTerry, 2, 2, [0], 'one logit a sequence');
+  const weigh = (weights: number[]) => () => tidy(() => crossEntropy(logits(2, 3), [0, 1], weights).loss);
+  expect(weigh([1])).toThrow('1 weights for 2 terms of the loss');
+  expect(weigh([1, -1])).toThrow('a weight is -1');
   expect(() => smoothedCrossEntropy(1)).toThrow('label smoothing is 1');
   expect(memory().numTensors).toBe(before);
 });

@@ -19,6 +19,8 @@ import { type ScheduleKind, scheduleFactor, totalSteps, warmupSteps } from './sc
 /** A flat batch with its labels. */
 export interface MicroBatch extends FlatBatch {
   labels: ArrayLike<number>;
+  /** Factors of the sequences' terms in the loss (default: 1 each). */
+  weights?: ArrayLike<number>;
   /** What the sequences are called in messages, such as their row numbers. */
   rows?: ArrayLike<number>;
 }
@@ -256,7 +258,15 @@ async function trainStep(
     signal?.throwIfAborted();
     const batch = group[i];
     const dropout = { seed, step: firstMicro + i };
-    const options = { loss: lossOf, lossScale, dropout, recomputeLayers, offload, signal };
+    const options = {
+      loss: lossOf,
+      sampleWeights: batch.weights,
+      lossScale,
+      dropout,
+      recomputeLayers,
+      offload,
+      signal,
+    };
     const { loss, logits } = await trainingPass(model, batch, batch.labels, options);
     const value = (await loss.data())[0];
     dispose([loss, logits]);

@@ -47,6 +47,29 @@ describe('train', () => {
     await model.dispose();
   });
 
+  test('a sequence of weight 0 beside one of weight 2 is that one alone', async () => {
+    const plain = { ...LORA, lora: { ...LORA.lora!, config: { ...LORA.lora!.config, lora_dropout: 0 } } };
+    const trained = async (all: TrainOptions['batches']) => {
+      const model = await loadGemma(base, plain);
+      const { log } = await train({ ...optionsFor(model), batches: all, epochs: 1 });
+      const weights = await weightsOf(model);
+      await model.dispose();
+      return { losses: log.map(({ loss }) => loss), weights };
+    };
+    const weighed = await trained((epoch) => batches(epoch).map((batch) => ({ ...batch, weights: [2, 0] })));
+    const alone = await trained((epoch) =>
+      batches(epoch).map(({ ids, labels }) => ({
+        ids: ids.slice(0, 4),
+        offsets: Int32Array.of(0, 4),
+        labels: [labels[0]],
+      })),
+    );
+    weighed.losses.forEach((loss, i) => void expect(loss).toBeCloseTo(alone.losses[i], 5));
+    weighed.weights.flat().forEach((value, i) => void expect(value).toBeCloseTo(alone.weights.flat()[i], 4));
+    const unweighed = await trained(batches);
+    expect(unweighed.losses[0]).not.toBeCloseTo(alone.losses[0], 3);
+  });
+
   test('equal seeds give equal bits, other seeds other dropout', async () => {
     const run = async (seed: number) => {
       const model = await loadGemma(base, LORA);
