@@ -35,7 +35,7 @@ describe('a run that is measured while it trains', () => {
   test('says where the time went: shares of all of it', async () => {
     const table = run.out.slice(run.out.indexOf('op      '), run.out.indexOf('adapter written'));
     expect(table).toMatch(/^op +calls +seconds +share\n/);
-    expect(table).toMatch(/\nLoraLinear +\d+ /);
+    expect(table).toMatch(/\n[A-Z]\w+ +\d+ /); // which ops are large enough for a line of their own depends on the machine
     const shares = [...table.matchAll(/(-?\d+\.\d) %/g)].map(([, share]) => Number(share));
     expect(shares.length).toBeGreaterThan(3);
     expect(shares.reduce((a, b) => a + b)).toBeCloseTo(100, 0);
