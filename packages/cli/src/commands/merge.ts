@@ -16,6 +16,7 @@ import { fromFloat32, openCheckpoint, type TensorInput, toFloat32, writeSharded 
 import type { Command } from 'commander';
 import { checkNewFolder } from '../output-folder.js';
 import { resolveBase } from '../run/base.js';
+import { copiedTensor } from '../run/copied-tensor.js';
 
 interface MergeFlags {
   base: string;
@@ -70,10 +71,7 @@ async function merge({ base: baseOrId, adapter: adapterPath, out }: MergeFlags):
       tensors.push(scoreTensor(adapter.score, config.dtype));
       for (const name of checkpoint.names()) if (/^score\.weight(\.|$)/.test(name)) replaced.add(name);
     }
-    for (const [name, { dtype, shape }] of checkpoint.tensors) {
-      if (!replaced.has(name))
-        tensors.push({ name, dtype, shape, data: async () => (await checkpoint.read(name)).data });
-    }
+    for (const name of checkpoint.names()) if (!replaced.has(name)) tensors.push(copiedTensor(checkpoint, name));
     await mkdir(temporary, { recursive: true });
     await writeSharded(temporary, tensors);
     const written = JSON.parse(await readFile(`${base}/config.json`, 'utf8')) as Record<string, unknown>;

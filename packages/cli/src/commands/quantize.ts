@@ -2,12 +2,14 @@
 import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { isSkipped, linearModules, quantizeWeight, readConfig } from '@arena/gemma';
 import { type QuantType, serializeState } from '@arena/quant';
+import { openEngine } from '@arena/runtime';
 import { openCheckpoint, type TensorInput, toFloat32, writeSharded } from '@arena/safetensors';
 import { type Command, Option } from 'commander';
 import { onInterrupt } from '../interrupt.js';
 import { checkNewFolder } from '../output-folder.js';
 import { progress } from '../progress.js';
 import { resolveBase } from '../run/base.js';
+import { copiedTensor } from '../run/copied-tensor.js';
 
 interface QuantizeFlags {
   base: string;
@@ -35,6 +37,7 @@ async function quantize({ base: baseOrId, out, type, doubleQuant }: QuantizeFlag
   await checkNewFolder(out);
   const checkpoint = await openCheckpoint(base);
   const temporary = `${out}.tmp-${process.pid}`;
+  const engine = await openEngine('wasm'); // quantises with the host's bits, several times as fast
   try {
     const modules = new Map(linearModules(config).map((module) => [`${module.path}.weight`, module]));
     const bar = progress({ label: 'quantising', total: modules.size, unit: 'matrices' });
@@ -43,7 +46,7 @@ async function quantize({ base: baseOrId, out, type, doubleQuant }: QuantizeFlag
     for (const [name, { dtype, shape }] of checkpoint.tensors) {
       const module = modules.get(name);
       if (!module || isSkipped(module.path, config.skipModules)) {
-        tensors.push({ name, dtype, shape, data: async () => (await checkpoint.read(name)).data });
+        tensors.push(copiedTensor(checkpoint, name));
         continue;
       }
       if (dtype === 'U8') throw new Error(`${base}: '${name}' is quantised already`);
@@ -69,6 +72,7 @@ async function quantize({ base: baseOrId, out, type, doubleQuant }: QuantizeFlag
   } finally {
     await rm(temporary, { recursive: true, force: true });
     await checkpoint.close();
+    engine.dispose();
   }
   console.log(`written to ${out}`);
 }
