@@ -151,6 +151,21 @@ describe('evaluation', () => {
     ...more,
   });
 
+  test("examples/node's tracker gets every step and evaluation", async () => {
+    const { tracker } = await import(new URL('../../../examples/node/tracker.mjs', import.meta.url).href);
+    const logged: [object, number][] = [];
+    const run = { log: (values: object, step: number) => void logged.push([values, step]) };
+    const model = await loadGemma(base, LORA);
+    const evaluations = { evaluate: async () => ({ loss: 0.5, accuracy: 0.75 }), evaluateEvery: 2 };
+    const { log } = await train({ ...optionsFor(model), ...evaluations, epochs: 1, ...tracker(run) });
+    await model.dispose();
+    const [{ loss, grad_norm, learning_rate, epoch }] = log;
+    const first = { 'train/loss': loss, 'train/grad_norm': grad_norm, 'train/learning_rate': learning_rate };
+    expect(logged[0]).toEqual([{ ...first, 'train/epoch': epoch }, 1]);
+    expect(logged[2]).toEqual([{ 'eval/loss': 0.5, 'eval/accuracy': 0.75 }, 2]);
+    expect(logged.map(([, step]) => step)).toEqual([1, 2, 2, 3, 3]);
+  });
+
   test('stops for want of improvement and ends with the best weights', async () => {
     const model = await loadGemma(base, LORA);
     const seen: number[] = [];

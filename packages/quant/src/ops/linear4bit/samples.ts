@@ -17,6 +17,11 @@ const SIZES: [number, number, number, number][] = [
   [9, 33, 100, 32],
   [70, 200, 576, 128],
   [1900, 64, 64, 64],
+  [5, 48, 96, 256],
+  [6, 33, 200, 512],
+  [2, 40, 60, 1024],
+  [3, 50, 100, 2048],
+  [4, 72, 128, 4096],
 ];
 
 export function linear4bitSamples(): OpSample<Linear4bitAttrs>[] {
