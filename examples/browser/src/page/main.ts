@@ -38,8 +38,9 @@ function onEvent(event: Event): void {
     case 'step': {
       const { step, totalSteps, loss, tokensPerSecond, secondsLeft } = event;
       charts.step(step, loss);
-      const rate = `${Math.round(tokensPerSecond).toLocaleString()} tokens/s`;
-      showProgress(step / totalSteps, `step ${step} of ${totalSteps}, ${rate}, ${duration(secondsLeft)} left`);
+      const rate = `${Math.round(tokensPerSecond).toLocaleString()} tokens/s, ${duration(secondsLeft)} left`;
+      // the step that was under way when the button was pressed comes in after it
+      showProgress(step / totalSteps, `step ${step} of ${totalSteps}, ${isPaused() ? 'paused' : rate}`);
       break;
     }
     case 'measured':
@@ -179,6 +180,10 @@ async function training(start: () => Promise<boolean>): Promise<void> {
   });
 }
 
+function isPaused(): boolean {
+  return get('pause').getAttribute('aria-pressed') === 'true';
+}
+
 function setPaused(paused: boolean): void {
   const button = get('pause');
   button.setAttribute('aria-pressed', String(paused));
@@ -245,7 +250,7 @@ on('forget', async () => {
   await offerSaved();
 });
 on('pause', () => {
-  const paused = get('pause').getAttribute('aria-pressed') !== 'true';
+  const paused = !isPaused();
   setPaused(paused);
   if (paused) say('paused after this step');
   return worker.ask('setPaused', paused);
