@@ -1,6 +1,6 @@
 /** @file Attention and its gradients on engine `cuda`: tiles of 32 query rows and 32 keys, in kernels for several head sizes. */
 import { type CudaKernel, cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
-import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { attentionGeometry } from './geometry.js';
 import type { AttentionAttrs } from './op.js';
 
 /** Query rows, or keys, of a block. */
@@ -59,7 +59,7 @@ export const attentionCuda: OpKernel<AttentionAttrs> = ({ inputs, attrs, backend
   return cudaLauncher(backend).run(kernelsFor(attrs).forward, {
     inputs,
     outputs: { o: inputs.q.shape, lse: [queries, numHeads] },
-    params: numbersOf(inputs, attrs),
+    params: attentionGeometry(inputs, attrs),
     grid: [Math.ceil(queries / TILE), numHeads],
   });
 };
@@ -70,7 +70,7 @@ export const attentionBackwardCuda: OpKernel<AttentionAttrs> = ({ inputs, attrs,
   const { q, k, v, o, lse, offsets, rows, do: dO } = inputs;
   const [queries] = q.shape;
   const kernels = kernelsFor(attrs);
-  const numbers = numbersOf(inputs, attrs);
+  const numbers = attentionGeometry(inputs, attrs);
   return launcher.scope(() => {
     const [stats, spans] = launcher.run(prepare, {
       inputs: { dO, o, lse, offsets, rows },
@@ -100,22 +100,4 @@ function kernelsFor({ headDim }: AttentionAttrs): HeadKernels {
   throw new RangeError(
     `attention on engine 'cuda' takes heads of up to ${most} columns, not ${headDim}: use engine 'wasm'`,
   );
-}
-
-function numbersOf(
-  { q, k, offsets }: { [name: string]: TensorInfo },
-  attrs: AttentionAttrs,
-): { [name: string]: number } {
-  const { numHeads, numKeyValueHeads, headDim, scale, softcap, slidingWindow } = attrs;
-  return {
-    queries: q.shape[0],
-    tokens: k.shape[0],
-    heads: numHeads,
-    keyValueHeads: numKeyValueHeads,
-    headDim,
-    sequences: offsets.shape[0] - 1,
-    window: slidingWindow || 2 ** 31,
-    scale,
-    softcap,
-  };
 }

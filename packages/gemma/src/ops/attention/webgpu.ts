@@ -13,6 +13,7 @@ import {
   workgroupSum,
 } from '@arena/runtime';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { attentionGeometry } from './geometry.js';
 import type { AttentionAttrs } from './op.js';
 import {
   ATTENTION_DECLARATIONS,
@@ -280,19 +281,6 @@ function variantOf({ software }: Launcher, { headDim }: AttentionAttrs): Attenti
   return { chunks: Math.ceil(headDim / TILE), dynamic: software };
 }
 
-function paramsOf({ q, k, offsets }: Inputs, attrs: AttentionAttrs): { [name: string]: number } {
-  const { numHeads, numKeyValueHeads, headDim, scale, softcap, slidingWindow } = attrs;
-  return {
-    queries: q.shape[0],
-    tokens: k.shape[0],
-    heads: numHeads,
-    keyValueHeads: numKeyValueHeads,
-    headDim,
-    sequences: offsets.shape[0] - 1,
-    window: slidingWindow || 2 ** 31,
-    chunks: Math.ceil(headDim / TILE),
-    tile: TILE,
-    scale,
-    softcap,
-  };
+function paramsOf(inputs: Inputs, attrs: AttentionAttrs): { [name: string]: number } {
+  return { ...attentionGeometry(inputs, attrs), chunks: Math.ceil(attrs.headDim / TILE), tile: TILE };
 }

@@ -1,6 +1,7 @@
 /** @file AdamW and SquaredNorm on engine `cuda`. */
 import { cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
 import { util } from '@tensorflow/tfjs-core';
+import { adamWFactors } from './factors.js';
 import type { AdamWAttrs } from './op.js';
 
 /** Threads of a block; a step takes one value each. */
@@ -36,23 +37,12 @@ const sum = cudaKernel({
 });
 
 export const adamWCuda: OpKernel<AdamWAttrs> = ({ inputs, attrs, backend }) => {
-  const { learningRate, beta1, beta2, eps, weightDecay, step: number, gradientScale } = attrs;
   const { shape } = inputs.param;
   const count = util.sizeFromShape(shape);
   return cudaLauncher(backend).run(step, {
     inputs,
     outputs: { newParam: shape, newExpAvg: shape, newExpAvgSq: shape },
-    params: {
-      count,
-      gradientScale,
-      decay: 1 - learningRate * weightDecay,
-      rate1: 1 - beta1,
-      beta2,
-      rate2: 1 - beta2,
-      correction2: Math.sqrt(1 - beta2 ** number),
-      eps,
-      stepSize: learningRate / (1 - beta1 ** number),
-    },
+    params: { count, ...adamWFactors(attrs) },
     grid: [Math.ceil(count / THREADS)],
   });
 };

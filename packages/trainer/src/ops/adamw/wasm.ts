@@ -2,6 +2,7 @@
 import { floatWord, type OpKernel, wasmBackend } from '@arena/runtime';
 import { util } from '@tensorflow/tfjs-core';
 import { kernels } from '../../wasm/kernels.generated.js';
+import { adamWFactors } from './factors.js';
 import type { AdamWAttrs } from './op.js';
 
 /** Values that one task takes; as in kernel.as.ts. */
@@ -9,14 +10,9 @@ const VALUES = 16384;
 
 export const adamWWasm: OpKernel<AdamWAttrs> = ({ inputs, attrs, backend: current }) => {
   const backend = wasmBackend(current);
-  const { learningRate, beta1, beta2, eps, weightDecay, step, gradientScale } = attrs;
   const { param, gradient, expAvg, expAvgSq } = inputs;
   const count = util.sizeFromShape(param.shape);
   const outputs = [param, expAvg, expAvgSq].map(({ shape }) => backend.output(shape));
-  const numbers = [
-    ...[gradientScale, 1 - learningRate * weightDecay, 1 - beta1, beta2, 1 - beta2],
-    ...[Math.sqrt(1 - beta2 ** step), eps, learningRate / (1 - beta1 ** step)],
-  ];
   backend.pool.run({
     module: kernels,
     kernel: 'adamW',
@@ -24,7 +20,7 @@ export const adamWWasm: OpKernel<AdamWAttrs> = ({ inputs, attrs, backend: curren
       ...[param, gradient, expAvg, expAvgSq].map((tensor) => backend.pointer(tensor)),
       ...outputs.map(({ pointer }) => pointer),
       count,
-      ...numbers.map(floatWord),
+      ...Object.values(adamWFactors(attrs)).map(floatWord),
     ],
     tasks: Math.ceil(count / VALUES),
   });

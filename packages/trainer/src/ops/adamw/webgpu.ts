@@ -1,6 +1,7 @@
 /** @file AdamW and SquaredNorm on engine `webgpu`. */
 import { gpuKernel, gpuLauncher, type OpKernel, spread, workgroupSum } from '@arena/runtime';
 import { util } from '@tensorflow/tfjs-core';
+import { adamWFactors } from './factors.js';
 import type { AdamWAttrs } from './op.js';
 
 /** Invocations of a workgroup; a step takes one value each. */
@@ -54,23 +55,12 @@ const sum = gpuKernel({
 });
 
 export const adamWWebgpu: OpKernel<AdamWAttrs> = ({ inputs, attrs, backend }) => {
-  const { learningRate, beta1, beta2, eps, weightDecay, step: number, gradientScale } = attrs;
   const { shape } = inputs.param;
   const count = util.sizeFromShape(shape);
   return gpuLauncher(backend).run(step, {
     inputs,
     outputs: { newParam: shape, newExpAvg: shape, newExpAvgSq: shape },
-    params: {
-      count,
-      gradientScale,
-      decay: 1 - learningRate * weightDecay,
-      rate1: 1 - beta1,
-      beta2,
-      rate2: 1 - beta2,
-      correction2: Math.sqrt(1 - beta2 ** number),
-      eps,
-      stepSize: learningRate / (1 - beta1 ** number),
-    },
+    params: { count, ...adamWFactors(attrs) },
     groups: spread(Math.ceil(count / LANES)),
   });
 };

@@ -1,0 +1,16 @@
+/** @file The numbers of a step that every engine's kernel is given; the reference works them out by itself. */
+import type { AdamWAttrs } from './op.js';
+
+/** Factors of the update in the order of kernel.as.ts. */
+export function adamWFactors({ learningRate, beta1, beta2, eps, weightDecay, step, gradientScale }: AdamWAttrs) {
+  return {
+    gradientScale,
+    decay: 1 - learningRate * weightDecay,
+    rate1: 1 - beta1,
+    beta2,
+    rate2: 1 - beta2,
+    correction2: Math.sqrt(1 - beta2 ** step),
+    eps,
+    stepSize: learningRate / (1 - beta1 ** step),
+  };
+}
