@@ -37,6 +37,12 @@ test('rewards of a csv: each prediction meets its own vote; baselines need votes
   const alone = await accuracies('r1');
   expect(alone.model).toMatchObject({ value: 40 / 60, n: 60 });
   expect(alone['tf-idf']).toBeUndefined();
+  const lines = (await readFile(w.at('r1/predictions.jsonl'), 'utf8')).trim().split('\n');
+  const told = new Map(judgements.map(({ id, right, side }) => [id, right ? side : -side]));
+  for (const { id, winner, probabilityA } of lines.map((line) => JSON.parse(line))) {
+    expect(winner).toBe(judged.find((battle) => battle.id === id)!.winner);
+    expect(probabilityA).toBeCloseTo(1 / (1 + Math.exp(-told.get(id)!)), 12);
+  }
 
   const train = await w.votes('train.jsonl', [...others, ...judged.slice(0, 5)]);
   const run = await arena('report', w.at('judge.csv'), ...flags, '--train', train, '--out', w.at('r2'));
