@@ -11,6 +11,9 @@ const STAGING_BYTES = 2 ** 20;
 const NOT_READY = 600;
 const NON_BLOCKING = 1; // CU_STREAM_NON_BLOCKING
 const NO_TIMING = 2; // CU_EVENT_DISABLE_TIMING
+/** Bytes of shared memory that a block gets unasked. */
+const SHARED_BYTES = 48 * 1024;
+const MOST_SHARED_BYTES = 8; // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 /** Polls that yield to the event loop at once; later ones wait a millisecond. */
 const EAGER_POLLS = 50;
 
@@ -25,6 +28,8 @@ export class Context {
   private readonly stream: number;
   private readonly modules: number[];
   private readonly functions = new Map<string, number>();
+  /** Kernels that may have more shared memory than a block gets unasked: how much. */
+  private readonly sharing = new Map<string, number>();
   private readonly pinned: HostBlock[] = [];
   /** Pinned blocks and events that no read uses. */
   private readonly spare: { block: HostBlock; event: number }[] = [];
@@ -71,10 +76,18 @@ export class Context {
     );
   }
 
-  /** Queues a kernel. `parameters` is the address of the array of addresses of its arguments. */
-  launch(name: string, grid: readonly number[], threads: number, parameters: number): void {
+  /**
+   * Queues a kernel. `parameters` is the address of the array of addresses of its arguments, `sharedBytes` is of its dynamic
+   * shared memory.
+   */
+  launch(name: string, grid: readonly number[], threads: number, parameters: number, sharedBytes = 0): void {
     const [x, y = 1, z = 1] = grid;
-    this.driver.call('cuLaunchKernel', this.kernel(name), x, y, z, threads, 1, 1, 0, this.stream, parameters, 0);
+    const kernel = this.kernel(name);
+    if (sharedBytes > (this.sharing.get(name) ?? SHARED_BYTES)) {
+      this.driver.call('cuFuncSetAttribute', kernel, MOST_SHARED_BYTES, sharedBytes);
+      this.sharing.set(name, sharedBytes);
+    }
+    this.driver.call('cuLaunchKernel', kernel, x, y, z, threads, 1, 1, sharedBytes, this.stream, parameters, 0);
   }
 
   /** Queues a copy to the device. The array may change afterwards: the driver has copied it. */

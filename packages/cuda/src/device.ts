@@ -12,6 +12,8 @@ export interface CudaDevice {
   /** Such as 8.6. */
   computeCapability: string;
   multiprocessors: number;
+  /** Bytes of shared memory that a block may have. */
+  blockSharedBytes: number;
   /** Bytes. */
   memory: number;
 }
@@ -19,7 +21,7 @@ export interface CudaDevice {
 /** sm_80: what the kernels are compiled for. */
 const LEAST_CAPABILITY = 80;
 
-const [MULTIPROCESSORS, MAJOR, MINOR] = [16, 75, 76]; // CUdevice_attribute
+const [MULTIPROCESSORS, MAJOR, MINOR, BLOCK_SHARED_BYTES] = [16, 75, 76, 97]; // CUdevice_attribute
 
 /** Every device, in the driver's order. CUDA_VISIBLE_DEVICES has chosen them. */
 export function listDevices(driver: Driver): CudaDevice[] {
@@ -46,6 +48,7 @@ function describeDevice(driver: Driver, ordinal: number): CudaDevice {
     name: new TextDecoder().decode(name.subarray(0, name.indexOf(0))),
     computeCapability: `${attribute(MAJOR)}.${attribute(MINOR)}`,
     multiprocessors: attribute(MULTIPROCESSORS),
+    blockSharedBytes: attribute(BLOCK_SHARED_BYTES),
     memory: Number(memory[0]),
   };
 }

@@ -41,6 +41,7 @@ const FUNCTIONS = {
   cuModuleLoadDataEx: [P, P, 'uint', P, P],
   cuModuleGetFunction: [P, U, 'str'],
   cuModuleUnload: [U],
+  cuFuncSetAttribute: [U, 'int', 'int'],
   cuLaunchKernel: [U, 'uint', 'uint', 'uint', 'uint', 'uint', 'uint', 'uint', U, U, U],
 } as const;
 

@@ -15,6 +15,7 @@ const MOST_BLOCKS = [2 ** 31 - 1, 65535, 65535];
 /** The launcher of one backend. */
 export class Launcher implements CudaLauncher {
   bf16 = false;
+  readonly blockSharedBytes: number;
   private readonly block: HostBlock;
   private readonly slots: DataView;
   private readonly tables = new WeakMap<Float32Array, number>();
@@ -22,6 +23,7 @@ export class Launcher implements CudaLauncher {
   private readonly scopes: TensorInfo[][] = [];
 
   constructor(private readonly backend: CudaBackend) {
+    this.blockSharedBytes = backend.context.device.blockSharedBytes;
     this.block = backend.context.pin(MOST_ARGUMENTS * (8 + SLOT));
     const { buffer, byteOffset } = this.block.bytes;
     this.slots = new DataView(buffer, byteOffset);
@@ -50,7 +52,7 @@ export class Launcher implements CudaLauncher {
           `kernel ${kernel.name}: a grid of ${grid.join(' x ')} blocks, CUDA allows ${MOST_BLOCKS.join(' x ')}`,
         );
       }
-      context.launch(kernel.name, grid, kernel.threads, this.block.pointer);
+      context.launch(kernel.name, grid, kernel.threads, this.block.pointer, kernel.sharedBytes);
       return written;
     });
   }

@@ -1,9 +1,11 @@
 // A stand-in for libcuda.so.1: the driver's entry points that the engine uses, over the emulation. Environment variables
-// make it fail as real machines do: EMULATED_VERSION, EMULATED_DEVICES, EMULATED_MEMORY (bytes), EMULATED_FAULT
+// make it fail as real machines do: EMULATED_VERSION, EMULATED_DEVICES, EMULATED_MEMORY (bytes), EMULATED_SHARED
+// (bytes of shared memory that a block may have), EMULATED_FAULT
 // ("load" or "launch:<kernel>"), EMULATED_ORDER ("reverse": the threads of a block run from the last to the first).
 #include <ctype.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <string>
 #include <unordered_map>
 #include "emulator.h"
@@ -17,6 +19,21 @@ unsigned char turn[MOST_THREADS];
 std::vector<Kernel> &kernels() {
   static std::vector<Kernel> all;
   return all;
+}
+
+// ---- dynamic shared memory ----
+enum { MOST_SHARED = 256 * 1024, SHARED_ALIGNMENT = 128 };
+unsigned char *sharedBytes;
+static unsigned blockShared;
+// The last bytes before pages that nobody may touch.
+static void placeShared(unsigned bytes) {
+  static unsigned char *end;
+  if (!end) {
+    unsigned char *memory = (unsigned char *)mmap(0, 2 * MOST_SHARED, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    mprotect(end = memory + MOST_SHARED, MOST_SHARED, PROT_NONE);
+  }
+  blockShared = (bytes + SHARED_ALIGNMENT - 1) / SHARED_ALIGNMENT * SHARED_ALIGNMENT;
+  sharedBytes = end - blockShared;
 }
 
 // ---- fibers ----
@@ -105,11 +122,12 @@ static bool runBlock(unsigned threads) {
   for (unsigned t = 0; t < threads; t++) made[t] = made[t] && finished[t];  // a barrier that some threads never reach
   return false;
 }
-static bool launch(const Kernel &kernel, EmulatedDim grid, unsigned threads, void **arguments) {
+static bool launch(const Kernel &kernel, EmulatedDim grid, unsigned threads, unsigned shared, void **arguments) {
   static void **pointers;
   const char *wanted = getenv("EMULATED_ORDER");
   bool reverse = wanted && !strcmp(wanted, "reverse");
   for (unsigned t = 0; t < threads; t++) place[order[t] = reverse ? threads - 1 - t : t] = t;
+  placeShared(shared);
   gridDim = grid, blockDim = {threads, 1, 1};
   threadIdx.y = threadIdx.z = 0;
   pointers = arguments, body = &kernel.call, bodyArguments = pointers;
@@ -117,6 +135,7 @@ static bool launch(const Kernel &kernel, EmulatedDim grid, unsigned threads, voi
     for (unsigned y = 0; y < grid.y; y++)
       for (unsigned x = 0; x < grid.x; x++) {
         blockIdx = {x, y, z};
+        memset(sharedBytes, 0xff, blockShared);
         if (!runBlock(threads)) return false;
       }
   return true;
@@ -134,6 +153,7 @@ static std::string image;
 static std::unordered_map<uint64_t, size_t> allocations, pinned;
 static size_t inUse;
 static Result sticky = OK;
+static std::unordered_map<const Kernel *, unsigned> mostShared;  // of kernels that were allowed more than 48 KiB
 static long setting(const char *name, long otherwise) {
   const char *text = getenv(name);
   return text && *text ? atol(text) : otherwise;
@@ -190,7 +210,9 @@ Result cuDeviceGetName(char *name, int length, int device) { return snprintf(nam
 Result cuDeviceGetUuid_v2(char *uuid, int device) { return memset(uuid, 0, 16), uuid[15] = device, OK; }
 Result cuDeviceTotalMem_v2(size_t *bytes, int) { return *bytes = capacity(), OK; }
 Result cuDeviceGetAttribute(int *value, int attribute, int) {
-  *value = attribute == 75 ? setting("EMULATED_CAPABILITY", 80) / 10 : attribute == 76 ? setting("EMULATED_CAPABILITY", 80) % 10 : 4;
+  *value = attribute == 75 ? setting("EMULATED_CAPABILITY", 80) / 10 : attribute == 76 ? setting("EMULATED_CAPABILITY", 80) % 10
+           : attribute == 97 ? setting("EMULATED_SHARED", 99 * 1024)
+                             : 4;
   return OK;
 }
 Result cuDevicePrimaryCtxRetain(void **context, int) { return *context = (void *)1, fault("busy") ? 46 : OK; }
@@ -275,13 +297,18 @@ Result cuModuleGetFunction(const Kernel **function, void *, const char *name) {
   }
   return NOT_FOUND;
 }
-Result cuLaunchKernel(const Kernel *kernel, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned,
+Result cuFuncSetAttribute(const Kernel *kernel, int attribute, int value) {
+  if (attribute != 8 || value < 0 || value > setting("EMULATED_SHARED", 99 * 1024)) return INVALID;
+  return mostShared[kernel] = value, OK;
+}
+Result cuLaunchKernel(const Kernel *kernel, unsigned gx, unsigned gy, unsigned gz, unsigned bx, unsigned by, unsigned bz, unsigned shared,
                       void *, void **arguments, void **) {
   if (sticky) return sticky;
   if (!gx || !gy || !gz || gx > 0x7fffffffu || gy > 65535 || gz > 65535 || by != 1 || bz != 1) return INVALID;
   if (bx != kernel->threads || bx > emulator::MOST_THREADS) return INVALID;
+  if (shared > (mostShared.count(kernel) ? mostShared[kernel] : 48 * 1024)) return INVALID;
   if (fault((std::string("launch:") + kernel->name).c_str())) return sticky = LAUNCH_FAILED;
-  if (!emulator::launch(*kernel, {gx, gy, gz}, bx, arguments)) sticky = LAUNCH_FAILED;
+  if (!emulator::launch(*kernel, {gx, gy, gz}, bx, shared, arguments)) sticky = LAUNCH_FAILED;
   return OK;
 }
 Result cuGetErrorName(Result result, const char **name) {

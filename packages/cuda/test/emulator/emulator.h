@@ -63,6 +63,8 @@ enum { MOST_THREADS = 1024, WARP = 32 };
 // thread may come to the next exchange before others have read this one.
 extern char exchange[2][MOST_THREADS][64];
 extern unsigned char turn[MOST_THREADS];
+// The block's dynamic shared memory; NaN until it is written, and what follows it cannot be touched.
+extern unsigned char *sharedBytes;
 void blockBarrier();
 void warpBarrier();
 
@@ -146,6 +148,7 @@ static inline T __shfl_sync(unsigned, T value, int lane) {
   return emulator::fromLane(value, lane);
 }
 
+#define SHARED_BYTES(name) unsigned char *const name = emulator::sharedBytes
 #define KERNEL(name, threads, ...)                                          \
   static void name(__VA_ARGS__);                                            \
   static emulator::Registration registration_##name(#name, threads, &name); \

@@ -5,6 +5,8 @@
 #else
 // KERNEL(name, threads, arguments...) { body }: an entry whose blocks have so many threads
 #define KERNEL(name, threads, ...) extern "C" __global__ void __launch_bounds__(threads) name(__VA_ARGS__)
+// SHARED_BYTES(name): the block's dynamic shared memory, of as many bytes as the kernel's declaration says (`sharedBytes`)
+#define SHARED_BYTES(name) extern __shared__ __align__(128) unsigned char name[]
 #endif
 
 typedef unsigned int u32;

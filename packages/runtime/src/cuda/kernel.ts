@@ -18,6 +18,9 @@ export interface CudaKernelSource {
   params: { readonly [name: string]: CudaScalar };
   /** Threads of a block, as in the .cu file. */
   threads: number;
+  /** Bytes of what `SHARED_BYTES` names in the .cu file, beside the shared memory that the compiler sees; a block may have
+   * 48 KiB of both together anywhere, and as much as the launcher's `blockSharedBytes` by this declaration. Default 0. */
+  sharedBytes?: number;
 }
 
 /** A kernel that is ready to be launched. */
@@ -28,14 +31,15 @@ export interface CudaKernel {
   readonly outputs: readonly string[];
   readonly params: readonly (readonly [string, CudaScalar])[];
   readonly threads: number;
+  readonly sharedBytes: number;
 }
 
 const declared = new Map<string, CudaKernel>();
 
 /** Declares a kernel. In C++ its arguments are the inputs, the optional inputs, the outputs and the numbers, in this order. */
 export function cudaKernel(source: CudaKernelSource): CudaKernel {
-  const { params, optional = [], ...rest } = source;
-  const kernel = { ...rest, optional, params: Object.entries(params) };
+  const { params, optional = [], sharedBytes = 0, ...rest } = source;
+  const kernel = { ...rest, optional, sharedBytes, params: Object.entries(params) };
   declared.set(kernel.name, kernel);
   return kernel;
 }

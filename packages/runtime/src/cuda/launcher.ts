@@ -18,6 +18,8 @@ export interface CudaLaunch {
 export interface CudaLauncher {
   /** Whether large products round their factors to bfloat16 and run on tensor cores. */
   readonly bf16: boolean;
+  /** Most bytes of shared memory that a block may have: 99 KiB on sm_86, 89 and 120, 163 KiB on sm_80, 227 KiB on sm_90. */
+  readonly blockSharedBytes: number;
   /**
    * Queues a launch. Nothing is waited for.
    * @returns the outputs in the kernel's order; the caller owns those that are new.
