@@ -1,9 +1,10 @@
 /**
- * @file Makes a folder with what packages/cuda/gpu-check.sh runs: `node gpu-kit.mjs <folder>`. The checks and the workspace's packages in one file,
- * koffi for this system, and this Node, compressed.
+ * @file Makes a folder with what a machine with a GPU runs: `node gpu-kit.mjs <folder> cuda|webgpu`. The checks and the workspace's packages in one file,
+ * what reaches the GPU (koffi, or the package `webgpu` of the folder that the environment variable ARENA_DAWN names) for this system, and this Node,
+ * compressed. packages/cuda/gpu-check.sh and bench/webgpu-check.sh run it.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -11,13 +12,40 @@ import { gzipSync } from 'node:zlib';
 import { ROOT } from './cuda-sources.mjs';
 
 const folder = resolve(process.argv[2]);
+const engine = process.argv[3];
 const cuda = join(ROOT, 'packages/cuda');
 const esbuild = createRequire(createRequire(join(cuda, 'package.json')).resolve('tsup'))('esbuild');
+
+/** Folders to copy, from and to, and what of them building takes. */
+const PARTS = {
+  cuda() {
+    const koffi = realpathSync(join(cuda, 'node_modules/koffi'));
+    const ours = `koffi-${process.platform}-${process.arch}`;
+    const copies = [
+      [koffi, 'node_modules/koffi'],
+      [realpathSync(join(koffi, '..', '@koromix', ours)), `node_modules/@koromix/${ours}`],
+    ];
+    return { check: join(cuda, 'gpu-check/check.ts'), copies, leftOut: /\/(doc|vendor|musl_\w+)(\/|$)/ };
+  },
+  webgpu() {
+    const dawn = join(process.env.ARENA_DAWN ?? '.', 'node_modules/webgpu');
+    const platform = `dist/${process.platform}-${process.arch}`;
+    const copies = ['package.json', 'index.js', platform].map((path) => [
+      join(dawn, path),
+      `node_modules/webgpu/${path}`,
+    ]);
+    // the loader that finds a Vulkan driver, for machines that have a driver alone
+    const loader = ['/usr/lib/x86_64-linux-gnu/libvulkan.so.1'].find(existsSync);
+    if (loader) copies.push([loader, 'lib/libvulkan.so.1']);
+    return { check: join(ROOT, 'bench/webgpu/check.mjs'), copies, leftOut: /(?!)/ };
+  },
+};
+const { check, copies, leftOut } = PARTS[engine]();
 
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 await esbuild.build({
-  entryPoints: [join(cuda, 'gpu-check/check.ts')],
+  entryPoints: [check],
   outfile: join(folder, 'check.mjs'),
   bundle: true,
   format: 'esm',
@@ -25,21 +53,14 @@ await esbuild.build({
   target: 'node20',
   mainFields: ['module', 'main'],
   external: ['koffi'],
+  tsconfigRaw: {}, // whose paths lead some files to a package's sources, and so to a second copy of it
   // packages written for CommonJS ask for Node's own modules by require
   banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   logLevel: 'warning',
 });
-
-const koffi = realpathSync(join(cuda, 'node_modules/koffi'));
-const ours = `koffi-${process.platform}-${process.arch}`;
-const binary = realpathSync(join(koffi, '..', '@koromix', ours));
-for (const [from, to] of [
-  [koffi, 'koffi'],
-  [binary, `@koromix/${ours}`],
-]) {
-  // what building it takes is left out
-  const filter = (path) => !/\/(doc|vendor|musl_\w+)(\/|$)/.test(path.slice(from.length));
-  cpSync(from, join(folder, 'node_modules', to), { recursive: true, filter, dereference: true });
+for (const [from, to] of copies) {
+  const filter = (path) => !leftOut.test(path.slice(from.length));
+  cpSync(from, join(folder, to), { recursive: true, filter, dereference: true });
 }
 const stripped = join(tmpdir(), `arena-node-${process.pid}`);
 execFileSync('strip', ['-o', stripped, process.execPath]);

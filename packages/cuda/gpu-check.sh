@@ -8,7 +8,7 @@ cd "$(dirname "$0")"
 KIT=gpu-kit
 
 pack() {
-  node ../../tools/gpu-kit.mjs "$KIT"
+  node ../../tools/gpu-kit.mjs "$KIT" cuda
 }
 
 if [ "${1:-}" = pack ]; then

@@ -66,6 +66,7 @@ export class Launcher {
   private nextBufferId = 0;
   private failure: Error | undefined;
   private mostUsed = 0;
+  private mostAllocated = 0;
   /** Set while kernels are timed. */
   times: KernelTimes | undefined;
 
@@ -125,6 +126,7 @@ export class Launcher {
       throw new RangeError(`kernel ${kernel.name}: ${groups} workgroups, the device allows ${most} along an axis`);
     }
     this.mostUsed = Math.max(this.mostUsed, this.manager.numBytesUsed);
+    this.mostAllocated = Math.max(this.mostAllocated, this.manager.numBytesAllocated);
     const group = this.bindGroup(pipeline, [...read, ...target, this.uniform(kernel, params)]);
     const internals = backend as unknown as BackendInternals;
     backend.ensureCommandEncoderReady();
@@ -201,6 +203,11 @@ export class Launcher {
       list.splice(0, list.length, ...rest);
     }
     this.bindGroups.clear();
+  }
+
+  /** Most bytes of buffers there ever were: in use, and with the spare ones. */
+  get peak(): { used: number; allocated: number } {
+    return { used: this.mostUsed, allocated: this.mostAllocated };
   }
 
   private get manager(): BufferManagerInternals {

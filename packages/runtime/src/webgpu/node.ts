@@ -24,7 +24,8 @@ export async function provideNodeGpu(): Promise<void> {
     throw new Error(`engine 'webgpu' cannot be opened here: the package 'webgpu' does not load (${error})`);
   }
   Object.assign(globalThis, dawn.globals);
-  nodeGpu = dawn.create([]);
+  // times to the nanosecond: rounding them to 0.1 ms is meant for pages that are not trusted
+  nodeGpu = dawn.create(['disable-dawn-features=timestamp_quantization']);
   const gpu = { value: nodeGpu, configurable: true };
   if (globalThis.navigator) Object.defineProperty(globalThis.navigator, 'gpu', gpu);
   else

@@ -1,0 +1,172 @@
+/**
+ * @file What a machine with a GPU is asked about engine `webgpu`: `node check.mjs <step> [--small]`, in a folder that has the package `webgpu`. Each step
+ * prints lines of JSON. `--small` takes sizes that a software adapter can do too. `../webgpu-check.sh` runs all.
+ */
+import { dequantize4bit, linear4bitBackward, linear4bitForward, quantize4bit, uploadWeight4bit } from '@arena/quant';
+import { Mt19937, normal } from '@arena/random';
+import { checkOps, openEngine } from '@arena/runtime';
+import { backend, dispose, matMul, tensor2d } from '@tensorflow/tfjs-core';
+import { OPS } from '../../packages/browser-tests/test/browser/ops.js';
+import { trainTiny } from '../../packages/browser-tests/test/browser/training.js';
+import { random4bit, randomMatrix } from '../../packages/cuda/gpu-check/random-weight.js';
+import { fullStep } from './full-step.mjs';
+import { launchCost } from './launch-cost.mjs';
+import { countLaunches } from './launch-count.mjs';
+import { timeProducts } from './products.mjs';
+import { opRates } from './rates.mjs';
+
+const [step, ...flags] = process.argv.slice(2);
+const small = flags.includes('--small');
+const rounds = small ? 1 : 5;
+
+/** M, N, K of the products. */
+const SIZES = small
+  ? [[64, 128, 192]]
+  : [
+      [512, 2304, 2304],
+      [1900, 2304, 2304],
+      [1900, 9216, 2304],
+    ];
+
+function print(fields) {
+  const rounded = (_, value) =>
+    typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(5)) : value;
+  console.log(JSON.stringify({ step, ...fields }, rounded));
+}
+
+const middle = (values) => values.toSorted((a, b) => a - b)[values.length >> 1];
+
+/** |got - want| / |want|, by the euclidean norm. */
+async function distance(got, want) {
+  const [a, b] = [await got.data(), await want.data()];
+  let [difference, norm] = [0, 0];
+  for (let i = 0; i < b.length; i++) {
+    difference += (a[i] - b[i]) ** 2;
+    norm += b[i] ** 2;
+  }
+  dispose([got, want]);
+  return Math.sqrt(difference / norm);
+}
+
+const STEPS = {
+  async adapter() {
+    const start = performance.now();
+    const { device } = await openEngine('webgpu');
+    const gpu = backend();
+    const { limits, features } = gpu.device;
+    const { vendor, architecture, description, subgroupMinSize, subgroupMaxSize } = gpu.device.adapterInfo ?? {};
+    print({ node: process.version, device, openMs: performance.now() - start, features: [...features] });
+    print({ vendor, architecture, description, subgroupMinSize, subgroupMaxSize });
+    const names = ['maxStorageBufferBindingSize', 'maxBufferSize', 'maxComputeWorkgroupStorageSize'];
+    names.push('maxComputeInvocationsPerWorkgroup', 'maxStorageBuffersPerShaderStage');
+    print({ limits: Object.fromEntries(names.map((name) => [name, limits[name]])) });
+  },
+
+  async conformance() {
+    for (const op of OPS) {
+      const start = performance.now();
+      const results = await checkOps([op], 'webgpu');
+      const failed = results.filter(({ passed, path }) => !passed || path !== 'kernel');
+      print({
+        op: op.name,
+        samples: results.length,
+        failed: failed.map(({ sample, path, maxError, error }) => ({ sample, path, maxError, error })),
+        maxError: Math.max(...results.map(({ maxError }) => maxError)),
+        // were the references all zero, lost results would pass for right ones
+        zero: results.filter(({ largest }) => !(largest > 0)).length,
+        ms: performance.now() - start,
+      });
+    }
+  },
+
+  async training() {
+    const wasm = await openEngine('wasm', { threads: 1, relaxedSimd: false });
+    const want = await trainTiny();
+    wasm.dispose();
+    await openEngine('webgpu');
+    const [got, again] = [await trainTiny(), await trainTiny()];
+    const errors = ['gradients', 'weights'].map((part) => {
+      const each = Object.keys(want[part]).map((name) => {
+        const scale = Math.max(...want[part][name].map(Math.abs));
+        return Math.max(...want[part][name].map((x, i) => Math.abs(x - got[part][name][i]))) / scale;
+      });
+      return [part, Math.max(...each)];
+    });
+    const sameBits = JSON.stringify(got) === JSON.stringify(again);
+    print({ loss: got.loss, wasmLoss: want.loss, ...Object.fromEntries(errors), sameBits });
+  },
+
+  /** Products of large matrices beside tfjs's with the same weight decoded on the host. */
+  async numerics() {
+    await openEngine('webgpu');
+    const [m, n, k] = small ? [70, 128, 192] : [1900, 2304, 2304];
+    const quantized = quantize4bit(normal(new Mt19937(2), n * k, 0, 0.02), [n, k], { doubleQuant: true });
+    const packed = uploadWeight4bit(quantized);
+    const decoded = tensor2d(dequantize4bit(quantized), [n, k]);
+    const [x, dy] = [randomMatrix(m, k), randomMatrix(m, n)];
+    print({
+      size: [m, n, k],
+      forward: await distance(linear4bitForward(x, packed), matMul(x, decoded, false, true)),
+      backward: await distance(linear4bitBackward(dy, packed), matMul(dy, decoded)),
+    });
+  },
+
+  async products() {
+    await openEngine('webgpu');
+    for (const [m, n, k] of SIZES) {
+      const operands = {
+        x: randomMatrix(m, k),
+        dy: randomMatrix(m, n),
+        dense: randomMatrix(n, k),
+        packed: random4bit(n, k),
+      };
+      const times = await timeProducts(operands, { rounds, calls: small ? 1 : 10 });
+      for (const [product, list] of Object.entries(times)) {
+        const peer = times[product.replace('ours NF4', 'tfjs f32')];
+        const ratios = peer === list ? undefined : list.map((seconds, i) => peer[i] / seconds);
+        print({
+          size: [m, n, k],
+          product,
+          ms: 1000 * middle(list),
+          gflops: (2e-9 * m * n * k) / middle(list),
+          overTfjs: ratios && [Math.min(...ratios), middle(ratios), Math.max(...ratios)],
+        });
+      }
+      const { packed, ...matrices } = operands;
+      dispose([...Object.values(matrices), ...Object.values(packed.tensors)]);
+    }
+  },
+
+  async launches() {
+    await openEngine('webgpu');
+    const times = await launchCost(small ? 2 : 20);
+    const bare = middle(times['bare list, one pass']);
+    for (const [way, list] of Object.entries(times)) {
+      print({
+        way,
+        micros: middle(list),
+        range: [Math.min(...list), Math.max(...list)],
+        overBare: middle(list) / bare,
+      });
+    }
+    const { kernels, ...counts } = await countLaunches();
+    print({ ...counts, kernels: kernels.map(({ name, calls }) => [name.slice(0, 60), calls]) });
+  },
+
+  async rates() {
+    await openEngine('webgpu');
+    await opRates({ small, calls: small ? 1 : 5, print });
+  },
+
+  async full() {
+    for (const budgetBytes of small ? [1e9] : [3e9, 20e9]) print(await fullStep({ small, budgetBytes }));
+  },
+};
+
+try {
+  await STEPS[step]();
+} catch (error) {
+  print({ error: String(error?.stack ?? error) });
+  process.exitCode = 1;
+}
+process.exit(); // a driver's threads may keep the process alive
