@@ -1,38 +1,45 @@
-/** @file A Python with the peer stack, as a process that answers one request at a time (bench/peer.py). */
+/** @file A Python with the peer stack, as a process that answers one request at a time (bench/peer.py, bench/peer-data.py). */
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Starts it and asks for its versions.
+ * Starts bench/peer.py and asks for its versions.
  * @param {string} python Path of a Python that has torch; for steps also transformers, peft and bitsandbytes.
  * @returns {Promise<{ versions: object, canStep: boolean, ask: (request: object) => Promise<any>, close: () => void }>}
  * @throws Error when it cannot be started or has no torch.
  */
 export async function startPeer(python, threads) {
-  const env = { ...process.env, OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads) };
-  const child = spawn(python, [fileURLToPath(new URL('peer.py', import.meta.url))], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-    env,
-  });
+  const script = fileURLToPath(new URL('peer.py', import.meta.url));
+  const peer = startPython(python, script, { OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads) });
+  const versions = await peer.ask({ do: 'versions', threads });
+  return {
+    versions,
+    canStep: Boolean(versions.transformers && versions.peft && versions.bitsandbytes),
+    ...peer,
+  };
+}
+
+/**
+ * Starts a script that answers each line of JSON with one, an error as `{ error }`.
+ * @returns {{ ask: (request: object) => Promise<any>, close: () => void }} `ask` throws an Error when the process has ended
+ */
+export function startPython(python, script, env) {
+  const child = spawn(python, [script], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env } });
   const ended = new Promise((_, reject) => {
     child.on('error', (error) => reject(new Error(`${python}: cannot be started (${error.message})`)));
     child.on('exit', (code, signal) => reject(new Error(`${python}: the peer ended (${signal ?? `code ${code}`})`)));
   });
   ended.catch(() => {}); // it ends at close, too
+  child.stdin.on('error', () => {}); // `ended` says why
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   const ask = async (request) => {
     child.stdin.write(`${JSON.stringify(request)}\n`);
     const { value } = await Promise.race([lines.next(), ended]);
+    if (value === undefined) return ended; // its output closed before its end was told
     const answer = JSON.parse(value);
     if (answer.error) throw new Error(`${python}: ${request.do}: ${answer.error}`);
     return answer;
   };
-  const versions = await ask({ do: 'versions', threads });
-  return {
-    versions,
-    canStep: Boolean(versions.transformers && versions.peft && versions.bitsandbytes),
-    ask,
-    close: () => child.stdin.end(),
-  };
+  return { ask, close: () => child.stdin.end() };
 }
