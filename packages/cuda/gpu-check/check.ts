@@ -148,7 +148,7 @@ const STEPS: { [step: string]: () => Promise<void> } = {
 
   async attention() {
     const { backend } = await openCuda();
-    const { context } = backend;
+    const { context, launcher } = backend;
     const lengths = small ? [40] : [1900, 4096];
     for (const tokens of lengths) {
       const attrs = { numHeads: 8, numKeyValueHeads: 4, headDim: 256, scale: 1 / 16, softcap: 50, slidingWindow: 0 };
@@ -157,8 +157,18 @@ const STEPS: { [step: string]: () => Promise<void> } = {
       const rows = tensor1d(Int32Array.from({ length: tokens }, (_, t) => t));
       const inputs = { q, k, v, offsets, rows };
       const [o, lse] = runOp(attentionOp, inputs, attrs);
+      const saved = { do: dO, ...inputs, o, lse };
+      const results = async (bf16: boolean) => {
+        launcher.bf16 = bf16;
+        const tensors = [runOp(attentionOp, inputs, attrs)[0], ...runOp(attentionBackwardOp, saved, attrs)];
+        const values = await Promise.all(tensors.map((tensor) => tensor.data()));
+        dispose(tensors);
+        return values;
+      };
+      const [exact, rounded] = [await results(false), await results(true)];
       const flops = 2 * tokens * tokens * 8 * 256; // both products, half of the square
-      const rate = (work: number, call: () => Tensor[]) => {
+      const rate = (bf16: boolean, work: number, call: () => Tensor[]) => {
+        launcher.bf16 = bf16;
         const seconds = secondsOf(
           () => context.synchronize(),
           small ? 1 : 5,
@@ -169,9 +179,16 @@ const STEPS: { [step: string]: () => Promise<void> } = {
       print({
         step: 'attention',
         tokens,
-        forward: rate(flops, () => runOp(attentionOp, inputs, attrs)),
-        backward: rate(2.5 * flops, () => runOp(attentionBackwardOp, { do: dO, ...inputs, o, lse }, attrs)),
+        forward: rate(false, flops, () => runOp(attentionOp, inputs, attrs)),
+        backward: rate(false, 2.5 * flops, () => runOp(attentionBackwardOp, saved, attrs)),
+        bf16Forward: rate(true, flops, () => runOp(attentionOp, inputs, attrs)),
+        bf16Backward: rate(true, 2.5 * flops, () => runOp(attentionBackwardOp, saved, attrs)),
+        // of the norm: some 5e-3 from rounding q, k, v, do, P and ds
+        bf16Errors: Object.fromEntries(
+          ['o', 'dq', 'dk', 'dv'].map((name, i) => [name, distance(rounded[i], exact[i])]),
+        ),
       });
+      launcher.bf16 = false;
       dispose([q, k, v, dO, offsets, rows, o, lse]);
     }
     await closeCuda(backend);
@@ -212,9 +229,11 @@ const STEPS: { [step: string]: () => Promise<void> } = {
 
   /** What compute-sanitizer watches. */
   async sanitize() {
-    await openEngine('cuda');
-    const { loss } = await trainTiny();
-    print({ step: 'sanitize', loss });
+    for (const bf16 of [false, true]) {
+      await openEngine('cuda', { bf16 });
+      const { loss } = await trainTiny();
+      print({ step: 'sanitize', bf16, loss });
+    }
   },
 };
 

@@ -15,6 +15,7 @@ const MOST_BLOCKS = [2 ** 31 - 1, 65535, 65535];
 /** The launcher of one backend. */
 export class Launcher implements CudaLauncher {
   bf16 = false;
+  readonly multiprocessors: number;
   readonly blockSharedBytes: number;
   private readonly block: HostBlock;
   private readonly slots: DataView;
@@ -23,6 +24,7 @@ export class Launcher implements CudaLauncher {
   private readonly scopes: TensorInfo[][] = [];
 
   constructor(private readonly backend: CudaBackend) {
+    this.multiprocessors = backend.context.device.multiprocessors;
     this.blockSharedBytes = backend.context.device.blockSharedBytes;
     this.block = backend.context.pin(MOST_ARGUMENTS * (8 + SLOT));
     const { buffer, byteOffset } = this.block.bytes;

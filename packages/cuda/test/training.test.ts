@@ -7,6 +7,9 @@ import { trainTiny, trainTinySteps } from '../../browser-tests/test/browser/trai
 import { CudaBackend, closeCuda } from '../src/index.js';
 import { emulatedDriver, hasCompiler } from './emulator/build.js';
 
+/** Of the largest value: roundings of 2^-9 in both layers, forward and backward, which weigh more in dP - D, a difference of near values. */
+const BF16_TOLERANCE = 0.04;
+
 describe.skipIf(!hasCompiler())(
   'training of a 4-bit Gemma 2 with LoRA on engine cuda, emulated',
   { timeout: 300_000 },
@@ -27,6 +30,15 @@ describe.skipIf(!hasCompiler())(
       wasm.dispose();
       await openEngine('cuda');
       expectSameTraining(await trainTiny(), want, 2e-5);
+    });
+
+    it('gives nearly the same with bf16, where attention runs on tensor cores', async () => {
+      await openEngine('cuda');
+      const want = await trainTiny();
+      await openEngine('cuda', { bf16: true });
+      const got = await trainTiny();
+      expectSameTraining(got, want, BF16_TOLERANCE);
+      expect(got.logits).not.toEqual(want.logits);
     });
 
     it('gives the same bits when the threads of each block run in the opposite order', async () => {

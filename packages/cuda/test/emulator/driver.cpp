@@ -21,6 +21,15 @@ std::vector<Kernel> &kernels() {
   return all;
 }
 
+// ---- faults and queued copies ----
+std::vector<Copy> copies[MOST_THREADS];
+unsigned groups[MOST_THREADS];
+static bool failed;
+void fail(const char *why) {
+  if (!failed) fprintf(stderr, "emulated kernel: %s\n", why);
+  failed = true;
+}
+
 // ---- dynamic shared memory ----
 enum { MOST_SHARED = 256 * 1024, SHARED_ALIGNMENT = 128 };
 unsigned char *sharedBytes;
@@ -111,7 +120,7 @@ static void resume() {
 static bool runBlock(unsigned threads) {
   if (!stacks) stacks = (char *)malloc((size_t)MOST_THREADS * STACK);
   blockArrived = 0, blockAlive = blockThreads = threads, idleTurns = 0;
-  for (unsigned t = 0; t < threads; t++) finished[t] = false;
+  for (unsigned t = 0; t < threads; t++) finished[t] = false, copies[t].clear(), groups[t] = 0;
   for (unsigned w = 0; w < (threads + WARP - 1) / WARP; w++) {
     warpArrived[w] = 0, warpAlive[w] = min(threads - w * WARP, (unsigned)WARP);
   }
@@ -137,6 +146,10 @@ static bool launch(const Kernel &kernel, EmulatedDim grid, unsigned threads, uns
         blockIdx = {x, y, z};
         memset(sharedBytes, 0xff, blockShared);
         if (!runBlock(threads)) return false;
+        for (unsigned t = 0; t < threads; t++) {
+          if (!copies[t].empty()) fail("cp.async: a block ends before its copies");
+        }
+        if (failed) return failed = false;
       }
   return true;
 }

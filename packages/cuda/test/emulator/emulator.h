@@ -67,6 +67,16 @@ extern unsigned char turn[MOST_THREADS];
 extern unsigned char *sharedBytes;
 void blockBarrier();
 void warpBarrier();
+// A copy that a thread has queued, and to which of its groups it belongs; none of it is there before the thread waits for it.
+struct Copy {
+  uintptr_t to;
+  const void *from;  // null: zeros
+  unsigned group;
+};
+extern std::vector<Copy> copies[MOST_THREADS];
+extern unsigned groups[MOST_THREADS];
+// Has the launch fail.
+void fail(const char *why);
 
 // An entry: how to call it with the driver's array of pointers to its arguments, and the arguments' sizes.
 struct Kernel {
@@ -136,6 +146,43 @@ static inline void mmaBf16(float (&d)[4], const unsigned (&a)[4], const unsigned
     }
   }
 }
+
+// Stand-ins of what matrix-load.cuh takes from PTX.
+typedef uintptr_t SharedAddress;
+static inline SharedAddress sharedAddress(const void *pointer) { return (SharedAddress)pointer; }
+static inline void loadMatrices(unsigned (&r)[4], SharedAddress row) {
+  if (row % 16) emulator::fail("ldmatrix: a row that is not aligned to 16 bytes");
+  auto rows = emulator::shareInWarp(row);
+  unsigned lane = threadIdx.x % emulator::WARP;
+  for (int i = 0; i < 4; i++) r[i] = ((const unsigned *)rows.of(8 * i + lane / 4))[lane % 4];
+}
+static inline void loadTransposed(unsigned (&r)[4], SharedAddress row) {
+  if (row % 16) emulator::fail("ldmatrix: a row that is not aligned to 16 bytes");
+  auto rows = emulator::shareInWarp(row);
+  unsigned lane = threadIdx.x % emulator::WARP;
+  for (int i = 0; i < 4; i++) {
+    auto value = [&](unsigned of) -> unsigned { return ((const uint16_t *)rows.of(8 * i + of))[lane / 4]; };
+    r[i] = value(lane % 4 * 2) | value(lane % 4 * 2 + 1) << 16;
+  }
+}
+static inline void copyAsync(SharedAddress to, const void *from, bool inside) {
+  if (to % 16 || (uintptr_t)from % 16) emulator::fail("cp.async: an address that is not aligned to 16 bytes");
+  emulator::copies[threadIdx.x].push_back({to, inside ? from : nullptr, emulator::groups[threadIdx.x]});
+}
+static inline void commitCopies() { emulator::groups[threadIdx.x]++; }
+template <int BUT>
+static inline void waitForCopies() {
+  auto &queue = emulator::copies[threadIdx.x];
+  size_t done = 0;
+  for (; done < queue.size() && queue[done].group + BUT < emulator::groups[threadIdx.x]; done++) {
+    const emulator::Copy &copy = queue[done];
+    if (copy.from) memcpy((void *)copy.to, copy.from, 16);
+    else memset((void *)copy.to, 0, 16);
+  }
+  queue.erase(queue.begin(), queue.begin() + done);
+}
+static inline float exp2Fast(float x) { return exp2f(x); }
+static inline float reciprocalFast(float x) { return 1 / x; }
 
 static inline void __syncthreads() { emulator::blockBarrier(); }
 static inline void __syncwarp(unsigned = 0xffffffffu) { emulator::warpBarrier(); }

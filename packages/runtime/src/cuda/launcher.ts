@@ -18,6 +18,8 @@ export interface CudaLaunch {
 export interface CudaLauncher {
   /** Whether large products round their factors to bfloat16 and run on tensor cores. */
   readonly bf16: boolean;
+  /** Multiprocessors of the device. */
+  readonly multiprocessors: number;
   /** Most bytes of shared memory that a block may have: 99 KiB on sm_86, 89 and 120, 163 KiB on sm_80, 227 KiB on sm_90. */
   readonly blockSharedBytes: number;
   /**

@@ -1,5 +1,6 @@
-/** @file Attention and its gradients on engine `cuda`: tiles of 32 query rows and 32 keys, in kernels for several head sizes. */
+/** @file Attention and its gradients on engine `cuda`: in float32 in tiles of 32 query rows and 32 keys, or on tensor cores (cuda-mma.ts). */
 import { type CudaKernel, cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
+import { attentionBackwardMma, attentionMma } from './cuda-mma.js';
 import { attentionGeometry } from './geometry.js';
 import type { AttentionAttrs } from './op.js';
 
@@ -27,6 +28,7 @@ interface HeadKernels {
   keys: CudaKernel;
 }
 
+const MOST_COLUMNS = 256;
 const HEAD_KERNELS = [32, 64, 128, 256].map((columns): HeadKernels => {
   const saved = ['q', 'k', 'v', 'dO', 'stats', 'spans'];
   const common = { params, threads: THREADS };
@@ -54,9 +56,11 @@ const prepare = cudaKernel({
 const WARPS = 4;
 
 export const attentionCuda: OpKernel<AttentionAttrs> = ({ inputs, attrs, backend }) => {
+  const launcher = cudaLauncher(backend);
   const { numHeads } = attrs;
   const [queries] = inputs.q.shape;
-  return cudaLauncher(backend).run(kernelsFor(attrs).forward, {
+  if (launcher.bf16 && attrs.headDim <= MOST_COLUMNS) return attentionMma(launcher, inputs, attrs);
+  return launcher.run(kernelsFor(attrs).forward, {
     inputs,
     outputs: { o: inputs.q.shape, lse: [queries, numHeads] },
     params: attentionGeometry(inputs, attrs),
@@ -66,6 +70,7 @@ export const attentionCuda: OpKernel<AttentionAttrs> = ({ inputs, attrs, backend
 
 export const attentionBackwardCuda: OpKernel<AttentionAttrs> = ({ inputs, attrs, backend }) => {
   const launcher = cudaLauncher(backend);
+  if (launcher.bf16 && attrs.headDim <= MOST_COLUMNS) return attentionBackwardMma(launcher, inputs, attrs);
   const { numHeads, numKeyValueHeads } = attrs;
   const { q, k, v, o, lse, offsets, rows, do: dO } = inputs;
   const [queries] = q.shape;
@@ -96,8 +101,7 @@ export const attentionBackwardCuda: OpKernel<AttentionAttrs> = ({ inputs, attrs,
 function kernelsFor({ headDim }: AttentionAttrs): HeadKernels {
   const kernels = HEAD_KERNELS.find(({ columns }) => headDim <= columns);
   if (kernels) return kernels;
-  const most = HEAD_KERNELS[HEAD_KERNELS.length - 1].columns;
   throw new RangeError(
-    `attention on engine 'cuda' takes heads of up to ${most} columns, not ${headDim}: use engine 'wasm'`,
+    `attention on engine 'cuda' takes heads of up to ${MOST_COLUMNS} columns, not ${headDim}: use engine 'wasm'`,
   );
 }

@@ -130,18 +130,6 @@ __device__ inline void queryGradients(const float *q, const float *k, const floa
   storeSums<CHUNKS>(sums, dq, queryRows, q0);
 }
 
-// The first row whose first (LAST false) or last (true) key is at least the given one: both ascend.
-template <bool LAST>
-__device__ inline u32 firstRow(const KeySpan *spans, u32 queries, u32 key) {
-  u32 low = 0, high = queries;
-  while (low < high) {
-    u32 middle = (low + high) / 2;
-    if ((LAST ? spans[middle].last : spans[middle].first) < key) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
 // A block takes 32 keys of a key head and goes over all query rows that see them, of all query heads that share it.
 template <int CHUNKS>
 __device__ inline void keyGradients(const float *q, const float *k, const float *v, const float *dO, const float *stats,

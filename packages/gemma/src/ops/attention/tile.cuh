@@ -32,6 +32,18 @@ __device__ inline KeySpan spanOfRow(u32 row, const int *rows, const int *offsets
   return {token + 1 > window ? max(start, token + 1 - window) : start, token};
 }
 
+// The first row whose first (LAST false) or last (true) key is at least the given one: both ascend.
+template <bool LAST>
+__device__ inline u32 firstRow(const KeySpan *spans, u32 queries, u32 key) {
+  u32 low = 0, high = queries;
+  while (low < high) {
+    u32 middle = (low + high) / 2;
+    if ((LAST ? spans[middle].last : spans[middle].first) < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
 // s = cap tanh(z / cap) of z = scale times the product, and its slope by the product.
 struct Score {
   float scale, softcap;
