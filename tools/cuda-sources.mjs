@@ -22,9 +22,13 @@ export function cudaSources(extensions = ['cu']) {
     .sort();
 }
 
-/** One translation unit of all kernels. */
-export function allKernels() {
+/** What a source needs beyond sm_80, by its name. */
+const HOPPER = '.sm90a.cu';
+
+/** One translation unit of the kernels for a target, or of all. @param {'sm_80' | 'sm_90a'} [target] */
+export function allKernels(target) {
   return cudaSources()
+    .filter((path) => !target || path.endsWith(HOPPER) === (target === 'sm_90a'))
     .map((path) => `#include "${join(ROOT, path)}"\n`)
     .join('');
 }

@@ -10,6 +10,7 @@ export interface EngineFlags {
   wide?: boolean;
   gpu?: number;
   bf16?: boolean;
+  cublaslt?: boolean;
 }
 
 export function addEngineOptions(command: Command): Command {
@@ -22,6 +23,10 @@ export function addEngineOptions(command: Command): Command {
     .option('--threads <n>', 'threads that compute (engine wasm)', integer(1, 64))
     .option('--gpu <n>', 'number of the GPU (engine cuda; default: the first that is new enough)', integer(0, 1023))
     .option('--bf16', 'large products on tensor cores, of factors rounded to bfloat16 (engine cuda)')
+    .option(
+      '--no-cublaslt',
+      "--bf16 by the engine's own kernels even where NVIDIA's cuBLASLt is installed (engine cuda)",
+    )
     .option('--wide', '256-bit vectors by an experimental V8 flag (engine wasm, Node 24 or later)');
 }
 
@@ -30,8 +35,8 @@ export function provideEngines(): void {
   provideEngine('cuda', async () => (await import('@arena/cuda')).cudaEngine);
 }
 
-export async function openFlagged({ engine, threads, wide, gpu, bf16 }: EngineFlags): Promise<Engine> {
-  const opened = await openEngine(engine, { threads, wide, gpu, bf16 });
+export async function openFlagged({ engine, threads, wide, gpu, bf16, cublaslt }: EngineFlags): Promise<Engine> {
+  const opened = await openEngine(engine, { threads, wide, gpu, bf16, cublasLt: cublaslt });
   for (const note of opened.notes) console.error(`engine ${opened.name}: ${note}`);
   return opened;
 }

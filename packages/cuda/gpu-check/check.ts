@@ -6,7 +6,7 @@ import { attentionBackwardOp, attentionOp } from '@arena/gemma';
 import { cuda4bit } from '@arena/quant';
 import {
   type CudaOperand,
-  type CudaTile,
+  type CudaWay,
   checkOps,
   cudaFloat,
   cudaMultiply,
@@ -118,9 +118,8 @@ const STEPS: { [step: string]: () => Promise<void> } = {
         const seconds = secondsOf(() => context.synchronize(), small ? 1 : 5, free);
         return { us: Math.round(seconds * 1e6), tflops: (2 * m * n * k) / seconds / 1e12 };
       };
-      const product = (b: CudaOperand, tile: CudaTile) =>
-        cudaMultiply(launcher, { form: 'nt', a: x, b, m, n, k, tile });
-      const back = (tile: CudaTile) => cudaMultiply(launcher, { form: 'nn', a: dy, b: four, m, n: k, k: n, tile });
+      const product = (b: CudaOperand, way: CudaWay) => cudaMultiply(launcher, { form: 'nt', a: x, b, m, n, k, way });
+      const back = (way: CudaWay) => cudaMultiply(launcher, { form: 'nn', a: dy, b: four, m, n: k, k: n, way });
       const read = async (c: TensorInfo) => {
         const tensor = engine().makeTensorFromTensorInfo(c);
         const values = await tensor.data();

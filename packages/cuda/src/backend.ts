@@ -175,6 +175,7 @@ export class CudaBackend extends KernelBackend {
   }
 
   override dispose(): void {
+    this.launcher.closeCublasLt();
     this.context.close();
   }
 

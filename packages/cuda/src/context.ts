@@ -25,7 +25,8 @@ export interface ContextOptions extends AllocatorOptions {
 /** An open context. */
 export class Context {
   readonly allocator: Allocator;
-  private readonly stream: number;
+  /** The stream that everything is queued on. */
+  readonly stream: number;
   private readonly modules: number[];
   private readonly functions = new Map<string, number>();
   /** Kernels that may have more shared memory than a block gets unasked: how much. */
@@ -40,13 +41,13 @@ export class Context {
   constructor(
     readonly driver: Driver,
     readonly device: CudaDevice,
-    kernels: string,
+    kernels: readonly string[],
     { modules = [], ...options }: ContextOptions = {},
   ) {
     const context = this.made('cuDevicePrimaryCtxRetain', device.handle);
     try {
       driver.call('cuCtxSetCurrent', context);
-      this.modules = [kernels, ...modules].map((text) => loadModule(driver, device, text));
+      this.modules = [...kernels, ...modules].map((text) => loadModule(driver, device, text));
       this.stream = this.made('cuStreamCreate', NON_BLOCKING);
     } catch (error) {
       driver.result('cuDevicePrimaryCtxRelease_v2', device.handle);

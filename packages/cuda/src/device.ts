@@ -53,6 +53,15 @@ function describeDevice(driver: Driver, ordinal: number): CudaDevice {
   };
 }
 
+/** Compute capability of Hopper, and the first CUDA whose drivers take its own instructions. */
+const HOPPER = '9.0';
+const HOPPER_VERSION = 12000;
+
+/** Whether kernels with Hopper's tensor core instructions (sm_90a) run on a device. */
+export function hasWgmma({ version }: Driver, { computeCapability }: CudaDevice): boolean {
+  return computeCapability === HOPPER && version >= HOPPER_VERSION;
+}
+
 /** Whether the kernels run on a device: Ampere and later. */
 export function isSupported({ computeCapability }: CudaDevice): boolean {
   return Number(computeCapability.replace('.', '')) >= LEAST_CAPABILITY;

@@ -3,8 +3,8 @@ import type { EngineProvider } from '@arena/runtime';
 import { closeCuda, openCuda } from './open.js';
 
 export const cudaEngine: EngineProvider = {
-  async open({ gpu, memoryBudget, bf16 }) {
-    const { backend, device } = await openCuda({ device: gpu, budget: memoryBudget, bf16 });
+  async open({ gpu, memoryBudget, bf16, cublasLt }) {
+    const { backend, device } = await openCuda({ device: gpu, budget: memoryBudget, bf16, cublasLt });
     return {
       name: 'cuda',
       threads: 1,

@@ -1,25 +1,20 @@
 /** @file What stands between this machine and engine `cuda`, without opening it. */
+import { findCublasLt } from './cublas-lt.js';
 import { type CudaDevice, isSupported, listDevices } from './device.js';
 import { cudaVersion, type Driver, openDriver } from './driver.js';
-import { importKoffi } from './koffi.js';
 
 /** What {@link inspectCuda} found. */
 export interface CudaReport {
   /** The driver's library, and the newest CUDA that it supports. */
   driver?: { library: string; cuda: string };
   devices: (CudaDevice & { supported: boolean })[];
-  /** The cuBLASLt library that the loader finds. The engine does not use it yet. */
+  /** The cuBLASLt library that the loader finds, which large products take with `bf16`. */
   cublasLt?: string;
   /** What would make the engine faster here, a line each. */
   advice: string[];
   /** Why the engine does not open, if it does not. */
   problem?: string;
 }
-
-const CUBLASLT =
-  process.platform === 'win32'
-    ? ['cublasLt64_13.dll', 'cublasLt64_12.dll', 'cublasLt64_11.dll']
-    : ['libcublasLt.so.13', 'libcublasLt.so.12', 'libcublasLt.so.11'];
 
 /** Looks for koffi, the driver, its devices and cuBLASLt. Nothing is thrown: what is missing is in the report. */
 export async function inspectCuda(): Promise<CudaReport> {
@@ -36,15 +31,7 @@ export async function inspectCuda(): Promise<CudaReport> {
     report.problem = (error as Error).message;
     return report;
   }
-  const koffi = await importKoffi();
-  report.cublasLt = CUBLASLT.find((name) => {
-    try {
-      koffi.load(name).unload();
-      return true;
-    } catch {
-      return false;
-    }
-  });
+  report.cublasLt = findCublasLt(driver.koffi);
   report.advice = adviceFor(report);
   return report;
 }

@@ -2,6 +2,8 @@
 import type { CudaKernel, CudaLaunch, CudaLauncher, CudaScalar } from '@arena/runtime';
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { CudaBackend } from './backend.js';
+import { type CublasLt, openCublasLt } from './cublas-lt.js';
+import { hasWgmma } from './device.js';
 import { CudaError } from './error.js';
 import type { HostBlock } from './host-block.js';
 
@@ -15,6 +17,8 @@ const MOST_BLOCKS = [2 ** 31 - 1, 65535, 65535];
 /** The launcher of one backend. */
 export class Launcher implements CudaLauncher {
   bf16 = false;
+  readonly wgmma: boolean;
+  cublasLt?: CublasLt;
   readonly multiprocessors: number;
   readonly blockSharedBytes: number;
   private readonly block: HostBlock;
@@ -24,6 +28,7 @@ export class Launcher implements CudaLauncher {
   private readonly scopes: TensorInfo[][] = [];
 
   constructor(private readonly backend: CudaBackend) {
+    this.wgmma = hasWgmma(backend.context.driver, backend.context.device);
     this.multiprocessors = backend.context.device.multiprocessors;
     this.blockSharedBytes = backend.context.device.blockSharedBytes;
     this.block = backend.context.pin(MOST_ARGUMENTS * (8 + SLOT));
@@ -57,6 +62,16 @@ export class Launcher implements CudaLauncher {
       context.launch(kernel.name, grid, kernel.threads, this.block.pointer, kernel.sharedBytes);
       return written;
     });
+  }
+
+  /** Takes cuBLASLt for large products, where it is installed. */
+  openCublasLt(): void {
+    this.cublasLt ??= openCublasLt(this.backend);
+  }
+
+  closeCublasLt(): void {
+    this.cublasLt?.close();
+    this.cublasLt = undefined;
   }
 
   scope(body: () => TensorInfo[]): TensorInfo[] {

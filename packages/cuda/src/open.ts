@@ -3,9 +3,9 @@ import { BACKEND_OF } from '@arena/runtime';
 import { findBackend, registerBackend, removeBackend, setBackend } from '@tensorflow/tfjs-core';
 import { CudaBackend } from './backend.js';
 import { Context, type ContextOptions } from './context.js';
-import { type CudaDevice, chooseDevice, listDevices } from './device.js';
+import { type CudaDevice, chooseDevice, hasWgmma, listDevices } from './device.js';
 import { openDriver } from './driver.js';
-import { KERNELS_PTX } from './kernels.ptx.js';
+import { KERNELS_PTX, KERNELS_SM90A_PTX } from './kernels.ptx.js';
 import { registerPlainKernels } from './plain/register.js';
 
 const CUDA_BACKEND = BACKEND_OF.cuda;
@@ -16,6 +16,8 @@ export interface CudaOptions extends ContextOptions {
    * have some three right digits instead of seven (default: false).
    */
   bf16?: boolean;
+  /** false: large products with `bf16` take the engine's own kernels even where NVIDIA's cuBLASLt is installed (default: true). */
+  cublasLt?: boolean;
   /** Number of the GPU among those that CUDA_VISIBLE_DEVICES leaves (default: the first that is new enough). */
   device?: number;
 }
@@ -33,15 +35,16 @@ export interface OpenCuda {
 export async function openCuda(options: CudaOptions = {}): Promise<OpenCuda> {
   const open = findBackend(CUDA_BACKEND) as CudaBackend | null;
   if (open && (options.device ?? open.context.device.ordinal) === open.context.device.ordinal && works(open)) {
-    open.launcher.bf16 = options.bf16 ?? false;
+    configure(open, options);
     await setBackend(CUDA_BACKEND);
     return { backend: open, device: open.context.device };
   }
   if (open) removeBackend(CUDA_BACKEND);
   const driver = await openDriver();
   const device = chooseDevice(listDevices(driver), options.device);
-  const backend = new CudaBackend(new Context(driver, device, KERNELS_PTX, options));
-  backend.launcher.bf16 = options.bf16 ?? false;
+  const kernels = hasWgmma(driver, device) ? [KERNELS_PTX, KERNELS_SM90A_PTX] : [KERNELS_PTX];
+  const backend = new CudaBackend(new Context(driver, device, kernels, options));
+  configure(backend, options);
   const close = () => backend.context.close();
   process.once('exit', close);
   closers.set(backend, close);
@@ -49,6 +52,12 @@ export async function openCuda(options: CudaOptions = {}): Promise<OpenCuda> {
   registerBackend(CUDA_BACKEND, () => backend);
   await setBackend(CUDA_BACKEND);
   return { backend, device };
+}
+
+function configure({ launcher }: CudaBackend, { bf16 = false, cublasLt = true }: CudaOptions): void {
+  launcher.bf16 = bf16;
+  if (bf16 && cublasLt) launcher.openCublasLt();
+  else launcher.closeCublasLt();
 }
 
 /** What is to be called at the process's end. */

@@ -81,7 +81,7 @@ describe.skipIf(!hasCompiler())('products on engine cuda, emulated', { timeout: 
     const plain = product64(form, factor(a, tile), factor(b, tile), m, n, k);
     const added = product64(form, factor(low.a, tile), factor(low.b, tile), m, n, 5);
     const { launcher } = cuda.backend;
-    const common = { form, a: ta, b: cudaFloat(tb), m, n, k, tile: tile as CudaTile };
+    const common = { form, a: ta, b: cudaFloat(tb), m, n, k, way: tile as CudaTile };
     await expectProduct(cudaMultiply(launcher, common), plain);
     const all = { ...common, scale: 0.5, low: { a: lowA, b: lowB, k: 5, scale: 3 }, residual: tr };
     const want = plain.map((x, i) => 0.5 * (x + 3 * added[i]) + residual.values[i]);
@@ -107,11 +107,11 @@ describe.skipIf(!hasCompiler())('products on engine cuda, emulated', { timeout: 
     const { launcher } = cuda.backend;
     const [x, dy] = [matrix(m, inner), matrix(m, out)];
     await expectProduct(
-      cudaMultiply(launcher, { form: 'nt', a: x.tensor(), b, m, n: out, k: inner, tile }),
+      cudaMultiply(launcher, { form: 'nt', a: x.tensor(), b, m, n: out, k: inner, way: tile }),
       product64('nt', factor(x, tile), factor(weight, tile), m, out, inner),
     );
     await expectProduct(
-      cudaMultiply(launcher, { form: 'nn', a: dy.tensor(), b, m, n: inner, k: out, tile }),
+      cudaMultiply(launcher, { form: 'nn', a: dy.tensor(), b, m, n: inner, k: out, way: tile }),
       product64('nn', factor(dy, tile), factor(weight, tile), m, inner, out),
     );
   });

@@ -4,12 +4,14 @@ import { type CudaScalar, declaredCudaKernels } from '@arena/runtime';
 import { expect, it } from 'vitest';
 import { sourcesHash } from '../../../tools/cuda-sources.mjs';
 import { OPS } from '../../browser-tests/test/browser/ops.js';
-import { KERNELS_PTX, KERNELS_SOURCES } from '../src/kernels.ptx.js';
+import { KERNELS_PTX, KERNELS_SM90A_PTX, KERNELS_SOURCES } from '../src/kernels.ptx.js';
 import { PLAIN_KERNELS } from '../src/plain/register.js';
 
-/** Arguments by kernel, as the text has them. */
+const text = KERNELS_PTX + KERNELS_SM90A_PTX;
+
+/** Arguments by kernel, as the texts have them. */
 const entries = new Map(
-  [...KERNELS_PTX.matchAll(/\.entry (\w+)\(([^)]*)\)/g)].map(([, name, list]) => [
+  [...text.matchAll(/\.entry (\w+)\(([^)]*)\)/g)].map(([, name, list]) => [
     name,
     [...list.matchAll(/\.param (?:\.align \d+ )?\.(\w+) \w+(\[\d+\])?/g)].map(([, type, size = '']) => type + size),
   ]),
@@ -24,6 +26,13 @@ it('loads on drivers from CUDA 11 on', () => {
   expect(KERNELS_PTX).toMatch(/^\.version 7\.0\n\.target sm_80\n/);
 });
 
+it("has Hopper's own instructions apart, for drivers from CUDA 12 on", () => {
+  expect(KERNELS_SM90A_PTX).toMatch(/^\.version 8\.0\n\.target sm_90a\n/);
+  for (const { name, target } of declaredCudaKernels()) {
+    expect(KERNELS_SM90A_PTX.includes(`.entry ${name}(`), name).toBe(target === 'sm_90a');
+  }
+});
+
 it('has every kernel that an op declares, with its arguments, and no other', () => {
   expect(OPS.length + Object.keys(PLAIN_KERNELS).length).toBeGreaterThan(70); // loaded, and so declared
   const declared = declaredCudaKernels().map(({ name, inputs, optional, outputs, params }) => {
@@ -35,7 +44,7 @@ it('has every kernel that an op declares, with its arguments, and no other', () 
 
 it('has the number of threads of a block that is declared', () => {
   for (const { name, threads } of declaredCudaKernels()) {
-    const bound = new RegExp(`\\.entry ${name}\\([^)]*\\)\\s*\\.maxntid (\\d+)`).exec(KERNELS_PTX);
+    const bound = new RegExp(`\\.entry ${name}\\([^)]*\\)\\s*\\.maxntid (\\d+)`).exec(text);
     expect(bound?.[1], name).toBe(String(threads));
   }
 });

@@ -29,6 +29,8 @@ export interface EngineOptions {
    * Engine `cuda` only.
    */
   bf16?: boolean;
+  /** false: `bf16` does without NVIDIA's cuBLASLt where that is installed (default: true). Engine `cuda` only. */
+  cublasLt?: boolean;
   /** Number of the GPU (default: the first that is new enough). Engine `cuda` only. */
   gpu?: number;
   /** Most bytes of device memory that are taken (default: what the GPU has). Engine `cuda` only. */

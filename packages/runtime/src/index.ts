@@ -1,5 +1,6 @@
 export * from './conformance.js';
 export * from './cuda/gemm.js';
+export { acrossMemory, alongMemory } from './cuda/gemm-bf16.js';
 export * from './cuda/kernel.js';
 export * from './cuda/launcher.js';
 export * from './engine.js';

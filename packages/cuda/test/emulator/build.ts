@@ -28,18 +28,28 @@ export function hasCompiler(): boolean {
   return found;
 }
 
-/** Path of the library; built when the sources have changed. Processes that build at once make the same file. */
+/** Path of the driver's stand-in, with the kernels in it; built when the sources have changed. */
 export function emulatedDriver(): string {
+  return build(['driver.cpp'], ['emulator.h'], allKernels());
+}
+
+/** Path of cuBLASLt's. */
+export function emulatedCublasLt(): string {
+  return build(['cublas-lt.cpp'], [], '');
+}
+
+/** A library of C++ files. Processes that build at once make the same file. */
+function build(files: string[], headers: string[], kernels: string): string {
   const hash = createHash('sha256').update(sourcesHash());
-  for (const name of ['emulator.h', 'driver.cpp']) hash.update(readFileSync(join(HERE, name)));
+  for (const name of [...headers, ...files]) hash.update(readFileSync(join(HERE, name)));
   const folder = join(tmpdir(), `arena-cuda-emulator-${process.getuid?.() ?? ''}`);
   const library = join(folder, `${hash.digest('hex').slice(0, 16)}.so`);
   if (existsSync(library)) return library;
   mkdirSync(folder, { recursive: true });
-  const source = join(folder, `${process.pid}.cpp`);
-  writeFileSync(source, allKernels());
+  const source = join(folder, `${process.pid}-${files[0]}`);
+  writeFileSync(source, kernels);
   const made = `${library}.${process.pid}`;
-  execFileSync('g++', [...OPTIONS, '-o', made, source, join(HERE, 'driver.cpp')], { stdio: 'inherit' });
+  execFileSync('g++', [...OPTIONS, '-o', made, source, ...files.map((name) => join(HERE, name))], { stdio: 'inherit' });
   renameSync(made, library);
   return library;
 }

@@ -162,7 +162,6 @@ enum { OK = 0, INVALID = 1, OUT_OF_MEMORY = 2, NOT_INITIALIZED = 3, NO_DEVICE = 
        PTX_VERSION = 222, NOT_FOUND = 500, LAUNCH_FAILED = 719 };
 static std::vector<int> visible;
 static bool initialized;
-static std::string image;
 static std::unordered_map<uint64_t, size_t> allocations, pinned;
 static size_t inUse;
 static Result sticky = OK;
@@ -177,7 +176,7 @@ static bool fault(const char *what) {
 }
 static size_t capacity() { return (size_t)setting("EMULATED_MEMORY", 1L << 30); }
 // [parameter sizes] of an entry of the PTX text; none when it has no such entry
-static bool ptxSizes(const char *name, std::vector<size_t> &sizes) {
+static bool ptxSizes(const std::string &image, const char *name, std::vector<size_t> &sizes) {
   std::string head = ".entry " + std::string(name) + "(";
   size_t at = image.find(head);
   if (at == std::string::npos) return false;
@@ -293,19 +292,19 @@ Result cuEventQuery(void *) {
 Result cuEventElapsedTime(float *milliseconds, void *, void *) { return *milliseconds = 1, OK; }
 Result cuEventSynchronize(void *) { return sticky; }
 // the first option is the error log (CU_JIT_ERROR_LOG_BUFFER), whose address is its value
-Result cuModuleLoadDataEx(void **module, const char *text, unsigned, const int *options, void **values) {
+Result cuModuleLoadDataEx(std::string **module, const char *text, unsigned, const int *options, void **values) {
   if (fault("load")) return options[0] == 5 ? (strcpy((char *)values[0], "ptxas error\n"), PTX_VERSION) : INVALID;
   if (!strstr(text, ".version ") || !strstr(text, ".target sm_")) return INVALID_PTX;
-  image = text;
-  return *module = (void *)2, OK;
+  if (strstr(text, ".target sm_90a") && setting("EMULATED_CAPABILITY", 80) != 90) return NO_BINARY;
+  return *module = new std::string(text), OK;
 }
-Result cuModuleUnload(void *) { return OK; }
+Result cuModuleUnload(std::string *module) { return delete module, OK; }
 // An entry whose arguments in the PTX text and in the source differ in number or size is not found.
-Result cuModuleGetFunction(const Kernel **function, void *, const char *name) {
+Result cuModuleGetFunction(const Kernel **function, std::string *module, const char *name) {
   for (const Kernel &kernel : emulator::kernels()) {
     std::vector<size_t> sizes;
     if (strcmp(kernel.name, name)) continue;
-    if (!ptxSizes(name, sizes) || sizes != kernel.sizes) return NOT_FOUND;
+    if (!ptxSizes(*module, name, sizes) || sizes != kernel.sizes) return NOT_FOUND;
     return *function = &kernel, OK;
   }
   return NOT_FOUND;

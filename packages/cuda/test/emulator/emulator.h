@@ -184,6 +184,28 @@ static inline void waitForCopies() {
 static inline float exp2Fast(float x) { return exp2f(x); }
 static inline float reciprocalFast(float x) { return 1 / x; }
 
+// Stand-ins of what wgmma.cuh takes from PTX. A descriptor is the tile's address in units of 16 bytes.
+static inline uint64_t tileDescriptor(SharedAddress address) {
+  if (address % 1024) emulator::fail("wgmma: a tile that is not aligned to 1024 bytes");
+  return address >> 4;
+}
+static inline void publishShared() {}
+static inline void beginProducts() {}
+static inline void endProducts() {}
+template <int MOST>
+static inline void awaitProducts() {}
+static inline float tileValue(uint64_t tile, unsigned row, unsigned column) {
+  SharedAddress at = (tile << 4) + row * 128 + 2 * column;
+  at ^= (at >> 7 & 7) << 4;
+  return emulatedBits<float>((unsigned)*(const uint16_t *)at << 16);
+}
+static inline void wgmmaBf16(float (&d)[96], uint64_t a, uint64_t b) {
+  const unsigned row = threadIdx.x / 32 % 4 * 16 + threadIdx.x % 32 / 4, column = threadIdx.x % 4 * 2;
+  for (int e = 0; e < 96; e++) {
+    for (int k = 0; k < 16; k++) d[e] += tileValue(a, row + e % 4 / 2 * 8, k) * tileValue(b, column + e / 4 * 8 + e % 2, k);
+  }
+}
+
 static inline void __syncthreads() { emulator::blockBarrier(); }
 static inline void __syncwarp(unsigned = 0xffffffffu) { emulator::warpBarrier(); }
 template <class T>

@@ -4,6 +4,7 @@
 // warp takes 64 x 32 of it as 4 x 4 products of 16 x 8. Both tiles lie with the inner dimension along their rows, two values
 // to a word; rows are 20 words apart, so that the 32 lanes of a fragment read 32 banks.
 #pragma once
+#include "bf16.cuh"
 #include "gemm.cuh"
 
 enum { MMA_TILE = 128, MMA_DEPTH = 32, MMA_WORDS = MMA_DEPTH / 2, MMA_STRIDE = MMA_WORDS + 4 };
@@ -11,13 +12,6 @@ enum { MMA_TILE = 128, MMA_DEPTH = 32, MMA_WORDS = MMA_DEPTH / 2, MMA_STRIDE = M
 typedef u32 MmaTile[MMA_TILE][MMA_STRIDE];
 
 #ifdef __CUDACC__
-// Two values in bfloat16, rounded to nearest, the first one low.
-__device__ inline u32 bf16Pair(float low, float high) {
-  u32 pair;
-  asm("cvt.rn.bf16x2.f32 %0, %1, %2;" : "=r"(pair) : "f"(high), "f"(low));
-  return pair;
-}
-
 // d += A B for A [16, 16] and B [16, 8] in the fragments that PTX describes for mma.m16n8k16
 __device__ inline void mmaBf16(float (&d)[4], const u32 (&a)[4], const u32 (&b)[2]) {
   asm volatile(

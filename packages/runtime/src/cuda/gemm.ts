@@ -3,17 +3,25 @@
  * matrix brings kernels of its own, so that a 4-bit matrix is decoded while a tile is filled and is never stored decoded.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { fitsBf16, inBf16, maskParams, multiplyWgmma, roundedAcross, roundedAlong } from './gemm-bf16.js';
 import { type CudaKernel, type CudaScalar, cudaKernel } from './kernel.js';
 import type { CudaLaunch, CudaLauncher } from './launcher.js';
 
 /** How A and B lie in memory: `nt` [M, K] and [N, K]; `nn` [M, K] and [K, N]; `tn` [K, M] and [K, N]. */
 export type CudaForm = 'nt' | 'nn' | 'tn';
 
-/** Rows and columns of C that a block takes; `mma`: 128 on tensor cores, with factors rounded to bfloat16. */
+/** Rows and columns of C that a block takes; `mma`: 128 on tensor cores, with factors rounded to bfloat16 as a tile is filled. */
 export type CudaTile = 64 | 128 | 'mma';
+
+/**
+ * How a product is computed: in tiles; by Hopper's tensor cores or cuBLASLt, of factors that are rounded to bfloat16 in memory first.
+ */
+export type CudaWay = CudaTile | 'wgmma' | 'cublasLt';
 
 /** Fewer blocks than these leave most of a large GPU idle: smaller tiles then. */
 const FEW_BLOCKS = 96;
+/** Below these, rounding or decoding the whole second matrix first takes longer than it saves. */
+const FEW_ROWS = 128;
 const THREADS = 256;
 const SUFFIX = { nt: 'Nt', nn: 'Nn', tn: 'Tn' } as const;
 
@@ -65,11 +73,19 @@ export interface CudaOperand {
   kernels: ProductKernels;
   inputs: CudaLaunch['inputs'];
   params: CudaLaunch['params'];
+  /** The matrix as [N, K] in bfloat16, two values to a word; `across`: it lies as [K, N]. A new tensor. */
+  bf16?: (launcher: CudaLauncher, across: boolean) => TensorInfo;
 }
 
 /** A float32 matrix as the second one. */
 export function cudaFloat(b: TensorInfo): CudaOperand {
-  return { kernels: floatKernels, inputs: { b }, params: { batchA: 1, batchB: 1 } };
+  const [rows, columns] = b.shape;
+  return {
+    kernels: floatKernels,
+    inputs: { b },
+    params: { batchA: 1, batchB: 1 },
+    bf16: (launcher, across) => (across ? roundedAcross : roundedAlong)(launcher, b, rows, columns),
+  };
 }
 
 /** A dropout mask by the flat index of what it multiplies: 0 where hash < floor(p 2^32), else 1 / (1 - p). */
@@ -97,8 +113,8 @@ export interface CudaProduct {
   residual?: TensorInfo;
   /** Shape of the result (default [M, N]); its leading dimensions are batches of float32 matrices. */
   shape?: number[];
-  /** Default: by the size. */
-  tile?: CudaTile;
+  /** Default: by the size and what there is. */
+  way?: CudaWay;
 }
 
 /** The form whose kernels take a mask there. */
@@ -106,16 +122,42 @@ const MASKED_FORM = { a: 'nt', b: 'tn', low: 'nn' } as const;
 
 /** Launches a product. @returns C; the caller owns it. */
 export function cudaMultiply(launcher: CudaLauncher, product: CudaProduct): TensorInfo {
-  const { form, a, b, m, n, k, scale = 1, low, mask, residual, shape = [m, n] } = product;
-  const batches = shape.slice(0, -2).reduce((count, size) => count * size, 1);
-  const masked = mask && mask.on !== 'low';
+  const { form, mask } = product;
   if (mask && MASKED_FORM[mask.on] !== form) {
     throw new Error(`cudaMultiply: a mask on '${mask.on}' belongs to form '${MASKED_FORM[mask.on]}', not '${form}'`);
   }
-  const blocks = (tile: number) => Math.ceil(m / tile) * Math.ceil(n / tile) * batches;
-  const large = launcher.bf16 ? 'mma' : 128;
-  const tile = product.tile ?? (masked || blocks(128) < FEW_BLOCKS ? 64 : large);
-  const kernel = (masked ? maskedKernels : b.kernels)[form]?.[tile];
+  const way = product.way ?? wayOf(launcher, product);
+  if (way === 'wgmma') return multiplyWgmma(launcher, product);
+  if (way === 'cublasLt') return multiplyCublasLt(launcher, product);
+  return multiplyTiled(launcher, product, way);
+}
+
+function wayOf(launcher: CudaLauncher, product: CudaProduct): CudaWay {
+  const { m, n, mask, shape = [m, n] } = product;
+  const batches = shape.slice(0, -2).reduce((count, size) => count * size, 1);
+  const blocks = Math.ceil(m / 128) * Math.ceil(n / 128) * batches;
+  if (launcher.bf16 && m >= FEW_ROWS && fitsBf16(product)) {
+    if (launcher.cublasLt) return 'cublasLt';
+    if (launcher.wgmma) return 'wgmma';
+  }
+  if (blocks < FEW_BLOCKS || (mask && mask.on !== 'low')) return 64;
+  return launcher.bf16 ? 'mma' : 128;
+}
+
+/** cuBLASLt adds to what the other terms are. */
+function multiplyCublasLt(launcher: CudaLauncher, product: CudaProduct): TensorInfo {
+  const { m, n, k, scale = 1, low, residual } = product;
+  return inBf16(launcher, product, (a, b) => {
+    const rest = low || residual ? multiplyTiled(launcher, { ...product, k: 0 }, 64) : undefined;
+    return [launcher.cublasLt!.multiply({ a, b, c: rest, m, n, k, scale })];
+  });
+}
+
+function multiplyTiled(launcher: CudaLauncher, product: CudaProduct, tile: CudaTile): TensorInfo {
+  const { form, a, b, m, n, k, scale = 1, low, mask, residual, shape = [m, n] } = product;
+  const batches = shape.slice(0, -2).reduce((count, size) => count * size, 1);
+  const kernels = mask && mask.on !== 'low' ? maskedKernels : b.kernels;
+  const kernel = kernels[form]?.[tile];
   if (!kernel) throw new Error(`cudaMultiply: the second matrix has no kernel for form '${form}' and tile ${tile}`);
   const side = tile === 'mma' ? 128 : tile;
   const [c] = launcher.run(kernel, {
@@ -123,10 +165,7 @@ export function cudaMultiply(launcher: CudaLauncher, product: CudaProduct): Tens
     outputs: { c: shape },
     params: {
       ...{ m, n, k, scale, lowK: low?.k ?? 0, lowScale: low?.scale ?? 0 },
-      seed: mask?.seed ?? 0,
-      stream: mask?.stream ?? 0,
-      threshold: mask ? Math.floor(mask.p * 2 ** 32) : 0,
-      factor: mask ? 1 / (1 - mask.p) : 1,
+      ...maskParams(mask),
       ...b.params,
     },
     grid: [Math.ceil(n / side), Math.ceil(m / side), batches],

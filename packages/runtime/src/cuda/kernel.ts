@@ -21,6 +21,8 @@ export interface CudaKernelSource {
   /** Bytes of what `SHARED_BYTES` names in the .cu file, beside the shared memory that the compiler sees; a block may have
    * 48 KiB of both together anywhere, and as much as the launcher's `blockSharedBytes` by this declaration. Default 0. */
   sharedBytes?: number;
+  /** What it needs beyond sm_80: its source is then a .sm90a.cu file. */
+  target?: 'sm_90a';
 }
 
 /** A kernel that is ready to be launched. */
@@ -32,6 +34,7 @@ export interface CudaKernel {
   readonly params: readonly (readonly [string, CudaScalar])[];
   readonly threads: number;
   readonly sharedBytes: number;
+  readonly target?: 'sm_90a';
 }
 
 const declared = new Map<string, CudaKernel>();

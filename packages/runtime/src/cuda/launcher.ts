@@ -14,10 +14,31 @@ export interface CudaLaunch {
   grid: readonly number[];
 }
 
+/** NVIDIA's library of matrix products, as far as {@link CudaLauncher} uses it. */
+export interface CudaBlas {
+  /**
+   * C = scale A B^T, or adds that to `c` in place. a: [M, K], b: [N, K] in bfloat16, two values to a word; result: [M, N] in float32.
+   * @throws CudaError with the library's status.
+   */
+  multiply(product: {
+    a: TensorInfo;
+    b: TensorInfo;
+    c?: TensorInfo;
+    m: number;
+    n: number;
+    k: number;
+    scale: number;
+  }): TensorInfo;
+}
+
 /** Launches kernels on one device, in order. */
 export interface CudaLauncher {
   /** Whether large products round their factors to bfloat16 and run on tensor cores. */
   readonly bf16: boolean;
+  /** Whether the device has Hopper's instructions (sm_90a), and the driver takes kernels with them. */
+  readonly wgmma: boolean;
+  /** cuBLASLt, where it was found and is wanted. */
+  readonly cublasLt?: CudaBlas;
   /** Multiprocessors of the device. */
   readonly multiprocessors: number;
   /** Most bytes of shared memory that a block may have: 99 KiB on sm_86, 89 and 120, 163 KiB on sm_80, 227 KiB on sm_90. */

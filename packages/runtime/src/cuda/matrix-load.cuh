@@ -1,15 +1,13 @@
-// How tiles of bfloat16 come to the tensor cores: global memory to shared memory by cp.async, shared memory to fragments by
+// How tiles of bfloat16 come to mma.sync: global memory to shared memory by cp.async, shared memory to fragments by
 // ldmatrix (PTX 7.0, sm_80). Two values to a word.
 //
 // A tile has rows of COLUMNS values, a multiple of 64. The 16-byte parts of row r stand in the order part ^ (r % 8), so that
 // the eight rows of a matrix that ldmatrix reads at once lie in different banks.
 #pragma once
+#include "async-copy.cuh"
 #include "gemm-mma.cuh"
 
 #ifdef __CUDACC__
-typedef u32 SharedAddress;
-__device__ inline SharedAddress sharedAddress(const void *pointer) { return (u32)__cvta_generic_to_shared(pointer); }
-
 // Four matrices of 8 x 8: lane l gives the address of row l % 8 of matrix l / 8, and gets of each the pair at row l / 4,
 // columns 2 (l % 4) and the next.
 __device__ inline void loadMatrices(u32 (&r)[4], SharedAddress row) {
@@ -24,17 +22,6 @@ __device__ inline void loadTransposed(u32 (&r)[4], SharedAddress row) {
                : "=r"(r[0]), "=r"(r[1]), "=r"(r[2]), "=r"(r[3])
                : "r"(row)
                : "memory");
-}
-
-// Queues the copy of 16 bytes, or of zeros.
-__device__ inline void copyAsync(SharedAddress to, const void *from, bool inside) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(inside ? 16 : 0) : "memory");
-}
-// Closes a group of copies; waits until all of the thread's groups but the last so many are done.
-__device__ inline void commitCopies() { asm volatile("cp.async.commit_group;" ::: "memory"); }
-template <int BUT>
-__device__ inline void waitForCopies() {
-  asm volatile("cp.async.wait_group %0;" ::"n"(BUT) : "memory");
 }
 
 // 2^x and 1 / x to some two units in the last place.

@@ -1,0 +1,152 @@
+/** @file Products of factors that are rounded to bfloat16 in memory: Hopper's instruction and cuBLASLt, by stand-ins, against float64. */
+import { cuda4bit, dequantize4bit, quantize4bit, roundTo, uploadWeight4bit } from '@arena/quant';
+import { dropoutMask } from '@arena/random';
+import {
+  type CudaForm,
+  type CudaOperand,
+  type CudaProduct,
+  type CudaWay,
+  cudaFloat,
+  cudaMultiply,
+} from '@arena/runtime';
+import { engine, fill, matMul, type TensorInfo, tensor2d } from '@tensorflow/tfjs-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { closeCuda, type OpenCuda, openCuda } from '../src/index.js';
+import { emulatedCublasLt, emulatedDriver, hasCompiler } from './emulator/build.js';
+
+let state = 7;
+const draw = (count: number) =>
+  Float32Array.from({ length: count }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 31 - 1;
+  });
+const rounded = (values: Float32Array) => Float32Array.from(roundTo(values, 'bfloat16'));
+
+/** A B^T or A B in float64: a [m, k], b [n, k] or [k, n]. */
+function product64(form: CudaForm, a: Float32Array, b: Float32Array, m: number, n: number, k: number): Float64Array {
+  const c = new Float64Array(m * n);
+  for (let i = 0; i < m; i++) {
+    for (let j = 0; j < n; j++) {
+      for (let d = 0; d < k; d++) c[i * n + j] += a[i * k + d] * (form === 'nt' ? b[j * k + d] : b[d * n + j]);
+    }
+  }
+  return c;
+}
+
+const SIZES = [
+  [1, 8, 8],
+  [192, 192, 64],
+  [200, 200, 72],
+  [193, 392, 328],
+];
+const WAYS = (['wgmma', 'cublasLt'] as const).flatMap((way) =>
+  (['nt', 'nn'] as const).flatMap((form) => SIZES.map(([m, n, k]) => [way, form, m, n, k] as const)),
+);
+
+describe.skipIf(!hasCompiler())('products of rounded factors on engine cuda, emulated', { timeout: 300_000 }, () => {
+  let cuda: OpenCuda;
+  beforeAll(async () => {
+    process.env.ARENA_CUDA_LIBRARY = emulatedDriver();
+    process.env.ARENA_CUBLASLT_LIBRARY = emulatedCublasLt();
+    process.env.EMULATED_CAPABILITY = '90';
+    process.env.EMULATED_SHARED = String(227 * 1024);
+    cuda = await openCuda({ bf16: true });
+  });
+  afterEach(() => expect(cuda.backend.context.check()).toBeUndefined());
+  afterAll(async () => {
+    delete process.env.EMULATED_CAPABILITY;
+    delete process.env.EMULATED_SHARED;
+    delete process.env.ARENA_CUBLASLT_LIBRARY;
+    await closeCuda(cuda.backend);
+  });
+
+  async function expectProduct(product: Omit<CudaProduct, 'way'>, way: CudaWay, want: Float64Array) {
+    const c: TensorInfo = cudaMultiply(cuda.backend.launcher, { ...product, way });
+    const tensor = engine().makeTensorFromTensorInfo(c);
+    const values = await tensor.data();
+    tensor.dispose();
+    expect(c.shape).toEqual([product.m, product.n]);
+    const scale = Math.max(1, ...want.map(Math.abs));
+    expect(Math.max(...want.map((x, i) => Math.abs(x - values[i]) / scale))).toBeLessThan(2e-6);
+  }
+
+  it.each(WAYS)('%s, %s: [%i, %i] over %i', async (way, form, m, n, k) => {
+    const [a, b, residual] = [draw(m * k), draw(n * k), draw(m * n)];
+    const lowK = 20;
+    const [lowA, lowB] = [draw(m * lowK), draw(n * lowK)];
+    // cuBLASLt leaves the second product to a kernel that rounds nothing
+    const low64 = way === 'wgmma' ? [rounded(lowA), rounded(lowB)] : [lowA, lowB];
+    const plain = product64(form, rounded(a), rounded(b), m, n, k);
+    const added = product64(form, low64[0], low64[1], m, n, lowK);
+    const product = {
+      ...{ form, m, n, k },
+      a: tensor2d(a, [m, k]),
+      b: cudaFloat(tensor2d(b, form === 'nt' ? [n, k] : [k, n])),
+    };
+    await expectProduct(product, way, plain);
+    const low = {
+      a: tensor2d(lowA, [m, lowK]),
+      b: tensor2d(lowB, form === 'nt' ? [n, lowK] : [lowK, n]),
+      k: lowK,
+      scale: 3,
+    };
+    const mask = { p: 0.3, seed: 11, stream: 5 };
+    const factors = form === 'nn' ? dropoutMask(mask, m * n) : new Float32Array(m * n).fill(1);
+    const all = {
+      ...{ ...product, scale: 0.5, low, residual: tensor2d(residual, [m, n]) },
+      mask: form === 'nn' ? { ...mask, on: 'low' as const } : undefined,
+    };
+    const want = plain.map((x, i) => 0.5 * (x + 3 * factors[i] * added[i]) + residual[i]);
+    await expectProduct(all, way, want);
+  });
+
+  it.each([
+    ['wgmma', true, 64],
+    ['wgmma', false, 32],
+    ['cublasLt', true, 64],
+  ] as const)('%s with a 4-bit matrix, nested %s, in blocks of %i', async (way, doubleQuant, blockSize) => {
+    const [m, out, inner] = [70, 200, 136];
+    const quantized = quantize4bit(draw(out * inner), [out, inner], { blockSize, doubleQuant });
+    const weight = rounded(Float32Array.from(dequantize4bit(quantized)));
+    const { attrs, tensors } = uploadWeight4bit(quantized);
+    const b: CudaOperand = cuda4bit(tensors as never, attrs);
+    const [x, dy] = [draw(m * inner), draw(m * out)];
+    const forward = { form: 'nt', a: tensor2d(x, [m, inner]), b, m, n: out, k: inner } as const;
+    await expectProduct(forward, way, product64('nt', rounded(x), weight, m, out, inner));
+    const backward = { form: 'nn', a: tensor2d(dy, [m, out]), b, m, n: inner, k: out } as const;
+    await expectProduct(backward, way, product64('nn', rounded(dy), weight, m, inner, out));
+  });
+
+  it('takes the fastest way that is there for large products, and none of them unasked', async () => {
+    const value = 1 + 2 ** -9; // 1 in bfloat16
+    const first = async () => {
+      const c = matMul(fill([256, 8], value), fill([8, 64], value));
+      return (await c.data())[0];
+    };
+    const launcher = () => cuda.backend.launcher;
+    expect(launcher().wgmma).toBe(true);
+    expect(launcher().cublasLt).toBeDefined();
+    expect(await first()).toBe(8);
+    cuda = await openCuda({ bf16: true, cublasLt: false });
+    expect(launcher().cublasLt).toBeUndefined();
+    expect(await first()).toBe(8);
+    cuda = await openCuda();
+    expect(await first()).toBeCloseTo(8 * value ** 2, 5);
+    cuda = await openCuda({ bf16: true });
+  });
+
+  it('gives back what cuBLASLt took', async () => {
+    cudaMultiply(cuda.backend.launcher, {
+      ...{ form: 'nt', m: 8, n: 8, k: 8, way: 'cublasLt' },
+      a: tensor2d(draw(64), [8, 8]),
+      b: cudaFloat(tensor2d(draw(64), [8, 8])),
+    });
+    const live = cuda.backend.context.driver.koffi
+      .load(emulatedCublasLt())
+      .func('emulatedBlasHandles', 'int', []) as () => number;
+    expect(live()).toBeGreaterThan(0);
+    cuda.backend.launcher.closeCublasLt();
+    expect(live()).toBe(0);
+    cuda.backend.launcher.openCublasLt();
+  });
+});

@@ -1,0 +1,136 @@
+/**
+ * @file Large products on engine `cuda` with both factors rounded to bfloat16 in memory for as long as the product takes: by the engine's
+ * own kernel for Hopper, or by NVIDIA's cuBLASLt where it is installed.
+ */
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { CudaProduct } from './gemm.js';
+import { type CudaKernel, cudaKernel } from './kernel.js';
+import type { CudaLaunch, CudaLauncher } from './launcher.js';
+
+/** Rows and columns of C that a block of {@link wgmma} takes. */
+const SIDE = 192;
+/** Two factors of 64 of the inner dimension, in four stages, and what it takes to begin at a multiple of 1024 bytes. */
+const SHARED_BYTES = 4 * 2 * SIDE * 128 + 1024;
+
+const wgmma = cudaKernel({
+  name: 'multiplyWgmma',
+  inputs: ['a', 'b'],
+  optional: ['lowA', 'lowB', 'residual'],
+  outputs: ['c'],
+  params: {
+    m: 'u32',
+    n: 'u32',
+    k: 'u32',
+    lowK: 'u32',
+    lowAcross: 'u32',
+    scale: 'f32',
+    lowScale: 'f32',
+    seed: 'u32',
+    stream: 'u32',
+    threshold: 'u32',
+    factor: 'f32',
+  },
+  threads: 384,
+  sharedBytes: SHARED_BYTES,
+  target: 'sm_90a',
+});
+
+const round = cudaKernel({
+  name: 'roundBf16',
+  inputs: ['x'],
+  outputs: ['y'],
+  params: { count: 'u32' },
+  threads: 256,
+});
+
+const roundTransposed = cudaKernel({
+  name: 'roundBf16Transposed',
+  inputs: ['x'],
+  outputs: ['y'],
+  params: { rows: 'u32', columns: 'u32' },
+  threads: 256,
+});
+
+/** Values of a thread of the kernels that round or decode along the memory. */
+const EIGHT = 8;
+/** Rows and columns of a block of those that transpose. */
+const TRANSPOSED_SIDE = 64;
+
+/** Whether both factors can be read in 16 bytes, and transposed in pairs. */
+export function fitsBf16({ form, b, m, n, k, shape, mask }: CudaProduct): boolean {
+  const plain = !shape || shape.length === 2;
+  const unmasked = !mask || mask.on === 'low';
+  return form !== 'tn' && plain && unmasked && Boolean(b.bf16) && m > 0 && n % EIGHT === 0 && k % EIGHT === 0;
+}
+
+/** C as of `cudaMultiply`, by the kernel for Hopper. [M, N] */
+export function multiplyWgmma(launcher: CudaLauncher, product: CudaProduct): TensorInfo {
+  const { form, m, n, k, scale = 1, low, mask, residual } = product;
+  return inBf16(launcher, product, (a, b) =>
+    launcher.run(wgmma, {
+      inputs: { a, b, lowA: low?.a, lowB: low?.b, residual },
+      outputs: { c: [m, n] },
+      params: {
+        ...{ m, n, k, scale, lowK: low?.k ?? 0, lowAcross: form === 'nn' ? 1 : 0, lowScale: low?.scale ?? 0 },
+        ...maskParams(mask),
+      },
+      grid: [Math.ceil(n / SIDE) * Math.ceil(m / SIDE)],
+    }),
+  );
+}
+
+/** Runs `multiply` on A [M, K] and B [N, K] in bfloat16, two values to a word. */
+export function inBf16(
+  launcher: CudaLauncher,
+  { form, a, b, m, k }: CudaProduct,
+  multiply: (a: TensorInfo, b: TensorInfo) => TensorInfo[],
+): TensorInfo {
+  const [c] = launcher.scope(() => multiply(roundedAlong(launcher, a, m, k), b.bf16!(launcher, form === 'nn')));
+  return c;
+}
+
+/** The numbers of a mask, as the kernels take them. */
+export function maskParams(mask: CudaProduct['mask']): CudaLaunch['params'] {
+  return {
+    seed: mask?.seed ?? 0,
+    stream: mask?.stream ?? 0,
+    threshold: mask ? Math.floor(mask.p * 2 ** 32) : 0,
+    factor: mask ? 1 / (1 - mask.p) : 1,
+  };
+}
+
+/** x [rows, columns] in bfloat16: [rows, columns / 2] words. */
+export function roundedAlong(launcher: CudaLauncher, x: TensorInfo, rows: number, columns: number): TensorInfo {
+  return alongMemory(launcher, round, { inputs: { x }, params: { count: rows * columns } }, rows, columns);
+}
+
+/** x [rows, columns], transposed, in bfloat16: [columns, rows / 2] words. */
+export function roundedAcross(launcher: CudaLauncher, x: TensorInfo, rows: number, columns: number): TensorInfo {
+  return acrossMemory(launcher, roundTransposed, { inputs: { x }, params: { rows, columns } }, rows, columns);
+}
+
+/** Launches a kernel whose threads make eight values each of a matrix [rows, columns] in bfloat16. */
+export function alongMemory(
+  launcher: CudaLauncher,
+  kernel: CudaKernel,
+  launch: Pick<CudaLaunch, 'inputs' | 'params'>,
+  rows: number,
+  columns: number,
+): TensorInfo {
+  const y = { shape: [rows, columns / 2], dtype: 'int32' as const };
+  const grid = [Math.ceil((rows * columns) / (kernel.threads * EIGHT))];
+  return launcher.run(kernel, { ...launch, outputs: { y }, grid })[0];
+}
+
+/** Launches a kernel whose blocks make 64 x 64 values each of the transpose of a matrix [rows, columns] in bfloat16. */
+export function acrossMemory(
+  launcher: CudaLauncher,
+  kernel: CudaKernel,
+  launch: Pick<CudaLaunch, 'inputs' | 'params'>,
+  rows: number,
+  columns: number,
+): TensorInfo {
+  const y = { shape: [columns, rows / 2], dtype: 'int32' as const };
+  const grid = [Math.ceil(columns / TRANSPOSED_SIDE), Math.ceil(rows / TRANSPOSED_SIDE)];
+  return launcher.run(kernel, { ...launch, outputs: { y }, grid })[0];
+}
