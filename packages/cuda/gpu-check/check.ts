@@ -15,7 +15,7 @@ import {
   provideEngine,
   runOp,
 } from '@arena/runtime';
-import { dispose, engine, type Tensor, type TensorInfo, tensor1d, tidy, zeros } from '@tensorflow/tfjs-core';
+import { dispose, engine, fill, type Tensor, type TensorInfo, tensor1d, tidy, zeros } from '@tensorflow/tfjs-core';
 import { OPS } from '../../browser-tests/test/browser/ops.js';
 import { trainTiny } from '../../browser-tests/test/browser/training.js';
 import { CudaOutOfMemoryError, closeCuda, cudaEngine, inspectCuda, openCuda } from '../src/index.js';
@@ -104,7 +104,7 @@ const STEPS: { [step: string]: () => Promise<void> } = {
   },
 
   async gemm() {
-    const { backend } = await openCuda();
+    const { backend } = await openCuda({ bf16: true });
     const { launcher, context } = backend;
     const sizes = small ? [[64, 64, 64]] : [1900, 8192].flatMap((m) => SHAPES.map(([n, k]) => [m, n, k]));
     for (const [m, n, k] of sizes) {
@@ -137,6 +137,22 @@ const STEPS: { [step: string]: () => Promise<void> } = {
         bf16: rate(() => product(float, 'mma')),
         bf16Nf4: rate(() => product(four, 'mma')),
         bf16Nf4Transposed: rate(() => back('mma')),
+        ...(launcher.wgmma
+          ? {
+              wgmma: rate(() => product(float, 'wgmma')),
+              wgmmaNf4: rate(() => product(four, 'wgmma')),
+              wgmmaNf4Transposed: rate(() => back('wgmma')),
+              wgmmaError: distance(await read(product(float, 'wgmma')), exact),
+            }
+          : {}),
+        ...(launcher.cublasLt
+          ? {
+              cublasLt: rate(() => product(float, 'cublasLt')),
+              cublasLtNf4: rate(() => product(four, 'cublasLt')),
+              cublasLtNf4Transposed: rate(() => back('cublasLt')),
+              cublasLtError: distance(await read(product(float, 'cublasLt')), exact),
+            }
+          : {}),
         // of the norm: some 2e-3 from rounding the factors
         bf16Error: distance(rounded, exact),
       });
@@ -194,9 +210,15 @@ const STEPS: { [step: string]: () => Promise<void> } = {
   },
 
   async full() {
-    for (const budgetBytes of small ? [1e9] : [3e9, 20e9]) {
-      for (const bf16 of [false, true])
-        print({ step: 'full', bf16, ...(await fullStep(small, { budgetBytes, bf16 })) });
+    const [little, much] = small ? [1e9, 1e9] : [3e9, 20e9];
+    for (const [budgetBytes, bf16, cublasLt] of [
+      [little, true, true],
+      [little, true, false],
+      [much, true, true],
+      [much, true, false],
+      [much, false, false],
+    ] as const) {
+      print({ step: 'full', bf16, cublasLt, ...(await fullStep(small, { budgetBytes, bf16, cublasLt })) });
     }
   },
 
@@ -211,7 +233,7 @@ const STEPS: { [step: string]: () => Promise<void> } = {
     const held: Tensor[] = [];
     let error: unknown;
     try {
-      for (let i = 0; i < 4096; i++) held.push(zeros([small ? 2 ** 22 : 2 ** 28]));
+      for (let i = 0; i < 4096; i++) held.push(fill([small ? 2 ** 22 : 2 ** 28], 1));
     } catch (thrown) {
       error = thrown;
     }

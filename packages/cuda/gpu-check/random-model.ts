@@ -53,6 +53,7 @@ export function randomModel(config: typeof GEMMA2_2B): GemmaClassifier {
       index,
     };
   }
+  let rows: Float32Array | undefined; // of the one batch that is asked for
   return {
     config,
     attention: 'eager',
@@ -61,11 +62,13 @@ export function randomModel(config: typeof GEMMA2_2B): GemmaClassifier {
     embedding: {
       vocabSize,
       hiddenSize,
-      gather: async (ids, scale) =>
-        Float32Array.from({ length: ids.length * hiddenSize }, (_, i) => {
+      gather: async (ids, scale) => {
+        rows ??= Float32Array.from({ length: ids.length * hiddenSize }, (_, i) => {
           const id = ids[Math.floor(i / hiddenSize)];
           return (scale * Math.sin(id * 12.9898 + (i % hiddenSize) * 78.233)) / Math.sqrt(hiddenSize / 2);
-        }),
+        });
+        return rows.slice();
+      },
     },
     layers,
     norm: { weight: zeros([hiddenSize]) },

@@ -4,6 +4,7 @@ import type { CudaDevice } from './device.js';
 import type { Driver } from './driver.js';
 import { CudaError } from './error.js';
 import { freeHostBlock, type HostBlock, hostBlock } from './host-block.js';
+import type { KernelTimes } from './kernel-times.js';
 import { loadModule } from './module.js';
 
 /** Bytes of pinned memory through which results come; larger ones come in parts. */
@@ -35,6 +36,8 @@ export class Context {
   /** Pinned blocks and events that no read uses. */
   private readonly spare: { block: HostBlock; event: number }[] = [];
   private open = true;
+  /** While kernels are being timed. */
+  times?: KernelTimes;
   private readonly out = new BigUint64Array(1);
 
   /** @throws CudaError when the device is taken, or does not load the kernels. */
@@ -88,7 +91,15 @@ export class Context {
       this.driver.call('cuFuncSetAttribute', kernel, MOST_SHARED_BYTES, sharedBytes);
       this.sharing.set(name, sharedBytes);
     }
-    this.driver.call('cuLaunchKernel', kernel, x, y, z, threads, 1, 1, sharedBytes, this.stream, parameters, 0);
+    this.timed(name, () => {
+      this.driver.call('cuLaunchKernel', kernel, x, y, z, threads, 1, 1, sharedBytes, this.stream, parameters, 0);
+    });
+  }
+
+  /** Queues work, and takes its time while kernels are being timed. */
+  timed(name: string, queue: () => void): void {
+    if (this.times) this.times.measure(name, queue);
+    else queue();
   }
 
   /** Queues a copy to the device. The array may change afterwards: the driver has copied it. */

@@ -133,11 +133,9 @@ export function openCublasLt(backend: CudaBackend): CublasLt | undefined {
       backend.written(result);
       const to = backend.pointer(result);
       const [pa, pb] = [backend.pointer(a), backend.pointer(b)];
-      call(
-        'cublasLtMatmul',
-        ...[handle, operation, alpha, pb, layouts[1], pa, layouts[0]],
-        ...[beta, to, layouts[2], to, layouts[2], algorithm, workspace, WORKSPACE_BYTES, context.stream],
-      );
+      const factors = [operation, alpha, pb, layouts[1], pa, layouts[0]];
+      const sums = [beta, to, layouts[2], to, layouts[2], algorithm, workspace, WORKSPACE_BYTES, context.stream];
+      context.timed('cublasLtMatmul', () => call('cublasLtMatmul', handle, ...factors, ...sums));
       return result;
     },
     close() {

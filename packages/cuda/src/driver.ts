@@ -37,6 +37,7 @@ const FUNCTIONS = {
   cuEventCreate: [P, 'uint'],
   cuEventRecord: [U, U],
   cuEventQuery: [U],
+  cuEventElapsedTime: [P, U, U],
   cuEventDestroy_v2: [U],
   cuModuleLoadDataEx: [P, P, 'uint', P, P],
   cuModuleGetFunction: [P, U, 'str'],

@@ -1,11 +1,12 @@
 /** @file Launches kernels of declared arguments on the tensors of a backend. */
-import type { CudaKernel, CudaLaunch, CudaLauncher, CudaScalar } from '@arena/runtime';
+import type { CudaKernel, CudaLaunch, CudaLauncher, CudaScalar, OpTime } from '@arena/runtime';
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { CudaBackend } from './backend.js';
 import { type CublasLt, openCublasLt } from './cublas-lt.js';
 import { hasWgmma } from './device.js';
 import { CudaError } from './error.js';
 import type { HostBlock } from './host-block.js';
+import { KernelTimes } from './kernel-times.js';
 
 /** Arguments of a launch: that many pointers to slots, then the slots. The driver copies them before it returns. */
 const MOST_ARGUMENTS = 48;
@@ -62,6 +63,19 @@ export class Launcher implements CudaLauncher {
       context.launch(kernel.name, grid, kernel.threads, this.block.pointer, kernel.sharedBytes);
       return written;
     });
+  }
+
+  startTimes(): void {
+    const { context } = this.backend;
+    if (context.times) throw new Error("engine 'cuda' is being timed already");
+    context.times = new KernelTimes(context.driver, context.stream);
+  }
+
+  async stopTimes(): Promise<ReadonlyMap<string, OpTime>> {
+    const { context } = this.backend;
+    const { times } = context;
+    context.times = undefined;
+    return times?.stop() ?? new Map();
   }
 
   /** Takes cuBLASLt for large products, where it is installed. */

@@ -134,6 +134,31 @@ describe.skipIf(!hasCompiler())('products on engine cuda, emulated', { timeout: 
     expect(await productOf(1280)).toBeCloseTo(exact, 5);
   });
 
+  it.each([
+    ['nt', 70, 16, 260],
+    ['nt', 33, 5, 131],
+    ['nt', 17, 40, 512],
+    ['nn', 70, 16, 260],
+    ['nn', 33, 37, 131],
+    ['tn', 70, 16, 260],
+    ['tn', 16, 70, 260],
+    ['tn', 37, 300, 129],
+    ['tn', 300, 5, 129],
+  ] as const)('%s of a narrow matrix: [%i, %i] over %i, as they are and with a mask', async (form, m, n, k) => {
+    const { launcher } = cuda.backend;
+    const { a, b } = layout(form, m, n, k);
+    const product = { form, a: a.tensor(), b: cudaFloat(b.tensor()), m, n, k, scale: 0.5 } as const;
+    const half = (c: Float64Array) => c.map((x) => x / 2);
+    await expectProduct(cudaMultiply(launcher, { ...product, way: 'narrow' }), half(product64(form, a, b, m, n, k)));
+    if (form === 'nn') return;
+    const mask = { p: 0.3, seed: 11, stream: 5 };
+    const on = form === 'nt' ? 'a' : 'b';
+    const factors = dropoutMask(mask, (on === 'a' ? a : b).values.length);
+    const masked = (one: Matrix): Matrix => ({ ...one, values: one.values.map((x, i) => x * factors[i]) });
+    const want = on === 'a' ? product64(form, masked(a), b, m, n, k) : product64(form, a, masked(b), m, n, k);
+    await expectProduct(cudaMultiply(launcher, { ...product, mask: { ...mask, on } }), half(want));
+  });
+
   it('multiplies by the dropout mask: A, B or the second product', async () => {
     const { launcher } = cuda.backend;
     const mask = { p: 0.3, seed: 11, stream: 5 };
@@ -164,7 +189,7 @@ describe.skipIf(!hasCompiler())('products on engine cuda, emulated', { timeout: 
       const plain = product64('nn', factor(nn.a, tile), factor(nn.b, tile), m, n, k);
       const added = product64('nn', factor(low.a, tile), factor(low.b, tile), m, n, 3);
       await expectProduct(
-        cudaMultiply(launcher, { ...whole, tile, low: second, mask: { ...mask, on: 'low' } }),
+        cudaMultiply(launcher, { ...whole, way: tile, low: second, mask: { ...mask, on: 'low' } }),
         plain.map((x, i) => x + 2 * added[i] * factors[i]),
       );
     }

@@ -6,7 +6,7 @@ export * from './cuda/launcher.js';
 export * from './engine.js';
 export { offload } from './offload.js';
 export * from './op.js';
-export type { OpTime } from './op-time.js';
+export { addTime, type OpTime } from './op-time.js';
 export { type Profile, startProfile } from './profile.js';
 export { importFromProject } from './project-package.js';
 export { type EngineProvider, provideEngine } from './provider.js';

@@ -1,5 +1,6 @@
-/** @file Where the time of a stretch of work goes: by fused op on the host's clock, on engine `webgpu` by kernel on the GPU's. */
+/** @file Where the time of a stretch of work goes: by fused op on the host's clock, on engines `cuda` and `webgpu` by kernel on the GPU's. */
 import { backend, type KernelBackend } from '@tensorflow/tfjs-core';
+import { findCudaLauncher } from './cuda/launcher.js';
 import { observeOps } from './op.js';
 import { addTime, type OpTime } from './op-time.js';
 import { findLauncher } from './webgpu/launcher.js';
@@ -14,11 +15,13 @@ export interface Profile {
 
 /**
  * Watches every fused op on the current engine. On engine `webgpu`, whose calls only record work, each kernel is timed by
- * the device, in a compute pass of its own; that makes the whole slower, and ops of tfjs itself are not seen. Engine `cuda` shows the launch alone.
+ * the device, in a compute pass of its own; that makes the whole slower, and ops of tfjs itself are not seen. On engine `cuda` each is timed by the
+ * device too, tfjs's own ops included.
  * @throws Error when the GPU has no timestamps, or is being watched already.
  */
 export function startProfile(): Profile {
-  const launcher = findLauncher(backend() as KernelBackend);
+  const current = backend() as KernelBackend;
+  const launcher = findLauncher(current) ?? findCudaLauncher(current);
   if (launcher) {
     launcher.startTimes();
     return { clock: 'gpu', stop: async () => sorted(await launcher.stopTimes()) };

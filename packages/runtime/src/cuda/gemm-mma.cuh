@@ -113,8 +113,8 @@ __device__ inline void multiplyMma(const A &a, const B &b, const Product &p) {
   const u32 row0 = m0 + threadIdx.x / 128 * 64 + lane / 4, column0 = n0 + threadIdx.x / 32 % 4 * 32 + lane % 4 * 2;
   float sums[4][4][4] = {};
   if (p.lowK) {
-    FloatMatrix<false> lowA = {p.lowA, FORM == TN ? p.lowK : p.m, FORM == TN ? p.m : p.lowK, {}};
-    FloatMatrix<false> lowB = {p.lowB, FORM == NT ? p.n : p.lowK, FORM == NT ? p.lowK : p.n, {}};
+    FloatMatrix lowA = {p.lowA, FORM == TN ? p.lowK : p.m, FORM == TN ? p.m : p.lowK};
+    FloatMatrix lowB = {p.lowB, FORM == NT ? p.n : p.lowK, FORM == NT ? p.lowK : p.n};
     addProductMma<FORM>(sums, tileA, tileB, lowA, lowB, p.lowK, m0, n0);
 #pragma unroll
     for (int i = 0; i < 4; i++) {

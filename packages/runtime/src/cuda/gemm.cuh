@@ -11,12 +11,10 @@
 enum Form { NT, NN, TN };
 enum { GEMM_THREADS = 256, GEMM_DEPTH = 16 };
 
-// A float32 matrix [rows, columns] in memory, times a mask or not, with zeros around it.
-template <bool MASKED>
+// A float32 matrix [rows, columns] in memory, with zeros around it.
 struct FloatMatrix {
   const float *values;
   u32 rows, columns;
-  Dropout mask;
   __device__ float4 read(u32 row, u32 column) const {
     if (row >= rows || column >= columns) return make_float4(0, 0, 0, 0);
     size_t at = (size_t)row * columns + column;
@@ -29,7 +27,6 @@ struct FloatMatrix {
       v.z = column + 2 < columns ? values[at + 2] : 0;
       v.w = column + 3 < columns ? values[at + 3] : 0;
     }
-    if (MASKED) v.x *= mask.at(at), v.y *= mask.at(at + 1), v.z *= mask.at(at + 2), v.w *= mask.at(at + 3);
     return v;
   }
 };
@@ -127,8 +124,8 @@ __device__ inline void multiply(const A &a, const B &b, const Product &p) {
   const u32 tx = threadIdx.x % 16, ty = threadIdx.x / 16;
   float sums[4 * H][4 * H] = {};
   if (p.lowK) {
-    FloatMatrix<false> lowA = {p.lowA, FORM == TN ? p.lowK : p.m, FORM == TN ? p.m : p.lowK, {}};
-    FloatMatrix<false> lowB = {p.lowB, FORM == NT ? p.n : p.lowK, FORM == NT ? p.lowK : p.n, {}};
+    FloatMatrix lowA = {p.lowA, FORM == TN ? p.lowK : p.m, FORM == TN ? p.m : p.lowK};
+    FloatMatrix lowB = {p.lowB, FORM == NT ? p.n : p.lowK, FORM == NT ? p.lowK : p.n};
     addProduct<FORM, H>(sums, tiles, lowA, lowB, p.lowK, m0, n0);
 #pragma unroll
     for (int i = 0; i < 4 * H; i++) {
@@ -164,7 +161,7 @@ __device__ inline void multiply(const A &a, const B &b, const Product &p) {
   }
 }
 
-// The arguments that follow those of the matrices, in the order of gemm.ts. The mask is that of A, B or the second product.
+// The arguments that follow those of the matrices, in the order of gemm.ts. The mask is that of the second product.
 #define PRODUCT_POINTERS const float *lowA, const float *lowB, const float *residual, float *c
 #define PRODUCT_NUMBERS \
   u32 m, u32 n, u32 k, u32 lowK, float scale, float lowScale, u32 seed, u32 stream, u32 threshold, float factor

@@ -6,6 +6,7 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { fitsBf16, inBf16, maskParams, multiplyWgmma, roundedAcross, roundedAlong } from './gemm-bf16.js';
 import { type CudaKernel, type CudaScalar, cudaKernel } from './kernel.js';
 import type { CudaLaunch, CudaLauncher } from './launcher.js';
+import { isNarrow, multiplyNarrow } from './narrow.js';
 
 /** How A and B lie in memory: `nt` [M, K] and [N, K]; `nn` [M, K] and [K, N]; `tn` [K, M] and [K, N]. */
 export type CudaForm = 'nt' | 'nn' | 'tn';
@@ -14,9 +15,9 @@ export type CudaForm = 'nt' | 'nn' | 'tn';
 export type CudaTile = 64 | 128 | 'mma';
 
 /**
- * How a product is computed: in tiles; by Hopper's tensor cores or cuBLASLt, of factors that are rounded to bfloat16 in memory first.
+ * How a product is computed: in tiles; `narrow`, with float32 matrices of which one is narrow; by Hopper's tensor cores or cuBLASLt, of factors that are rounded to bfloat16 in memory first.
  */
-export type CudaWay = CudaTile | 'wgmma' | 'cublasLt';
+export type CudaWay = CudaTile | 'narrow' | 'wgmma' | 'cublasLt';
 
 /** Fewer blocks than these leave most of a large GPU idle: smaller tiles then. */
 const FEW_BLOCKS = 96;
@@ -65,8 +66,6 @@ export function productKernels(
 
 const float = { inputs: ['b'], params: { batchA: 'u32', batchB: 'u32' } } as const;
 const floatKernels = productKernels('multiply', ['nt', 'nn', 'tn'], float);
-/** A masked matrix has a kernel of its own for the small tile alone: the other one has few rows or columns. */
-const maskedKernels = productKernels('multiplyMasked', ['nt', 'tn'], float, [64]);
 
 /** The second matrix of a product. */
 export interface CudaOperand {
@@ -107,7 +106,7 @@ export interface CudaProduct {
   scale?: number;
   /** A second product of the same form that is added. */
   low?: { a: TensorInfo; b: TensorInfo; k: number; scale: number };
-  /** A mask, and what it multiplies: a float32 A (form `nt`) or B (`tn`), or the second product (`nn`). */
+  /** A mask, and what it multiplies: a float32 A (form `nt`) or B (`tn`), with nothing to add, or the second product (`nn`). */
   mask?: CudaMask & { on: 'a' | 'b' | 'low' };
   /** Added to the result. [M, N] */
   residual?: TensorInfo;
@@ -127,20 +126,22 @@ export function cudaMultiply(launcher: CudaLauncher, product: CudaProduct): Tens
     throw new Error(`cudaMultiply: a mask on '${mask.on}' belongs to form '${MASKED_FORM[mask.on]}', not '${form}'`);
   }
   const way = product.way ?? wayOf(launcher, product);
+  if (way === 'narrow') return multiplyNarrow(launcher, product, product.b.inputs.b as TensorInfo);
   if (way === 'wgmma') return multiplyWgmma(launcher, product);
   if (way === 'cublasLt') return multiplyCublasLt(launcher, product);
   return multiplyTiled(launcher, product, way);
 }
 
 function wayOf(launcher: CudaLauncher, product: CudaProduct): CudaWay {
-  const { m, n, mask, shape = [m, n] } = product;
+  const { m, n, b, mask, shape = [m, n] } = product;
   const batches = shape.slice(0, -2).reduce((count, size) => count * size, 1);
   const blocks = Math.ceil(m / 128) * Math.ceil(n / 128) * batches;
+  if ((mask && mask.on !== 'low') || (b.kernels === floatKernels && isNarrow(product))) return 'narrow';
   if (launcher.bf16 && m >= FEW_ROWS && fitsBf16(product)) {
     if (launcher.cublasLt) return 'cublasLt';
     if (launcher.wgmma) return 'wgmma';
   }
-  if (blocks < FEW_BLOCKS || (mask && mask.on !== 'low')) return 64;
+  if (blocks < FEW_BLOCKS) return 64;
   return launcher.bf16 ? 'mma' : 128;
 }
 
@@ -156,8 +157,7 @@ function multiplyCublasLt(launcher: CudaLauncher, product: CudaProduct): TensorI
 function multiplyTiled(launcher: CudaLauncher, product: CudaProduct, tile: CudaTile): TensorInfo {
   const { form, a, b, m, n, k, scale = 1, low, mask, residual, shape = [m, n] } = product;
   const batches = shape.slice(0, -2).reduce((count, size) => count * size, 1);
-  const kernels = mask && mask.on !== 'low' ? maskedKernels : b.kernels;
-  const kernel = kernels[form]?.[tile];
+  const kernel = b.kernels[form]?.[tile];
   if (!kernel) throw new Error(`cudaMultiply: the second matrix has no kernel for form '${form}' and tile ${tile}`);
   const side = tile === 'mma' ? 128 : tile;
   const [c] = launcher.run(kernel, {

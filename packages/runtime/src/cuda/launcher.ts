@@ -1,5 +1,6 @@
 /** @file What a kernel of engine `cuda` needs of it. The engine itself is package @arena/cuda, which this one must not need. */
 import type { DataType, KernelBackend, TensorInfo } from '@tensorflow/tfjs-core';
+import type { OpTime } from '../op-time.js';
 import type { CudaKernel } from './kernel.js';
 
 /** One launch. */
@@ -50,6 +51,13 @@ export interface CudaLauncher {
    * refuses, or reports that an earlier launch failed.
    */
   run(kernel: CudaKernel, launch: CudaLaunch): TensorInfo[];
+  /**
+   * Times every kernel from now on by the device's clock.
+   * @throws Error when kernels are being timed already.
+   */
+  startTimes(): void;
+  /** Ends {@link startTimes}, and gives calls and time by the kernels' names. */
+  stopTimes(): Promise<ReadonlyMap<string, OpTime>>;
   /** Runs `body`, then frees the tensors that its launches made and that it does not return: all of them when it throws. */
   scope(body: () => TensorInfo[]): TensorInfo[];
 }
@@ -61,9 +69,14 @@ export function setCudaLauncher(backend: object, launcher: CudaLauncher): void {
   launchers.set(backend, launcher);
 }
 
+/** The launcher of a backend of engine `cuda`; undefined for the backend of another. */
+export function findCudaLauncher(backend: object): CudaLauncher | undefined {
+  return launchers.get(backend);
+}
+
 /** The engine's launcher, for a kernel that is called with its backend. */
 export function cudaLauncher(backend: KernelBackend): CudaLauncher {
-  const launcher = launchers.get(backend);
+  const launcher = findCudaLauncher(backend);
   if (!launcher) throw new Error("a kernel of engine 'cuda' was called with the backend of another engine");
   return launcher;
 }

@@ -7,7 +7,7 @@
          const float *nestedAbsmax, PRODUCT_POINTERS, PRODUCT_NUMBERS, u32 inFeatures, u32 outFeatures, u32 blockSize, \
          float nestedOffset) {                                                                                         \
     Product product = PRODUCT;                                                                                         \
-    FloatMatrix<false> first = {a, m, k, {}};                                                                          \
+    FloatMatrix first = {a, m, k};                                                                          \
     Weight4bit weight = {codes,       absmax,    tables,       nestedAbsmax, inFeatures,                               \
                          outFeatures, blockSize, nestedOffset, nullptr};                                               \
     run(first, withCodebook(weight), product);                                                                         \

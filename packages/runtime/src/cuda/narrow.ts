@@ -1,0 +1,57 @@
+/** @file Products on engine `cuda` with a narrow matrix, such as those with an adapter's A and B: bound by reading the wide one, which may have a mask. */
+import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { CudaProduct } from './gemm.js';
+import { maskParams } from './gemm-bf16.js';
+import { cudaKernel } from './kernel.js';
+import type { CudaLauncher } from './launcher.js';
+
+const numbers = {
+  m: 'u32',
+  n: 'u32',
+  k: 'u32',
+  scale: 'f32',
+  seed: 'u32',
+  stream: 'u32',
+  threshold: 'u32',
+  factor: 'f32',
+} as const;
+const common = { inputs: ['x', 'w'], outputs: ['c'], threads: 512 };
+/** C [m, n] = X W^T for a narrow W [n, k]; or [k, n]. */
+const rows = cudaKernel({ name: 'narrowRows', ...common, params: numbers });
+const rowsAcross = cudaKernel({ name: 'narrowRowsAcross', ...common, params: numbers });
+/** C [n, m], or its transpose, = W^T X for a narrow W [k, n]. */
+const columns = cudaKernel({ name: 'narrowColumns', ...common, params: { ...numbers, transposed: 'u32' } });
+
+/** Columns of the narrow matrix, rows of C and columns of C that a block takes. */
+const [NARROW, ROWS, COLUMNS] = [16, 16, 32];
+/** What counts as narrow, and an inner dimension that is worth it. */
+const [MOST, LEAST_INNER] = [64, 128];
+
+/** Whether a product of float32 matrices has a narrow one, and nothing to add. */
+export function isNarrow({ form, m, n, k, low, residual, shape = [] }: CudaProduct): boolean {
+  const narrow = form === 'tn' ? Math.min(m, n) : n;
+  return narrow <= MOST && k >= LEAST_INNER && !low && !residual && shape.length <= 2;
+}
+
+/** C as of `cudaMultiply` for a float32 `b`. [M, N] */
+export function multiplyNarrow(launcher: CudaLauncher, product: CudaProduct, b: TensorInfo): TensorInfo {
+  const { form, a, m, n, k, scale = 1, mask } = product;
+  const params = { k, scale, ...maskParams(mask) };
+  if (form !== 'tn') {
+    return launcher.run(form === 'nt' ? rows : rowsAcross, {
+      inputs: { x: a, w: b },
+      outputs: { c: [m, n] },
+      params: { ...params, m, n },
+      grid: [Math.ceil(m / ROWS), Math.ceil(n / NARROW)],
+    })[0];
+  }
+  // the one with a mask is the wide one
+  const transposed = !mask && n < m;
+  const [wide, narrow] = transposed ? [m, n] : [n, m];
+  return launcher.run(columns, {
+    inputs: transposed ? { x: a, w: b } : { x: b, w: a },
+    outputs: { c: [m, n] },
+    params: { ...params, m: wide, n: narrow, transposed: transposed ? 1 : 0 },
+    grid: [Math.ceil(wide / COLUMNS), Math.ceil(narrow / NARROW)],
+  })[0];
+}
