@@ -1,6 +1,13 @@
 /** @file A checkpoint of random weights in Hugging Face's format: for examples, tests and benchmarks. */
 import { Mt19937, normal } from '@arena/random';
-import { fromFloat32, serialize, type TensorInput, type TensorSpec, writeSharded } from '@arena/safetensors';
+import {
+  fromFloat32,
+  pythonJson,
+  serialize,
+  type TensorInput,
+  type TensorSpec,
+  writeSharded,
+} from '@arena/safetensors';
 import { type GemmaConfig, linearModules } from './config.js';
 import { NORM_NAMES } from './model.js';
 
@@ -99,6 +106,16 @@ function randomTensors(config: GemmaConfig, { seed = 0, queryKeyGain = 1 }: Rand
   return tensors;
 }
 
+/** What transformers checks to be floats. */
+const FLOAT_FIELDS = new Set([
+  'attention_dropout',
+  'attn_logit_softcapping',
+  'final_logit_softcapping',
+  'initializer_range',
+  'rms_norm_eps',
+  'rope_theta',
+]);
+
 /** config.json of a causal Gemma 2, in the keys of transformers 4 (transformers 5 reads them too). */
 export function formatGemmaConfig(config: GemmaConfig): string {
   const fields = {
@@ -129,5 +146,5 @@ export function formatGemmaConfig(config: GemmaConfig): string {
     use_cache: true,
     vocab_size: config.vocabSize,
   };
-  return `${JSON.stringify(fields, null, 2)}\n`;
+  return `${pythonJson(fields, FLOAT_FIELDS)}\n`;
 }

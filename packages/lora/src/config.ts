@@ -1,4 +1,5 @@
 /** @file PEFT's LoraConfig as its adapter_config.json holds it (peft/tuners/lora/config.py), in PEFT's own names. */
+import { pythonJson } from '@arena/safetensors';
 
 /** The fields of adapter_config.json that decide what a LoRA adapter is. */
 export interface LoraConfig {
@@ -203,23 +204,5 @@ function pick(raw: Record<string, unknown>): Partial<LoraConfig> {
 /** The text of adapter_config.json, as PEFT's `json.dumps(indent=2, sort_keys=True)` writes it. */
 export function formatLoraConfig(config: LoraConfig): string {
   const all: Record<string, unknown> = { ...CONSTANT_FIELDS, ...config };
-  return pythonJson(all, new Set(['lora_dropout']), '');
-}
-
-/** Python's json.dumps with indent 2 and sorted keys; `floats` names the fields whose whole numbers read `0.0`. */
-function pythonJson(value: unknown, floats: Set<string>, indent: string, key = ''): string {
-  const inner = `${indent}  `;
-  if (Array.isArray(value)) {
-    if (!value.length) return '[]';
-    return `[\n${value.map((item) => inner + pythonJson(item, floats, inner)).join(',\n')}\n${indent}]`;
-  }
-  if (value !== null && typeof value === 'object') {
-    const keys = Object.keys(value).sort();
-    if (!keys.length) return '{}';
-    const field = (name: string) =>
-      `${inner}${JSON.stringify(name)}: ${pythonJson((value as Record<string, unknown>)[name], floats, inner, name)}`;
-    return `{\n${keys.map(field).join(',\n')}\n${indent}}`;
-  }
-  if (typeof value === 'number' && floats.has(key) && Number.isInteger(value)) return `${value}.0`;
-  return JSON.stringify(value);
+  return pythonJson(all, new Set(['lora_dropout']));
 }

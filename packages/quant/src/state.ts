@@ -2,7 +2,7 @@
  * @file bitsandbytes' serialised state: the tensors that stand beside a 4-bit weight in a safetensors file
  * (functional.py QuantState.as_dict(packed=True)).
  */
-import { type SafeTensor, toFloat32 } from '@arena/safetensors';
+import { pythonFloat, type SafeTensor, toFloat32 } from '@arena/safetensors';
 import type { FloatDtype, Quantized4bit } from './quantize.js';
 import { NESTED_BLOCK_SIZE } from './quantize.js';
 import { CODEBOOK, DYNAMIC_MAP, type QuantType } from './tables.js';
@@ -52,18 +52,6 @@ export function stateJson({ quantType, blockSize, dtype, shape, nested }: Quanti
     );
   }
   return `{${fields.join(', ')}}`;
-}
-
-/** A double as Python's repr writes it: exponent form below 1e-4 and from 1e16 on, two digits of exponent at least. */
-export function pythonFloat(value: number): string {
-  if (Number.isInteger(value) && Math.abs(value) < 1e16) return `${Object.is(value, -0) ? '-0' : value}.0`;
-  const magnitude = Math.abs(value);
-  if (magnitude >= 1e-4 && magnitude < 1e16) {
-    // JS keeps plain decimals down to 1e-6, with the same shortest digits as Python.
-    return `${value}`;
-  }
-  const [digits, exponent] = value.toExponential().split('e');
-  return `${digits}e${exponent[0]}${exponent.slice(1).padStart(2, '0')}`;
 }
 
 /** Whether a checkpoint holds `name` as a 4-bit weight. */

@@ -6,7 +6,6 @@ import {
   dynamicMap,
   linear4bit,
   parseState,
-  pythonFloat,
   quantize4bit,
   roundTo,
   serializeState,
@@ -100,28 +99,6 @@ describe('parseState', () => {
       'quant_type int4',
     );
   });
-});
-
-test('pythonFloat writes what repr() writes', () => {
-  // Texts taken from Python 3.11's repr.
-  const cases: [number, string][] = [
-    [0, '0.0'],
-    [1, '1.0'],
-    [-0, '-0.0'],
-    [0.1, '0.1'],
-    [1e-4, '0.0001'],
-    [9.999e-5, '9.999e-05'],
-    [5e-5, '5e-05'],
-    [1e-7, '1e-07'],
-    [1.5e-10, '1.5e-10'],
-    [123456789.25, '123456789.25'],
-    [1e15, '1000000000000000.0'],
-    [1e16, '1e+16'],
-    [1.25e22, '1.25e+22'],
-    [1e-310, '1e-310'],
-    [0.051940612494945526, '0.051940612494945526'],
-  ];
-  for (const [value, text] of cases) expect(pythonFloat(value)).toBe(text);
 });
 
 test('roundTo takes the nearest value, ties to even', () => {

@@ -7,6 +7,7 @@ export * from './float.js';
 export type { TensorEntry } from './header.js';
 export * from './hub.js';
 export * from './location.js';
+export * from './python-json.js';
 export * from './reader.js';
 export { type Metadata, serialize, type TensorSpec } from './serialize.js';
 export { type ByteSource, blobSource, bytesSource } from './source.js';

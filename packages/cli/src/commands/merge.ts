@@ -12,7 +12,7 @@ import {
   resolveTargets,
 } from '@arena/lora';
 import { serializeState } from '@arena/quant';
-import { fromFloat32, openCheckpoint, type TensorInput, toFloat32, writeSharded } from '@arena/safetensors';
+import { editJson, fromFloat32, openCheckpoint, type TensorInput, toFloat32, writeSharded } from '@arena/safetensors';
 import type { Command } from 'commander';
 import { checkNewFolder } from '../output-folder.js';
 import { resolveBase } from '../run/base.js';
@@ -74,9 +74,8 @@ async function merge({ base: baseOrId, adapter: adapterPath, out }: MergeFlags):
     for (const name of checkpoint.names()) if (!replaced.has(name)) tensors.push(copiedTensor(checkpoint, name));
     await mkdir(temporary, { recursive: true });
     await writeSharded(temporary, tensors);
-    const written = JSON.parse(await readFile(`${base}/config.json`, 'utf8')) as Record<string, unknown>;
-    if (adapter.score) Object.assign(written, classifierFields(adapter.score.shape[0]));
-    await writeFile(`${temporary}/config.json`, `${JSON.stringify(written, null, 2)}\n`);
+    const fields = adapter.score ? classifierFields(adapter.score.shape[0]) : {};
+    await writeFile(`${temporary}/config.json`, editJson(await readFile(`${base}/config.json`, 'utf8'), fields));
     for (const file of await readdir(base)) {
       if (/^(tokenizer.*|special_tokens_map\.json)$/.test(file))
         await copyFile(`${base}/${file}`, `${temporary}/${file}`);

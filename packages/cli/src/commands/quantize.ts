@@ -3,7 +3,7 @@ import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:
 import { isSkipped, linearModules, quantizeWeight, readConfig } from '@arena/gemma';
 import { type QuantType, serializeState } from '@arena/quant';
 import { openEngine } from '@arena/runtime';
-import { openCheckpoint, type TensorInput, toFloat32, writeSharded } from '@arena/safetensors';
+import { editJson, openCheckpoint, type TensorInput, toFloat32, writeSharded } from '@arena/safetensors';
 import { type Command, Option } from 'commander';
 import { onInterrupt } from '../interrupt.js';
 import { checkNewFolder } from '../output-folder.js';
@@ -60,9 +60,8 @@ async function quantize({ base: baseOrId, out, type, doubleQuant }: QuantizeFlag
     if (missing) throw new Error(`${base}: tensor '${missing}' is missing; its config.json asks for it`);
     await mkdir(temporary, { recursive: true });
     await writeSharded(temporary, tensors);
-    const written = JSON.parse(await readFile(`${base}/config.json`, 'utf8')) as Record<string, unknown>;
-    written.quantization_config = quantizationConfig(type, doubleQuant);
-    await writeFile(`${temporary}/config.json`, `${JSON.stringify(written, null, 2)}\n`);
+    const fields = { quantization_config: quantizationConfig(type, doubleQuant) };
+    await writeFile(`${temporary}/config.json`, editJson(await readFile(`${base}/config.json`, 'utf8'), fields));
     for (const file of await readdir(base)) {
       if (/^(tokenizer.*|special_tokens_map\.json|generation_config\.json)$/.test(file)) {
         await copyFile(`${base}/${file}`, `${temporary}/${file}`);

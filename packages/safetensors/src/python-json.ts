@@ -1,0 +1,50 @@
+/** @file JSON as Python reads and writes it, where `30` and `30.0` are two types and transformers refuses one for the other. */
+
+/** A double as Python's repr writes it: exponent form below 1e-4 and from 1e16 on, two digits of exponent at least. */
+export function pythonFloat(value: number): string {
+  if (Number.isInteger(value) && Math.abs(value) < 1e16) return `${Object.is(value, -0) ? '-0' : value}.0`;
+  const magnitude = Math.abs(value);
+  if (magnitude >= 1e-4 && magnitude < 1e16) {
+    // JS keeps plain decimals down to 1e-6, with the same shortest digits as Python.
+    return `${value}`;
+  }
+  const [digits, exponent] = value.toExponential().split('e');
+  return `${digits}e${exponent[0]}${exponent.slice(1).padStart(2, '0')}`;
+}
+
+/** Python's `json.dumps(indent=2, sort_keys=True)`. `floats` names the fields whose numbers are floats there, whole or not. */
+export function pythonJson(value: unknown, floats: ReadonlySet<string> = new Set(), indent = '', key = ''): string {
+  const inner = `${indent}  `;
+  if (Array.isArray(value)) {
+    if (!value.length) return '[]';
+    return `[\n${value.map((item) => inner + pythonJson(item, floats, inner)).join(',\n')}\n${indent}]`;
+  }
+  if (value !== null && typeof value === 'object') {
+    const fields = value as Record<string, unknown>;
+    const keys = Object.keys(fields)
+      .filter((name) => fields[name] !== undefined)
+      .sort();
+    if (!keys.length) return '{}';
+    const field = (name: string) => `${inner}${JSON.stringify(name)}: ${pythonJson(fields[name], floats, inner, name)}`;
+    return `{\n${keys.map(field).join(',\n')}\n${indent}}`;
+  }
+  if (typeof value === 'number' && (floats.has(key) || !Number.isInteger(value))) return pythonFloat(value);
+  return JSON.stringify(value);
+}
+
+/** A string or a number of a JSON text. */
+const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const MARK = '\u0000number ';
+
+/**
+ * A JSON object's text with fields set anew, indented by 2; every other number stays as it is written, since `30.0` read and written
+ * by JavaScript is `30`.
+ * @throws SyntaxError when it is no JSON.
+ */
+export function editJson(text: string, fields: { [name: string]: unknown }): string {
+  const marked = text.replace(TOKEN, (token) =>
+    token.startsWith('"') || !/[.eE]/.test(token) ? token : JSON.stringify(MARK + token),
+  );
+  const written = JSON.stringify({ ...JSON.parse(marked), ...fields }, null, 2);
+  return `${written.replaceAll(new RegExp(`"${JSON.stringify(MARK).slice(1, -1)}([^"]*)"`, 'g'), '$1')}\n`;
+}
