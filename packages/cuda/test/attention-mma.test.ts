@@ -35,9 +35,9 @@ const CASES: Case[] = [
   { headDim: 128, lengths: [200], slidingWindow: 130 },
   { headDim: 64, lengths: [200, 31], heads: 4, keyValueHeads: 1, softcap: 50, slidingWindow: 50 },
   { headDim: 64, lengths: [65], heads: 1, keyValueHeads: 1 },
-  // filled up: to 128 columns with 28, to 64 with 31
-  { headDim: 100, lengths: [40, 25], softcap: 5 },
-  { headDim: 33, lengths: [70], heads: 3, keyValueHeads: 1 },
+  // filled up to 128 and 64 columns
+  { headDim: 104, lengths: [40, 25], softcap: 5 },
+  { headDim: 32, lengths: [70], heads: 3, keyValueHeads: 1 },
 ];
 
 const nameOf = ({ headDim, lengths, heads = 2, keyValueHeads = 1, softcap = 0, slidingWindow = 0, pooled }: Case) =>
@@ -162,6 +162,14 @@ describe.skipIf(!hasCompiler())('attention on tensor cores, emulated', { timeout
       expect(await expectNear(one)).toEqual(forward);
       delete process.env.EMULATED_ORDER;
     }
+  });
+
+  it('takes heads of other sizes than multiples of eight in float32', async () => {
+    const { attrs, given } = inputsOf({ headDim: 20, lengths: [40], softcap: 50 }, true);
+    const want = attention64(attrs, given);
+    const got = await run(attrs, given, want);
+    for (const name of ['o', 'dq', 'dk', 'dv'] as const)
+      expect(distance(got[name], want[name]), name).toBeLessThan(1e-5);
   });
 
   it('rounds only when it is asked to', async () => {

@@ -217,6 +217,13 @@ static inline T __shfl_sync(unsigned, T value, int lane) {
   return emulator::fromLane(value, lane);
 }
 
+static inline int __any_sync(unsigned, int value) {
+  auto values = emulator::shareInWarp(value);
+  int any = 0;
+  for (unsigned lane = 0; lane < emulator::WARP; lane++) any |= values.of(lane);
+  return any;
+}
+
 #define SHARED_BYTES(name) unsigned char *const name = emulator::sharedBytes
 #define KERNEL(name, threads, ...)                                          \
   static void name(__VA_ARGS__);                                            \

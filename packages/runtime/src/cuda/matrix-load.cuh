@@ -41,12 +41,15 @@ __device__ inline float reciprocalFast(float x) {
 // matrix: [rows, heads, COLUMNS / 2]
 template <int COLUMNS, int ROWS, int THREADS>
 __device__ inline void copyTile(SharedAddress tile, const u32 *matrix, u32 first, u32 rows, u32 heads, u32 head) {
-  enum { PARTS = COLUMNS / 8 };
+  enum { PARTS = COLUMNS / 8, STEP = THREADS / PARTS };  // rows that all threads together copy at once: 4 or a multiple of 8
+  const u32 r = threadIdx.x / PARTS, part = threadIdx.x % PARTS;
+  const u32 *from = matrix + ((size_t)(first + r) * heads + head) * (COLUMNS / 2) + part * 4;
+  const SharedAddress to = tile + r * (COLUMNS * 2);
+  const u32 place = (part ^ r % 8) << 4;
 #pragma unroll
-  for (u32 i = 0; i < ROWS * PARTS / THREADS; i++) {
-    const u32 e = threadIdx.x + i * THREADS, r = e / PARTS, part = e % PARTS, row = first + r;
-    const u32 *from = matrix + ((size_t)(row < rows ? row : 0) * heads + head) * (COLUMNS / 2) + part * 4;
-    copyAsync(tile + r * (COLUMNS * 2) + ((part ^ r % 8) << 4), from, row < rows);
+  for (u32 i = 0; i < ROWS / STEP; i++) {
+    copyAsync(to + i * STEP * (COLUMNS * 2) + (place ^ i * STEP % 8 << 4), from, first + r + i * STEP < rows);
+    from += (size_t)STEP * heads * (COLUMNS / 2);
   }
 }
 

@@ -86,6 +86,11 @@ const prepare = cudaKernel({
   threads: 128,
 });
 
+/** Whether there are kernels for the heads: of up to 256 columns, in eights. */
+export function fitsMma({ headDim }: AttentionAttrs): boolean {
+  return headDim % 8 === 0 && headDim <= HEAD_KERNELS[HEAD_KERNELS.length - 1].columns;
+}
+
 /** The forward pass: inputs as of the op -> o, lse. */
 export function attentionMma(launcher: CudaLauncher, inputs: Inputs, attrs: AttentionAttrs): TensorInfo[] {
   const { offsets, rows } = inputs;

@@ -1,6 +1,6 @@
 /** @file Attention and its gradients on engine `cuda`: in float32 in tiles of 32 query rows and 32 keys, or on tensor cores (cuda-mma.ts). */
 import { type CudaKernel, cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
-import { attentionBackwardMma, attentionMma } from './cuda-mma.js';
+import { attentionBackwardMma, attentionMma, fitsMma } from './cuda-mma.js';
 import { attentionGeometry } from './geometry.js';
 import type { AttentionAttrs } from './op.js';
 
@@ -59,7 +59,7 @@ export const attentionCuda: OpKernel<AttentionAttrs> = ({ inputs, attrs, backend
   const launcher = cudaLauncher(backend);
   const { numHeads } = attrs;
   const [queries] = inputs.q.shape;
-  if (launcher.bf16 && attrs.headDim <= MOST_COLUMNS) return attentionMma(launcher, inputs, attrs);
+  if (launcher.bf16 && fitsMma(attrs)) return attentionMma(launcher, inputs, attrs);
   return launcher.run(kernelsFor(attrs).forward, {
     inputs,
     outputs: { o: inputs.q.shape, lse: [queries, numHeads] },
@@ -70,7 +70,7 @@ export const attentionCuda: OpKernel<AttentionAttrs> = ({ inputs, attrs, backend
 
 export const attentionBackwardCuda: OpKernel<AttentionAttrs> = ({ inputs, attrs, backend }) => {
   const launcher = cudaLauncher(backend);
-  if (launcher.bf16 && attrs.headDim <= MOST_COLUMNS) return attentionBackwardMma(launcher, inputs, attrs);
+  if (launcher.bf16 && fitsMma(attrs)) return attentionBackwardMma(launcher, inputs, attrs);
   const { numHeads, numKeyValueHeads } = attrs;
   const { q, k, v, o, lse, offsets, rows, do: dO } = inputs;
   const [queries] = q.shape;

@@ -12,10 +12,11 @@ KERNEL(attentionPrepareMma, 128, const float *dO, const float *o, const float *l
   const float *from = dO + (size_t)at * headDim, *other = o + (size_t)at * headDim;
   float product = 0;
   for (u32 d = 2 * lane; d < columns; d += 64) {
-    const u32 pair = bf16Pair(d < headDim ? from[d] : 0.0f, d + 1 < headDim ? from[d + 1] : 0.0f);
+    const bool inside = d < headDim;
+    const float2 x = inside ? *(const float2 *)(from + d) : make_float2(0, 0), y = inside ? *(const float2 *)(other + d) : x;
+    const u32 pair = bf16Pair(x.x, x.y);
     rounded[(size_t)at * (columns / 2) + d / 2] = pair;
-    if (d < headDim) product += __uint_as_float(pair << 16) * other[d];
-    if (d + 1 < headDim) product += __uint_as_float(pair & 0xffff0000u) * other[d + 1];
+    product += __uint_as_float(pair << 16) * y.x + __uint_as_float(pair & 0xffff0000u) * y.y;
   }
   product = warpSum(product);
   if (lane) return;
@@ -77,12 +78,22 @@ __device__ inline void queryGradientsMma(const u32 *q, const u32 *k, const u32 *
 #pragma unroll
       for (int e = 0; e < 4; e++) {
         const float s = score.of(z[n][e]);
-        float p = exp2Fast(fminf(s - lse[e / 2], 126.0f));
-        if (!open) {
-          const u32 row = q0 + warpRow + lane / 4 + e / 2 * 8;
-          if (row >= queries || !spans[row].sees(k0 + 8 * n + lane % 4 * 2 + e % 2)) p = 0;
-        }
+        const float p = exp2Fast(fminf(s - lse[e / 2], 126.0f));
         z[n][e] = p * (dp[n][e] - product[e / 2]) * score.slope(s);
+      }
+    }
+    if (!open) {
+      const u32 row = q0 + warpRow + lane / 4;
+#pragma unroll
+      for (int half = 0; half < 2; half++) {
+        const KeySpan span = row + 8 * half < queries ? spans[row + 8 * half] : emptySpan();
+#pragma unroll
+        for (int n = 0; n < N; n++) {
+#pragma unroll
+          for (int e = 0; e < 2; e++) {
+            if (!span.sees(k0 + 8 * n + lane % 4 * 2 + e)) z[n][2 * half + e] = 0;
+          }
+        }
       }
     }
     u32 ds[N / 2][4];
@@ -101,9 +112,11 @@ __device__ inline void keyGradientsMma(const u32 *q, const u32 *k, const u32 *v,
   enum { THREADS = MMA_ATTENTION_THREADS, N = ROWS / 8, WARPS = KEY_KEYS / 16, TILE = KEY_KEYS * COLUMNS * 2, ROW_TILE = ROWS * COLUMNS * 2 };
   SHARED_BYTES(shared);
   const SharedAddress tileK = sharedAddress(shared), tileV = tileK + TILE, tiles = tileV + TILE;
+  // in the blocks that start last, the pairs of warps change places, so that a multiprocessor's parts that have one block's first pair
+  // have the other block's second
   const u32 lane = threadIdx.x % 32, warp = threadIdx.x / 32, group = warp % WARPS;
   float *const handed = (float *)(shared + 2 * TILE + 4 * ROW_TILE) + group * N * 4 * 32 + lane;
-  const bool second = warp >= WARPS;
+  const bool second = (warp >= WARPS) != (blockIdx.x / keyValueHeads >= straight);
   const u32 keyHead = blockIdx.x % keyValueHeads, perKey = heads / keyValueHeads;
   const u32 k0 = tileStart<false>(KEY_KEYS, tokens, keyValueHeads, straight);
   const u32 key = k0 + group * 16 + lane / 4;  // and the one 8 later
@@ -151,13 +164,20 @@ __device__ inline void keyGradientsMma(const u32 *q, const u32 *k, const u32 *v,
 #pragma unroll
         for (int e = 0; e < 4; e++) {
           const float s = score.of(z[n][e]);
-          float p = exp2Fast(fminf(s - of[n][e % 2] * LOG2_E, 126.0f));
-          if (!open) {
-            const u32 row = q0 + 8 * n + lane % 4 * 2 + e % 2;
-            if (row >= queries || !spans[row].sees(key + e / 2 * 8)) p = 0;
+          z[n][e] = exp2Fast(fminf(s - of[n][e % 2] * LOG2_E, 126.0f));
+          handed[(4 * n + e) * 32] = z[n][e] * score.slope(s);
+        }
+      }
+      if (!open) {
+#pragma unroll
+        for (int n = 0; n < N; n++) {
+#pragma unroll
+          for (int e = 0; e < 2; e++) {
+            const u32 row = q0 + 8 * n + lane % 4 * 2 + e;
+            const KeySpan span = row < queries ? spans[row] : emptySpan();
+            if (!span.sees(key)) z[n][e] = 0, handed[(4 * n + e) * 32] = 0;
+            if (!span.sees(key + 8)) z[n][2 + e] = 0, handed[(4 * n + 2 + e) * 32] = 0;
           }
-          z[n][e] = p;
-          handed[(4 * n + e) * 32] = p * score.slope(s);
         }
       }
     }

@@ -5,21 +5,13 @@
 // first product's registers to the second's. 96 KiB of shared memory at 256 columns: what every GPU since Ampere has.
 #include "tile-mma.cuh"
 
-// Rounds a matrix to bfloat16, its heads filled up with zeros: [rows, heads, headDim] to [rows, heads, columns / 2]
+// Rounds a matrix to bfloat16, its heads filled up with zeros: [rows, heads, headDim] to [rows, heads, columns / 2]. headDim is a
+// multiple of 8.
 KERNEL(attentionRound, 256, const float *x, u32 *y, u32 quads, u32 headDim, u32 columns) {
   const u32 i = globalIndex();
   if (i >= quads) return;
   const u32 row = i / (columns / 4), d = i % (columns / 4) * 4;
-  const float *from = x + (size_t)row * headDim + d;
-  float4 values = make_float4(0, 0, 0, 0);
-  if (headDim % 4 == 0) {
-    if (d < headDim) values = *(const float4 *)from;
-  } else {
-    if (d < headDim) values.x = from[0];
-    if (d + 1 < headDim) values.y = from[1];
-    if (d + 2 < headDim) values.z = from[2];
-    if (d + 3 < headDim) values.w = from[3];
-  }
+  const float4 values = d < headDim ? *(const float4 *)(x + (size_t)row * headDim + d) : make_float4(0, 0, 0, 0);
   *(uint2 *)(y + 2 * (size_t)i) = make_uint2(bf16Pair(values.x, values.y), bf16Pair(values.z, values.w));
 }
 
@@ -63,11 +55,21 @@ __device__ inline void attendMma(const u32 *q, const u32 *k, const u32 *v, const
 #pragma unroll
     for (int n = 0; n < N; n++) {
 #pragma unroll
-      for (int e = 0; e < 4; e++) {
-        z[n][e] = score.of(z[n][e]);
-        if (!open && !spans[e / 2].sees(k0 + 8 * n + lane % 4 * 2 + e % 2)) z[n][e] = -INFINITY;
-        most[e / 2] = fmaxf(most[e / 2], z[n][e]);
+      for (int e = 0; e < 4; e++) z[n][e] = score.of(z[n][e]);
+    }
+    if (!open) {
+#pragma unroll
+      for (int n = 0; n < N; n++) {
+#pragma unroll
+        for (int e = 0; e < 4; e++) {
+          if (!spans[e / 2].sees(k0 + 8 * n + lane % 4 * 2 + e % 2)) z[n][e] = -INFINITY;
+        }
       }
+    }
+#pragma unroll
+    for (int n = 0; n < N; n++) {
+#pragma unroll
+      for (int e = 0; e < 4; e++) most[e / 2] = fmaxf(most[e / 2], z[n][e]);
     }
     float change[2];
 #pragma unroll
@@ -85,10 +87,13 @@ __device__ inline void attendMma(const u32 *q, const u32 *k, const u32 *v, const
         total[e / 2] += z[n][e];
       }
     }
+    // after the first tiles, most have no new maximum
+    if (__any_sync(0xffffffffu, change[0] < 1 || change[1] < 1)) {
 #pragma unroll
-    for (int n = 0; n < COLUMNS / 8; n++) {
+      for (int n = 0; n < COLUMNS / 8; n++) {
 #pragma unroll
-      for (int e = 0; e < 4; e++) sums[n][e] *= change[e / 2];
+        for (int e = 0; e < 4; e++) sums[n][e] *= change[e / 2];
+      }
     }
     u32 p[N / 2][4];
     fragmentsOf(p, z);

@@ -49,7 +49,7 @@ __device__ inline float quadSum(float value) {
 }
 
 // Writes a warp's 16 rows from `first` on of one head, row l / 4 times factor0 and row l / 4 + 8 times factor1.
-// values: [rows, heads, headDim]
+// values: [rows, heads, headDim]; headDim is a multiple of 8
 template <int COLUMNS>
 __device__ inline void storeHead(const float (&sums)[COLUMNS / 8][4], float *values, u32 first, u32 rows, u32 heads, u32 head,
                                  u32 headDim, float factor0 = 1, float factor1 = 1) {
@@ -63,13 +63,7 @@ __device__ inline void storeHead(const float (&sums)[COLUMNS / 8][4], float *val
 #pragma unroll
     for (int n = 0; n < COLUMNS / 8; n++) {
       const u32 d = 8 * n + lane % 4 * 2;
-      const float x = sums[n][2 * half] * factor, y = sums[n][2 * half + 1] * factor;
-      if (headDim % 2 == 0) {
-        if (d < headDim) *(float2 *)(to + d) = make_float2(x, y);
-        continue;
-      }
-      if (d < headDim) to[d] = x;
-      if (d + 1 < headDim) to[d + 1] = y;
+      if (8 * n < headDim) *(float2 *)(to + d) = make_float2(sums[n][2 * half] * factor, sums[n][2 * half + 1] * factor);
     }
   }
 }
