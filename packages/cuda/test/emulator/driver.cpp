@@ -71,13 +71,20 @@ static unsigned successor(unsigned thread) {
   while (finished[order[at]]);
   return order[at];
 }
+// The next of the thread's own warp.
+static unsigned neighbour(unsigned thread) {
+  unsigned next = thread;
+  do next = successor(next);
+  while (next / WARP != thread / WARP);
+  return next;
+}
 // Goes to another thread, and comes back when it is this one's turn again.
-static void yield() {
+static void yield(bool withinWarp = false) {
   unsigned self = running;
   if (!_setjmp(contexts[self])) {
     // back to the scheduler at the block's end, to start a fiber, or when no thread can go on
     if (blockAlive == 0 || ++idleTurns > 2 * blockThreads) _longjmp(scheduler, 1);
-    running = successor(self);
+    running = withinWarp && !finished[self] ? neighbour(self) : successor(self);
     if (!made[running]) _longjmp(scheduler, 1);
     _longjmp(contexts[running], 1);
   }
@@ -93,7 +100,8 @@ void warpBarrier() {
   unsigned warp = threadIdx.x / WARP, generation = warpGeneration[warp];
   warpArrived[warp]++;
   arriveAtWarp(warp);
-  while (generation == warpGeneration[warp]) yield();
+  // a warp runs on to the block's barrier before others do: what it should have waited for is not there then
+  while (generation == warpGeneration[warp]) yield(true);
 }
 // A fiber lives as long as the process and runs one thread after another: making contexts is slow.
 static void fiber() {
