@@ -54,7 +54,7 @@ check 100 full
 check 20 memory
 if command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck; do
-    step 30 "sanitize $tool" compute-sanitizer --tool "$tool" --error-exitcode 9 "$node" "$KIT/check.mjs" sanitize
+    step 40 "sanitize $tool" compute-sanitizer --tool "$tool" --error-exitcode 9 "$node" "$KIT/check.mjs" sanitize
   done
 else
   echo '{"step": "sanitize", "skipped": "compute-sanitizer is not installed"}'

@@ -22,7 +22,7 @@ export function addEngineOptions(command: Command): Command {
     )
     .option('--threads <n>', 'threads that compute (engine wasm)', integer(1, 64))
     .option('--gpu <n>', 'number of the GPU (engine cuda; default: the first that is new enough)', integer(0, 1023))
-    .option('--bf16', 'large products on tensor cores, of factors rounded to bfloat16 (engine cuda)')
+    .option('--bf16', 'large products and attention on tensor cores, of factors rounded to bfloat16 (engine cuda)')
     .option(
       '--no-cublaslt',
       "--bf16 by the engine's own kernels even where NVIDIA's cuBLASLt is installed (engine cuda)",

@@ -164,11 +164,15 @@ const STEPS: { [step: string]: () => Promise<void> } = {
   async attention() {
     const { backend } = await openCuda();
     const { context, launcher } = backend;
-    const lengths = small ? [40] : [1900, 4096];
-    for (const tokens of lengths) {
-      const attrs = { numHeads: 8, numKeyValueHeads: 4, headDim: 256, scale: 1 / 16, softcap: 50, slidingWindow: 0 };
+    const batches = small ? [[40], [9, 1, 30]] : [[1900], [4096], [700, 1, 1500]];
+    for (const lengths of batches) {
+      const tokens = lengths.reduce((sum, length) => sum + length, 0);
+      // as in every second layer, over several sequences
+      const slidingWindow = lengths.length === 1 ? 0 : Math.floor(tokens / 4);
+      const attrs = { numHeads: 8, numKeyValueHeads: 4, headDim: 256, scale: 1 / 16, softcap: 50, slidingWindow };
       const [q, k, v, dO] = [8, 4, 4, 8].map((heads) => randomMatrix(tokens, heads * 256));
-      const offsets = tensor1d([0, tokens], 'int32');
+      const ends = lengths.map((_, i) => lengths.slice(0, i + 1).reduce((sum, length) => sum + length));
+      const offsets = tensor1d([0, ...ends], 'int32');
       const rows = tensor1d(Int32Array.from({ length: tokens }, (_, t) => t));
       const inputs = { q, k, v, offsets, rows };
       const [o, lse] = runOp(attentionOp, inputs, attrs);
@@ -181,7 +185,10 @@ const STEPS: { [step: string]: () => Promise<void> } = {
         return values;
       };
       const [exact, rounded] = [await results(false), await results(true)];
-      const flops = 2 * tokens * tokens * 8 * 256; // both products, half of the square
+      const seen = lengths.flatMap((length) =>
+        Array.from({ length }, (_, t) => Math.min(t + 1, slidingWindow || length)),
+      );
+      const flops = 4 * seen.reduce((sum, keys) => sum + keys) * 8 * 256; // both products of a row and the keys it sees
       const rate = (bf16: boolean, work: number, call: () => Tensor[]) => {
         launcher.bf16 = bf16;
         const seconds = secondsOf(
@@ -193,7 +200,7 @@ const STEPS: { [step: string]: () => Promise<void> } = {
       };
       print({
         step: 'attention',
-        tokens,
+        ...{ lengths, slidingWindow },
         forward: rate(false, flops, () => runOp(attentionOp, inputs, attrs)),
         backward: rate(false, 2.5 * flops, () => runOp(attentionBackwardOp, saved, attrs)),
         bf16Forward: rate(true, flops, () => runOp(attentionOp, inputs, attrs)),

@@ -12,8 +12,8 @@ const CUDA_BACKEND = BACKEND_OF.cuda;
 
 export interface CudaOptions extends ContextOptions {
   /**
-   * true: products of large matrices round their factors to bfloat16 and run on tensor cores, with sums in float32; results then
-   * have some three right digits instead of seven (default: false).
+   * true: products of large matrices, and attention, round their factors to bfloat16 and run on tensor cores, with sums in float32;
+   * results then have some three right digits instead of seven (default: false).
    */
   bf16?: boolean;
   /** false: large products with `bf16` take the engine's own kernels even where NVIDIA's cuBLASLt is installed (default: true). */

@@ -25,7 +25,8 @@ export interface EngineOptions {
    */
   wide?: boolean;
   /**
-   * true: products of large matrices round their factors to bfloat16 and run on tensor cores, with sums in float32 (default: false).
+   * true: products of large matrices, and attention, round their factors to bfloat16 and run on tensor cores, with sums in float32
+   * (default: false).
    * Engine `cuda` only.
    */
   bf16?: boolean;

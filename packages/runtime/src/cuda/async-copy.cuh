@@ -6,7 +6,7 @@
 typedef u32 SharedAddress;
 __device__ inline SharedAddress sharedAddress(const void *pointer) { return (u32)__cvta_generic_to_shared(pointer); }
 
-// Queues the copy of 16 bytes, or of zeros.
+// Queues the copy of 16 bytes, or of zeros: nothing is read then.
 __device__ inline void copyAsync(SharedAddress to, const void *from, bool inside) {
   asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(from), "r"(inside ? 16 : 0) : "memory");
 }

@@ -34,7 +34,7 @@ export interface CudaBlas {
 
 /** Launches kernels on one device, in order. */
 export interface CudaLauncher {
-  /** Whether large products round their factors to bfloat16 and run on tensor cores. */
+  /** Whether large products and attention round their factors to bfloat16 and run on tensor cores. */
   readonly bf16: boolean;
   /** Whether the device has Hopper's instructions (sm_90a), and the driver takes kernels with them. */
   readonly wgmma: boolean;

@@ -15,7 +15,7 @@ enum { ATTEND_ROWS = 64, ATTEND_KEYS = 64, QUERY_ROWS = 64, QUERY_KEYS = 32, KEY
 // Score of tile.cuh with the GPU's own exponential, in units of ln 2: P = 2^(s - lse / ln 2).
 // tanh x = 1 - 2 / (2^(2 x / ln 2) + 1), whose error is some 1e-7 of the cap.
 struct ScoreFast {
-  float scale, cap, inner;  // z = scale times the product, or z = inner times the product where 2^z = e^(2 x)
+  float scale, cap, inner;  // inner times the product is z / ln 2 of z = scale times the product, or 2 x / ln 2 with a cap
   __device__ ScoreFast(float scale, float softcap)
       : scale(scale), cap(softcap), inner((softcap > 0 ? 2 * scale / softcap : scale) * LOG2_E) {}
   __device__ float of(float product) const {
@@ -28,9 +28,9 @@ struct ScoreFast {
   }
 };
 
-// Where a block's tile starts, among `tiles` of `size` of which the first have most to do when HEAVY is 0, and the last when it
-// is 1. Blocks start in order: the first `straight` take the tiles from the heavy end, the others the rest from the light end,
-// so that a multiprocessor that holds two blocks gets one of each.
+// Where a block's tile starts, among those of `size` of `count` rows, of which the first or the last have most to do. Blocks start in
+// order: for each head, `straight` take the tiles from the heavy end, the others the rest from the light end, so that a
+// multiprocessor that holds two blocks gets one of each.
 template <bool LAST_IS_HEAVY>
 __device__ inline u32 tileStart(u32 size, u32 count, u32 heads, u32 straight) {
   const u32 tiles = (count + size - 1) / size, at = blockIdx.x / heads;
