@@ -32,6 +32,11 @@ export interface EngineOptions {
   bf16?: boolean;
   /** false: `bf16` does without NVIDIA's cuBLASLt where that is installed (default: true). Engine `cuda` only. */
   cublasLt?: boolean;
+  /**
+   * true: products of matrices hold weights and activations in half precision while they work on them, where the GPU has it; gradients and sums stay in
+   * float32, and values beyond 65,504 are cut to that (default: false). Engine `webgpu` only.
+   */
+  f16?: boolean;
   /** Number of the GPU (default: the first that is new enough). Engine `cuda` only. */
   gpu?: number;
   /** Most bytes of device memory that are taken (default: what the GPU has). Engine `cuda` only. */
@@ -73,8 +78,8 @@ export async function openEngine(name: EngineName | 'auto' = 'auto', options: En
   if (name === 'webgpu') {
     // loaded when asked for: other engines do not pay for it
     const { closeWebgpu, openWebgpu } = await import('./webgpu/open.js');
-    const { backend, device } = await openWebgpu();
-    return { name, threads: 1, wide: false, notes: [], device, dispose: () => void closeWebgpu(backend) };
+    const { backend, device, notes } = await openWebgpu(options);
+    return { name, threads: 1, wide: false, notes, device, dispose: () => void closeWebgpu(backend) };
   }
   if (name === 'tensorflow') {
     const { openTensorflow } = await import('./tensorflow.js');

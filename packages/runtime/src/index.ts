@@ -28,3 +28,4 @@ export { floatWord, type Job, Pool } from './wasm/pool.js';
 export { floatOperand, type GpuFactor, type GpuOperand, type GpuProduct, gpuMultiply } from './webgpu/gemm.js';
 export * from './webgpu/kernel.js';
 export { gpuLauncher, type Launch, Launcher, spread } from './webgpu/launcher.js';
+export { type GpuForm, type GpuTile, type GpuTiles, tileName, tilesOf } from './webgpu/tile.js';

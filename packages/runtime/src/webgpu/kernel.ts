@@ -22,6 +22,8 @@ export interface GpuKernelSource {
   constants?: Float32Array;
   /** Invocations of a workgroup (default 256, the least that every device allows). */
   workgroupSize?: number;
+  /** WGSL extensions that the device must have. With `subgroups`, the body also sees `subgroupNumber` and `subgroupCount` (u32, of the workgroup). */
+  enable?: ('f16' | 'subgroups')[];
   /** Functions and workgroup variables. */
   declarations?: string;
   /**
@@ -43,7 +45,7 @@ export interface GpuKernel {
 
 /** Declares a kernel. */
 export function gpuKernel(source: GpuKernelSource): GpuKernel {
-  const { name, inputs, outputs, constants, workgroupSize = 256, declarations = '', main } = source;
+  const { name, inputs, outputs, constants, enable = [], workgroupSize = 256, declarations = '', main } = source;
   const params = Object.entries(source.params);
   const buffers = [
     ...Object.entries(inputs).map(([buffer, type]) => ({ buffer, type, access: 'read' })),
@@ -52,14 +54,19 @@ export function gpuKernel(source: GpuKernelSource): GpuKernel {
   const storage = buffers.map(
     ({ buffer, type, access }, i) => `@group(0) @binding(${i}) var<storage, ${access}> ${buffer}: array<${type}>;`,
   );
-  const code = `
+  const subgroups = enable.includes('subgroups');
+  const code = `${enable.map((extension) => `enable ${extension};`).join('\n')}
+${subgroups ? SUBGROUP_DECLARATIONS : ''}
 struct Params { ${params.map(([param, type]) => `${param}: ${type}`).join(', ')} }
 ${storage.join('\n')}
 @group(0) @binding(${buffers.length}) var<uniform> params: Params;
 ${constants ? constantsCode(buffers.length + 1, constants.length) : ''}
 ${declarations}
 @compute @workgroup_size(${workgroupSize})
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32) {
+fn main(@builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32${
+    subgroups ? SUBGROUP_PARAMETERS : ''
+  }) {
+${subgroups ? 'subgroupNumber = subgroup_id_; subgroupCount = num_subgroups_;' : ''}
 let workgroup = group.y * groups.x + group.x;
 ${main}
 }`;
@@ -85,17 +92,37 @@ export function gpuVariants<K>(make: (variant: K) => GpuKernel): (variant: K) =>
   };
 }
 
-/** `sumOf(value, lane)`: the sum of a value over the workgroup, the same in every invocation. */
-export function workgroupSum(workgroupSize: number): string {
+const SUBGROUP_DECLARATIONS = `requires subgroup_id;
+var<private> subgroupNumber: u32;
+var<private> subgroupCount: u32;`;
+const SUBGROUP_PARAMETERS = ', @builtin(subgroup_id) subgroup_id_: u32, @builtin(num_subgroups) num_subgroups_: u32';
+
+/**
+ * `sumOf(value, lane)`: the sum of a value over the workgroup, the same in every invocation. With `subgroups` (the kernel must enable them) it takes two
+ * barriers instead of one for each doubling; the order of the sum then follows the device's subgroups.
+ */
+export function workgroupSum(workgroupSize: number, subgroups = false): string {
   return `var<workgroup> sumParts: array<f32, ${workgroupSize}>;
 fn sumOf(value: f32, lane: u32) -> f32 {
+  ${subgroups ? SUM_OF_SUBGROUPS : sumByHalves(workgroupSize)}
+}`;
+}
+
+const SUM_OF_SUBGROUPS = `let part = subgroupAdd(value);
   workgroupBarrier();
+  if (subgroupElect()) { sumParts[subgroupNumber] = part; }
+  workgroupBarrier();
+  var sum = 0.0;
+  for (var i = 0u; i < subgroupCount; i++) { sum += sumParts[i]; }
+  return sum;`;
+
+function sumByHalves(workgroupSize: number): string {
+  return `workgroupBarrier();
   sumParts[lane] = value;
   workgroupBarrier();
   for (var half = ${workgroupSize / 2}u; half > 0u; half >>= 1u) {
     if (lane < half) { sumParts[lane] += sumParts[lane + half]; }
     workgroupBarrier();
   }
-  return sumParts[0];
-}`;
+  return sumParts[0];`;
 }

@@ -6,6 +6,7 @@ import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { type DataType, type KernelBackend, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { OpTime } from '../op-time.js';
 import type { GpuKernel } from './kernel.js';
+import { defaultTiles, type GpuTiles } from './tile.js';
 import { KernelTimes } from './timestamps.js';
 
 /** Dispatches in one submit: long enough to be cheap, short enough for a desktop's watchdog. */
@@ -69,6 +70,12 @@ export class Launcher {
   private mostAllocated = 0;
   /** Set while kernels are timed. */
   times: KernelTimes | undefined;
+  /** Whether kernels may use subgroups: the device has them, and WGSL numbers them. */
+  readonly subgroups: boolean;
+  /** Tiles of matrix products, by form. */
+  tiles: GpuTiles;
+  /** Whether tiles of weights and activations hold half precision. */
+  f16 = false;
 
   constructor(
     readonly backend: WebGPUBackend,
@@ -76,6 +83,9 @@ export class Launcher {
     readonly software = false,
   ) {
     const { device } = backend;
+    this.tiles = defaultTiles(software);
+    this.subgroups =
+      device.features.has('subgroups') && navigator.gpu.wgslLanguageFeatures?.has('subgroup_id') === true;
     // WebGPU's errors come later than the call, and drop all of the submit they are in
     device.addEventListener('uncapturederror', ({ error }) => {
       this.failure ??= new Error(`engine 'webgpu': ${error.message}`);

@@ -20,21 +20,36 @@ import { provideNodeGpu } from './node.js';
 
 const WEBGPU_BACKEND = BACKEND_OF.webgpu;
 
+export interface WebgpuOptions {
+  /** See `EngineOptions`. */
+  f16?: boolean;
+}
+
 export interface OpenWebgpu {
   backend: LoudWebGPUBackend;
   /** Name of the adapter. */
   device: string;
+  /** What was asked for and is not there. */
+  notes: string[];
 }
 
 /**
  * Makes `arena-webgpu` tfjs's current backend. An open one is used again; one whose device was lost is replaced.
  * @throws Error when there is no WebGPU, no adapter or no device, or when the self-test fails.
  */
-export async function openWebgpu(): Promise<OpenWebgpu> {
+export async function openWebgpu({ f16 = false }: WebgpuOptions = {}): Promise<OpenWebgpu> {
+  const backend = await openBackend();
+  const offered = backend.device.features.has('shader-f16');
+  backend.launcher.f16 = f16 && offered;
+  const notes = f16 && !offered ? ['this device computes in float32 alone: there is no half precision'] : [];
+  return { backend, device: names.get(backend)!, notes };
+}
+
+async function openBackend(): Promise<LoudWebGPUBackend> {
   const open = findBackend(WEBGPU_BACKEND) as LoudWebGPUBackend | null;
   if (open && !isBroken(open)) {
     await setBackend(WEBGPU_BACKEND);
-    return { backend: open, device: names.get(open)! };
+    return open;
   }
   if (open) removeBackend(WEBGPU_BACKEND);
   await provideNodeGpu();
@@ -50,7 +65,7 @@ export async function openWebgpu(): Promise<OpenWebgpu> {
     await closeWebgpu(backend);
     throw error;
   }
-  return { backend, device: describeAdapter(info) };
+  return backend;
 }
 
 const names = new WeakMap<LoudWebGPUBackend, string>();

@@ -113,14 +113,16 @@ const forward = gpuVariants((variant: AttentionVariant) =>
 );
 
 /** D = rowsum(do o) beside lse, and each row's first and last key, so that the next kernels bind at most 8 buffers. */
-const prepare = gpuKernel({
-  name: 'AttentionPrepare',
-  inputs: { dO: 'f32', o: 'f32', lse: 'f32', offsets: 'i32', rows: 'i32' },
-  outputs: { stats: 'f32', spans: 'u32' },
-  params: ATTENTION_PARAMS,
-  workgroupSize: SUM_LANES,
-  declarations: `${SPAN_OF_ROW}\n${workgroupSum(SUM_LANES)}`,
-  main: `
+const prepare = gpuVariants((subgroups: boolean) =>
+  gpuKernel({
+    name: 'AttentionPrepare',
+    inputs: { dO: 'f32', o: 'f32', lse: 'f32', offsets: 'i32', rows: 'i32' },
+    outputs: { stats: 'f32', spans: 'u32' },
+    params: ATTENTION_PARAMS,
+    workgroupSize: SUM_LANES,
+    enable: subgroups ? ['subgroups'] : [],
+    declarations: `${SPAN_OF_ROW}\n${workgroupSum(SUM_LANES, subgroups)}`,
+    main: `
     if (workgroup >= params.queries * params.heads) { return; } // workgroup: a query row and head
     var product = 0.0;
     for (var d = lane; d < params.headDim; d += ${SUM_LANES}u) {
@@ -138,7 +140,8 @@ const prepare = gpuKernel({
         spans[2u * row + 1u] = span.y;
       }
     }`,
-});
+  }),
+);
 
 const BACKWARD_DECLARATIONS = `${ATTENTION_DECLARATIONS}
   var<workgroup> rowStats: array<vec2f, ${TILE}>; // lse and D`;
@@ -255,7 +258,7 @@ export const attentionBackwardWebgpu: OpKernel<AttentionAttrs> = ({ inputs, attr
   const [queries] = q.shape;
   const variant = variantOf(launcher, attrs);
   const params = paramsOf(inputs, attrs);
-  const [stats, spans] = launcher.run(prepare, {
+  const [stats, spans] = launcher.run(prepare(launcher.subgroups), {
     inputs: { dO, o, lse, offsets, rows },
     outputs: { stats: [queries, numHeads, 2], spans: { shape: [queries, 2], dtype: 'int32' } },
     params,

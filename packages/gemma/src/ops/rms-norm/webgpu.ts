@@ -1,5 +1,13 @@
 /** @file RmsNorm and its gradient on engine `webgpu`: a workgroup for each row. */
-import { gpuKernel, gpuLauncher, gpuVariants, type OpKernel, spread, workgroupSum } from '@arena/runtime';
+import {
+  gpuKernel,
+  gpuLauncher,
+  gpuVariants,
+  type Launcher,
+  type OpKernel,
+  spread,
+  workgroupSum,
+} from '@arena/runtime';
 import type { RmsNormAttrs, RmsNormBackwardAttrs } from './op.js';
 
 /** Invocations that share a row. */
@@ -8,14 +16,20 @@ const LANES = 128;
 const COLUMNS = 64;
 const ROW_LANES = 4;
 
-const forward = gpuVariants((residual: boolean) =>
+interface Variant {
+  residual: boolean;
+  subgroups: boolean;
+}
+
+const forward = gpuVariants(({ residual, subgroups }: Variant) =>
   gpuKernel({
     name: `RmsNorm${residual ? '+residual' : ''}`,
     inputs: { x: 'f32', weight: 'f32', ...(residual ? { residual: 'f32' as const } : {}) },
     outputs: { y: 'f32' },
     params: { tokens: 'u32', width: 'u32', eps: 'f32' },
     workgroupSize: LANES,
-    declarations: workgroupSum(LANES),
+    enable: subgroups ? ['subgroups'] : [],
+    declarations: workgroupSum(LANES, subgroups),
     main: `
       if (workgroup >= params.tokens) { return; }
       let row = workgroup * params.width;
@@ -28,14 +42,15 @@ const forward = gpuVariants((residual: boolean) =>
   }),
 );
 
-const backward = gpuVariants((residual: boolean) =>
+const backward = gpuVariants(({ residual, subgroups }: Variant) =>
   gpuKernel({
     name: `RmsNormBackward${residual ? '+residual' : ''}`,
     inputs: { dy: 'f32', x: 'f32', weight: 'f32', ...(residual ? { residual: 'f32' as const } : {}) },
     outputs: { dx: 'f32', inverseRms: 'f32' },
     params: { tokens: 'u32', width: 'u32', eps: 'f32' },
     workgroupSize: LANES,
-    declarations: workgroupSum(LANES),
+    enable: subgroups ? ['subgroups'] : [],
+    declarations: workgroupSum(LANES, subgroups),
     main: `
       if (workgroup >= params.tokens) { return; }
       let row = workgroup * params.width;
@@ -81,8 +96,9 @@ const weightGradient = gpuKernel({
 });
 
 export const rmsNormWebgpu: OpKernel<RmsNormAttrs> = ({ inputs, attrs, backend }) => {
+  const launcher = gpuLauncher(backend);
   const [tokens, width] = inputs.x.shape;
-  return gpuLauncher(backend).run(forward(inputs.residual !== undefined), {
+  return launcher.run(forward(variantOf(launcher, inputs)), {
     inputs,
     outputs: { y: [tokens, width] },
     params: { tokens, width, eps: attrs.eps },
@@ -93,7 +109,7 @@ export const rmsNormWebgpu: OpKernel<RmsNormAttrs> = ({ inputs, attrs, backend }
 export const rmsNormBackwardWebgpu: OpKernel<RmsNormBackwardAttrs> = ({ inputs, attrs, backend }) => {
   const launcher = gpuLauncher(backend);
   const [tokens, width] = inputs.x.shape;
-  const [dx, inverseRms] = launcher.run(backward(inputs.residual !== undefined), {
+  const [dx, inverseRms] = launcher.run(backward(variantOf(launcher, inputs)), {
     inputs,
     outputs: { dx: [tokens, width], inverseRms: [tokens] },
     params: { tokens, width, eps: attrs.eps },
@@ -112,3 +128,7 @@ export const rmsNormBackwardWebgpu: OpKernel<RmsNormBackwardAttrs> = ({ inputs, 
   backend.disposeData(inverseRms.dataId);
   return outputs;
 };
+
+function variantOf({ subgroups }: Launcher, inputs: object): Variant {
+  return { residual: 'residual' in inputs && inputs.residual !== undefined, subgroups };
+}

@@ -15,20 +15,25 @@ export const loraLinearWebgpu: OpKernel<LoraLinearAttrs> = ({ inputs, attrs, bac
   const [n, r] = B.shape;
   const t = gpuMultiply(launcher, {
     form: 'nt',
-    a: floatOperand('x', x, factorOf(attrs.dropout)),
-    b: floatOperand('A', A),
+    a: floatOperand('x', x, { factor: factorOf(attrs.dropout), half: true }),
+    b: floatOperand('A', A, { half: true }),
     m,
     n: r,
     k,
   });
   const y = gpuMultiply(launcher, {
     form: 'nt',
-    a: floatOperand('x', x),
+    a: floatOperand('x', x, { half: true }),
     b: frozenOperand(inputs, attrs),
     m,
     n,
     k,
-    low: { a: floatOperand('t', t), b: floatOperand('B', B), k: r, scale: attrs.scaling },
+    low: {
+      a: floatOperand('t', t, { half: true }),
+      b: floatOperand('B', B, { half: true }),
+      k: r,
+      scale: attrs.scaling,
+    },
   });
   return [y, t];
 };
@@ -44,18 +49,25 @@ export const loraLinearBackwardWebgpu: OpKernel<LoraLinearBackwardAttrs> = ({ in
   const u = gpuMultiply(launcher, {
     form: 'nn',
     a: dyOperand,
-    b: floatOperand('B', B),
+    b: floatOperand('B', B, { half: true }),
     m,
     n: r,
     k: n,
     scale: scaling,
   });
   const uOperand = floatOperand('u', u);
-  const dA = gpuMultiply(launcher, { form: 'tn', a: uOperand, b: floatOperand('x', x, factor), m: r, n: k, k: m });
+  const dA = gpuMultiply(launcher, {
+    form: 'tn',
+    a: uOperand,
+    b: floatOperand('x', x, { factor, half: true }),
+    m: r,
+    n: k,
+    k: m,
+  });
   const dB = gpuMultiply(launcher, {
     form: 'tn',
     a: dyOperand,
-    b: floatOperand('t', t),
+    b: floatOperand('t', t, { half: true }),
     m: n,
     n: r,
     k: m,
@@ -64,7 +76,7 @@ export const loraLinearBackwardWebgpu: OpKernel<LoraLinearBackwardAttrs> = ({ in
   const outputs = [dA, dB];
   if (inputGradient) {
     const b = frozenOperand(inputs, attrs);
-    const low = { a: uOperand, b: floatOperand('A', A), k: r, scale: 1, factor };
+    const low = { a: uOperand, b: floatOperand('A', A, { half: true }), k: r, scale: 1, factor };
     outputs.push(gpuMultiply(launcher, { form: 'nn', a: dyOperand, b, m, n: k, k: n, low, residual }));
   }
   backend.disposeData(u.dataId);
@@ -73,7 +85,7 @@ export const loraLinearBackwardWebgpu: OpKernel<LoraLinearBackwardAttrs> = ({ in
 
 /** The frozen weight [outFeatures, inFeatures], in float32 or 4 bits. */
 function frozenOperand(inputs: { [name: string]: TensorInfo }, { quant }: LoraLinearAttrs): GpuOperand {
-  return quant ? weight4bitOperand(inputs, quant) : floatOperand('weight', inputs.weight);
+  return quant ? weight4bitOperand(inputs, quant) : floatOperand('weight', inputs.weight, { half: true });
 }
 
 function factorOf(mask: DropoutMask | undefined): GpuFactor | undefined {

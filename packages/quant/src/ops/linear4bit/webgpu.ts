@@ -10,7 +10,7 @@ export const linear4bitWebgpu: OpKernel<Linear4bitAttrs> = ({ inputs, attrs, bac
   const [m, k] = inputs.x.shape;
   const y = gpuMultiply(gpuLauncher(backend), {
     form: transposed ? 'nn' : 'nt',
-    a: floatOperand('x', inputs.x),
+    a: floatOperand('x', inputs.x, { half: !transposed }), // transposed, it is a gradient
     b: weight4bitOperand(inputs, attrs),
     m,
     n: transposed ? inFeatures : outFeatures,
@@ -44,6 +44,7 @@ export function weight4bitOperand(tensors: { [name: string]: TensorInfo }, attrs
       ${nested ? NESTED_ABSMAX : 'fn absmaxOf(block: u32) -> f32 { return absmax[block]; }'}
       ${aligned ? READ_FOUR : READ_EACH}`,
     read: 'weightRead',
+    half: true,
     prepare: 'if (lane < 16u) { codebook[lane] = constantAt(lane); }',
   };
 }

@@ -1,5 +1,5 @@
 /** @file AdamW and SquaredNorm on engine `webgpu`. */
-import { gpuKernel, gpuLauncher, type OpKernel, spread, workgroupSum } from '@arena/runtime';
+import { gpuKernel, gpuLauncher, gpuVariants, type OpKernel, spread, workgroupSum } from '@arena/runtime';
 import { util } from '@tensorflow/tfjs-core';
 import { adamWFactors } from './factors.js';
 import type { AdamWAttrs } from './op.js';
@@ -36,15 +36,17 @@ const step = gpuKernel({
     newExpAvgSq[i] = v;`,
 });
 
-const sum = gpuKernel({
-  name: 'SquaredNorm',
-  inputs: { x: 'f32' },
-  outputs: { y: 'f32' },
-  // whether x are values to be squared, or the sums of the first pass
-  params: { count: 'u32', square: 'u32' },
-  workgroupSize: LANES,
-  declarations: workgroupSum(LANES),
-  main: `
+const sum = gpuVariants((subgroups: boolean) =>
+  gpuKernel({
+    name: 'SquaredNorm',
+    inputs: { x: 'f32' },
+    outputs: { y: 'f32' },
+    // whether x are values to be squared, or the sums of the first pass
+    params: { count: 'u32', square: 'u32' },
+    workgroupSize: LANES,
+    enable: subgroups ? ['subgroups'] : [],
+    declarations: workgroupSum(LANES, subgroups),
+    main: `
     let end = min((group.x + 1u) * ${VALUES}u, params.count);
     var part = 0.0;
     for (var i = group.x * ${VALUES}u + lane; i < end; i += ${LANES}u) {
@@ -52,7 +54,8 @@ const sum = gpuKernel({
     }
     let total = sumOf(part, lane);
     if (lane == 0u) { y[group.x] = total; }`,
-});
+  }),
+);
 
 export const adamWWebgpu: OpKernel<AdamWAttrs> = ({ inputs, attrs, backend }) => {
   const { shape } = inputs.param;
@@ -70,7 +73,7 @@ export const squaredNormWebgpu: OpKernel<Record<string, never>> = ({ inputs: { x
   const count = util.sizeFromShape(x.shape);
   const parts = Math.ceil(count / VALUES);
   const pass = (from: typeof x, values: number, square: number, shape: number[]) =>
-    launcher.run(sum, {
+    launcher.run(sum(launcher.subgroups), {
       inputs: { x: from },
       outputs: { y: shape },
       params: { count: values, square },
