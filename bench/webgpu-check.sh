@@ -37,14 +37,17 @@ if command -v nvidia-smi >/dev/null; then
 fi
 
 small=${ARENA_CHECK_SMALL:+--small}
+# the choice of tiles is measured for this run, and kept for the steps after it
+export XDG_CACHE_HOME=$(mktemp -d)
+# seconds, the step, and its flags
 check() {
-  timeout "$1" "$node" check.mjs "$2" $small
+  timeout "$1" "$node" check.mjs "${@:2}" $small
   local code=$?
-  [ $code -eq 0 ] || echo "{\"step\": \"$2\", \"exit\": $code}"
+  [ $code -eq 0 ] || echo "{\"step\": \"${*:2}\", \"exit\": $code}"
   return $code
 }
 wanted=" $* "
-step() { [ $# -ge 2 ] && { [ "$wanted" = "  " ] || [[ "$wanted" == *" $2 "* ]]; } && check "$@"; }
+step() { { [ "$wanted" = "  " ] || [[ "$wanted" == *" $2 "* ]]; } && check "$@"; }
 
 if [ -z "${VK_DRIVER_FILES:-}" ] && ! check 30 adapter; then
   # NVIDIA's driver can be reached through either library; machines without a display have the second alone
@@ -60,8 +63,17 @@ fi
 step 120 conformance
 step 60 training
 step 40 numerics
-step 60 products
+step 40 products # with the tiles of a device that was not measured
+step 120 tiles
+step 40 products
 step 60 launches
 step 60 rates
 step 150 full
+step 60 conformance --f16
+step 60 training --f16
+step 40 numerics --f16
+step 60 tiles --f16
+step 40 products --f16
+step 60 rates --f16
+step 150 full --f16
 exit 0

@@ -1,10 +1,17 @@
 /**
  * @file What a machine with a GPU is asked about engine `webgpu`: `node check.mjs <step> [--small]`, in a folder that has the package `webgpu`. Each step
- * prints lines of JSON. `--small` takes sizes that a software adapter can do too. `../webgpu-check.sh` runs all.
+ * prints lines of JSON. `--f16` asks for half precision. `--small` takes sizes that a software adapter can do too. `../webgpu-check.sh` runs all.
  */
-import { dequantize4bit, linear4bitBackward, linear4bitForward, quantize4bit, uploadWeight4bit } from '@arena/quant';
+import {
+  dequantize4bit,
+  linear4bitBackward,
+  linear4bitForward,
+  quantize4bit,
+  tuneWebgpu,
+  uploadWeight4bit,
+} from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
-import { checkOps, openEngine } from '@arena/runtime';
+import { checkOps, openEngine, storeTiles, tileName, tilesOf } from '@arena/runtime';
 import { backend, dispose, matMul, tensor2d } from '@tensorflow/tfjs-core';
 import { OPS } from '../../packages/browser-tests/test/browser/ops.js';
 import { trainTiny } from '../../packages/browser-tests/test/browser/training.js';
@@ -17,6 +24,7 @@ import { opRates } from './rates.mjs';
 
 const [step, ...flags] = process.argv.slice(2);
 const small = flags.includes('--small');
+const f16 = flags.includes('--f16');
 const rounds = small ? 1 : 5;
 
 /** M, N, K of the products. */
@@ -48,6 +56,17 @@ async function distance(got, want) {
   return Math.sqrt(difference / norm);
 }
 
+function summary(results) {
+  const failed = results.filter(({ passed, path }) => !passed || path !== 'kernel');
+  return {
+    samples: results.length,
+    failed: failed.map(({ sample, path, maxError, error }) => ({ sample, path, maxError, error })),
+    maxError: Math.max(...results.map(({ maxError }) => maxError)),
+    // were the references all zero, lost results would pass for right ones
+    zero: results.filter(({ largest }) => !(largest > 0)).length,
+  };
+}
+
 const STEPS = {
   async adapter() {
     const start = performance.now();
@@ -65,25 +84,35 @@ const STEPS = {
   async conformance() {
     for (const op of OPS) {
       const start = performance.now();
-      const results = await checkOps([op], 'webgpu');
-      const failed = results.filter(({ passed, path }) => !passed || path !== 'kernel');
-      print({
-        op: op.name,
-        samples: results.length,
-        failed: failed.map(({ sample, path, maxError, error }) => ({ sample, path, maxError, error })),
-        maxError: Math.max(...results.map(({ maxError }) => maxError)),
-        // were the references all zero, lost results would pass for right ones
-        zero: results.filter(({ largest }) => !(largest > 0)).length,
-        ms: performance.now() - start,
-      });
+      const results = await checkOps([op], 'webgpu', { f16 });
+      print({ f16, op: op.name, ...summary(results), ms: performance.now() - start });
     }
+  },
+
+  /** Products with every tile that the device has room for: right, and how fast. */
+  async tiles() {
+    const { notes } = await openEngine('webgpu', { f16 });
+    const { launcher, device } = backend();
+    const ops = OPS.filter(({ name }) => /^(Linear4bit|LoraLinear|LoraLinearBackward)$/.test(name));
+    // a software adapter compiles the kernels of a tile for half a minute
+    for (const tile of tilesOf(device.limits).slice(small ? -1 : 0)) {
+      launcher.tiles = { nt: tile, nn: tile, tn: tile };
+      const results = await checkOps(ops, 'webgpu', { f16 });
+      print({ f16, notes, tile: tileName(tile), ...summary(results) });
+    }
+    const times = await tuneWebgpu(small ? { tokens: 70, width: 128, rounds: 1 } : { tokens: 1900 });
+    for (const time of times) print({ f16, ...time });
+    if (!f16) print({ kept: storeTiles(launcher) }); // for the steps that follow
+    // as in a step, where a matrix is 2304 wide and one 9216
+    if (!small)
+      for (const time of await tuneWebgpu({ tokens: 1900, width: 4608 })) print({ f16, width: 4608, ...time });
   },
 
   async training() {
     const wasm = await openEngine('wasm', { threads: 1, relaxedSimd: false });
     const want = await trainTiny();
     wasm.dispose();
-    await openEngine('webgpu');
+    await openEngine('webgpu', { f16 });
     const [got, again] = [await trainTiny(), await trainTiny()];
     const errors = ['gradients', 'weights'].map((part) => {
       const each = Object.keys(want[part]).map((name) => {
@@ -93,18 +122,19 @@ const STEPS = {
       return [part, Math.max(...each)];
     });
     const sameBits = JSON.stringify(got) === JSON.stringify(again);
-    print({ loss: got.loss, wasmLoss: want.loss, ...Object.fromEntries(errors), sameBits });
+    print({ f16, loss: got.loss, wasmLoss: want.loss, ...Object.fromEntries(errors), sameBits });
   },
 
   /** Products of large matrices beside tfjs's with the same weight decoded on the host. */
   async numerics() {
-    await openEngine('webgpu');
+    await openEngine('webgpu', { f16 });
     const [m, n, k] = small ? [70, 128, 192] : [1900, 2304, 2304];
     const quantized = quantize4bit(normal(new Mt19937(2), n * k, 0, 0.02), [n, k], { doubleQuant: true });
     const packed = uploadWeight4bit(quantized);
     const decoded = tensor2d(dequantize4bit(quantized), [n, k]);
     const [x, dy] = [randomMatrix(m, k), randomMatrix(m, n)];
     print({
+      f16,
       size: [m, n, k],
       forward: await distance(linear4bitForward(x, packed), matMul(x, decoded, false, true)),
       backward: await distance(linear4bitBackward(dy, packed), matMul(dy, decoded)),
@@ -112,7 +142,7 @@ const STEPS = {
   },
 
   async products() {
-    await openEngine('webgpu');
+    await openEngine('webgpu', { f16 });
     for (const [m, n, k] of SIZES) {
       const operands = {
         x: randomMatrix(m, k),
@@ -125,6 +155,7 @@ const STEPS = {
         const peer = times[product.replace('ours NF4', 'tfjs f32')];
         const ratios = peer === list ? undefined : list.map((seconds, i) => peer[i] / seconds);
         print({
+          f16,
           size: [m, n, k],
           product,
           ms: 1000 * middle(list),
@@ -154,12 +185,13 @@ const STEPS = {
   },
 
   async rates() {
-    await openEngine('webgpu');
-    await opRates({ small, calls: small ? 1 : 5, print });
+    await openEngine('webgpu', { f16 });
+    await opRates({ small, calls: small ? 1 : 5, print: (fields) => print({ f16, ...fields }) });
   },
 
   async full() {
-    for (const budgetBytes of small ? [1e9] : [3e9, 20e9]) print(await fullStep({ small, budgetBytes }));
+    const budgets = small ? [1e9] : [3e9, 20e9];
+    for (const budgetBytes of budgets) print({ f16, ...(await fullStep({ small, budgetBytes, options: { f16 } })) });
   },
 };
 

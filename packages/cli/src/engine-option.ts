@@ -11,6 +11,7 @@ export interface EngineFlags {
   gpu?: number;
   bf16?: boolean;
   cublaslt?: boolean;
+  f16?: boolean;
 }
 
 export function addEngineOptions(command: Command): Command {
@@ -27,6 +28,7 @@ export function addEngineOptions(command: Command): Command {
       '--no-cublaslt',
       "--bf16 by the engine's own kernels even where NVIDIA's cuBLASLt is installed (engine cuda)",
     )
+    .option('--f16', 'weights and activations in half precision inside products, where the GPU has it (engine webgpu)')
     .option('--wide', '256-bit vectors by an experimental V8 flag (engine wasm, Node 24 or later)');
 }
 
@@ -35,8 +37,22 @@ export function provideEngines(): void {
   provideEngine('cuda', async () => (await import('@arena/cuda')).cudaEngine);
 }
 
-export async function openFlagged({ engine, threads, wide, gpu, bf16, cublaslt }: EngineFlags): Promise<Engine> {
-  const opened = await openEngine(engine, { threads, wide, gpu, bf16, cublasLt: cublaslt });
+/** The engine that a flag speaks of. */
+const ENGINE_OF = { threads: 'wasm', wide: 'wasm', gpu: 'cuda', bf16: 'cuda', f16: 'webgpu' } as const;
+
+/**
+ * Opens the engine of the flags; `auto` with a flag of one engine is that engine.
+ * @throws Error when a flag speaks of another engine than `--engine`.
+ */
+export async function openFlagged(flags: EngineFlags): Promise<Engine> {
+  const { threads, wide, gpu, bf16, cublaslt, f16 } = flags;
+  let { engine } = flags;
+  for (const [flag, owner] of Object.entries(ENGINE_OF)) {
+    if (flags[flag as keyof typeof ENGINE_OF] === undefined) continue;
+    if (engine === 'auto') engine = owner;
+    if (engine !== owner) throw new Error(`--${flag} is a flag of engine ${owner}, not of engine ${engine}`);
+  }
+  const opened = await openEngine(engine, { threads, wide, gpu, bf16, cublasLt: cublaslt, f16 });
   for (const note of opened.notes) console.error(`engine ${opened.name}: ${note}`);
   return opened;
 }

@@ -7,4 +7,5 @@ export { weight4bitOperand } from './ops/linear4bit/webgpu.js';
 export * from './quantize.js';
 export * from './state.js';
 export * from './tables.js';
+export { type TuneWebgpuOptions, tuneWebgpu } from './tune-webgpu.js';
 export * from './weight.js';

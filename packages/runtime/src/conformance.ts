@@ -30,10 +30,12 @@ interface Output {
 }
 
 const DEFAULT_TOLERANCE = 2e-5;
+/** The least tolerance with the engine's option `f16`: half precision keeps 11 bits of a factor. */
+const HALF_TOLERANCE = 2e-3;
 
 /**
  * Runs every sample of `ops` on an engine and compares with the reference on `cpu`. The engine is tfjs's current
- * backend afterwards.
+ * backend afterwards. With the option `f16` an error of 2e-3 passes.
  * @throws Error when the engine cannot be opened here.
  */
 export async function checkOps(
@@ -45,7 +47,7 @@ export async function checkOps(
   const results: SampleResult[] = [];
   for (const op of ops) {
     for (const sample of op.samples()) {
-      const tolerance = sample.tolerance ?? DEFAULT_TOLERANCE;
+      const tolerance = Math.max(sample.tolerance ?? DEFAULT_TOLERANCE, options.f16 ? HALF_TOLERANCE : 0);
       const path = op.kernels[engine] ? 'kernel' : 'reference';
       const result = { op: op.name, sample: sample.name, engine, path, tolerance } as const;
       try {

@@ -29,3 +29,5 @@ export { floatOperand, type GpuFactor, type GpuOperand, type GpuProduct, gpuMult
 export * from './webgpu/kernel.js';
 export { gpuLauncher, type Launch, Launcher, spread } from './webgpu/launcher.js';
 export { type GpuForm, type GpuTile, type GpuTiles, tileName, tilesOf } from './webgpu/tile.js';
+export { storeTiles, tileFile } from './webgpu/tile-cache.js';
+export { type TileTime, type TuneOptions, tuneTiles } from './webgpu/tune.js';

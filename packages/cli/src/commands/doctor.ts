@@ -1,14 +1,36 @@
 /** @file `arena doctor`: what this machine offers, and what stands in the way of more. */
 import { cpus, totalmem } from 'node:os';
 import { type CudaReport, inspectCuda } from '@arena/cuda';
-import { openEngine } from '@arena/runtime';
+import { tuneWebgpu } from '@arena/quant';
+import { type Launcher, openEngine, storeTiles } from '@arena/runtime';
+import { backend } from '@tensorflow/tfjs-core';
 import type { Command } from 'commander';
 
 export function addDoctor(program: Command): void {
   program
     .command('doctor')
     .description('show which engines work here, and why the others do not')
-    .action(() => doctor());
+    .option('--tune', 'measure which tiles engine webgpu multiplies fastest with, and keep the choice for this GPU')
+    .action(({ tune: wanted }: { tune?: boolean }) => (wanted ? tune() : doctor()));
+}
+
+/** Measures on engine `webgpu`, prints the times and keeps the choice. */
+async function tune(): Promise<void> {
+  const engine = await openEngine('webgpu');
+  const { launcher } = backend() as unknown as { launcher: Launcher };
+  // a software adapter would take minutes over the products of a real model
+  const size = launcher.software ? { tokens: 128, width: 128, rounds: 3 } : {};
+  console.log(`webgpu     ${engine.device}: products by tile, milliseconds`);
+  const times = await tuneWebgpu(size);
+  for (const form of ['nt', 'nn', 'tn'] as const) {
+    const each = times.filter((time) => time.form === form).sort((a, b) => a.milliseconds - b.milliseconds);
+    const list = each.map(
+      ({ tile, milliseconds, chosen }) => `${tile} ${milliseconds.toFixed(3)}${chosen ? ' <-' : ''}`,
+    );
+    console.log(`${form.padEnd(10)} ${list.join(', ')}`);
+  }
+  console.log(`kept in ${storeTiles(launcher)} for this adapter, its driver and these kernels`);
+  engine.dispose();
 }
 
 async function doctor(): Promise<void> {

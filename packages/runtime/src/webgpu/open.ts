@@ -17,6 +17,7 @@ import { LoudWebGPUBackend } from './backend.js';
 import { describeAdapter, requestGpuDevice } from './device.js';
 import { gpuKernel } from './kernel.js';
 import { provideNodeGpu } from './node.js';
+import { storedTiles } from './tile-cache.js';
 
 const WEBGPU_BACKEND = BACKEND_OF.webgpu;
 
@@ -59,6 +60,7 @@ async function openBackend(): Promise<LoudWebGPUBackend> {
   registerBackend(WEBGPU_BACKEND, () => backend);
   await setBackend(WEBGPU_BACKEND);
   names.set(backend, describeAdapter(info));
+  backend.launcher.tiles = storedTiles(backend.launcher) ?? backend.launcher.tiles;
   try {
     await selfTest(backend);
   } catch (error) {

@@ -1,0 +1,103 @@
+/** @file Choosing the tiles of matrix products on engine `webgpu` by measurement. */
+import { backend, type KernelBackend, type Tensor } from '@tensorflow/tfjs-core';
+import type { LoudWebGPUBackend } from './backend.js';
+import { gpuLauncher } from './launcher.js';
+import { type GpuForm, type GpuTile, SMALL_TILE, tileName, tilesOf } from './tile.js';
+
+/** What a tile gave. */
+export interface TileTime {
+  form: GpuForm;
+  /** rows x columns x depth of {@link GpuTile}, and `+` for `ahead`. */
+  tile: string;
+  /** Median time of a product. */
+  milliseconds: number;
+  /** Whether it is the form's tile from now on. */
+  chosen: boolean;
+}
+
+export interface TuneOptions {
+  /** Measurements of each tile; the tiles take turns (default 5). */
+  rounds?: number;
+}
+
+/** A round lasts about so long, by products in a row. */
+const ROUND_MS = 10;
+const MOST_CALLS = 32;
+/** Largest |difference| / max|value| from the small tile's result: products sum in one order, whatever the tile. */
+const AGREEMENT = 1e-4;
+
+/**
+ * Times the product of each form with every tile that the device has room for. The current engine, which must be `webgpu`, keeps the fastest; a tile
+ * whose result differs from the others' is not taken.
+ * @param products computes one product of the form; its result is disposed of.
+ */
+export async function tuneTiles(
+  products: Record<GpuForm, () => Tensor>,
+  { rounds = 5 }: TuneOptions = {},
+): Promise<TileTime[]> {
+  const gpu = backend() as LoudWebGPUBackend;
+  const launcher = gpuLauncher(gpu as unknown as KernelBackend);
+  const chosen = { ...launcher.tiles };
+  const tiles = tilesOf(gpu.device.limits);
+  const results: TileTime[] = [];
+  try {
+    for (const form of ['nt', 'nn', 'tn'] as const) {
+      const use = (tile: GpuTile) => {
+        launcher.tiles = { ...chosen, [form]: tile };
+      };
+      use(SMALL_TILE);
+      const want = await valuesOf(products[form]());
+      const right: GpuTile[] = [];
+      for (const tile of tiles) {
+        use(tile);
+        if (agree(await valuesOf(products[form]()), want)) right.push(tile);
+      }
+      const times = right.map(() => [] as number[]);
+      const calls = right.map(() => 1);
+      for (let round = 0; round <= rounds; round++) {
+        for (const [i, tile] of right.entries()) {
+          use(tile);
+          const milliseconds = await timeOf(gpu, products[form], calls[i]);
+          if (round > 0) times[i].push(milliseconds);
+          else calls[i] = Math.min(MOST_CALLS, Math.max(1, Math.round(ROUND_MS / milliseconds)));
+        }
+      }
+      const medians = times.map((list) => list.sort((a, b) => a - b)[list.length >> 1]);
+      const best = medians.indexOf(Math.min(...medians));
+      chosen[form] = right[best];
+      results.push(
+        ...right.map((tile, i) => ({ form, tile: tileName(tile), milliseconds: medians[i], chosen: i === best })),
+      );
+    }
+  } finally {
+    launcher.tiles = chosen;
+  }
+  return results;
+}
+
+async function valuesOf(tensor: Tensor): Promise<ArrayLike<number>> {
+  const values = await tensor.data();
+  tensor.dispose();
+  return values;
+}
+
+function agree(got: ArrayLike<number>, want: ArrayLike<number>): boolean {
+  let [largest, difference] = [0, 0];
+  for (let i = 0; i < want.length; i++) {
+    largest = Math.max(largest, Math.abs(want[i]));
+    if (Number.isNaN(got[i])) return false;
+    difference = Math.max(difference, Math.abs(got[i] - want[i]));
+  }
+  return difference <= AGREEMENT * largest;
+}
+
+async function timeOf(gpu: LoudWebGPUBackend, product: () => Tensor, calls: number): Promise<number> {
+  const finished = () => gpu.device.queue.onSubmittedWorkDone();
+  await finished();
+  const start = performance.now();
+  for (let i = 0; i < calls; i++) product().dispose();
+  gpu.launcher.flush();
+  await finished();
+  gpu.launcher.check();
+  return (performance.now() - start) / calls;
+}
