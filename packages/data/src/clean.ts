@@ -1,7 +1,7 @@
 /** @file Takes out, keeps or mends battles that would teach the wrong thing, and says how many for which reason. */
 
 import type { Battle, Winner } from './battle.js';
-import { textKey } from './hash.js';
+import { textKeys } from './duplicates.js';
 import { capText, isBlank, sameTurns } from './text.js';
 
 /** What to do with each kind of battle. */
@@ -112,9 +112,9 @@ export function cleaner({
 
   function clean(battle: Battle): Battle | null {
     report.read++;
-    const [prompt, a, b] = [battle.prompt, battle.responseA, battle.responseB].map(textKey);
-    const same = earlier.get(`${prompt} ${a} ${b}`);
-    const swapped = same === undefined ? earlier.get(`${prompt} ${b} ${a}`) : undefined;
+    const keys = textKeys(battle);
+    const same = earlier.get(keys.same);
+    const swapped = same === undefined ? earlier.get(keys.swapped) : undefined;
     if ((same !== undefined && same !== battle.winner) || (swapped !== undefined && swapped !== flipped(battle.winner)))
       report.conflictingLabels++;
     const reason = reasonsOf(battle, same !== undefined, swapped !== undefined).find((one) => actions[one] === 'drop');
@@ -122,7 +122,7 @@ export function cleaner({
       note((report.dropped[reason] ??= { count: 0, examples: [] }), battle);
       return null;
     }
-    if (same === undefined) earlier.set(`${prompt} ${a} ${b}`, battle.winner);
+    if (same === undefined) earlier.set(keys.same, battle.winner);
     report.kept++;
     return mend(battle, report, ties, maxChars);
   }

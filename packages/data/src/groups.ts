@@ -52,26 +52,28 @@ export interface Group {
 /** Groups battles that share a prompt or a session, directly or through others; `also` joins further pairs. */
 export function groupBattles(battles: Battle[], keys: string[], also: Iterable<[number, number]> = []): Group[] {
   const sets = new UnionFind(battles.length);
-  const first = new Map<string, number>();
-  const meet = (name: string, index: number) => {
+  const withPrompt = new Map<string, number>();
+  const inSession = new Map<string, number>();
+  const meet = (first: Map<string, number>, name: string, index: number) => {
     const known = first.get(name);
     if (known === undefined) first.set(name, index);
     else sets.join(known, index);
   };
-  battles.forEach((battle, index) => {
-    meet(`prompt ${keys[index]}`, index);
-    if (battle.session !== undefined) meet(`session ${battle.session}`, index);
+  battles.forEach(({ session }, index) => {
+    meet(withPrompt, keys[index], index);
+    if (session !== undefined) meet(inSession, session, index);
   });
   for (const [a, b] of also) sets.join(a, b);
-  const groups = new Map<number, Group>();
-  battles.forEach((_, index) => {
+  const groups: Group[] = [];
+  const groupOf: Group[] = new Array(battles.length); // by root
+  for (let index = 0; index < battles.length; index++) {
     const root = sets.find(index);
-    const group = groups.get(root);
-    if (!group) groups.set(root, { key: keys[index], members: [index] });
+    const group = groupOf[root];
+    if (!group) groups.push((groupOf[root] = { key: keys[index], members: [index] }));
     else {
       group.members.push(index);
       if (keys[index] < group.key) group.key = keys[index];
     }
-  });
-  return [...groups.values()];
+  }
+  return groups;
 }

@@ -45,25 +45,31 @@ export function nearDuplicates(
   const own = new PieceSet();
   const counter = new PieceSet();
   const sizes = new Int32Array(texts.length); // distinct pieces; 0 is not counted yet
+  const letters = new Uint16Array(MAX_CHARS);
+  const otherLetters = new Uint16Array(MAX_CHARS);
   const hashes = new Uint32Array(MAX_CHARS);
-  const met = new Int32Array(texts.length).fill(-1); // the last text that each was a candidate of
-  const candidates: number[] = [];
+  const otherHashes = new Uint32Array(MAX_CHARS);
+  const met = new Int32Array(BANDS * MAX_COMPARED);
   for (let index = 0; index < texts.length; index++) {
-    const count = hashPieces(texts[index], hashes);
+    const length = readLetters(texts[index], letters);
+    const count = hashPieces(letters, 0, length, hashes);
     sign(hashes, count, signatures, index);
-    candidates.length = 0;
-    buckets.meet(signatures, index, (other) => {
-      if (met[other] === index) return;
-      met[other] = index;
+    const meetings = buckets.meet(signatures, index, met);
+    const candidates: number[] = [];
+    for (let i = 0; i < meetings; i++) {
+      const other = met[i];
       if (wanted(other, index) && agree(signatures, other, index, threshold - MARGIN)) candidates.push(other);
-    });
+    }
     if (candidates.length === 0) continue;
     sizes[index] = own.fill(hashes, count);
     candidates.sort((a, b) => a - b);
     for (const other of candidates) {
-      const otherCount = hashPieces(texts[other], hashes);
-      const both = own.countIn(hashes, otherCount);
-      if (sizes[other] === 0) sizes[other] = counter.fill(hashes, otherCount);
+      const otherLength = readLetters(texts[other], otherLetters);
+      if (sizes[other] === 0)
+        sizes[other] = counter.fill(otherHashes, hashPieces(otherLetters, 0, otherLength, otherHashes));
+      const [start, end] = difference(letters, length, otherLetters, otherLength);
+      const between = start < end ? hashPieces(otherLetters, start, end, otherHashes) : 0;
+      const both = sizes[other] - counter.fill(otherHashes, own.takeOut(otherHashes, between));
       const similarity = both / (sizes[index] + sizes[other] - both);
       if (similarity >= threshold) found.push({ a: other, b: index, similarity });
     }
@@ -71,25 +77,49 @@ export function nearDuplicates(
   return found;
 }
 
+const encoder = new TextEncoder();
+const bytes = new Uint8Array(MAX_CHARS);
+
+/** The first code units of a text; returns how many. */
+function readLetters(text: string, letters: Uint16Array): number {
+  const length = Math.min(text.length, MAX_CHARS);
+  // Asking a string for each of its code units costs several times more than its bytes, which are the same in ASCII.
+  const { read, written } = encoder.encodeInto(text, bytes);
+  if (read === length && written === length) for (let i = 0; i < length; i++) letters[i] = bytes[i];
+  else for (let i = 0; i < length; i++) letters[i] = text.charCodeAt(i);
+  return length;
+}
+
+/** The stretch of `b` that has all its pieces that may not be in `a`: not those within what both begin or end with. */
+function difference(a: Uint16Array, aLength: number, b: Uint16Array, bLength: number): [number, number] {
+  const shorter = Math.min(aLength, bLength);
+  if (shorter < PIECE) return [0, bLength];
+  let head = 0;
+  while (head < shorter && a[head] === b[head]) head++;
+  let tail = 0;
+  while (tail < shorter && a[aLength - 1 - tail] === b[bLength - 1 - tail]) tail++;
+  const start = Math.max(0, head - PIECE + 1);
+  const end = Math.min(bLength, bLength - tail + PIECE - 1);
+  return [start, end - start < PIECE ? start : end];
+}
+
 const PIECE_BASE = 0x9e3779b1;
 /** PIECE_BASE ** PIECE modulo 2^32: takes the letter that leaves the window out of the rolling hash. */
 let leaving = 1;
 for (let k = 0; k < PIECE; k++) leaving = Math.imul(leaving, PIECE_BASE);
-const letters = new Int32Array(MAX_CHARS);
 
-/** Hashes of all 5-letter pieces, in order and repeated; a shorter text is one piece. Returns how many. */
-function hashPieces(text: string, hashes: Uint32Array): number {
-  const end = Math.min(text.length, MAX_CHARS);
-  const count = Math.max(1, end - PIECE + 1);
+/** Hashes of all 5-letter pieces of letters[start, end), in order and repeated; fewer letters are one piece. Returns how many. */
+function hashPieces(letters: Uint16Array, start: number, end: number, hashes: Uint32Array): number {
   let rolling = 0;
-  for (let i = 0; i < end; i++) {
-    letters[i] = text.charCodeAt(i) + 1;
-    rolling = (Math.imul(rolling, PIECE_BASE) + letters[i]) | 0;
-    if (i >= PIECE) rolling = (rolling - Math.imul(letters[i - PIECE], leaving)) | 0;
-    if (i >= PIECE - 1) hashes[i - PIECE + 1] = mix(rolling);
+  const full = start + PIECE - 1;
+  for (let i = start; i < end; i++) {
+    rolling = (Math.imul(rolling, PIECE_BASE) + letters[i] + 1) | 0;
+    if (i > full) rolling = (rolling - Math.imul(letters[i - PIECE] + 1, leaving)) | 0;
+    if (i >= full) hashes[i - full] = mix(rolling);
   }
-  if (end < PIECE) hashes[0] = mix(rolling);
-  return count;
+  if (end > full) return end - full;
+  hashes[0] = mix(rolling);
+  return 1;
 }
 
 const EMPTY = 0xffffffff;
@@ -126,21 +156,28 @@ function openBuckets(texts: number) {
   const heads = new Int32Array(BANDS * slots).fill(-1);
   const sizes = new Uint8Array(BANDS * slots);
   const next = new Int32Array(BANDS * texts);
+  const last = new Int32Array(texts).fill(-1); // whom each was met by last
 
-  /** Tells of the texts in the buckets of a new one, a text once a bucket, and puts the new one in. */
-  function meet(signatures: Uint32Array, index: number, tell: (other: number) => void): void {
+  /** Puts the texts in the buckets of a new one into `met`, each once, and the new one into the buckets; returns how many. */
+  function meet(signatures: Uint32Array, index: number, met: Int32Array): number {
+    let count = 0;
     for (let band = 0; band < BANDS; band++) {
       const base = index * BINS + band * BAND;
       let hash = band;
       for (let k = 0; k < BAND; k++) hash = Math.imul(hash ^ signatures[base + k], 0x9e3779b1) ^ (hash >>> 15);
       // Two bands in one slot only make more to compare.
       const slot = band * slots + (mix(hash) & (slots - 1));
-      for (let at = heads[slot]; at >= 0; at = next[at * BANDS + band]) tell(at);
+      for (let at = heads[slot]; at >= 0; at = next[at * BANDS + band]) {
+        if (last[at] === index) continue;
+        last[at] = index;
+        met[count++] = at;
+      }
       if (sizes[slot] === MAX_COMPARED) continue;
       sizes[slot]++;
       next[index * BANDS + band] = heads[slot];
       heads[slot] = index;
     }
+    return count;
   }
   return { meet };
 }
@@ -162,10 +199,7 @@ class PieceSet {
   private readonly values = new Uint32Array(SLOTS);
   /** Round in which a slot was filled: older ones count as free. */
   private readonly filled = new Int32Array(SLOTS);
-  /** Question that last counted a slot. */
-  private readonly counted = new Int32Array(SLOTS);
   private round = 0;
-  private question = 0;
 
   /** Puts other values in; returns how many different ones. */
   fill(hashes: Uint32Array, count: number): number {
@@ -181,17 +215,13 @@ class PieceSet {
     return size;
   }
 
-  /** How many different ones of the values are in the set. */
-  countIn(hashes: Uint32Array, count: number): number {
-    this.question++;
-    let both = 0;
+  /** Moves the values that are not in the set to the front; returns how many. */
+  takeOut(hashes: Uint32Array, count: number): number {
+    let left = 0;
     for (let i = 0; i < count; i++) {
-      const slot = this.find(hashes[i]);
-      if (this.filled[slot] !== this.round || this.counted[slot] === this.question) continue;
-      this.counted[slot] = this.question;
-      both++;
+      if (this.filled[this.find(hashes[i])] !== this.round) hashes[left++] = hashes[i];
     }
-    return both;
+    return left;
   }
 
   private find(value: number): number {

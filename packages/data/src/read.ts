@@ -2,8 +2,8 @@
 
 import type { Battle } from './battle.js';
 import { readCsv } from './csv.js';
+import { textKeys } from './duplicates.js';
 import { DataError } from './error.js';
-import { textKey } from './hash.js';
 import { readJsonLines } from './json-lines.js';
 import { type NonText, normalizeRow, type RejectReason } from './normalize-row.js';
 import { openParquet } from './parquet.js';
@@ -85,15 +85,15 @@ export async function* readRows(source: BattleSource, options: ReadOptions = {})
 function duplicateMarker(): (battle: Battle) => void {
   const seen = new Map<string, number>();
   return (battle) => {
-    const [prompt, a, b] = [battle.prompt, battle.responseA, battle.responseB].map(textKey);
-    const key = `${prompt} ${a} ${b}`;
-    const same = seen.get(key);
-    const swapped = seen.get(`${prompt} ${b} ${a}`);
-    if (same !== undefined) battle.duplicateOf = same;
-    else {
-      seen.set(key, battle.row);
-      if (swapped !== undefined) battle.swappedDuplicateOf = swapped;
+    const keys = textKeys(battle);
+    const same = seen.get(keys.same);
+    if (same !== undefined) {
+      battle.duplicateOf = same;
+      return;
     }
+    const swapped = seen.get(keys.swapped);
+    if (swapped !== undefined) battle.swappedDuplicateOf = swapped;
+    seen.set(keys.same, battle.row);
   };
 }
 

@@ -68,19 +68,21 @@ export function splitBattles(
   }
   const shares = ratio.map((share) => share / sum);
   const prompts = battles.map(readPrompt);
-  const promptOf = new Map(battles.map((battle, i) => [battle, prompts[i]]));
   const keys = prompts.map(({ key }) => key);
   const groups = groupBattles(battles, keys, near === 'group' ? nearPairs(prompts) : []);
   const partOf = assign(battles, groups, shares, seed);
-  const part = (index: number) => battles.filter((_, i) => partOf[i] === index);
-  const parts = { train: part(0), validation: part(1), test: part(2) };
+  const pick = <T>(list: T[]) => {
+    const part = (index: number) => list.filter((_, i) => partOf[i] === index);
+    return { train: part(0), validation: part(1), test: part(2) };
+  };
+  const parts = pick(battles);
   return {
     ...parts,
     report: {
       groups: groups.length,
       rows: mapParts(parts, (list) => list.length),
       labels: mapParts(parts, countLabels),
-      leaks: findLeaks(parts, (battle) => promptOf.get(battle)!, near !== 'ignore'),
+      leaks: findLeaks(parts, pick(prompts), near !== 'ignore'),
     },
     options: { ratio, seed, nearDuplicates: near },
   };
@@ -91,35 +93,44 @@ export function leakReport(
   parts: Record<SplitName, Battle[]>,
   { nearDuplicates: lookForNear = true }: { nearDuplicates?: boolean } = {},
 ): LeakReport {
-  return findLeaks(parts, readPrompt, lookForNear);
+  return findLeaks(
+    parts,
+    mapParts(parts, (battles) => battles.map(readPrompt)),
+    lookForNear,
+  );
 }
 
 function findLeaks(
   parts: Record<SplitName, Battle[]>,
-  promptOf: (battle: Battle) => Prompt,
+  prompts: Record<SplitName, Prompt[]>,
   lookForNear: boolean,
 ): LeakReport {
   // For each text or session the parts that it is in, as bits.
-  const exact = new Map<string, number>();
   const normalized = new Map<string, number>();
   const sessions = new Map<string, number>();
   const firsts: { battle: Battle; part: number; text: string }[] = []; // of each normalised prompt in each part
+  const add = (table: Map<string, number>, key: string, part: number) => {
+    const before = table.get(key) ?? 0;
+    if ((before & (1 << part)) !== 0) return false;
+    table.set(key, before | (1 << part));
+    return true;
+  };
   SPLIT_NAMES.forEach((name, part) => {
-    const bit = 1 << part;
-    const add = (table: Map<string, number>, key: string) => {
-      const before = table.get(key) ?? 0;
-      if ((before & bit) === 0) table.set(key, before | bit);
-      return (before & bit) === 0;
-    };
-    for (const battle of parts[name]) {
-      const { text, key } = promptOf(battle);
-      add(exact, textKey(battle.prompt));
-      if (battle.session !== undefined) add(sessions, battle.session);
-      if (add(normalized, key)) firsts.push({ battle, part, text });
-    }
+    parts[name].forEach((battle, i) => {
+      const { text, key } = prompts[name][i];
+      if (add(normalized, key, part)) firsts.push({ battle, part, text });
+      if (battle.session !== undefined) add(sessions, battle.session, part);
+    });
   });
-  const crossing = (table: Map<string, number>) =>
-    [...table.values()].filter((bits) => (bits & (bits - 1)) !== 0).length;
+  const isCrossing = (bits: number) => (bits & (bits - 1)) !== 0;
+  const crossing = (table: Map<string, number>) => [...table.values()].filter(isCrossing).length;
+  // Only a prompt whose normal form is in two parts can be in two parts letter for letter.
+  const exact = new Map<string, number>();
+  SPLIT_NAMES.forEach((name, part) => {
+    parts[name].forEach((battle, i) => {
+      if (isCrossing(normalized.get(prompts[name][i].key)!)) add(exact, textKey(battle.prompt), part);
+    });
+  });
   const pairs = lookForNear
     ? nearDuplicates(
         firsts.map(({ text }) => text),
@@ -142,24 +153,32 @@ function findLeaks(
 /** Part (0, 1, 2) of each battle. */
 function assign(battles: Battle[], groups: Group[], shares: number[], seed: number): Uint8Array {
   const partOf = new Uint8Array(battles.length);
-  const left = new Map<string, number[]>(); // rows that each part still wants, by label
-  for (const [label, count] of Object.entries(countLabels(battles))) left.set(label, share(count, shares));
+  const labels = [...new Set(battles.map(({ winner }) => winner))];
+  const labelOf = Uint8Array.from(battles, ({ winner }) => labels.indexOf(winner));
+  const totals = labels.map(() => 0);
+  for (const label of labelOf) totals[label]++;
+  const left = totals.map((count) => share(count, shares)); // rows that each part still wants, by label
   const draws = groups.map((group) => ({ group, draw: hash32(group.key, seed) }));
   draws.sort(
     (a, b) =>
       b.group.members.length - a.group.members.length || a.draw - b.draw || (a.group.key < b.group.key ? -1 : 1),
   );
+  const open = [0, 1, 2].filter((part) => shares[part] > 0);
+  const counts = labels.map(() => 0); // of the group that is placed
+  const sum = (value: (label: number) => number) =>
+    counts.reduce((total, count, label) => (count > 0 ? total + value(label) : total), 0);
+  const lacking = (part: number) => sum((label) => Math.max(0, counts[label] - left[label][part]));
+  const wants = (part: number) => sum((label) => left[label][part]) / shares[part];
   for (const { group, draw } of draws) {
-    const counts = Object.entries(countLabels(group.members.map((index) => battles[index])));
-    const lacking = (part: number) =>
-      counts.reduce((sum, [label, count]) => sum + Math.max(0, count - left.get(label)![part]), 0);
+    counts.fill(0);
+    for (const index of group.members) counts[labelOf[index]]++;
     const drawn = partAt(draw / 2 ** 32, shares);
     // The part drawn by lot if it has room; else the one that overflows least, of those the one that wants most.
-    const candidates = [0, 1, 2].filter((part) => shares[part] > 0);
-    const wants = (part: number) => counts.reduce((sum, [label]) => sum + left.get(label)![part], 0) / shares[part];
     const best =
-      lacking(drawn) === 0 ? drawn : candidates.sort((x, y) => lacking(x) - lacking(y) || wants(y) - wants(x))[0];
-    for (const [label, count] of counts) left.get(label)![best] -= count;
+      lacking(drawn) === 0 ? drawn : [...open].sort((x, y) => lacking(x) - lacking(y) || wants(y) - wants(x))[0];
+    left.forEach((wanted, label) => {
+      wanted[best] -= counts[label];
+    });
     for (const index of group.members) partOf[index] = best;
   }
   return partOf;

@@ -18,15 +18,22 @@ export function sameTurns(a: string[], b: string[]): boolean {
 
 /** A text's form for finding the same question again: compatibility form, lower case, runs of white space as one. */
 export function normalizeText(text: string): string {
-  // ASCII is its own compatibility form, and a lone space needs no replacing: most prompts pass both quickly.
-  const form = NOT_ASCII.test(text) ? text.normalize('NFKC') : text;
-  return form.toLowerCase().replace(UNEVEN_SPACE, ' ').trim();
+  if (NOT_ASCII.test(text)) return evenSpace(text.normalize('NFKC').toLowerCase());
+  // ASCII is its own compatibility form, and where its spaces are lone ones, as in most prompts, they stay.
+  const lower = text.toLowerCase();
+  return ASCII_UNEVEN.some((space) => lower.includes(space)) ? evenSpace(lower) : lower.trim();
+}
+
+function evenSpace(text: string): string {
+  return text.replace(UNEVEN_SPACE, ' ').trim();
 }
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is ASCII
 const NOT_ASCII = /[^\x00-\x7f]/;
 /** Runs of white space that are anything but one space. */
 const UNEVEN_SPACE = / \s+|[^\S ]\s*/g;
+/** The same within ASCII, as texts to look for: finding those takes a tenth of the time of the expression. */
+const ASCII_UNEVEN = ['\n', '  ', '\t', '\r', '\v', '\f'];
 
 /** Cuts to at most `length` code units without leaving half a character. */
 export function capText(text: string, length: number): string {

@@ -1,0 +1,39 @@
+/** @file Which battles have the same texts: by a hash of them, so that no text is kept for it. */
+
+import type { Battle } from './battle.js';
+import { textKey } from './hash.js';
+
+/** Names the texts of a battle: `same` as they are, `swapped` with A and B exchanged. */
+export interface TextKeys {
+  same: string;
+  swapped: string;
+}
+
+/** Keys of a battle's texts, with the texts that they were made of. */
+interface Known extends TextKeys {
+  texts: string[];
+  rounds: number;
+}
+
+/** By the list of prompts of a battle: cleaning asks for the keys that reading has made already. */
+const known = new WeakMap<readonly string[], Known>();
+
+/** The keys of a battle; hashed once, unless a text of it was changed. */
+export function textKeys({ prompt, responseA, responseB }: Battle): TextKeys {
+  const texts = [...prompt, ...responseA, ...responseB];
+  const before = known.get(prompt);
+  if (before && isSame(before, texts, prompt.length) && responseA.length === responseB.length) return before;
+  // Keys have one length, so they need nothing between them.
+  const [first, a, b] = [textKey(prompt), textKey(responseA), textKey(responseB)];
+  const keys = { same: first + a + b, swapped: first + b + a, texts, rounds: prompt.length };
+  if (responseA.length === responseB.length) known.set(prompt, keys);
+  return keys;
+}
+
+function isSame(before: Known, texts: string[], rounds: number): boolean {
+  return (
+    before.rounds === rounds &&
+    before.texts.length === texts.length &&
+    texts.every((text, i) => text === before.texts[i])
+  );
+}
