@@ -6,6 +6,8 @@ import { cutField, levelOut, shareOut, TRUNCATIONS, type Truncation } from './tr
 /** What packing asks of a tokenizer; `Tokenizer` of @arena/tokenizer has it. */
 export interface PackTokenizer {
   encode(text: string, options: { splitSpecialTokens: boolean }): ArrayLike<number>;
+  /** The same in memory that the next call may use again: it is read at once. Packing takes this where there is one. */
+  encodeView?(text: string, options: { splitSpecialTokens: boolean }): ArrayLike<number>;
   tokenToId(token: string): number | null | undefined;
 }
 
@@ -59,7 +61,7 @@ export function roundPacker(
   frame: RoundFrame,
   shares: number[],
   { maxTokens = 1900, truncation = 'head+tail', neutralizeSpecialTokens = true }: BudgetOptions = {},
-): (texts: string[][]) => PackedRounds {
+): (fields: string[][]) => PackedRounds {
   if (!TRUNCATIONS.includes(truncation))
     throw new DataError(`truncation "${truncation}" is none of ${TRUNCATIONS.join(', ')}`);
   const fixed = (text: string) => tokenizer.encode(text, { splitSpecialTokens: false });
@@ -77,48 +79,64 @@ export function roundPacker(
     );
   }
   const laterBytes = laterByteIds(tokenizer);
-  const out = new TokenList(maxTokens); // used again for every sequence
+  // Both are used again for every sequence.
+  const out = new TokenList(maxTokens);
+  const texts = new TokenList(4 * maxTokens);
+  const options = { splitSpecialTokens: neutralizeSpecialTokens };
+  const read = (text: string) => (tokenizer.encodeView ?? tokenizer.encode).call(tokenizer, text, options);
 
-  return (texts) => {
-    const read = (text: string) => tokenizer.encode(text, { splitSpecialTokens: neutralizeSpecialTokens });
-    const rounds = texts[0].map((_, r) => texts.map((field) => read(field[r])));
-    const { whole, partial } = chooseRounds(rounds.map((round) => round.map((field) => field.length)));
-    const first = rounds.length - whole - (partial ? 1 : 0);
-    const fields = names.map((_, f) => ({
-      kept: 0,
-      total: rounds.reduce((sum, round) => sum + round[f].length, 0),
-    }));
+  return (fields) => {
+    const count = fields[0].length;
+    const ends: number[] = []; // of each field in `texts`, round by round
+    texts.length = 0;
+    for (let r = 0; r < count; r++) {
+      for (const field of fields) {
+        texts.add(read(field[r]));
+        ends.push(texts.length);
+      }
+    }
+    const { whole, partial } = chooseRounds(ends, count);
+    const first = count - whole - (partial ? 1 : 0);
+    const counts = fields.map(() => ({ kept: 0, total: 0 }));
     out.length = 0;
     out.add(start);
     if (first > 0) out.add(omitted);
-    for (let r = first; r < rounds.length; r++) {
-      rounds[r].forEach((field, f) => {
+    for (let r = 0; r < count; r++) {
+      for (let f = 0; f < fields.length; f++) {
+        const i = r * fields.length + f;
+        const from = i === 0 ? 0 : ends[i - 1];
+        const length = ends[i] - from;
+        counts[f].total += length;
+        if (r < first) continue;
         out.add(names[f]);
-        const budget = partial && r === first ? partial[f] : field.length;
-        const { head, tail } = cutField(field.length, budget, marker.length, truncation, (i) =>
-          laterBytes.has(field[i]),
+        const budget = partial && r === first ? partial[f] : length;
+        if (length <= budget) {
+          out.add(texts.ids, from, ends[i]);
+          counts[f].kept += length;
+          continue;
+        }
+        const { head, tail } = cutField(length, budget, marker.length, truncation, (k) =>
+          laterBytes.has(texts.ids[from + k]),
         );
-        if (truncation === 'tail' && head + tail < field.length) out.add(marker);
-        out.add(field, 0, head);
-        if (truncation !== 'tail' && head + tail < field.length) out.add(marker);
-        out.add(field, field.length - tail, field.length);
-        fields[f].kept += head + tail;
-      });
+        if (truncation === 'tail') out.add(marker);
+        out.add(texts.ids, from, from + head);
+        if (truncation !== 'tail') out.add(marker);
+        out.add(texts.ids, ends[i] - tail, ends[i]);
+        counts[f].kept += head + tail;
+      }
     }
     out.add(end);
-    return {
-      ids: out.ids.slice(0, out.length),
-      fields,
-      rounds: { kept: rounds.length - first, total: rounds.length },
-    };
+    return { ids: out.ids.slice(0, out.length), fields: counts, rounds: { kept: count - first, total: count } };
   };
 
   /** How many rounds from the end go in whole, and the budgets of the fields of the one before them, if it goes in cut. */
-  function chooseRounds(lengths: number[][]): { whole: number; partial: number[] | null } {
-    const sizes = lengths.map((fields) => perRound + fields.reduce((sum, n) => sum + n, 0));
+  function chooseRounds(ends: number[], count: number): { whole: number; partial: number[] | null } {
     const room = maxTokens - start.length - end.length;
-    const all = sizes.reduce((sum, n) => sum + n, 0);
-    if (all <= room) return { whole: lengths.length, partial: null };
+    if (count * perRound + (ends.at(-1) ?? 0) <= room) return { whole: count, partial: null };
+    const lengths = Array.from({ length: count }, (_, r) =>
+      names.map((_, f) => ends[r * names.length + f] - (ends[r * names.length + f - 1] ?? 0)),
+    );
+    const sizes = lengths.map((fields) => perRound + fields.reduce((sum, n) => sum + n, 0));
     let whole = 0;
     let used = 0;
     for (let r = lengths.length - 1; r > 0 && used + sizes[r] + omitted.length <= room; r--) {
@@ -145,9 +163,9 @@ function laterByteIds(tokenizer: PackTokenizer): Set<number> {
   return ids;
 }
 
-/** Ids written one after the other into an array of a fixed size. */
+/** Ids written one after the other. */
 class TokenList {
-  readonly ids: Int32Array;
+  ids: Int32Array;
   length = 0;
 
   constructor(capacity: number) {
@@ -155,6 +173,14 @@ class TokenList {
   }
 
   add(tokens: ArrayLike<number>, from = 0, to = tokens.length): void {
-    for (let i = from; i < to; i++) this.ids[this.length++] = tokens[i];
+    if (this.length + to - from > this.ids.length) {
+      const grown = new Int32Array(2 * (this.length + to - from));
+      grown.set(this.ids.subarray(0, this.length));
+      this.ids = grown;
+    }
+    const { ids } = this;
+    let at = this.length;
+    for (let i = from; i < to; i++) ids[at++] = tokens[i];
+    this.length = at;
   }
 }

@@ -94,10 +94,15 @@ export class Tokenizer {
   }
 
   /** Token ids of a text of any length; a lone surrogate counts as U+FFFD. */
-  encode(text: string, { addSpecialTokens = false, splitSpecialTokens = false }: EncodeOptions = {}): Int32Array {
+  encode(text: string, options: EncodeOptions = {}): Int32Array {
+    return this.encodeView(text, options).slice();
+  }
+
+  /** The same in memory that the next call to this tokenizer overwrites: for a caller that copies what it needs at once. */
+  encodeView(text: string, { addSpecialTokens = false, splitSpecialTokens = false }: EncodeOptions = {}): Int32Array {
     this.buffer.length = 0;
     this.fill(this.template.single, [text], addSpecialTokens, splitSpecialTokens);
-    return this.buffer.ids.slice(0, this.buffer.length);
+    return this.buffer.ids.subarray(0, this.buffer.length);
   }
 
   /** Token ids of two texts, placed as the file's pair template says. */
