@@ -40,19 +40,19 @@ export function nearDuplicates(
   { threshold = 0.8, wanted = () => true }: NearOptions = {},
 ): NearPair[] {
   const found: NearPair[] = [];
-  const signatures = new Uint32Array(texts.length * BINS);
+  const signatures = new Int32Array(texts.length * BINS);
   const buckets = openBuckets(texts.length);
   const own = new PieceSet();
   const counter = new PieceSet();
   const sizes = new Int32Array(texts.length); // distinct pieces; 0 is not counted yet
-  const letters = new Uint16Array(MAX_CHARS);
-  const otherLetters = new Uint16Array(MAX_CHARS);
-  const hashes = new Uint32Array(MAX_CHARS);
-  const otherHashes = new Uint32Array(MAX_CHARS);
+  const { letters, place, placeAgain } = openLetters(texts);
+  const hashes = new Int32Array(MAX_CHARS);
+  const otherHashes = new Int32Array(MAX_CHARS);
   const met = new Int32Array(BANDS * MAX_COMPARED);
   for (let index = 0; index < texts.length; index++) {
-    const length = readLetters(texts[index], letters);
-    const count = hashPieces(letters, 0, length, hashes);
+    const start = place(index);
+    const end = start + lengthOf(texts[index]);
+    const count = hashPieces(letters, start, end, hashes);
     sign(hashes, count, signatures, index);
     const meetings = buckets.meet(signatures, index, met);
     const candidates: number[] = [];
@@ -64,11 +64,12 @@ export function nearDuplicates(
     sizes[index] = own.fill(hashes, count);
     candidates.sort((a, b) => a - b);
     for (const other of candidates) {
-      const otherLength = readLetters(texts[other], otherLetters);
+      const otherStart = placeAgain(other);
+      const otherEnd = otherStart + lengthOf(texts[other]);
       if (sizes[other] === 0)
-        sizes[other] = counter.fill(otherHashes, hashPieces(otherLetters, 0, otherLength, otherHashes));
-      const [start, end] = difference(letters, length, otherLetters, otherLength);
-      const between = start < end ? hashPieces(otherLetters, start, end, otherHashes) : 0;
+        sizes[other] = counter.fill(otherHashes, hashPieces(letters, otherStart, otherEnd, otherHashes));
+      const [from, to] = difference(letters, start, end, otherStart, otherEnd);
+      const between = from < to ? hashPieces(letters, from, to, otherHashes) : 0;
       const both = sizes[other] - counter.fill(otherHashes, own.takeOut(otherHashes, between));
       const similarity = both / (sizes[index] + sizes[other] - both);
       if (similarity >= threshold) found.push({ a: other, b: index, similarity });
@@ -77,105 +78,185 @@ export function nearDuplicates(
   return found;
 }
 
+function lengthOf(text: string): number {
+  return Math.min(text.length, MAX_CHARS);
+}
+
+/** Code units of texts that are kept, in an array of 2 bytes each; those of later texts are read again where they are compared. */
+const KEPT_CHARS = 2 ** 23;
+
+/** The code units of texts in one array. `place` and `placeAgain` give where a text's begin, the latter of one that was placed before. */
+function openLetters(texts: string[]) {
+  const kept = Math.min(
+    KEPT_CHARS,
+    texts.reduce((sum, text) => sum + lengthOf(text), 0),
+  );
+  const letters = new Uint16Array(kept + 2 * MAX_CHARS); // at the end room for two texts that are not kept
+  const starts = new Int32Array(texts.length);
+  let used = 0;
+
+  function place(index: number): number {
+    const length = lengthOf(texts[index]);
+    const fits = used + length <= kept;
+    starts[index] = fits ? used : kept;
+    if (fits) used += length;
+    readLetters(texts[index], letters, starts[index]);
+    return starts[index];
+  }
+
+  function placeAgain(index: number): number {
+    if (starts[index] < kept) return starts[index];
+    readLetters(texts[index], letters, kept + MAX_CHARS);
+    return kept + MAX_CHARS;
+  }
+  return { letters, place, placeAgain };
+}
+
 const encoder = new TextEncoder();
 const bytes = new Uint8Array(MAX_CHARS);
 
-/** The first code units of a text; returns how many. */
-function readLetters(text: string, letters: Uint16Array): number {
-  const length = Math.min(text.length, MAX_CHARS);
+/** Puts the first code units of a text at `at`. */
+function readLetters(text: string, letters: Uint16Array, at: number): void {
+  const length = lengthOf(text);
   // Asking a string for each of its code units costs several times more than its bytes, which are the same in ASCII.
   const { read, written } = encoder.encodeInto(text, bytes);
-  if (read === length && written === length) for (let i = 0; i < length; i++) letters[i] = bytes[i];
-  else for (let i = 0; i < length; i++) letters[i] = text.charCodeAt(i);
-  return length;
+  if (read === length && written === length) for (let i = 0; i < length; i++) letters[at + i] = bytes[i];
+  else for (let i = 0; i < length; i++) letters[at + i] = text.charCodeAt(i);
 }
 
-/** The stretch of `b` that has all its pieces that may not be in `a`: not those within what both begin or end with. */
-function difference(a: Uint16Array, aLength: number, b: Uint16Array, bLength: number): [number, number] {
-  const shorter = Math.min(aLength, bLength);
-  if (shorter < PIECE) return [0, bLength];
+/**
+ * The stretch of the second text that has all its pieces that may not be in the first: not those within what both begin or end with.
+ * Texts are given as where they begin and end in `letters`.
+ */
+function difference(letters: Uint16Array, aStart: number, aEnd: number, bStart: number, bEnd: number) {
+  const shorter = Math.min(aEnd - aStart, bEnd - bStart);
+  if (shorter < PIECE) return [bStart, bEnd];
   let head = 0;
-  while (head < shorter && a[head] === b[head]) head++;
+  while (head < shorter && letters[aStart + head] === letters[bStart + head]) head++;
   let tail = 0;
-  while (tail < shorter && a[aLength - 1 - tail] === b[bLength - 1 - tail]) tail++;
-  const start = Math.max(0, head - PIECE + 1);
-  const end = Math.min(bLength, bLength - tail + PIECE - 1);
-  return [start, end - start < PIECE ? start : end];
+  while (tail < shorter && letters[aEnd - 1 - tail] === letters[bEnd - 1 - tail]) tail++;
+  const from = Math.max(bStart, bStart + head - PIECE + 1);
+  const to = Math.min(bEnd, bEnd - tail + PIECE - 1);
+  return [from, to - from < PIECE ? from : to];
 }
 
 const PIECE_BASE = 0x9e3779b1;
 /** PIECE_BASE ** PIECE modulo 2^32: takes the letter that leaves the window out of the rolling hash. */
-let leaving = 1;
-for (let k = 0; k < PIECE; k++) leaving = Math.imul(leaving, PIECE_BASE);
+const LEAVING = Array.from({ length: PIECE }, () => PIECE_BASE).reduce((product, base) => Math.imul(product, base), 1);
 
 /** Hashes of all 5-letter pieces of letters[start, end), in order and repeated; fewer letters are one piece. Returns how many. */
-function hashPieces(letters: Uint16Array, start: number, end: number, hashes: Uint32Array): number {
+function hashPieces(letters: Uint16Array, start: number, end: number, hashes: Int32Array): number {
   let rolling = 0;
-  const full = start + PIECE - 1;
-  for (let i = start; i < end; i++) {
-    rolling = (Math.imul(rolling, PIECE_BASE) + letters[i] + 1) | 0;
-    if (i > full) rolling = (rolling - Math.imul(letters[i - PIECE] + 1, leaving)) | 0;
-    if (i >= full) hashes[i - full] = mix(rolling);
-  }
-  if (end > full) return end - full;
+  const first = Math.min(end, start + PIECE);
+  for (let i = start; i < first; i++) rolling = (Math.imul(rolling, PIECE_BASE) + letters[i] + 1) | 0;
   hashes[0] = mix(rolling);
-  return 1;
+  let count = 1;
+  for (let i = first; i < end; i++) {
+    const left = Math.imul(letters[i - PIECE] + 1, LEAVING);
+    rolling = (Math.imul(rolling, PIECE_BASE) + letters[i] + 1 - left) | 0;
+    hashes[count++] = mix(rolling);
+  }
+  return count;
 }
 
-const EMPTY = 0xffffffff;
+/** Above every value that a bin may hold of its own. */
+const EMPTY = 2 ** (32 - LOG2_BINS);
 
 /** Fills the least hash of each bin; an empty bin borrows from the next one that has any. */
-function sign(hashes: Uint32Array, count: number, signatures: Uint32Array, index: number): void {
+function sign(hashes: Int32Array, count: number, signatures: Int32Array, index: number): void {
   const base = index * BINS;
   signatures.fill(EMPTY, base, base + BINS);
   for (let i = 0; i < count; i++) {
     const bin = base + (hashes[i] & (BINS - 1));
-    const value = hashes[i] >>> LOG2_BINS;
-    if (value < signatures[bin]) signatures[bin] = value;
+    // The lesser of the two without a branch, which would be taken at random.
+    const less = (hashes[i] >>> LOG2_BINS) - signatures[bin];
+    signatures[bin] += less & (less >> 31);
   }
   // From the last bin down, twice round: what the next bin with a value holds, and how far away it is.
   let from = EMPTY;
   let distance = 0;
   for (let i = 2 * BINS - 1; i >= 0; i--) {
     const bin = base + (i & (BINS - 1));
-    if (signatures[bin] < 2 ** 27) {
-      from = signatures[bin];
+    const value = signatures[bin];
+    if (value >= 0 && value < EMPTY) {
+      from = value;
       distance = 0;
     } else if (from !== EMPTY) {
       // Borrowed values are told apart by the distance they came from.
       distance++;
-      if (i < BINS) signatures[bin] = (from + distance * 2 ** 27) >>> 0;
+      if (i < BINS) signatures[bin] = from + distance * 2 ** 27;
     }
   }
 }
 
-/** Texts by the hash of each band of their signature, as linked lists in typed arrays: no object a bucket. */
+/** Texts of a block, behind the number of the next block. */
+const IN_BLOCK = 7;
+const BLOCK = IN_BLOCK + 1;
+
+/**
+ * Texts by the hash of each band of their signature. Most buckets hold one text, whose number stands in their slot; more of them are
+ * in linked blocks: no object a bucket, and few places of memory to go to.
+ */
 function openBuckets(texts: number) {
   let slots = 16;
   while (slots < texts) slots *= 2;
-  const heads = new Int32Array(BANDS * slots).fill(-1);
-  const sizes = new Uint8Array(BANDS * slots);
-  const next = new Int32Array(BANDS * texts);
+  const heads = new Int32Array(BANDS * slots).fill(-1); // -1: empty, -2 - text: one text, else the newest block
+  const sizes = new Uint8Array(BANDS * slots); // of buckets with blocks
   const last = new Int32Array(texts).fill(-1); // whom each was met by last
+  let blocks = new Int32Array(BLOCK * 1024);
+  let used = 0;
+
+  /** Puts a text into the newest block of a bucket that has `size`, or into a new one in front of it; returns the newest block. */
+  function put(text: number, head: number, size: number): number {
+    if (size % IN_BLOCK !== 0) {
+      blocks[head * BLOCK + 1 + (size % IN_BLOCK)] = text;
+      return head;
+    }
+    if ((used + 1) * BLOCK > blocks.length) {
+      const grown = new Int32Array(2 * blocks.length);
+      grown.set(blocks);
+      blocks = grown;
+    }
+    blocks[used * BLOCK] = head;
+    blocks[used * BLOCK + 1] = text;
+    return used++;
+  }
 
   /** Puts the texts in the buckets of a new one into `met`, each once, and the new one into the buckets; returns how many. */
-  function meet(signatures: Uint32Array, index: number, met: Int32Array): number {
+  function meet(signatures: Int32Array, index: number, met: Int32Array): number {
     let count = 0;
+    const tell = (text: number) => {
+      if (last[text] === index) return;
+      last[text] = index;
+      met[count++] = text;
+    };
     for (let band = 0; band < BANDS; band++) {
       const base = index * BINS + band * BAND;
       let hash = band;
       for (let k = 0; k < BAND; k++) hash = Math.imul(hash ^ signatures[base + k], 0x9e3779b1) ^ (hash >>> 15);
       // Two bands in one slot only make more to compare.
       const slot = band * slots + (mix(hash) & (slots - 1));
-      for (let at = heads[slot]; at >= 0; at = next[at * BANDS + band]) {
-        if (last[at] === index) continue;
-        last[at] = index;
-        met[count++] = at;
+      const head = heads[slot];
+      if (head === -1) {
+        heads[slot] = -2 - index;
+        continue;
       }
-      if (sizes[slot] === MAX_COMPARED) continue;
+      if (head < 0) {
+        const text = -2 - head;
+        tell(text);
+        heads[slot] = put(index, put(text, -1, 0), 1);
+        sizes[slot] = 2;
+        continue;
+      }
+      const size = sizes[slot];
+      let inBlock = ((size - 1) % IN_BLOCK) + 1;
+      for (let block = head; block >= 0; block = blocks[block * BLOCK]) {
+        for (let i = 1; i <= inBlock; i++) tell(blocks[block * BLOCK + i]);
+        inBlock = IN_BLOCK;
+      }
+      if (size === MAX_COMPARED) continue;
+      heads[slot] = put(index, head, size);
       sizes[slot]++;
-      next[index * BANDS + band] = heads[slot];
-      heads[slot] = index;
     }
     return count;
   }
@@ -183,7 +264,7 @@ function openBuckets(texts: number) {
 }
 
 /** Whether the share of equal bins, an estimate of the similarity, is at least `share`. */
-function agree(signatures: Uint32Array, a: number, b: number, share: number): boolean {
+function agree(signatures: Int32Array, a: number, b: number, share: number): boolean {
   let differing = Math.floor((1 - share) * BINS);
   for (let bin = 0; bin < BINS && differing >= 0; bin++) {
     if (signatures[a * BINS + bin] !== signatures[b * BINS + bin]) differing--;
@@ -196,13 +277,13 @@ const SLOTS = 2 ** 13;
 
 /** A set of piece hashes, open addressed and used again for every text. */
 class PieceSet {
-  private readonly values = new Uint32Array(SLOTS);
+  private readonly values = new Int32Array(SLOTS);
   /** Round in which a slot was filled: older ones count as free. */
   private readonly filled = new Int32Array(SLOTS);
   private round = 0;
 
   /** Puts other values in; returns how many different ones. */
-  fill(hashes: Uint32Array, count: number): number {
+  fill(hashes: Int32Array, count: number): number {
     this.round++;
     let size = 0;
     for (let i = 0; i < count; i++) {
@@ -216,7 +297,7 @@ class PieceSet {
   }
 
   /** Moves the values that are not in the set to the front; returns how many. */
-  takeOut(hashes: Uint32Array, count: number): number {
+  takeOut(hashes: Int32Array, count: number): number {
     let left = 0;
     for (let i = 0; i < count; i++) {
       if (this.filled[this.find(hashes[i])] !== this.round) hashes[left++] = hashes[i];
