@@ -45,13 +45,13 @@ export function nearDuplicates(
   const own = new PieceSet();
   const counter = new PieceSet();
   const sizes = new Int32Array(texts.length); // distinct pieces; 0 is not counted yet
-  const { letters, place, placeAgain } = openLetters(texts);
+  const { letters, lengths, place, placeAgain } = openLetters(texts);
   const hashes = new Int32Array(MAX_CHARS);
   const otherHashes = new Int32Array(MAX_CHARS);
   const met = new Int32Array(BANDS * MAX_COMPARED);
   for (let index = 0; index < texts.length; index++) {
     const start = place(index);
-    const end = start + lengthOf(texts[index]);
+    const end = start + lengths[index];
     const count = hashPieces(letters, start, end, hashes);
     sign(hashes, count, signatures, index);
     const meetings = buckets.meet(signatures, index, met);
@@ -65,7 +65,7 @@ export function nearDuplicates(
     candidates.sort((a, b) => a - b);
     for (const other of candidates) {
       const otherStart = placeAgain(other);
-      const otherEnd = otherStart + lengthOf(texts[other]);
+      const otherEnd = otherStart + lengths[other];
       if (sizes[other] === 0)
         sizes[other] = counter.fill(otherHashes, hashPieces(letters, otherStart, otherEnd, otherHashes));
       const [from, to] = difference(letters, start, end, otherStart, otherEnd);
@@ -78,46 +78,44 @@ export function nearDuplicates(
   return found;
 }
 
-function lengthOf(text: string): number {
-  return Math.min(text.length, MAX_CHARS);
-}
-
 /** Code units of texts that are kept, in an array of 2 bytes each; those of later texts are read again where they are compared. */
 const KEPT_CHARS = 2 ** 23;
 
-/** The code units of texts in one array. `place` and `placeAgain` give where a text's begin, the latter of one that was placed before. */
+/**
+ * The first code units of texts in one array. `place` and `placeAgain` give where those of a text
+ * begin, the latter for one that was placed before.
+ */
 function openLetters(texts: string[]) {
+  const lengths = Int32Array.from(texts, ({ length }) => Math.min(length, MAX_CHARS));
   const kept = Math.min(
     KEPT_CHARS,
-    texts.reduce((sum, text) => sum + lengthOf(text), 0),
+    lengths.reduce((sum, length) => sum + length, 0),
   );
   const letters = new Uint16Array(kept + 2 * MAX_CHARS); // at the end room for two texts that are not kept
   const starts = new Int32Array(texts.length);
   let used = 0;
 
   function place(index: number): number {
-    const length = lengthOf(texts[index]);
-    const fits = used + length <= kept;
+    const fits = used + lengths[index] <= kept;
     starts[index] = fits ? used : kept;
-    if (fits) used += length;
-    readLetters(texts[index], letters, starts[index]);
+    if (fits) used += lengths[index];
+    readLetters(texts[index], letters, starts[index], lengths[index]);
     return starts[index];
   }
 
   function placeAgain(index: number): number {
     if (starts[index] < kept) return starts[index];
-    readLetters(texts[index], letters, kept + MAX_CHARS);
+    readLetters(texts[index], letters, kept + MAX_CHARS, lengths[index]);
     return kept + MAX_CHARS;
   }
-  return { letters, place, placeAgain };
+  return { letters, lengths, place, placeAgain };
 }
 
 const encoder = new TextEncoder();
 const bytes = new Uint8Array(MAX_CHARS);
 
-/** Puts the first code units of a text at `at`. */
-function readLetters(text: string, letters: Uint16Array, at: number): void {
-  const length = lengthOf(text);
+/** Puts the first `length` code units of a text at `at`. */
+function readLetters(text: string, letters: Uint16Array, at: number, length: number): void {
   // Asking a string for each of its code units costs several times more than its bytes, which are the same in ASCII.
   const { read, written } = encoder.encodeInto(text, bytes);
   if (read === length && written === length) for (let i = 0; i < length; i++) letters[at + i] = bytes[i];
@@ -281,10 +279,13 @@ class PieceSet {
   /** Round in which a slot was filled: older ones count as free. */
   private readonly filled = new Int32Array(SLOTS);
   private round = 0;
+  /** Few values take few slots, which stay in the fastest cache. */
+  private mask = 0;
 
   /** Puts other values in; returns how many different ones. */
   fill(hashes: Int32Array, count: number): number {
     this.round++;
+    this.mask = 2 ** (33 - Math.clz32(count)) - 1;
     let size = 0;
     for (let i = 0; i < count; i++) {
       const slot = this.find(hashes[i]);
@@ -306,8 +307,8 @@ class PieceSet {
   }
 
   private find(value: number): number {
-    let slot = value & (SLOTS - 1);
-    while (this.filled[slot] === this.round && this.values[slot] !== value) slot = (slot + 1) & (SLOTS - 1);
+    let slot = value & this.mask;
+    while (this.filled[slot] === this.round && this.values[slot] !== value) slot = (slot + 1) & this.mask;
     return slot;
   }
 }

@@ -131,10 +131,11 @@ function findLeaks(
       if (isCrossing(normalized.get(prompts[name][i].key)!)) add(exact, textKey(battle.prompt), part);
     });
   });
+  const partOf = Uint8Array.from(firsts, ({ part }) => part);
   const pairs = lookForNear
     ? nearDuplicates(
         firsts.map(({ text }) => text),
-        { wanted: (a, b) => firsts[a].part !== firsts[b].part },
+        { wanted: (a, b) => partOf[a] !== partOf[b] },
       )
     : null;
   return {
