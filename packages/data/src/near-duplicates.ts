@@ -201,6 +201,8 @@ function openBuckets(texts: number) {
   const heads = new Int32Array(BANDS * slots).fill(-1); // -1: empty, -2 - text: one text, else the newest block
   const sizes = new Uint8Array(BANDS * slots); // of buckets with blocks
   const last = new Int32Array(texts).fill(-1); // whom each was met by last
+  const ownSlots = new Int32Array(BANDS);
+  const ownHeads = new Int32Array(BANDS);
   let blocks = new Int32Array(BLOCK * 1024);
   let used = 0;
 
@@ -228,13 +230,18 @@ function openBuckets(texts: number) {
       last[text] = index;
       met[count++] = text;
     };
+    // All slots are read before any is looked at: then the waits for memory are one.
     for (let band = 0; band < BANDS; band++) {
       const base = index * BINS + band * BAND;
       let hash = band;
       for (let k = 0; k < BAND; k++) hash = Math.imul(hash ^ signatures[base + k], 0x9e3779b1) ^ (hash >>> 15);
       // Two bands in one slot only make more to compare.
-      const slot = band * slots + (mix(hash) & (slots - 1));
-      const head = heads[slot];
+      ownSlots[band] = band * slots + (mix(hash) & (slots - 1));
+      ownHeads[band] = heads[ownSlots[band]];
+    }
+    for (let band = 0; band < BANDS; band++) {
+      const slot = ownSlots[band];
+      const head = ownHeads[band];
       if (head === -1) {
         heads[slot] = -2 - index;
         continue;
