@@ -34,6 +34,7 @@ export function pythonJson(value: unknown, floats: ReadonlySet<string> = new Set
 
 /** A string or a number of a JSON text. */
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+/** What a number is marked with as a string; JSON.stringify escapes its first character. */
 const MARK = '\u0000number ';
 
 /**
@@ -46,5 +47,5 @@ export function editJson(text: string, fields: { [name: string]: unknown }): str
     token.startsWith('"') || !/[.eE]/.test(token) ? token : JSON.stringify(MARK + token),
   );
   const written = JSON.stringify({ ...JSON.parse(marked), ...fields }, null, 2);
-  return `${written.replaceAll(new RegExp(`"${JSON.stringify(MARK).slice(1, -1)}([^"]*)"`, 'g'), '$1')}\n`;
+  return `${written.replaceAll(/"\\u0000number ([^"]*)"/g, '$1')}\n`;
 }

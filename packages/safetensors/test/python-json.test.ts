@@ -40,7 +40,7 @@ test('editJson changes the fields that are given and no other character of a num
   "cap": 30.0,
   "eps": 1e-06,
   "n": 256,
-  "s": "\\\\"1.0\\\\" \u00e9 2.0",
+  "s": "\\"1.0\\" \u00e9 2.0",
   "deep": {
     "theta": [
       10000.0
