@@ -17,7 +17,7 @@ export interface EngineFlags {
 export function addEngineOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--engine <name>', 'compute engine')
+      new Option('--engine <name>', 'compute engine; auto: cuda where there is an NVIDIA GPU, else wasm')
         .choices(['auto', 'cuda', 'webgpu', 'wasm', 'tensorflow', 'cpu'])
         .default('auto'),
     )
@@ -41,18 +41,31 @@ export function provideEngines(): void {
 const ENGINE_OF = { threads: 'wasm', wide: 'wasm', gpu: 'cuda', bf16: 'cuda', f16: 'webgpu' } as const;
 
 /**
- * Opens the engine of the flags; `auto` with a flag of one engine is that engine.
+ * Opens the engine of the flags. `auto` with a flag of one engine is that engine; else it is cuda where that opens, or wasm.
+ * @param more.memoryBudget Most bytes of a GPU's memory.
+ * @param more.shares Whether other processes on this machine do the same: each then has one thread, and no GPU unasked.
  * @throws Error when a flag speaks of another engine than `--engine`.
  */
-export async function openFlagged(flags: EngineFlags): Promise<Engine> {
-  const { threads, wide, gpu, bf16, cublaslt, f16 } = flags;
+export async function openFlagged(
+  flags: EngineFlags,
+  { memoryBudget, shares }: { memoryBudget?: number; shares?: boolean } = {},
+): Promise<Engine> {
+  const { wide, gpu, bf16, cublaslt, f16 } = flags;
   let { engine } = flags;
   for (const [flag, owner] of Object.entries(ENGINE_OF)) {
     if (flags[flag as keyof typeof ENGINE_OF] === undefined) continue;
     if (engine === 'auto') engine = owner;
     if (engine !== owner) throw new Error(`--${flag} is a flag of engine ${owner}, not of engine ${engine}`);
   }
-  const opened = await openEngine(engine, { threads, wide, gpu, bf16, cublasLt: cublaslt, f16 });
+  if (engine === 'auto') engine = shares ? 'wasm' : await automaticEngine();
+  const threads = flags.threads ?? (shares && engine === 'wasm' ? 1 : undefined);
+  const opened = await openEngine(engine, { threads, wide, gpu, bf16, cublasLt: cublaslt, f16, memoryBudget });
   for (const note of opened.notes) console.error(`engine ${opened.name}: ${note}`);
   return opened;
+}
+
+/** What `auto` is on this machine: a GPU of NVIDIA's where the driver and koffi are there, else wasm. */
+export async function automaticEngine(): Promise<'cuda' | 'wasm'> {
+  const { cudaProblem } = await import('@arena/cuda');
+  return (await cudaProblem()) === undefined ? 'cuda' : 'wasm';
 }

@@ -20,6 +20,7 @@ import { OPS } from '../../browser-tests/test/browser/ops.js';
 import { trainTiny } from '../../browser-tests/test/browser/training.js';
 import { CudaOutOfMemoryError, closeCuda, cudaEngine, inspectCuda, openCuda } from '../src/index.js';
 import { fullStep } from './full-step.js';
+import { checkedConfig } from './random-model.js';
 import { random4bit, randomMatrix } from './random-weight.js';
 
 const small = process.argv.includes('--small');
@@ -225,7 +226,18 @@ const STEPS: { [step: string]: () => Promise<void> } = {
       [much, true, false],
       [much, false, false],
     ] as const) {
-      print({ step: 'full', bf16, cublasLt, ...(await fullStep(small, { budgetBytes, bf16, cublasLt })) });
+      const [config, tokens] = [checkedConfig(small), small ? 60 : 1900];
+      print({ step: 'full', ...(await fullStep({ config, tokens, budgetBytes, bf16, cublasLt })) });
+    }
+  },
+
+  /** As many launches as the full step has, with next to nothing for the GPU to do. */
+  async host() {
+    const config = { ...checkedConfig(true), numHiddenLayers: 26, hiddenSize: 128, headDim: 64 };
+    for (const bf16 of [false, true]) {
+      const options = { config, tokens: 128, budgetBytes: 20e9, bf16, cublasLt: false };
+      const { kernels: _, ...figures } = await fullStep(options);
+      print({ step: 'host', ...figures });
     }
   },
 

@@ -1,19 +1,22 @@
 /** @file A training step of the whole 2B shape with random weights, made on the device: no checkpoint is needed. */
-import { lowestTrainedLayer, planMemory, trainableParameters, trainingPass } from '@arena/gemma';
+import { type GemmaConfig, lowestTrainedLayer, planMemory, trainableParameters, trainingPass } from '@arena/gemma';
 import { type Profile, startProfile } from '@arena/runtime';
 import { adamW } from '@arena/trainer';
 import { dispose } from '@tensorflow/tfjs-core';
 import { closeCuda, openCuda } from '../src/index.js';
-import { checkedConfig, randomModel } from './random-model.js';
+import { randomModel } from './random-model.js';
 
-/** Seconds, tokens/s and device memory of a step at 1,900 tokens; LoRA r 16 on all linears of layers 6 to 25. */
-export async function fullStep(
-  small: boolean,
-  { budgetBytes, bf16, cublasLt }: { budgetBytes: number; bf16: boolean; cublasLt: boolean },
-) {
+export interface StepOptions {
+  config: GemmaConfig;
+  tokens: number;
+  budgetBytes: number;
+  bf16: boolean;
+  cublasLt: boolean;
+}
+
+/** Seconds, tokens/s and device memory of a step; LoRA r 16 on all linears from layer 6 on. */
+export async function fullStep({ config, tokens, budgetBytes, bf16, cublasLt }: StepOptions) {
   const { backend } = await openCuda({ bf16, cublasLt });
-  const config = checkedConfig(small);
-  const tokens = small ? 60 : 1900;
   const model = randomModel(config);
   const plan = planMemory({
     config,
@@ -35,22 +38,26 @@ export async function fullStep(
     const start = performance.now();
     const { loss, logits } = await trainingPass(model, batch, [step % 2], { ...plan, dropout: { seed: 1, step } });
     const queuedMs = performance.now() - start;
-    const [value] = await loss.data();
+    const values = loss.data();
+    await optimizer.step(1e-4, values);
+    const [value] = await values;
     dispose([loss, logits]);
-    await optimizer.step(1e-4);
     backend.context.synchronize();
     steps.push({ queuedMs, totalMs: performance.now() - start, loss: value });
   }
-  const kernels = (await profile!.stop()).slice(0, 24);
+  const kernels = await profile!.stop();
   const median = steps.slice(1, -1).sort((a, b) => a.totalMs - b.totalMs)[2];
   const { peakBytes, bytesHeld } = backend.context.allocator;
   optimizer.dispose();
   await closeCuda(backend);
   return {
-    ...{ tokens, recomputeLayers: plan.recomputeLayers, firstStepMs: steps[0].totalMs },
+    ...{ tokens, bf16, cublasLt, recomputeLayers: plan.recomputeLayers, firstStepMs: steps[0].totalMs },
     // the time until everything is queued; close to the total when the queue is full
     ...{ queuedMs: median.queuedMs, stepMs: median.totalMs, tokensPerSecond: (1000 * tokens) / median.totalMs },
     ...{ peakBytes, heldBytes: bytesHeld, losses: steps.map(({ loss }) => loss) },
-    kernels: kernels.map(({ name, calls, milliseconds }) => `${name} ${calls}x ${milliseconds.toFixed(2)}`),
+    launches: kernels.reduce((sum, { calls }) => sum + calls, 0),
+    kernels: kernels
+      .slice(0, 24)
+      .map(({ name, calls, milliseconds }) => `${name} ${calls}x ${milliseconds.toFixed(2)}`),
   };
 }

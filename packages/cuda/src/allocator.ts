@@ -39,6 +39,13 @@ export class Allocator {
     return this.bytesInUse + this.bytesKept;
   }
 
+  /** Bytes that the device has left for this and other processes. */
+  freeBytes(): number {
+    const [available, total] = [new BigUint64Array(1), new BigUint64Array(1)];
+    this.driver.call('cuMemGetInfo_v2', available, total);
+    return Number(available[0]);
+  }
+
   /**
    * Address of a new block, 256-byte aligned, with undefined contents.
    * @throws CudaOutOfMemoryError when neither the device nor the budget has room, even without the kept blocks.

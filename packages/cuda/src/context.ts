@@ -5,7 +5,7 @@ import type { Driver } from './driver.js';
 import { CudaError } from './error.js';
 import { freeHostBlock, type HostBlock, hostBlock } from './host-block.js';
 import type { KernelTimes } from './kernel-times.js';
-import { loadModule } from './module.js';
+import { kernelTexts, loadModule } from './module.js';
 
 /** Bytes of pinned memory through which results come; larger ones come in parts. */
 const STAGING_BYTES = 2 ** 20;
@@ -28,7 +28,9 @@ export class Context {
   readonly allocator: Allocator;
   /** The stream that everything is queued on. */
   readonly stream: number;
-  private readonly modules: number[];
+  /** Texts by kernel, and what was loaded of them. */
+  private readonly texts: Map<string, string>;
+  private readonly modules: number[] = [];
   private readonly functions = new Map<string, number>();
   /** Kernels that may have more shared memory than a block gets unasked: how much. */
   private readonly sharing = new Map<string, number>();
@@ -50,7 +52,9 @@ export class Context {
     const context = this.made('cuDevicePrimaryCtxRetain', device.handle);
     try {
       driver.call('cuCtxSetCurrent', context);
-      this.modules = [...kernels, ...modules].map((text) => loadModule(driver, device, text));
+      this.texts = new Map([...kernels, ...modules].flatMap((text) => [...kernelTexts(text)]));
+      const [first] = this.texts.keys();
+      this.kernel(first); // a driver that does not take them says so now
       this.stream = this.made('cuStreamCreate', NON_BLOCKING);
     } catch (error) {
       driver.result('cuDevicePrimaryCtxRelease_v2', device.handle);
@@ -64,13 +68,15 @@ export class Context {
     if (!this.open) throw new CudaError("engine 'cuda' is closed: open it again");
   }
 
-  /** The driver's handle of a kernel. @throws CudaError when no module has it. */
+  /** The driver's handle of a kernel, which is loaded when it is first asked for. @throws CudaError when no text has it, or the driver does not take it. */
   kernel(name: string): number {
     const known = this.functions.get(name);
     if (known !== undefined) return known;
-    for (const module of this.modules) {
-      const code = this.driver.result('cuModuleGetFunction', this.out, module, name);
-      if (code) continue;
+    const text = this.texts.get(name);
+    if (text) {
+      const module = loadModule(this.driver, this.device, text);
+      this.modules.push(module);
+      this.driver.call('cuModuleGetFunction', this.out, module, name);
       const handle = Number(this.out[0]);
       this.functions.set(name, handle);
       return handle;

@@ -16,6 +16,19 @@ export interface CudaReport {
   problem?: string;
 }
 
+/** Why engine `cuda` does not open on this machine; undefined when nothing speaks against it. */
+export async function cudaProblem(): Promise<string | undefined> {
+  try {
+    return problemOf(listDevices(await openDriver()));
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
+
+function problemOf(devices: CudaDevice[]): string | undefined {
+  return devices.some(isSupported) ? undefined : 'no GPU of compute capability 8.0 or later (Ampere)';
+}
+
 /** Looks for koffi, the driver, its devices and cuBLASLt. Nothing is thrown: what is missing is in the report. */
 export async function inspectCuda(): Promise<CudaReport> {
   const report: CudaReport = { devices: [], advice: [] };
@@ -24,9 +37,7 @@ export async function inspectCuda(): Promise<CudaReport> {
     driver = await openDriver();
     report.driver = { library: driver.library, cuda: cudaVersion(driver.version) };
     report.devices = listDevices(driver).map((device) => ({ ...device, supported: isSupported(device) }));
-    if (!report.devices.some(({ supported }) => supported)) {
-      report.problem = 'no GPU of compute capability 8.0 or later (Ampere)';
-    }
+    report.problem = problemOf(report.devices);
   } catch (error) {
     report.problem = (error as Error).message;
     return report;

@@ -43,26 +43,56 @@ export class Launcher implements CudaLauncher {
   run(kernel: CudaKernel, { inputs, outputs, params, grid }: CudaLaunch): TensorInfo[] {
     const { context } = this.backend;
     context.check();
-    return this.scope(() => {
-      const written = kernel.outputs.map((name) => this.output(outputs[name]));
-      if (grid.includes(0) || written.some(({ shape }) => util.sizeFromShape(shape) === 0)) return written;
-      let count = 0;
-      const address = (pointer: number) => this.slots.setBigUint64(slotOf(count++), BigInt(pointer), true);
-      for (const name of kernel.inputs) address(this.input(kernel, name, inputs[name]));
-      for (const name of kernel.optional) address(inputs[name] ? this.input(kernel, name, inputs[name]) : 0);
-      for (const tensor of written) {
-        this.backend.written(tensor);
-        address(this.backend.pointer(tensor));
+    const written: TensorInfo[] = [];
+    const made: TensorInfo[] = [];
+    try {
+      let empty = false;
+      for (const name of kernel.outputs) {
+        const tensor = this.output(outputs[name], made);
+        if (util.sizeFromShape(tensor.shape) === 0) empty = true;
+        written.push(tensor);
       }
-      for (const [name, type] of kernel.params) this.number(kernel, name, type, params[name], slotOf(count++));
-      if (grid.some((blocks, axis) => blocks > MOST_BLOCKS[axis])) {
-        throw new RangeError(
-          `kernel ${kernel.name}: a grid of ${grid.join(' x ')} blocks, CUDA allows ${MOST_BLOCKS.join(' x ')}`,
-        );
-      }
-      context.launch(kernel.name, grid, kernel.threads, this.block.pointer, kernel.sharedBytes);
-      return written;
-    });
+      for (const blocks of grid) if (blocks === 0) empty = true;
+      if (!empty) this.launch(kernel, inputs, written, params, grid);
+    } catch (error) {
+      for (const { dataId } of made) this.backend.disposeData(dataId);
+      throw error;
+    }
+    for (const tensor of made) this.track(tensor);
+    return written;
+  }
+
+  private launch(
+    kernel: CudaKernel,
+    inputs: CudaLaunch['inputs'],
+    written: readonly TensorInfo[],
+    params: CudaLaunch['params'],
+    grid: readonly number[],
+  ): void {
+    let count = 0;
+    for (const name of kernel.inputs) this.address(count++, this.input(kernel, name, inputs[name]));
+    for (const name of kernel.optional) {
+      this.address(count++, inputs[name] ? this.input(kernel, name, inputs[name]) : 0);
+    }
+    for (const tensor of written) {
+      this.backend.written(tensor);
+      this.address(count++, this.backend.pointer(tensor));
+    }
+    for (const [name, type] of kernel.params) this.number(kernel, name, type, params[name], slotOf(count++));
+    for (let axis = 0; axis < grid.length; axis++) {
+      if (grid[axis] <= MOST_BLOCKS[axis]) continue;
+      throw new RangeError(
+        `kernel ${kernel.name}: a grid of ${grid.join(' x ')} blocks, CUDA allows ${MOST_BLOCKS.join(' x ')}`,
+      );
+    }
+    this.backend.context.launch(kernel.name, grid, kernel.threads, this.block.pointer, kernel.sharedBytes);
+  }
+
+  /** Puts an address into a slot: two words, since a BigInt takes longer than the launch. */
+  private address(slot: number, pointer: number): void {
+    const at = slotOf(slot);
+    this.slots.setUint32(at, pointer % 2 ** 32, true);
+    this.slots.setUint32(at + 4, pointer / 2 ** 32, true);
   }
 
   startTimes(): void {
@@ -115,11 +145,13 @@ export class Launcher implements CudaLauncher {
     return tensor;
   }
 
-  private output(output: CudaLaunch['outputs'][string]): TensorInfo {
+  private output(output: CudaLaunch['outputs'][string], made: TensorInfo[]): TensorInfo {
     if ('dataId' in output) return output;
-    return this.track(
-      Array.isArray(output) ? this.backend.output(output) : this.backend.output(output.shape, output.dtype),
-    );
+    const tensor = Array.isArray(output)
+      ? this.backend.output(output)
+      : this.backend.output(output.shape, output.dtype);
+    made.push(tensor);
+    return tensor;
   }
 
   private input(kernel: CudaKernel, name: string, input: TensorInfo | Float32Array | undefined): number {

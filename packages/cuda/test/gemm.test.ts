@@ -135,28 +135,38 @@ describe.skipIf(!hasCompiler())('products on engine cuda, emulated', { timeout: 
   });
 
   it.each([
-    ['nt', 70, 16, 260],
-    ['nt', 33, 5, 131],
-    ['nt', 17, 40, 512],
-    ['nn', 70, 16, 260],
-    ['nn', 33, 37, 131],
-    ['tn', 70, 16, 260],
-    ['tn', 16, 70, 260],
-    ['tn', 37, 300, 129],
-    ['tn', 300, 5, 129],
-  ] as const)('%s of a narrow matrix: [%i, %i] over %i, as they are and with a mask', async (form, m, n, k) => {
+    ['nt', 70, 16, 260, false],
+    ['nt', 33, 5, 131, false],
+    ['nn', 70, 16, 260, false],
+    ['nn', 33, 37, 131, false],
+    ['tn', 70, 16, 260, false],
+    ['tn', 16, 70, 260, false],
+    ['tn', 37, 300, 129, false],
+    ['tn', 300, 5, 129, false],
+    ['nt', 33, 32, 144, true],
+    ['nn', 33, 32, 144, true],
+    ['tn', 32, 64, 147, true],
+    ['tn', 64, 16, 147, true],
+  ] as const)('%s of a narrow matrix: [%i, %i] over %i, whole fragments %s', async (form, m, n, k, whole) => {
     const { launcher } = cuda.backend;
     const { a, b } = layout(form, m, n, k);
     const product = { form, a: a.tensor(), b: cudaFloat(b.tensor()), m, n, k, scale: 0.5 } as const;
-    const half = (c: Float64Array) => c.map((x) => x / 2);
-    await expectProduct(cudaMultiply(launcher, { ...product, way: 'narrow' }), half(product64(form, a, b, m, n, k)));
-    if (form === 'nn') return;
     const mask = { p: 0.3, seed: 11, stream: 5 };
     const on = form === 'nt' ? 'a' : 'b';
     const factors = dropoutMask(mask, (on === 'a' ? a : b).values.length);
-    const masked = (one: Matrix): Matrix => ({ ...one, values: one.values.map((x, i) => x * factors[i]) });
-    const want = on === 'a' ? product64(form, masked(a), b, m, n, k) : product64(form, a, masked(b), m, n, k);
-    await expectProduct(cudaMultiply(launcher, { ...product, mask: { ...mask, on } }), half(want));
+    for (const bf16 of [false, true]) {
+      launcher.bf16 = bf16;
+      const taken = (one: Matrix) => factor(one, bf16 && whole ? 'mma' : 64);
+      const half = (c: Float64Array) => c.map((x) => x / 2);
+      const plain = product64(form, taken(a), taken(b), m, n, k);
+      await expectProduct(cudaMultiply(launcher, { ...product, way: 'narrow' }), half(plain));
+      if (form === 'nn') continue;
+      const masked = (one: Matrix): Matrix => taken({ ...one, values: one.values.map((x, i) => x * factors[i]) });
+      const [left, right] = on === 'a' ? [masked(a), taken(b)] : [taken(a), masked(b)];
+      const want = product64(form, left, right, m, n, k);
+      await expectProduct(cudaMultiply(launcher, { ...product, mask: { ...mask, on } }), half(want));
+    }
+    launcher.bf16 = false;
   });
 
   it('multiplies by the dropout mask: A, B or the second product', async () => {

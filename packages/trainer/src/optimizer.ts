@@ -44,9 +44,10 @@ export interface AdamW {
   readonly state: AdamWState;
   /**
    * One step with the gathered gradients, which are then cleared. Parameters without a gradient are left alone.
+   * @param before Is awaited after the gradients' norm, before anything is changed; the step is not taken when it fails.
    * @returns the total norm of the gradients before clipping.
    */
-  step(learningRate: number): Promise<number>;
+  step(learningRate: number, before?: Promise<unknown>): Promise<number>;
   dispose(): void;
 }
 
@@ -90,9 +91,10 @@ export function adamW(parameters: Parameter[], options: AdamWOptions = {}, state
   });
   return {
     state: own,
-    async step(learningRate) {
-      own.step++;
+    async step(learningRate, before) {
       const norm = await gradientNorm(parameters);
+      await before;
+      own.step++;
       const gradientScale = maxGradNorm > 0 ? clipScale(norm, maxGradNorm) : 1;
       for (const [i, parameter] of parameters.entries()) {
         const { name, value, gradient } = parameter;

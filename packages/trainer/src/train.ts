@@ -8,7 +8,7 @@ import {
   trainableParameters,
   trainingPass,
 } from '@arena/gemma';
-import { dispose } from '@tensorflow/tfjs-core';
+import type { Scalar } from '@tensorflow/tfjs-core';
 import { type BestWeights, keepWeights, restoreWeights } from './best-weights.js';
 import type { Communicator } from './communicator.js';
 import { type DataParallel, dataParallel, RankFailure } from './data-parallel.js';
@@ -254,6 +254,7 @@ async function trainStep(
   ranks: DataParallel | undefined,
 ): Promise<{ loss: number; norm: number }> {
   const lossScale = hfLossScaling ? 1 : 1 / group.length;
+  /** Queues a micro-batch; its loss is there when the engine has come so far. */
   const pass = async (i: number) => {
     signal?.throwIfAborted();
     const batch = group[i];
@@ -268,10 +269,17 @@ async function trainStep(
       signal,
     };
     const { loss, logits } = await trainingPass(model, batch, batch.labels, options);
-    const value = (await loss.data())[0];
-    dispose([loss, logits]);
+    logits.dispose();
+    const value = readLoss(loss, i);
+    value.catch(() => {}); // it is awaited before the optimizer's step
+    return { value };
+  };
+  const readLoss = async (loss: Scalar, i: number) => {
+    const [value] = await loss.data();
+    loss.dispose();
     if (!Number.isFinite(value)) {
-      const rows = batch.rows ? ` (rows ${Array.from(batch.rows).join(', ')})` : '';
+      const { rows: of } = group[i];
+      const rows = of ? ` (rows ${Array.from(of).join(', ')})` : '';
       throw new Error(
         `step ${step + 1}, micro-batch ${i + 1} of ${group.length}${rows}: the loss is ${value}; ` +
           'lower the learning rate, or look at this batch',
@@ -280,14 +288,18 @@ async function trainStep(
     return value;
   };
   const { rank, size } = ranks ?? { rank: 0, size: 1 };
-  let total = 0;
+  const losses: (number | Promise<number>)[] = [];
   for (let first = 0; first < group.length; first += size) {
     const own = first + rank;
-    const work = own < group.length ? () => pass(own) : undefined;
-    for (const value of ranks ? await ranks.exchange(work) : [await pass(own)]) total += value * lossScale;
+    if (!ranks) losses.push((await pass(own)).value);
+    else losses.push(...(await ranks.exchange(own < group.length ? async () => (await pass(own)).value : undefined)));
   }
   await ranks?.takeTotals();
-  const norm = await optimizer.step(learningRate);
+  // on a GPU the norm is queued behind the losses, and both are read at once
+  const values = Promise.all(losses);
+  const norm = await optimizer.step(learningRate, values);
+  let total = 0;
+  for (const value of await values) total += value * lossScale;
   if (!Number.isFinite(norm)) {
     throw new Error(
       `step ${step + 1}: the norm of the gradients is ${norm}; lower the learning rate, or look at its rows`,

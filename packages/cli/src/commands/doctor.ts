@@ -5,6 +5,7 @@ import { tuneWebgpu } from '@arena/quant';
 import { type Launcher, openEngine, storeTiles } from '@arena/runtime';
 import { backend } from '@tensorflow/tfjs-core';
 import type { Command } from 'commander';
+import { automaticEngine } from '../engine-option.js';
 
 export function addDoctor(program: Command): void {
   program
@@ -39,13 +40,12 @@ async function doctor(): Promise<void> {
   console.log(
     `${cpus().length} x ${cpu?.model.trim() ?? 'unknown processor'}, ${(totalmem() / 2 ** 30).toFixed(1)} GiB of memory`,
   );
-  const auto = await openEngine().catch(() => undefined);
-  auto?.dispose();
+  const auto = await automaticEngine();
   for (const name of ['cuda', 'webgpu', 'wasm', 'tensorflow', 'cpu'] as const) {
     try {
       const engine = await openEngine(name);
       const what = engine.device ?? `${engine.threads} thread${engine.threads > 1 ? 's' : ''}`;
-      console.log(`${name.padEnd(10)} ok, ${what}${name === auto?.name ? ' <- auto' : ''}`);
+      console.log(`${name.padEnd(10)} ok, ${what}${name === auto ? ' <- auto' : ''}`);
       engine.dispose();
     } catch (error) {
       console.log(`${name.padEnd(10)} no: ${(error as Error).message}`);

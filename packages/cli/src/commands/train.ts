@@ -1,6 +1,7 @@
 /** @file `arena train`. */
 import { dirname, resolve } from 'node:path';
 import type { MpiCommunicator } from '@arena/mpi';
+import type { Engine } from '@arena/runtime';
 import { type Command, Option } from 'commander';
 import { byteSize, integer, number } from '../arguments.js';
 import { openDashboard } from '../dashboard/server.js';
@@ -124,6 +125,8 @@ async function trainCommand(
     wide,
     gpu,
     bf16,
+    cublaslt,
+    f16,
     saveEvery,
     keep,
     tensorboard,
@@ -143,13 +146,10 @@ async function trainCommand(
   if (isFirst)
     await (resume ? checkResumed(out, settings) : prepareOutput(out, 'choose another --out, or add --resume'));
   else muteProgress();
-  const engine = await openFlagged({
-    engine: engineName,
-    threads: threads ?? (ranks ? 1 : undefined),
-    wide,
-    gpu,
-    bf16,
-  });
+  const engine = await openFlagged(
+    { engine: engineName, threads, wide, gpu, bf16, cublaslt, f16 },
+    { memoryBudget: memory, shares: Boolean(ranks) },
+  );
   const say = isFirst ? (line: string) => console.log(line) : () => {};
   say(`engine ${engine.name}, ${engine.threads} thread${engine.threads > 1 ? 's' : ''}`);
   if (ranks) say(`${ranks.size} processes (${ranks.library}), each with every ${ranks.size}th batch of a step`);
@@ -161,7 +161,15 @@ async function trainCommand(
   try {
     const title = `${settings.data.join(', ')} with ${settings.base}`;
     const watching = { saveEvery, keep, tensorboard, profile, say, signal: onInterrupt() };
-    const job = { settings, memoryBytes: memory, out, resume, title, ranks: ranks ?? undefined, ...watching };
+    const job = {
+      settings,
+      memoryBytes: memoryOf(engine, memory),
+      out,
+      resume,
+      title,
+      ranks: ranks ?? undefined,
+      ...watching,
+    };
     const { table, seconds } = await runTraining(job);
     if (!isFirst) return;
     say(`\n${table}\n`);
@@ -199,4 +207,9 @@ async function checkResumed(out: string, settings: TrainingSettings): Promise<vo
     const changes = differing.map((key) => `${key} ${JSON.stringify(before[key])} -> ${JSON.stringify(now[key])}`);
     throw new Error(`${path}: --resume needs the settings of the run: ${changes.join(', ')}`);
   }
+}
+
+/** What a step is planned for: a GPU's allocator keeps some blocks that are larger than what is in them. */
+function memoryOf({ deviceBytes }: Engine, asked: number | undefined): number | undefined {
+  return deviceBytes === undefined ? asked : 0.9 * deviceBytes;
 }

@@ -1,6 +1,6 @@
 // A stand-in for libcuda.so.1: the driver's entry points that the engine uses, over the emulation. Environment variables
 // make it fail as real machines do: EMULATED_VERSION, EMULATED_DEVICES, EMULATED_MEMORY (bytes), EMULATED_SHARED
-// (bytes of shared memory that a block may have), EMULATED_FAULT
+// (bytes of shared memory that a block may have), EMULATED_FAULT; EMULATED_IDLE=1 runs no kernel, for what the host takes
 // ("load" or "launch:<kernel>"), EMULATED_ORDER ("reverse": the threads of a block run from the last to the first).
 #include <ctype.h>
 #include <signal.h>
@@ -328,6 +328,7 @@ Result cuLaunchKernel(const Kernel *kernel, unsigned gx, unsigned gy, unsigned g
   if (bx != kernel->threads || bx > emulator::MOST_THREADS) return INVALID;
   if (shared > (mostShared.count(kernel) ? mostShared[kernel] : 48 * 1024)) return INVALID;
   if (fault((std::string("launch:") + kernel->name).c_str())) return sticky = LAUNCH_FAILED;
+  if (setting("EMULATED_IDLE", 0)) return OK;
   if (!emulator::launch(*kernel, {gx, gy, gz}, bx, shared, arguments)) sticky = LAUNCH_FAILED;
   return OK;
 }

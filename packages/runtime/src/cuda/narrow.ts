@@ -15,12 +15,22 @@ const numbers = {
   threshold: 'u32',
   factor: 'f32',
 } as const;
-const common = { inputs: ['x', 'w'], outputs: ['c'], threads: 512 };
-/** C [m, n] = X W^T for a narrow W [n, k]; or [k, n]. */
-const rows = cudaKernel({ name: 'narrowRows', ...common, params: numbers });
-const rowsAcross = cudaKernel({ name: 'narrowRowsAcross', ...common, params: numbers });
-/** C [n, m], or its transpose, = W^T X for a narrow W [k, n]. */
-const columns = cudaKernel({ name: 'narrowColumns', ...common, params: { ...numbers, transposed: 'u32' } });
+const declare = (name: string, threads: number, more = {}) =>
+  cudaKernel({ name, inputs: ['x', 'w'], outputs: ['c'], threads, params: { ...numbers, ...more } });
+const transposed = { transposed: 'u32' } as const;
+
+/** C [m, n] = X W^T for a narrow W [n, k]; or [k, n] (`rowsAcross`). C [n, m], or its transpose, = W^T X for a narrow W [k, n] (`columns`). */
+const float = {
+  rows: declare('narrowRows', 512),
+  rowsAcross: declare('narrowRowsAcross', 512),
+  columns: declare('narrowColumns', 512, transposed),
+};
+/** The same on tensor cores. */
+const mma = {
+  rows: declare('narrowRowsMma', 256),
+  rowsAcross: declare('narrowRowsAcrossMma', 256),
+  columns: declare('narrowColumnsMma', 512, transposed),
+};
 
 /** Columns of the narrow matrix, rows of C and columns of C that a block takes. */
 const [NARROW, ROWS, COLUMNS] = [16, 16, 32];
@@ -38,7 +48,8 @@ export function multiplyNarrow(launcher: CudaLauncher, product: CudaProduct, b: 
   const { form, a, m, n, k, scale = 1, mask } = product;
   const params = { k, scale, ...maskParams(mask) };
   if (form !== 'tn') {
-    return launcher.run(form === 'nt' ? rows : rowsAcross, {
+    const kernels = launcher.bf16 && n % NARROW === 0 && k % 16 === 0 ? mma : float;
+    return launcher.run(form === 'nt' ? kernels.rows : kernels.rowsAcross, {
       inputs: { x: a, w: b },
       outputs: { c: [m, n] },
       params: { ...params, m, n },
@@ -46,12 +57,13 @@ export function multiplyNarrow(launcher: CudaLauncher, product: CudaProduct, b: 
     })[0];
   }
   // the one with a mask is the wide one
-  const transposed = !mask && n < m;
-  const [wide, narrow] = transposed ? [m, n] : [n, m];
-  return launcher.run(columns, {
-    inputs: transposed ? { x: a, w: b } : { x: b, w: a },
+  const across = !mask && n < m;
+  const [wide, narrow] = across ? [m, n] : [n, m];
+  const kernels = launcher.bf16 && wide % COLUMNS === 0 && narrow % NARROW === 0 ? mma : float;
+  return launcher.run(kernels.columns, {
+    inputs: across ? { x: a, w: b } : { x: b, w: a },
     outputs: { c: [m, n] },
-    params: { ...params, m: wide, n: narrow, transposed: transposed ? 1 : 0 },
+    params: { ...params, m: wide, n: narrow, transposed: across ? 1 : 0 },
     grid: [Math.ceil(wide / COLUMNS), Math.ceil(narrow / NARROW)],
   })[0];
 }

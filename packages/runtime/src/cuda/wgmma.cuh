@@ -47,7 +47,7 @@ __device__ inline void wgmmaBf16(float (&d)[WGMMA_SUMS], u64 a, u64 b) {
       "%64, %65, %66, %67, %68, %69, %70, %71, %72, %73, %74, %75, %76, %77, %78, %79, "
       "%80, %81, %82, %83, %84, %85, %86, %87, %88, %89, %90, %91, %92, %93, %94, %95}, "
       "%96, %97, add, 1, 1, 0, 0;\n"
-      "}"
+      " }"  // not at the beginning of a line: there it ends a kernel in the PTX
       : SUMS16(d, 0), SUMS16(d, 16), SUMS16(d, 32), SUMS16(d, 48), SUMS16(d, 64), SUMS16(d, 80)
       : "l"(a), "l"(b));
 }

@@ -6,8 +6,8 @@ import type { AdamWAttrs } from './op.js';
 
 /** Threads of a block; a step takes one value each. */
 const THREADS = 256;
-/** Values that a block of the sums takes. It fixes their order. */
-const VALUES = 16384;
+/** Threads and values of a block of the sums. They fix their order. */
+const [SUM_THREADS, VALUES] = [1024, 65536];
 
 const step = cudaKernel({
   name: 'adamW',
@@ -33,7 +33,7 @@ const sum = cudaKernel({
   outputs: ['y'],
   // whether x are values to be squared, or the sums of the first pass
   params: { count: 'u32', square: 'i32' },
-  threads: THREADS,
+  threads: SUM_THREADS,
 });
 
 export const adamWCuda: OpKernel<AdamWAttrs> = ({ inputs, attrs, backend }) => {

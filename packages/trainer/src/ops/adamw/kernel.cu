@@ -14,13 +14,18 @@ KERNEL(adamW, 256, const float *param, const float *gradient, const float *expAv
   newExpAvgSq[i] = v;
 }
 
-enum { NORM_THREADS = 256, NORM_VALUES = 16384 };
+enum { NORM_THREADS = 1024, NORM_VALUES = 65536 };
 
-// y = the sum of 16,384 values of x, or of their squares, for each block
+// y = the sum of 65,536 values of x, or of their squares, for each block
 KERNEL(squaredNorm, NORM_THREADS, const float *x, float *y, u32 count, int square) {
-  u32 end = min(count, (blockIdx.x + 1) * NORM_VALUES);
+  const u32 first = blockIdx.x * NORM_VALUES, end = min(count, first + NORM_VALUES), whole = first + (end - first) / 4 * 4;
   float part = 0;
-  for (u32 i = blockIdx.x * NORM_VALUES + threadIdx.x; i < end; i += NORM_THREADS) part += square ? x[i] * x[i] : x[i];
+#pragma unroll 4
+  for (u32 i = first + 4 * threadIdx.x; i < whole; i += 4 * NORM_THREADS) {
+    const float4 v = *(const float4 *)(x + i);
+    part += square ? v.x * v.x + v.y * v.y + v.z * v.z + v.w * v.w : v.x + v.y + v.z + v.w;
+  }
+  if (whole + threadIdx.x < end) part += square ? x[whole + threadIdx.x] * x[whole + threadIdx.x] : x[whole + threadIdx.x];
   float total = blockSum<NORM_THREADS>(part);
   if (threadIdx.x == 0) y[blockIdx.x] = total;
 }
