@@ -56,6 +56,7 @@ test('data: missing, empty, no votes, one side only, not votes at all', async ()
   await refused({ data: oneSided }, /'a' wins all \d+ battles/);
   await writeFile(w.at('other.csv'), 'x,y\n1,2\n');
   await refused({ data: w.at('other.csv') }, /other\.csv/);
+  await refused({}, /unlabeled=keep: there is nothing to learn/, '--clean', 'unlabeled=keep');
 });
 
 test('base: no folder, no config, another architecture, damaged weights, no tokenizer', async () => {

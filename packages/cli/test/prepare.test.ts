@@ -57,6 +57,57 @@ describe('arena prepare', () => {
     }
   });
 
+  describe('--clean', () => {
+    const from = (data: string, out: string, ...more: string[]) =>
+      arena('prepare', '--data', data, '--tokenizer', w.base, '--out', w.at(out), '--max-tokens', '256', ...more);
+
+    test('decides by reason, and what a folder holds is not cleaned again', async () => {
+      const copy = { ...BATTLES[0], id: 'copy' };
+      const data = await w.votes('copies.jsonl', [...BATTLES, copy]);
+      expect((await from(data, 'copies-default')).out).toMatch(/left out: .*\b1 repeated(,|\n)/);
+      const kept = await from(data, 'copies-kept', '--clean', 'duplicate=keep', 'one-empty=drop');
+      expect(kept.out).not.toMatch(/repeated(,|\n)/);
+      expect((await loadDataset([w.at('copies-kept')])).battles.map(({ id }) => id)).toContain('copy');
+      const manifest = JSON.parse(await readFile(w.at('copies-kept/prepared.json'), 'utf8'));
+      expect(manifest.cleaning).toEqual({ duplicate: 'keep', oneEmpty: 'drop' });
+    });
+
+    test('images: rejected, left out, or the end of the run', async () => {
+      const said = (text: string, image: boolean) => [
+        { role: 'user', content: [{ type: 'text', text }, ...(image ? [{ type: 'image', image: 'x' }] : [])] },
+      ];
+      const rows = BATTLES.slice(0, 40).map(({ id, prompt, responseA, responseB, winner }, i) => ({
+        question_id: id,
+        conversation_a: [...said(prompt[0], i === 3), { role: 'assistant', content: responseA[0] }],
+        conversation_b: [...said(prompt[0], i === 3), { role: 'assistant', content: responseB[0] }],
+        winner: winner === 'tie' ? 'tie' : `model_${winner}`,
+      }));
+      const data = w.at('images.jsonl');
+      await writeFile(data, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+      expect((await from(data, 'images-1')).out).toContain('1 unreadable (non_text_content)');
+      expect((await from(data, 'images-2', '--clean', 'non-text=leave-out')).out).not.toContain('unreadable');
+      const stopped = await from(data, 'images-3', '--clean', 'unreadable=stop');
+      expect(stopped.code).toBe(1);
+      expect(stopped.err.trim()).toMatch(
+        /^arena prepare: .*images\.jsonl, row 3: no battle \(non_text_content\); --clean/,
+      );
+      expect(existsSync(w.at('images-3'))).toBe(false);
+    });
+
+    test.each([
+      ['colour=drop', /the reasons are unlabeled, .*max-chars/],
+      ['non-text=drop', /non-text takes reject or leave-out/],
+      ['duplicate', /duplicate takes drop or keep/],
+      ['max-chars=few', /whole number/],
+      ['ties=half', /--ties/],
+    ])('%s is refused in one line', async (choice, message) => {
+      const { code, err } = await from(w.data, 'never', '--clean', choice);
+      expect(code).toBe(1);
+      expect(err.trim().split('\n')).toHaveLength(1);
+      expect(err).toMatch(message);
+    });
+  });
+
   test('the split is that of training, and the folder reads back as the same battles', async () => {
     const direct = await loadDataset([w.data]);
     const { prepared: opened, battles } = await loadDataset([w.at('prepared')]);

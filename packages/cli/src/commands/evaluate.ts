@@ -1,6 +1,7 @@
 /** @file `arena evaluate`: a trained adapter on votes that it was not trained on. */
 import type { Battle, SplitName } from '@arena/data';
 import type { Command } from 'commander';
+import { addCleanOption, type Cleaning } from '../clean-option.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
 import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, prepareOutput } from '../output-folder.js';
@@ -11,6 +12,7 @@ import { scoreBattles } from '../run/scoring.js';
 import { openTrained, readTrained } from '../run/trained-model.js';
 
 interface EvaluateFlags extends EngineFlags {
+  clean?: Cleaning;
   base: string;
   adapter: string;
   data: string[];
@@ -28,16 +30,16 @@ export function addEvaluate(program: Command): void {
       'votes that the adapter was not trained on, or a prepared folder, whose test part is taken',
     )
     .requiredOption('--out <dir>', 'new or empty folder for the results');
-  addEngineOptions(command).action((flags: EvaluateFlags) => evaluateCommand(flags));
+  addEngineOptions(addCleanOption(command)).action((flags: EvaluateFlags) => evaluateCommand(flags));
 }
 
-async function evaluateCommand({ base, adapter, data, out, ...engineFlags }: EvaluateFlags): Promise<void> {
+async function evaluateCommand({ base, adapter, data, out, clean, ...engineFlags }: EvaluateFlags): Promise<void> {
   const signal = onInterrupt();
   await prepareOutput(out);
   const engine = await openFlagged(engineFlags);
   try {
     const { numLabels } = await readTrained(adapter);
-    const dataset = await loadDataset(data, { ties: numLabels === 3, signal });
+    const dataset = await loadDataset(data, { ties: numLabels === 3, clean, signal });
     const drops = describeDrops(dataset);
     console.log(
       `${dataset.clean.read} battles read, ${dataset.battles.length} kept${drops ? `; left out: ${drops}` : ''}`,

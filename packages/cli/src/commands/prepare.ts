@@ -18,6 +18,7 @@ import {
 import { percent, scriptOf } from '@arena/eval';
 import { type Command, Option } from 'commander';
 import { integer } from '../arguments.js';
+import { addCleanOption, type Cleaning } from '../clean-option.js';
 import { onInterrupt } from '../interrupt.js';
 import { checkNewFolder } from '../output-folder.js';
 import { progress } from '../progress.js';
@@ -36,13 +37,14 @@ interface PrepareFlags {
   frame: 'chat' | 'compact';
   truncation: Truncation;
   ties: 'drop' | 'keep';
+  clean?: Cleaning;
   nearDuplicates: 'report' | 'group' | 'ignore';
   seed: number;
   workers: number;
 }
 
 export function addPrepare(program: Command): void {
-  program
+  const command = program
     .command('prepare')
     .description('clean, split and tokenise votes into a folder for arena train and evaluate, with a data card')
     .requiredOption('--data <file...>', 'votes: parquet, csv or jsonl in any known schema')
@@ -64,8 +66,8 @@ export function addPrepare(program: Command): void {
         .default('report'),
     )
     .option('--seed <n>', 'seed of the split', integer(0, 2 ** 32 - 1), 42)
-    .option('--workers <n>', 'threads that tokenise, of 120 MB and more each; 0: none but this one', integer(0, 64), 0)
-    .action((flags: PrepareFlags) => prepare(flags));
+    .option('--workers <n>', 'threads that tokenise, of 120 MB and more each; 0: none but this one', integer(0, 64), 0);
+  addCleanOption(command).action((flags: PrepareFlags) => prepare(flags));
 }
 
 async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): Promise<void> {
@@ -86,6 +88,7 @@ async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): 
     const { outlines, ...leftOut } = await storeBattles(data, join(temporary, BATTLES), {
       ties: flags.ties === 'keep',
       softLabels: true,
+      clean: flags.clean,
       signal,
     });
     const drops = describeDrops(leftOut);
@@ -98,7 +101,7 @@ async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): 
     );
     const partOf = new Map(SPLIT_NAMES.flatMap((name) => splits[name].map((battle) => [battle, name] as const)));
     const bytes = await readFile(`${folder}/tokenizer.json`);
-    const writer = await preparedWriter(temporary, { sources: data, packing, tokenizer: bytes });
+    const writer = await preparedWriter(temporary, { sources: data, cleaning: flags.clean, packing, tokenizer: bytes });
     const card = openDataCard({ detectLanguage: scriptOf });
     const bar = progress({ label: 'tokenising', total: outlines.length, unit: 'battles' });
     let done = 0;

@@ -4,6 +4,7 @@ import type { MpiCommunicator } from '@arena/mpi';
 import type { Engine } from '@arena/runtime';
 import { type Command, Option } from 'commander';
 import { byteSize, integer, number } from '../arguments.js';
+import { addCleanOption } from '../clean-option.js';
 import { openDashboard } from '../dashboard/server.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
 import { onInterrupt } from '../interrupt.js';
@@ -106,7 +107,7 @@ export function addTrain(program: Command): void {
     .option('--no-double-quant', 'NF4 without double quantisation')
     .option('--memory <size>', 'memory that a step may take, such as 6GB (default 80 % of what is free)', byteSize)
     .option('--resume', 'go on from the newest checkpoint in --out', false);
-  addEngineOptions(command)
+  addEngineOptions(addCleanOption(command))
     .addHelpText('after', SEVERAL)
     .action((flags: TrainFlags) => withRanks('train', (ranks) => trainCommand(flags, ranks)));
 }
@@ -140,6 +141,10 @@ async function trainCommand(
     throw new Error('--classes 3 is for cross entropy: a reward model makes ties half of each (--ties half)');
   if (rest.loss === 'bradley-terry' && rest.swapAugment)
     throw new Error('--swap-augment changes nothing with --loss bradley-terry, which sees each answer alone');
+  if (rest.clean?.unlabeled === 'keep')
+    throw new Error(
+      '--clean unlabeled=keep: there is nothing to learn from a battle without a vote (but see --soft-labels)',
+    );
   const settings: TrainingSettings = { ...rest, targets: targets.split(',').map((name) => name.trim()) };
   const isFirst = !ranks?.rank;
   if (ranks) checkShares(settings, ranks);

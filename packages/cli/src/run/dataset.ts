@@ -1,5 +1,6 @@
 /** @file Reading and cleaning votes, with what was dropped and why. */
-import { type Battle, type CleanReport, cleaner, type RejectedRow, readBattles } from '@arena/data';
+import { type Battle, type CleanPolicy, type CleanReport, cleaner, type RejectedRow, readBattles } from '@arena/data';
+import type { Cleaning } from '../clean-option.js';
 import { openPrepared, type Prepared, preparedBattles } from './prepared.js';
 
 /** What was left out on the way from files to battles. */
@@ -25,6 +26,8 @@ export interface DatasetOptions {
   ties?: boolean;
   /** Keep battles that have a soft label in place of a vote. Default false. */
   softLabels?: boolean;
+  /** What happens to other kinds of battles. Default as `@arena/data` has it; a prepared folder keeps what it holds. */
+  clean?: Cleaning;
   signal?: AbortSignal;
 }
 
@@ -48,6 +51,15 @@ export async function loadDataset(files: string[], options: DatasetOptions = {})
   return { battles, ...leftOut, prepared };
 }
 
+/** What a prepared folder holds has been cleaned, as its maker chose: only what this run cannot use is left out of it. */
+const KEPT: CleanPolicy = {
+  bothEmpty: 'keep',
+  identical: 'keep',
+  duplicate: 'keep',
+  swappedDuplicate: 'keep',
+  maxChars: Number.POSITIVE_INFINITY,
+};
+
 /** Who is told of the battles of a file, in its order. */
 export interface BattleSink {
   /** Of every battle that is read. */
@@ -63,11 +75,16 @@ export interface BattleSink {
 export async function readDataset(
   files: string[],
   { seen, keep }: BattleSink,
-  { ties = false, softLabels = false, signal }: DatasetOptions = {},
+  { ties = false, softLabels = false, clean: { nonText, unreadable, ...policy } = {}, signal }: DatasetOptions = {},
 ): Promise<LeftOut> {
   const rejected: Record<string, number> = {};
   const rejectedExamples: RejectedRow[] = [];
   const reject = (row: RejectedRow) => {
+    if (unreadable === 'stop') {
+      throw new Error(
+        `${row.file}, row ${row.row}: no battle (${row.reason}); --clean unreadable=skip goes on without it`,
+      );
+    }
     rejected[row.reason] = (rejected[row.reason] ?? 0) + 1;
     if (rejectedExamples.length < REJECTED_EXAMPLES) rejectedExamples.push(row);
   };
@@ -79,9 +96,9 @@ export async function readDataset(
   }
   const source = stored[0] ?? files;
   const schema = stored[0] ? 'jsonl' : undefined;
-  const { clean, report } = cleaner({ ties: ties ? 'keep' : 'drop' });
+  const { clean, report } = cleaner({ ...(stored[0] && KEPT), ...policy, ties: ties ? 'keep' : 'drop' });
   const winners = new Set<Battle['winner']>();
-  for await (const battle of readBattles(source, { reject, signal, schema })) {
+  for await (const battle of readBattles(source, { reject, signal, schema, nonText })) {
     seen?.(battle);
     const kept = clean(softLabels || battle.winner ? battle : { ...battle, softLabel: undefined });
     if (!kept) continue;

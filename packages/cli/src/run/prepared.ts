@@ -19,6 +19,7 @@ import {
   splitsToFile,
 } from '@arena/data';
 import { writeSafetensors } from '@arena/safetensors';
+import type { Cleaning } from '../clean-option.js';
 import { type Appender, appender } from './appender.js';
 
 /** Content of prepared.json, by which the folder is known. */
@@ -26,6 +27,8 @@ export interface PreparedManifest {
   format: 'arena-prepared-1';
   /** Files that the battles came from. */
   sources: string[];
+  /** What `--clean` said. */
+  cleaning?: Cleaning;
   packing: PackOptions;
   /** Key of the tokens of each part: of its texts, the tokenizer and the packing. */
   keys: Record<SplitName, string>;
@@ -48,6 +51,7 @@ const tokensFile = (name: SplitName) => `tokens-${name}.safetensors`;
 /** What a prepared folder is made with. */
 export interface PreparedInput {
   sources: string[];
+  cleaning?: Cleaning;
   packing: PackOptions;
   /** The bytes of tokenizer.json. */
   tokenizer: Uint8Array;
@@ -64,7 +68,7 @@ export interface PreparedWriter {
 /** Opens a folder that holds battles.jsonl already, for its battles with their tokens. */
 export async function preparedWriter(
   folder: string,
-  { sources, packing, tokenizer }: PreparedInput,
+  { sources, cleaning, packing, tokenizer }: PreparedInput,
 ): Promise<PreparedWriter> {
   const packed: Record<SplitName, PackedEntry[]> = { train: [], validation: [], test: [] };
   const spools = new Map<SplitName, { path: string; file: Appender; key: ReturnType<typeof openPackingKey> }>();
@@ -91,7 +95,7 @@ export async function preparedWriter(
       await rm(path);
     }
     await writeFile(join(folder, 'splits.json'), `${JSON.stringify(splitsToFile(splits), null, 1)}\n`);
-    const manifest: PreparedManifest = { format: 'arena-prepared-1', sources, packing, keys };
+    const manifest: PreparedManifest = { format: 'arena-prepared-1', sources, cleaning, packing, keys };
     await writeFile(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
   }
   return { add, finish, packed };

@@ -13,6 +13,7 @@ import {
 import { type GemmaClassifier, loadGemma, type QuantizationOptions, readAdapter, readConfig } from '@arena/gemma';
 import { loraConfig, saveAdapter } from '@arena/lora';
 import { type Checkpoint, type Communicator, latestCheckpoint, loadCheckpoint } from '@arena/trainer';
+import type { Cleaning } from '../clean-option.js';
 import { progress } from '../progress.js';
 import { baseName, openTokenizer, resolveBase } from './base.js';
 import { type Dataset, describeDrops, loadDataset } from './dataset.js';
@@ -34,6 +35,8 @@ export interface TrainingSettings {
   classes: 2 | 3;
   /** What two classes and Bradley-Terry make of ties. */
   ties: 'drop' | 'half';
+  /** What happens to other kinds of battles. */
+  clean?: Cleaning;
   /** Share of every target that is spread over the classes. */
   labelSmoothing: number;
   /** Share of a battle's soft label (a teacher's probabilities) in its target. */
@@ -116,6 +119,7 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
   const dataset = await loadDataset(settings.data, {
     ties: settings.classes === 3 || settings.ties === 'half',
     softLabels: settings.softLabels > 0,
+    clean: settings.clean,
     signal,
   });
   sayDataset(dataset, say);
