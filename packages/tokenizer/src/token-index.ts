@@ -12,11 +12,11 @@ export interface TokenIndex {
   mask: number;
 }
 
-/** An empty index for `count` tokens. */
+/** An empty index for `count` tokens; `tokens` is as long, and is to be cut behind the last id. */
 export function createTokenIndex(count: number): TokenIndex {
   let size = 16;
   while (size < 2 * count) size *= 2;
-  return { tokens: [], slots: new Int32Array(size).fill(-1), mask: size - 1 };
+  return { tokens: new Array(count), slots: new Int32Array(size).fill(-1), mask: size - 1 };
 }
 
 /** Adds a token that is not in the index. */

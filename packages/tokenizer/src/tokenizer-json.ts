@@ -1,7 +1,10 @@
+/// <reference lib="es2024.string" />
 /** @file The shape of Hugging Face's tokenizer.json, as far as a byte-fallback BPE uses it, and the checks that a file has it. */
 
 import { TokenizerError } from './error.js';
-import { type MergeList, parsedMerges, takeMerges } from './merge-list.js';
+import { findParts, withoutParts } from './json-parts.js';
+import { type MergeList, parsedMerges, partMerges } from './merge-list.js';
+import { parsedVocab, partVocab, type VocabList } from './vocab-list.js';
 
 /** One entry of `added_tokens`: a text that is cut out before the model sees the rest. */
 export interface AddedToken {
@@ -52,9 +55,10 @@ export interface TokenizerJson {
   model: BpeModelJson;
 }
 
-/** A checked file. Its merges are apart: `file.model.merges` is empty where they were read in place. */
+/** A checked file. Its vocabulary and merges are apart: those of `file.model` may be empty. */
 export interface ParsedTokenizer {
   file: TokenizerJson;
+  vocab: VocabList;
   merges: MergeList;
 }
 
@@ -64,15 +68,27 @@ export interface ParsedTokenizer {
  * @throws TokenizerError when it is not JSON, not a BPE, has no byte fallback, or uses an option this package has not.
  */
 export function parseTokenizerJson(source: object | string | Uint8Array): ParsedTokenizer {
+  // A text that is not well formed would lose its lone surrogates as bytes.
+  const bytes = typeof source === 'string' && source.isWellFormed() ? new TextEncoder().encode(source) : source;
+  const parts = bytes instanceof Uint8Array ? findParts(bytes) : null;
+  if (parts) {
+    const json = bytes as Uint8Array;
+    const file = checkFile(parse(withoutParts(json, [parts.vocab, parts.merges])));
+    return { file, vocab: partVocab(json, parts.vocab, parse), merges: partMerges(json, parts.merges, parse) };
+  }
   const text = source instanceof Uint8Array ? new TextDecoder().decode(source) : source;
-  const taken = typeof text === 'string' ? takeMerges(text) : null;
-  const file = (typeof text === 'string' ? parse(taken?.rest ?? text) : text) as Partial<TokenizerJson>;
+  const file = checkFile(typeof text === 'string' ? parse(text) : text);
+  return { file, vocab: parsedVocab(file.model.vocab), merges: parsedMerges(file.model.merges) };
+}
+
+function checkFile(value: unknown): TokenizerJson {
+  const file = value as Partial<TokenizerJson>;
   if (!isObject(file) || !isObject(file.model))
     throw new TokenizerError('tokenizer.json: no "model"; is this the right file?');
   checkModel(file.model as Partial<BpeModelJson>);
   const added = file.added_tokens ?? [];
   if (!Array.isArray(added)) throw new TokenizerError('tokenizer.json: "added_tokens" is not a list');
-  const checked: TokenizerJson = {
+  return {
     added_tokens: added.map(addedToken),
     normalizer: component(file.normalizer, 'normalizer'),
     pre_tokenizer: component(file.pre_tokenizer, 'pre_tokenizer'),
@@ -80,7 +96,6 @@ export function parseTokenizerJson(source: object | string | Uint8Array): Parsed
     decoder: component(file.decoder, 'decoder'),
     model: file.model as BpeModelJson,
   };
-  return { file: checked, merges: taken?.merges ?? parsedMerges(checked.model.merges) };
 }
 
 /** True for an object that is no list. */

@@ -62,9 +62,9 @@ export class Tokenizer {
   private readonly normalizedTexts: Map<number, string>;
   private readonly buffer = new IdBuffer();
 
-  constructor({ file, merges }: ParsedTokenizer, names: SpecialTokenNames = {}) {
+  constructor({ file, vocab, merges }: ParsedTokenizer, names: SpecialTokenNames = {}) {
     const { model, added_tokens: added } = file;
-    this.vocabulary = buildVocabulary(model.vocab, added);
+    this.vocabulary = buildVocabulary(vocab, added);
     this.vocabSize = this.vocabulary.index.tokens.length;
     this.normalizer = compileNormalizer(file.normalizer);
     this.preTokenizer = compilePreTokenizer(file.pre_tokenizer);

@@ -3,6 +3,7 @@
 import { TokenizerError } from './error.js';
 import { addToken, createTokenIndex, findToken, type TokenIndex } from './token-index.js';
 import type { AddedToken } from './tokenizer-json.js';
+import type { VocabList } from './vocab-list.js';
 
 /** The vocabulary of a byte-fallback BPE. */
 export interface Vocabulary {
@@ -24,11 +25,21 @@ const MAX_ID = 1 << 24;
  *
  * @throws TokenizerError for ids that are no whole numbers, repeated, or missing byte tokens.
  */
-export function buildVocabulary(vocab: Record<string, number>, added: AddedToken[]): Vocabulary {
-  const names = Object.keys(vocab);
-  const index = createTokenIndex(names.length + added.length);
-  const put = (token: string, id: number) => {
-    if (!Number.isInteger(id) || id < 0 || id >= MAX_ID) {
+export function buildVocabulary(vocab: VocabList, added: AddedToken[]): Vocabulary {
+  try {
+    return fill(vocab, added);
+  } catch (error) {
+    // Where a name is in the file twice, its last id alone counts, as in JSON.parse.
+    if (!vocab.merged || !(error instanceof TokenizerError)) throw error;
+    return fill(vocab.merged(), added);
+  }
+}
+
+function fill(vocab: VocabList, added: AddedToken[]): Vocabulary {
+  const index = createTokenIndex(vocab.length + added.length);
+  let size = 0;
+  const put = (token: string, id: unknown) => {
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= MAX_ID) {
       throw new TokenizerError(
         `tokenizer.json: token ${JSON.stringify(token)} has id ${id}; a whole number from 0 to ${MAX_ID - 1} is expected`,
       );
@@ -40,15 +51,18 @@ export function buildVocabulary(vocab: Record<string, number>, added: AddedToken
       );
     }
     addToken(index, token, id);
+    size = Math.max(size, id + 1);
+    return id;
   };
   const charIds = new Int32Array(65536).fill(-1);
   const astralIds = new Map<number, number>();
-  for (const token of names) {
-    const id = vocab[token];
-    put(token, id);
+  vocab.forEach((token, value) => {
+    if (vocab.merged && findToken(index, token) >= 0)
+      throw new TokenizerError(`tokenizer.json: token ${JSON.stringify(token)} is in the vocabulary twice`);
+    const id = put(token, value);
     if (token.length === 1) charIds[token.charCodeAt(0)] = id;
     else if (token.length === 2 && token.codePointAt(0)! > 0xffff) astralIds.set(token.codePointAt(0)!, id);
-  }
+  });
   for (const token of added) {
     const known = findToken(index, token.content);
     if (known < 0) put(token.content, token.id);
@@ -58,6 +72,7 @@ export function buildVocabulary(vocab: Record<string, number>, added: AddedToken
       );
     }
   }
+  index.tokens.length = size;
   return { index, charIds, astralIds, byteIds: byteIds(index) };
 }
 

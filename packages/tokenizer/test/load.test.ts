@@ -1,8 +1,8 @@
 /** @file Files that cannot be read get one clear error. */
 import { readFileSync } from 'node:fs';
-import { loadTokenizer, TokenizerError } from '@arena/tokenizer';
+import { loadTokenizer, type Tokenizer, TokenizerError } from '@arena/tokenizer';
 import fc from 'fast-check';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 
 const text = readFileSync(new URL('fixtures/tiny-tokenizer.json', import.meta.url), 'utf8');
 const base = JSON.parse(text);
@@ -17,7 +17,7 @@ test.each<[string, object | string, RegExp]>([
   ['a suffix', withModel({ end_of_word_suffix: '</w>' }), /end_of_word_suffix/],
   ['a broken merge', withModel({ merges: ['a b c'] }), /merge 0.*no pair/],
   ['a broken merge in text', JSON.stringify(withModel({ merges: ['▁ a', 'ab'] })), /merge 1, "ab".*no pair/],
-  ['a merge with a bad escape', text.replace('"merges":["', '"merges":["\\q '), /merge 0.*not valid JSON/],
+  ['a merge with a bad escape', text.replace('"merges":["', '"merges":["\\q '), /not JSON/],
   ['a merge of strangers', withModel({ merges: [['☃', 'a']] }), /merge 0.*outside the vocabulary/],
   [
     'a byte missing',
@@ -48,6 +48,41 @@ test('text, bytes and object give the same', () => {
   const ids = loadTokenizer(base).encode('why is the river blue');
   expect(loadTokenizer(text).encode('why is the river blue')).toEqual(ids);
   expect(loadTokenizer(new TextEncoder().encode(text)).encode('why is the river blue')).toEqual(ids);
+});
+
+describe('bytes are read as JSON.parse reads them', () => {
+  const wide = JSON.stringify(base, null, 10); // longer than a stretch: vocabulary and merges are cut in several places
+  const first = Object.keys(base.model.vocab)[300];
+  test.each([
+    ['over many lines', wide],
+    ['a name twice, far apart', wide.replace('"vocab": {', `"vocab": {${JSON.stringify(first)}: 99999,`)],
+    ['a name twice, side by side', text.replace('"vocab":{', `"vocab":{${JSON.stringify(first)}:99999,`)],
+    ['an id twice, taken back later', wide.replace('"vocab": {', `"vocab": {${JSON.stringify(first)}: 7,`)],
+    ['a name with escapes', wide.replace('"vocab": {', '"vocab": {"\\u00e4\\n\\"{": 99999,')],
+    ['a long name', wide.replace('"vocab": {', `"vocab": {"${'long '.repeat(9)}": 99999,`)],
+    ['__proto__ as a name', wide.replace('"vocab": {', '"vocab": {"__proto__": 99999,')],
+    ['an id with an exponent', wide.replace('"vocab": {', '"vocab": {"exponent": 9e4,')],
+    ['two models', wide.replace('"model": {', '"model": {"vocab": {}, "merges": []}, "model": {')],
+    ['a name of the model with an escape', wide.replace('"vocab": {', '"vocab": {}, "vo\\u0063ab": {')],
+    ['a byte order mark', `\ufeff${wide}`],
+    ['a comma at the end of the vocabulary', text.replace(/("vocab":\{[^}]*)\}/, '$1,}')],
+    ['a comma at the end of the merges', text.replace(/("merges":\[[^\]]*)\]/, '$1,]')],
+    ['the wrong bracket', text.replace(/("merges":\[[^\]]*)\]/, '$1}')],
+  ])('%s', (_, json) => {
+    const outcome = (load: () => Tokenizer) => {
+      try {
+        const tokenizer = load();
+        return [tokenizer.vocabSize, ...tokenizer.encode('why is the river blue\n"{ __proto__ long long')];
+      } catch (error) {
+        return error instanceof TokenizerError || error instanceof SyntaxError ? 'refused' : error;
+      }
+    };
+    const bytes = new TextEncoder().encode(json);
+    const buffer = Buffer.from(bytes);
+    const whole = new TextDecoder().decode(bytes);
+    expect(outcome(() => loadTokenizer(buffer))).toEqual(outcome(() => loadTokenizer(JSON.parse(whole))));
+    expect(buffer).toEqual(Buffer.from(bytes));
+  });
 });
 
 test('merges are read alike in every form and spelling', () => {
@@ -89,11 +124,16 @@ test('damaged files: only typed errors', () => {
       let file = text;
       for (const [at, put] of edits) file = file.slice(0, at) + put + file.slice(at + 1);
       if (cut === 0) file = file.slice(0, edits[0][0]);
-      try {
-        loadTokenizer(file).encode('hello');
-      } catch (error) {
-        expect(error).toBeInstanceOf(TokenizerError);
-      }
+      const outcome = (load: () => Tokenizer) => {
+        try {
+          return [...load().encode('hello')];
+        } catch (error) {
+          if (!(error instanceof SyntaxError)) expect(error).toBeInstanceOf(TokenizerError);
+          return 'refused';
+        }
+      };
+      // Read a stretch at a time, a file is what it is when it is parsed as a whole.
+      expect(outcome(() => loadTokenizer(file))).toEqual(outcome(() => loadTokenizer(JSON.parse(file))));
     }),
     { numRuns: 1000, seed: 5 },
   );
