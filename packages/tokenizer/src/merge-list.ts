@@ -29,8 +29,10 @@ export function partMerges(json: Uint8Array, part: JsonPart, parse: (text: strin
         const list = plain ? null : (parse(stretch) as unknown[]);
         if (list) visitAll(list, first, visit);
         for (let i = 0; plain && i < plain.count; i++) {
-          const [start, end] = [plain.bounds[3 * i], plain.bounds[3 * i + 1]];
-          visit(stretch, start, onlySpace(stretch, start, end, first + i), end, first + i);
+          const start = plain.rows[4 * i];
+          const end = plain.rows[4 * i + 1];
+          if (plain.rows[4 * i + 2]) visitAll([parse(stretch.slice(start - 1, end + 1))], first + i, visit);
+          else visit(stretch, start, onlySpace(stretch, start, end, first + i), end, first + i);
         }
         first += plain?.count ?? list!.length;
       }

@@ -1,35 +1,44 @@
 /**
- * @file Lists of texts and objects of small numbers in which no text has an escape, read in place.
+ * @file Lists of texts and objects of small whole numbers, read in place.
  *
  * JSON.parse gives the same, but enters every short text into the engine's table of names, which then takes more memory
  * than all that is kept of the file.
  */
 
-/** Start and end of each text, quotes left out, and the number behind it. */
+/** Entries in place of the objects that JSON.parse would make. */
 export interface PlainEntries {
   count: number;
-  /** [3 * count] or longer; used again by the next call. */
-  bounds: Int32Array;
+  /** [4 * count] or longer: start and end of a text, quotes left out, 1 where it has escapes, and the number behind it. The next call reuses it. */
+  rows: Int32Array;
 }
 
 const [QUOTE, COMMA, COLON, BACKSLASH, ZERO] = [0x22, 0x2c, 0x3a, 0x5c, 0x30];
 const MAX_DIGITS = 9;
-const entries: PlainEntries = { count: 0, bounds: new Int32Array(0) };
+const entries: PlainEntries = { count: 0, rows: new Int32Array(0) };
 
 /** Reads `["…", …]`, or `{"…": 1, …}` with `numbers`; null for anything else, which may still be valid JSON. */
 export function readPlain(json: string, numbers: boolean): PlainEntries | null {
   const close = json.length - 1;
-  if (entries.bounds.length < json.length) entries.bounds = new Int32Array(json.length); // an entry takes 3 letters
-  const { bounds } = entries;
+  if (entries.rows.length < 2 * json.length) entries.rows = new Int32Array(2 * json.length); // an entry has 3 letters at least
+  const { rows } = entries;
   let count = 0;
   let at = skipSpace(json, 1);
   while (at < close) {
     if (json.charCodeAt(at) !== QUOTE) return null;
-    const end = plainEnd(json, at + 1);
-    if (end < 0) return null;
-    bounds[3 * count] = at + 1;
-    bounds[3 * count + 1] = end;
-    at = skipSpace(json, end + 1);
+    const row = 4 * count;
+    const start = at + 1;
+    rows[row] = start;
+    rows[row + 2] = 0;
+    for (at = start; json.charCodeAt(at) !== QUOTE; at++) {
+      const unit = json.charCodeAt(at);
+      if (unit < 0x20 || at >= close) return null;
+      if (unit === BACKSLASH) {
+        rows[row + 2] = 1;
+        at++;
+      }
+    }
+    rows[row + 1] = at;
+    at = skipSpace(json, at + 1);
     if (numbers) {
       if (json.charCodeAt(at) !== COLON) return null;
       const first = skipSpace(json, at + 1);
@@ -37,7 +46,7 @@ export function readPlain(json: string, numbers: boolean): PlainEntries | null {
       for (at = first; isDigit(json.charCodeAt(at)); at++) value = 10 * value + json.charCodeAt(at) - ZERO;
       const digits = at - first;
       if (digits === 0 || digits > MAX_DIGITS || (digits > 1 && json.charCodeAt(first) === ZERO)) return null;
-      bounds[3 * count + 2] = value;
+      rows[row + 3] = value;
       at = skipSpace(json, at);
     }
     count++;
@@ -48,16 +57,6 @@ export function readPlain(json: string, numbers: boolean): PlainEntries | null {
   }
   entries.count = count;
   return entries;
-}
-
-/** Index of the quote that ends a text without escapes and control characters, or -1. */
-function plainEnd(json: string, start: number): number {
-  for (let i = start; i < json.length; i++) {
-    const unit = json.charCodeAt(i);
-    if (unit === QUOTE) return i;
-    if (unit === BACKSLASH || unit < 0x20) return -1;
-  }
-  return -1;
 }
 
 function isDigit(unit: number): boolean {

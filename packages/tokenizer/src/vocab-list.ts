@@ -37,7 +37,13 @@ export function partVocab(json: Uint8Array, part: JsonPart, parse: (text: string
           for (const name of Object.keys(some)) visit(name, some[name]);
         }
         for (let i = 0; plain && i < plain.count; i++) {
-          visit(copy(stretch, plain.bounds[3 * i], plain.bounds[3 * i + 1]), plain.bounds[3 * i + 2]);
+          const start = plain.rows[4 * i];
+          const end = plain.rows[4 * i + 1];
+          const isShort = !plain.rows[4 * i + 2] && end - start < SLICED;
+          visit(
+            isShort ? stretch.slice(start, end) : (parse(stretch.slice(start - 1, end + 1)) as string),
+            plain.rows[4 * i + 3],
+          );
         }
       }
     },
@@ -49,9 +55,5 @@ export function partVocab(json: Uint8Array, part: JsonPart, parse: (text: string
   };
 }
 
-/** A part of a text without escapes, as a text of its own: a slice of so many letters would keep the whole text in memory. */
-function copy(text: string, start: number, end: number): string {
-  return end - start < SLICED ? text.slice(start, end) : JSON.parse(text.slice(start - 1, end + 1));
-}
-
+/** A slice of so many letters keeps the text that it is of in memory. */
 const SLICED = 13;
