@@ -26,6 +26,15 @@ test('defaults drop what teaches nothing', () => {
   ]);
 });
 
+test('a text that was changed after cleaning is another text', () => {
+  const pair = [battle({ row: 0 }), battle({ row: 1, prompt: ['question 0'] })];
+  expect(rows(cleanBattles(pair).battles)).toEqual([0]);
+  pair[1].responseB = ['no, never'];
+  expect(rows(cleanBattles(pair).battles)).toEqual([0, 1]);
+  pair[1].responseB[0] = pair[0].responseB[0];
+  expect(rows(cleanBattles(pair).battles)).toEqual([0]);
+});
+
 test('every reason can be kept', () => {
   const keep = 'keep' as const;
   const policy = {

@@ -108,6 +108,31 @@ describe('near duplicates', () => {
     expect(found.map(({ a, b }) => [a, b])).toContainEqual([50, 51]);
     for (const { similarity } of found) expect(similarity).toBeGreaterThanOrEqual(0.8);
   });
+  test('have the Jaccard similarity of their 5-letter pieces, whatever they share', () => {
+    const pieces = (one: string) =>
+      new Set(one.length < 5 ? [one] : Array.from({ length: one.length - 4 }, (_, i) => one.slice(i, i + 5)));
+    const jaccard = (a: string, b: string) => {
+      const [left, right] = [pieces(a), pieces(b)];
+      const both = [...left].filter((piece) => right.has(piece)).length;
+      return both / (left.size + right.size - both);
+    };
+    const words = fc.array(fc.constantFrom('aa', 'tide', 'moon ', 'спрос', '潮汐', '😀', ' '), { maxLength: 40 });
+    const edited = fc
+      .tuple(words, fc.array(fc.tuple(fc.nat(40), fc.constantFrom('', 'x', 'moon moon', 'ab')), { maxLength: 3 }))
+      .map(([list, edits]) => [list, edits.reduce((before, [at, put]) => before.toSpliced(at, 1, put), list)])
+      .map((both) => both.map((list) => list.join('')));
+    let found = 0;
+    fc.assert(
+      fc.property(edited, ([a, b]) => {
+        for (const { similarity } of nearDuplicates([a, b], { threshold: 0.5 })) {
+          expect(similarity).toBeCloseTo(jaccard(a, b), 12);
+          found++;
+        }
+      }),
+      { numRuns: 500, seed: 3 },
+    );
+    expect(found).toBeGreaterThan(100);
+  });
   test('are reported across parts, and can be kept together', () => {
     const battles = many(60, (i) => ({ prompt: [text(i)] }));
     const reported = splitBattles(battles).report.leaks;
