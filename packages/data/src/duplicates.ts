@@ -15,18 +15,19 @@ interface Known extends TextKeys {
   rounds: number;
 }
 
-/** By the list of prompts of a battle: cleaning asks for the keys that reading has made already. */
-const known = new WeakMap<readonly string[], Known>();
+/** Cleaning asks for the keys that reading has made already. By the battle, so that no text outlives it. */
+const known = new WeakMap<Battle, Known>();
 
 /** The keys of a battle; hashed once, unless a text of it was changed. */
-export function textKeys({ prompt, responseA, responseB }: Battle): TextKeys {
+export function textKeys(battle: Battle): TextKeys {
+  const { prompt, responseA, responseB } = battle;
   const texts = [...prompt, ...responseA, ...responseB];
-  const before = known.get(prompt);
+  const before = known.get(battle);
   if (before && isSame(before, texts, prompt.length) && responseA.length === responseB.length) return before;
   // Keys have one length, so they need nothing between them.
   const [first, a, b] = [textKey(prompt), textKey(responseA), textKey(responseB)];
   const keys = { same: first + a + b, swapped: first + b + a, texts, rounds: prompt.length };
-  if (responseA.length === responseB.length) known.set(prompt, keys);
+  if (responseA.length === responseB.length) known.set(battle, keys);
   return keys;
 }
 
