@@ -67,6 +67,7 @@ export interface Judgement {
 
 /** Tasks of the Worker. Each gives a promise on the page's side. */
 export interface Tasks {
+  /** Opens an engine in place of the one that is open; what was trained on that one and not kept is gone. */
   open(engine: EngineName | 'auto'): EngineInfo;
   savedRun(): SavedRun | null;
   /** No files: the built-in synthetic votes. */
@@ -101,7 +102,9 @@ export type Event =
   | { kind: 'start'; totalSteps: number; trained: number; memory: number }
   | { kind: 'step'; step: number; totalSteps: number; loss: number; tokensPerSecond: number; secondsLeft: number }
   | { kind: 'measured'; step: number; loss: number; accuracy: number }
-  | { kind: 'note'; text: string };
+  | { kind: 'note'; text: string }
+  /** The GPU failed, and a new device is open: no judge is. */
+  | { kind: 'lost' };
 
 export type Request = { id: number; task: TaskName; argument: unknown };
 export type Reply = { id: number; result?: unknown; error?: string } | { event: Event };

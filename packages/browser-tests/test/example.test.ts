@@ -1,48 +1,27 @@
 /** @file The whole journey through examples/browser, bundled and served as its users get it. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { type Browser, chromium, type Page } from 'playwright';
-import { build, type PreviewServer, preview } from 'vite';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import shared from '../../../vitest.package.js';
 import { CHROMIUM, CHROMIUM_FLAGS } from '../chromium.js';
+import {
+  openExample,
+  PATIENCE,
+  type ServedPage,
+  serveExample,
+  shownError as shownErrorOf,
+  status as statusOf,
+} from './example-page.js';
 
-const ROOT = fileURLToPath(new URL('../../../examples/browser', import.meta.url));
-const PATIENCE = { timeout: 300_000 };
-
-let folder: string;
-let server: PreviewServer;
+let served: ServedPage;
 let browser: Browser;
 let page: Page;
-let url: string;
 const troubles: string[] = [];
 
-/** Waits for a word in the status line; the page's error, if any, is the test's. */
-async function status(word: string): Promise<void> {
-  await page.waitForFunction(
-    (wanted) =>
-      document.getElementById('status')!.textContent!.includes(wanted) || !document.getElementById('error')!.hidden,
-    word,
-    PATIENCE,
-  );
-  expect(await shownError()).toBeNull();
-}
-
-async function shownError(): Promise<string | null> {
-  return (await page.isVisible('#error')) ? page.textContent('#error') : null;
-}
-
-async function open(): Promise<void> {
-  await page.goto(url);
-  await page.waitForFunction(
-    () => document.getElementById('engine')!.textContent!.startsWith('engine'),
-    null,
-    PATIENCE,
-  );
-}
+const status = (word: string) => statusOf(page, word);
+const shownError = () => shownErrorOf(page);
+const open = () => openExample(page, served.url);
 
 async function judge(): Promise<string> {
   await page.click('#try-form button');
@@ -52,15 +31,7 @@ async function judge(): Promise<string> {
 
 describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'arena-example-'));
-    const config = { root: ROOT, logLevel: 'error', resolve: shared.resolve } as const;
-    await build({ ...config, build: { outDir: join(folder, 'page') } });
-    server = await preview({
-      ...config,
-      build: { outDir: join(folder, 'page') },
-      preview: { port: 0, host: 'localhost' },
-    });
-    url = server.resolvedUrls!.local[0];
+    served = await serveExample();
     browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
     page = await (await browser.newContext()).newPage();
     page.on('pageerror', ({ message }) => troubles.push(message));
@@ -69,13 +40,14 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
 
   afterAll(async () => {
     await browser?.close();
-    await server?.close();
-    await rm(folder, { recursive: true, force: true });
+    await served?.close();
   });
 
   it('reads votes, trains, goes on after a reload, evaluates, judges, and gives the adapter away and back', async () => {
     await open();
     expect(await page.textContent('#engine')).toContain('2 threads');
+    // this Chromium was started without a GPU
+    expect(await page.locator('#engine-choice [value=webgpu]').isDisabled()).toBe(true);
     await page.click('#votes-synthetic');
     await status('votes are ready');
     expect(await page.textContent('#votes-facts')).toMatch(/battles1,2\d\d with \d+ prompts/);
@@ -112,7 +84,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
     expect(verdict).toMatch(/People would prefer [AB]: A [\d.]+ %, B [\d.]+ %/);
 
     const [saving] = await Promise.all([page.waitForEvent('download'), page.click('#adapter-save')]);
-    const zip = join(folder, 'adapter.zip');
+    const zip = join(served.folder, 'adapter.zip');
     await saving.saveAs(zip);
     expect((await readFile(zip)).subarray(0, 2).toString()).toBe('PK');
     await page.setInputFiles('#adapter-files', zip);
@@ -129,12 +101,12 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
 
   it('a file that is no votes, too few votes, and a second tab that trains get a sentence each', async () => {
     await open();
-    const wrong = join(folder, 'wrong.csv');
+    const wrong = join(served.folder, 'wrong.csv');
     await writeFile(wrong, 'name,age\nAda,36\n');
     await page.setInputFiles('#votes-files', wrong);
     await page.waitForSelector('#error:not([hidden])');
     expect(await shownError()).toMatch(/wrong\.csv/);
-    const few = join(folder, 'few.jsonl');
+    const few = join(served.folder, 'few.jsonl');
     const row = { id: 1, prompt: 'hi', response_a: 'one', response_b: 'two', winner: 'model_a' };
     await writeFile(few, `${JSON.stringify(row)}\n`);
     await page.setInputFiles('#votes-files', few);
@@ -149,7 +121,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
     await page.click('#base-tiny');
     await status('base is ready');
     const other = await page.context().newPage();
-    await other.goto(url);
+    await other.goto(served.url);
     await other.evaluate(() => {
       void navigator.locks.request('arena-training', () => new Promise(() => {}));
     });
@@ -164,7 +136,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
     await open();
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
     const nameless = await page.evaluate(() =>
-      [...document.querySelectorAll<HTMLInputElement>('button, input, textarea')]
+      [...document.querySelectorAll<HTMLInputElement>('button, input, select, textarea')]
         .filter((one) => !(one.textContent?.trim() || one.getAttribute('aria-label') || one.labels?.length))
         .map(({ id }) => id),
     );

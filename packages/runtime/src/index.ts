@@ -25,6 +25,7 @@ export {
 export type { HeapOptions, HeapType } from './wasm/heap.js';
 export type { KernelModule } from './wasm/module.js';
 export { floatWord, type Job, Pool } from './wasm/pool.js';
+export { DeviceLostError } from './webgpu/device.js';
 export { floatOperand, type GpuFactor, type GpuOperand, type GpuProduct, gpuMultiply } from './webgpu/gemm.js';
 export * from './webgpu/kernel.js';
 export { gpuLauncher, type Launch, Launcher, spread } from './webgpu/launcher.js';

@@ -47,7 +47,12 @@ function onEvent(event: Event): void {
       charts.measured(event.step, event.loss, event.accuracy);
       break;
     case 'note':
-      say(event.text);
+      get('note').textContent = event.text;
+      get('note').hidden = false;
+      break;
+    case 'lost':
+      judgeReady(false);
+      void offerSaved();
   }
 }
 
@@ -65,11 +70,11 @@ function showProgress(share: number | null, text: string): void {
 
 /** Runs a task with everything but pause and stop locked; an error is shown and leaves the page usable. */
 async function busy(what: string, body: () => Promise<string>): Promise<void> {
-  const locked = [...document.querySelectorAll<HTMLButtonElement>('button:enabled, input:enabled')].filter(
-    ({ id }) => id !== 'pause' && id !== 'stop',
-  );
+  const locked = [
+    ...document.querySelectorAll<HTMLButtonElement>('button:enabled, input:enabled, select:enabled'),
+  ].filter(({ id }) => id !== 'pause' && id !== 'stop');
   for (const element of locked) element.disabled = true;
-  get('error').hidden = true;
+  get('error').hidden = get('note').hidden = true;
   showProgress(null, what);
   try {
     say(await body());
@@ -304,12 +309,48 @@ get<HTMLInputElement>('adapter-files').addEventListener('change', ({ target }) =
   });
 });
 
+const choice = get<HTMLSelectElement>('engine-choice');
+
+/** Opens an engine, and says which one computes. */
+async function openEngine(name: string): Promise<void> {
+  const { name: opened, detail } = await worker.ask('open', name as Argument<'open'>);
+  get('engine').textContent = `engine ${opened}, ${detail}`;
+}
+
+choice.addEventListener('change', () => {
+  const { value } = choice;
+  void busy('opening the engine', async () => {
+    judgeReady(false);
+    try {
+      await openEngine(value);
+    } catch (error) {
+      choice.value = new URLSearchParams(location.search).get('engine') ?? 'auto';
+      throw error;
+    }
+    // a reload keeps the choice
+    const address = new URL(location.href);
+    address.searchParams.set('engine', value);
+    history.replaceState(null, '', address);
+    await offerSaved();
+    return 'engine is ready';
+  });
+});
+
+async function offerWebgpu(): Promise<void> {
+  const adapter = await navigator.gpu?.requestAdapter().catch(() => null);
+  const option = choice.querySelector<HTMLOptionElement>('[value=webgpu]')!;
+  option.disabled = !adapter;
+  option.textContent = adapter ? 'WebGPU' : 'WebGPU (this browser offers no GPU)';
+}
+
 // ?engine=webgpu in the address asks for that engine
 const wanted = new URLSearchParams(location.search).get('engine') ?? 'auto';
-const engine = await worker.ask('open', wanted as Argument<'open'>).catch((error: Error) => {
+await offerWebgpu();
+if ([...choice.options].some(({ value }) => value === wanted)) choice.value = wanted;
+await openEngine(wanted).catch((error: Error) => {
   get('error').textContent = error.message;
   get('error').hidden = false;
-  return null;
+  get('engine').textContent = 'no engine';
 });
-get('engine').textContent = engine ? `engine ${engine.name}, ${engine.detail}` : 'no engine';
+choice.disabled = false;
 await offerSaved();

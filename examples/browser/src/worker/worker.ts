@@ -1,6 +1,6 @@
 /** @file The Worker that computes: the page asks for one task after another and stays free to answer its user. */
 import { loadAdapter } from '@arena/lora';
-import { openEngine } from '@arena/runtime';
+import { DeviceLostError, type Engine, openEngine } from '@arena/runtime';
 import { bytesFolder, readFileAt } from '@arena/safetensors';
 import { loadCheckpoint } from '@arena/trainer';
 import { unzipSync, zipSync } from 'fflate';
@@ -10,6 +10,7 @@ import { adapterFiles, evaluateJudge, type Judge, judgeBattle, openJudge, packOp
 import { beginRun, forgetRun, savedRun } from './storage.js';
 import { loadVotes, restoreVotes, type Votes, votesToText } from './votes.js';
 
+let engine: Engine | undefined;
 let votes: Votes | undefined;
 let base: Base | undefined;
 let judge: Judge | undefined;
@@ -23,7 +24,15 @@ type Handlers = { [K in TaskName]: (argument: Argument<K>) => Promise<Result<K>>
 
 const handlers: Handlers = {
   async open(name) {
-    const engine = await openEngine(name);
+    const before = engine?.name;
+    await closeJudge();
+    engine?.dispose();
+    try {
+      engine = await openEngine(name);
+    } catch (error) {
+      if (before) engine = await openEngine(before);
+      throw error;
+    }
     const threads = `${engine.threads} thread${engine.threads > 1 ? 's' : ''}`;
     return { name: engine.name, detail: engine.device ?? threads };
   },
@@ -65,26 +74,16 @@ const handlers: Handlers = {
       judge = await openJudge(on, packOptions(on.info, settings.maxTokens), settings, loading);
       const file: RunFile = { settings, votesName: from.info.name, baseName: on.info.name, base: on.kept };
       await beginRun({ 'run.json': JSON.stringify(file), 'votes.jsonl': votesToText(from) });
-      return fit(from, settings, null);
+      return goOnAfterLoss(
+        () => fit(from, settings, null),
+        async () => {
+          if (await savedRun()) return trainOn();
+          judge = await openJudge(on, packOptions(on.info, settings.maxTokens), settings, loading);
+          return fit(from, settings, null);
+        },
+      );
     }),
-  continueRun: () =>
-    alone(async () => {
-      const saved = need(await savedRun(), 'there is no saved run');
-      const { settings, votesName, base: kept } = await runFile(saved.files);
-      votes = await restoreVotes(votesName, await text(saved.files, 'votes.jsonl'));
-      tell({ kind: 'votes', votes: votes.info });
-      base = await openBase(kept, votes.battles);
-      tell({ kind: 'base', base: base.info });
-      await closeJudge();
-      const pack = packOptions(base.info, settings.maxTokens);
-      if (saved.done) {
-        judge = await openJudge(base, pack, await loadAdapter(saved.newest), loading);
-        return true;
-      }
-      const checkpoint = await loadCheckpoint(saved.newest);
-      judge = await openJudge(base, pack, checkpoint.adapter, loading);
-      return fit(votes, settings, checkpoint);
-    }),
+  continueRun: () => alone(() => goOnAfterLoss(trainOn, trainOn)),
   forgetRun,
   setPaused(paused) {
     pause?.end();
@@ -140,6 +139,56 @@ async function runFile(files: Files): Promise<RunFile> {
   return JSON.parse(await text(files, 'run.json')) as RunFile;
 }
 
+/** Opens the saved run's votes and base, and trains on where it was not done. */
+async function trainOn(): Promise<boolean> {
+  const saved = need(await savedRun(), 'there is no saved run');
+  const { settings, votesName, base: kept } = await runFile(saved.files);
+  votes = await restoreVotes(votesName, await text(saved.files, 'votes.jsonl'));
+  tell({ kind: 'votes', votes: votes.info });
+  base = await openBase(kept, votes.battles);
+  tell({ kind: 'base', base: base.info });
+  await closeJudge();
+  const pack = packOptions(base.info, settings.maxTokens);
+  if (saved.done) {
+    judge = await openJudge(base, pack, await loadAdapter(saved.newest), loading);
+    return true;
+  }
+  const checkpoint = await loadCheckpoint(saved.newest);
+  judge = await openJudge(base, pack, checkpoint.adapter, loading);
+  return fit(votes, settings, checkpoint);
+}
+
+/** Trains; when the GPU is lost, trains on once on a new device. A second loss is the page's to show: something is wrong with the GPU. */
+async function goOnAfterLoss(first: () => Promise<boolean>, again: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await first();
+  } catch (error) {
+    if (!(error instanceof DeviceLostError)) throw error;
+    await openAfterLoss();
+    tell({ kind: 'note', text: 'The GPU was lost: a new device is open, training goes on from the last checkpoint.' });
+    return again();
+  }
+}
+
+/** Seconds that a browser needs to start its GPU process again, and tries. */
+const RESTART_SECONDS = 1;
+const RESTARTS = 10;
+
+async function openAfterLoss(): Promise<void> {
+  const { name } = engine!;
+  judge = undefined; // its tensors went with the device
+  engine!.dispose();
+  for (let tries = 1; ; tries++) {
+    await new Promise((resolve) => setTimeout(resolve, 1000 * RESTART_SECONDS));
+    try {
+      engine = await openEngine(name);
+      return;
+    } catch (error) {
+      if (tries === RESTARTS) throw error;
+    }
+  }
+}
+
 async function fit(from: Votes, settings: TrainSettings, checkpoint: Parameters<typeof trainJudge>[3]) {
   stopping = new AbortController();
   const control = { signal: stopping.signal, resumed: async () => pause?.over };
@@ -185,6 +234,13 @@ addEventListener('message', async ({ data: { id, task, argument } }: MessageEven
     const handler = handlers[task] as (argument: unknown) => unknown;
     postMessage({ id, result: await handler(argument) });
   } catch (error) {
-    postMessage({ id, error: (error as Error).message ?? String(error) });
+    let message = (error as Error).message ?? String(error);
+    if (error instanceof DeviceLostError) {
+      await openAfterLoss().catch((failed: Error) => {
+        message += `; ${failed.message}`;
+      });
+      tell({ kind: 'lost' });
+    }
+    postMessage({ id, error: message });
   }
 });

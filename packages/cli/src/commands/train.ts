@@ -1,7 +1,7 @@
 /** @file `arena train`. */
 import { dirname, resolve } from 'node:path';
 import type { MpiCommunicator } from '@arena/mpi';
-import type { Engine } from '@arena/runtime';
+import { DeviceLostError, type Engine } from '@arena/runtime';
 import { type Command, Option } from 'commander';
 import { byteSize, integer, number } from '../arguments.js';
 import { addCleanOption } from '../clean-option.js';
@@ -11,7 +11,7 @@ import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, prepareOutput } from '../output-folder.js';
 import { duration, muteProgress } from '../progress.js';
 import { withRanks } from '../ranks.js';
-import { runTraining, type TrainingSettings } from '../run/training.js';
+import { findCheckpoint, runTraining, type TrainingSettings } from '../run/training.js';
 
 type TrainFlags = Omit<TrainingSettings, 'targets'> &
   EngineFlags & {
@@ -180,11 +180,20 @@ async function trainCommand(
     say(`\n${table}\n`);
     say(`${out}/report.html has the rest. ${duration(seconds)} in all.`);
     say(`next: arena predict --base ${settings.base} --adapter ${out}/adapter --prompt "…" --a "…" --b "…"`);
+  } catch (error) {
+    throw error instanceof DeviceLostError ? new Error(await afterLoss(error, out)) : error;
   } finally {
     page?.close();
     engine.dispose();
     if (isFirst) await dropIfEmpty(out);
   }
+}
+
+/** What happened to the GPU, and how the run goes on. */
+export async function afterLoss({ message }: DeviceLostError, out: string): Promise<string> {
+  const checkpoint = await findCheckpoint(out);
+  if (!checkpoint) return `${message}; no checkpoint was saved yet (--save-every): start the run again`;
+  return `${message}; the same command with --resume goes on from step ${checkpoint.step} (${checkpoint.place})`;
 }
 
 /** Every rank needs a batch in a step. */

@@ -3,6 +3,11 @@
 /** Features that are used where the adapter has them. */
 const WANTED_FEATURES = ['shader-f16', 'subgroups', 'subgroup-size-control', 'timestamp-query'] as GPUFeatureName[];
 
+/** What the engine throws once its GPU device is lost. All tensors on it are gone; opening the engine again gets a new device. */
+export class DeviceLostError extends Error {
+  override readonly name = 'DeviceLostError';
+}
+
 export interface OpenDevice {
   device: GPUDevice;
   info: GPUAdapterInfo;

@@ -5,6 +5,7 @@
 import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import { type DataType, type KernelBackend, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { OpTime } from '../op-time.js';
+import { DeviceLostError } from './device.js';
 import type { GpuKernel } from './kernel.js';
 import { defaultTiles, type GpuTiles } from './tile.js';
 import { KernelTimes } from './timestamps.js';
@@ -94,9 +95,8 @@ export class Launcher {
       this.failure =
         reason === 'destroyed'
           ? new Error("engine 'webgpu' is closed: open it again")
-          : new Error(
-              `engine 'webgpu': the GPU device was lost (${message || reason}) and its tensors with it; ` +
-                'open the engine again, load the model and go on from the last checkpoint',
+          : new DeviceLostError(
+              `engine 'webgpu': the GPU device was lost (${message || reason}) and its tensors with it`,
             );
     });
   }

@@ -1,0 +1,60 @@
+/** @file examples/browser, bundled and served as its users get it. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Page } from 'playwright';
+import { build, preview } from 'vite';
+import { expect } from 'vitest';
+import shared from '../../../vitest.package.js';
+
+const ROOT = fileURLToPath(new URL('../../../examples/browser', import.meta.url));
+export const PATIENCE = { timeout: 300_000 };
+
+export interface ServedPage {
+  url: string;
+  /** For files of the test. */
+  folder: string;
+  close(): Promise<void>;
+}
+
+export async function serveExample(): Promise<ServedPage> {
+  const folder = await mkdtemp(join(tmpdir(), 'arena-example-'));
+  const outDir = join(folder, 'page');
+  const config = { root: ROOT, logLevel: 'error', resolve: shared.resolve } as const;
+  await build({ ...config, build: { outDir } });
+  const server = await preview({ ...config, build: { outDir }, preview: { port: 0, host: 'localhost' } });
+  return {
+    url: server.resolvedUrls!.local[0],
+    folder,
+    async close() {
+      await server.close();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Opens the page and waits for its engine. */
+export async function openExample(page: Page, url: string): Promise<void> {
+  await page.goto(url);
+  await page.waitForFunction(
+    () => document.getElementById('engine')!.textContent!.startsWith('engine'),
+    null,
+    PATIENCE,
+  );
+}
+
+/** Waits for a word in the status line; the page's error, if any, is the test's. */
+export async function status(page: Page, word: string): Promise<void> {
+  await page.waitForFunction(
+    (wanted) =>
+      document.getElementById('status')!.textContent!.includes(wanted) || !document.getElementById('error')!.hidden,
+    word,
+    PATIENCE,
+  );
+  expect(await shownError(page)).toBeNull();
+}
+
+export async function shownError(page: Page): Promise<string | null> {
+  return (await page.isVisible('#error')) ? page.textContent('#error') : null;
+}
