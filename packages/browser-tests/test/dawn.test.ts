@@ -102,10 +102,10 @@ describe.skipIf(!present)('engine webgpu in Node, on the package webgpu of ARENA
   );
 
   it(
-    'products are right with the tiles of a GPU that was not measured, in float32',
+    'products are right with larger tiles',
     async () => {
       await openEngine('webgpu');
-      const large = tilesOf(launcher().backend.device.limits).find((tile) => tileName(tile) === '8x8x8+')!;
+      const large = tilesOf(launcher().backend.device.limits).find((tile) => tileName(tile) === '8x8x16+')!;
       launcher().tiles = { nt: large, nn: large, tn: large };
       // the other samples are too small for these tiles
       const ops = [linear4bitOp, loraLinearOp, loraLinearBackwardOp].map((op: AnyOp) => ({

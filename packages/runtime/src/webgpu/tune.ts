@@ -20,9 +20,9 @@ export interface TuneOptions {
   rounds?: number;
 }
 
-/** A round lasts about so long, by products in a row. */
-const ROUND_MS = 10;
-const MOST_CALLS = 32;
+/** A round lasts at least so long, by products in a row: waiting for a GPU to be done takes milliseconds of its own. */
+const ROUND_MS = 20;
+const MOST_CALLS = 64;
 /** Largest |difference| / max|value| from the small tile's result: products sum in one order, whatever the tile. */
 const AGREEMENT = 1e-4;
 
@@ -53,13 +53,13 @@ export async function tuneTiles(
         if (agree(await valuesOf(products[form]()), want)) right.push(tile);
       }
       const times = right.map(() => [] as number[]);
-      const calls = right.map(() => 1);
-      for (let round = 0; round <= rounds; round++) {
+      use(right[0]);
+      let calls = 1;
+      while (calls < MOST_CALLS && calls * (await timeOf(gpu, products[form], calls)) < ROUND_MS) calls *= 2;
+      for (let round = 0; round < rounds; round++) {
         for (const [i, tile] of right.entries()) {
           use(tile);
-          const milliseconds = await timeOf(gpu, products[form], calls[i]);
-          if (round > 0) times[i].push(milliseconds);
-          else calls[i] = Math.min(MOST_CALLS, Math.max(1, Math.round(ROUND_MS / milliseconds)));
+          times[i].push(await timeOf(gpu, products[form], calls));
         }
       }
       const medians = times.map((list) => list.sort((a, b) => a - b)[list.length >> 1]);

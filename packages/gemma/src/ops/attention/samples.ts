@@ -21,6 +21,7 @@ const SIZES: Size[] = [
   { lengths: [33, 70, 9], heads: [4, 2, 16], softcap: 50, pooled: true },
   { lengths: [100], heads: [3, 3, 6], slidingWindow: 5, pooled: true },
   { lengths: [1900], heads: [2, 1, 8], softcap: 50 },
+  { lengths: [37, 30], heads: [2, 1, 136], softcap: 50 },
 ];
 
 export function attentionSamples(): OpSample<AttentionAttrs>[] {

@@ -20,22 +20,26 @@ import {
   ATTENTION_PARAMS,
   type AttentionVariant,
   addProduct,
-  bound,
   EMPTY_SPAN,
   eachScore,
+  eachWide,
   type HeadRows,
   inTile,
   PLACE,
   products,
+  readers,
   SPAN_OF_ROW,
   storeSums,
   TILE,
+  WIDE,
 } from './tile-wgsl.js';
 
 type Inputs = { [name: string]: TensorInfo };
 
 /** Invocations that sum a row of do o. */
 const SUM_LANES = 64;
+
+const element = ({ whole }: AttentionVariant) => (whole ? 'vec4f' : 'f32');
 
 const queryRows = (name: string): HeadRows => ({
   name,
@@ -52,16 +56,20 @@ const keyRows = (name: string): HeadRows => ({
   head: 'keyHead',
 });
 
+/** Invocations that share a row's softmax, and the columns of each. */
+const ROW_LANES = 256 / TILE;
+const OWN = Array.from({ length: TILE / ROW_LANES }, (_, j) => j);
+
 const forward = gpuVariants((variant: AttentionVariant) =>
   gpuKernel({
     name: `Attention ${JSON.stringify(variant)}`,
-    inputs: { q: 'f32', k: 'f32', v: 'f32', offsets: 'i32', rows: 'i32' },
-    outputs: { o: 'f32', lse: 'f32' },
+    inputs: { q: element(variant), k: element(variant), v: element(variant), offsets: 'i32', rows: 'i32' },
+    outputs: { o: element(variant), lse: 'f32' },
     params: ATTENTION_PARAMS,
     declarations: `${ATTENTION_DECLARATIONS}
+      ${readers(['q', 'k', 'v'], variant)}
       ${SPAN_OF_ROW}
-      var<workgroup> maximum: array<f32, ${TILE}>;
-      var<workgroup> sum: array<f32, ${TILE}>;
+      var<workgroup> parts: array<f32, 256>;
       var<workgroup> factor: array<f32, ${TILE}>;`,
     main: `
       let q0 = group.x * ${TILE}u;
@@ -69,8 +77,6 @@ const forward = gpuVariants((variant: AttentionVariant) =>
       let keyHead = head / (params.heads / params.keyValueHeads);
       ${PLACE}
       if (lane < ${TILE}u) {
-        maximum[lane] = -1e30;
-        sum[lane] = 0.0;
         spanOf[lane] = ${EMPTY_SPAN};
         if (q0 + lane < params.queries) { spanOf[lane] = spanOfRow(q0 + lane); }
       }
@@ -78,37 +84,42 @@ const forward = gpuVariants((variant: AttentionVariant) =>
       // rows ascend, and so do their first and last keys
       if (lane == 0u) { range = vec2u(spanOf[0].x, spanOf[min(${TILE}u, params.queries - q0) - 1u].y + 1u); }
       let keys = workgroupUniformLoad(&range);
-      var sums: array<vec4f, ${variant.chunks}>;
+      // eight invocations share the softmax of a row: each knows its maximum, and sums its own columns
+      let own = lane / ${ROW_LANES}u;
+      let first = lane % ${ROW_LANES}u;
+      var most = -1e30;
+      var total = 0.0;
+      var sums: array<vec4f, ${2 * variant.wide}>;
       for (var k0 = keys.x; k0 < keys.y; k0 += ${TILE}u) {
         ${products('z', queryRows('q'), keyRows('k'), variant)}
         ${eachScore((c, row, column) => `${inTile(row, column)} = select(-1e30, capped(z.${c}), visible(${row}, k0 + ${column}));`)}
         workgroupBarrier();
-        if (lane < ${TILE}u) {
-          var most = maximum[lane];
-          for (var e = 0u; e < ${bound(TILE, 'tile', variant)}; e++) { most = max(most, ${inTile('lane', 'e')}); }
-          let change = exp(maximum[lane] - most);
-          var total = sum[lane] * change;
-          for (var e = 0u; e < ${bound(TILE, 'tile', variant)}; e++) {
-            let s = ${inTile('lane', 'e')};
-            let p = select(0.0, exp(s - most), s > -1e29);
-            ${inTile('lane', 'e')} = p;
-            total += p;
-          }
-          maximum[lane] = most;
-          sum[lane] = total;
-          factor[lane] = change;
-        }
+        ${OWN.map((j) => `let s${j} = ${inTile('own', `(first + ${ROW_LANES * j}u)`)};`).join('\n')}
+        parts[lane] = max(max(s0, s1), max(s2, s3));
         workgroupBarrier();
-        let change = vec4f(factor[ty], factor[ty], factor[ty + 16u], factor[ty + 16u]);
-        for (var chunk = 0u; chunk < ${bound(variant.chunks, 'chunks', variant)}; chunk++) { sums[chunk] *= change; }
-        ${addProduct('sums', keyRows('v'), false, variant)}
+        var next = most;
+        for (var j = 0u; j < ${ROW_LANES}u; j++) { next = max(next, parts[own * ${ROW_LANES}u + j]); }
+        let change = exp(most - next);
+        most = next;
+        ${OWN.map(
+          (j) => `let p${j} = select(0.0, exp(s${j} - most), s${j} > -1e29);
+          ${inTile('own', `(first + ${ROW_LANES * j}u)`)} = p${j};`,
+        ).join('\n')}
+        total = total * change + (p0 + p1 + p2 + p3);
+        if (first == 0u) { factor[own] = change; }
+        workgroupBarrier();
+        ${eachWide(variant, (chunk) => `sums[2u * ${chunk}] *= factor[ty]; sums[2u * ${chunk} + 1u] *= factor[ty + 16u];`)}
+        ${addProduct('sums', keyRows('v'), variant)}
       }
-      let inverse0 = 1.0 / max(sum[ty], 1e-30);
-      let inverse1 = 1.0 / max(sum[ty + 16u], 1e-30);
-      ${storeSums('sums', queryRows('o'), variant, ['inverse0', 'inverse1'])}
-      if (lane < ${TILE}u && q0 + lane < params.queries) {
-        lse[(q0 + lane) * params.heads + head] = maximum[lane] + log(sum[lane]);
-      }`,
+      parts[lane] = total;
+      workgroupBarrier();
+      if (first == 0u) {
+        for (var j = 1u; j < ${ROW_LANES}u; j++) { total += parts[lane + j]; }
+        factor[own] = 1.0 / max(total, 1e-30);
+        if (q0 + own < params.queries) { lse[(q0 + own) * params.heads + head] = most + log(total); }
+      }
+      workgroupBarrier();
+      ${storeSums('sums', queryRows('o'), variant, ['factor[ty]', 'factor[ty + 16u]'])}`,
   }),
 );
 
@@ -143,7 +154,11 @@ const prepare = gpuVariants((subgroups: boolean) =>
   }),
 );
 
-const BACKWARD_DECLARATIONS = `${ATTENTION_DECLARATIONS}
+const heads = (variant: AttentionVariant) =>
+  ({ q: element(variant), k: element(variant), v: element(variant), dO: element(variant) }) as const;
+
+const backwardDeclarations = (variant: AttentionVariant) => `${ATTENTION_DECLARATIONS}
+  ${readers(['q', 'k', 'v', 'dO'], variant)}
   var<workgroup> rowStats: array<vec2f, ${TILE}>; // lse and D`;
 
 const LOAD_ROWS = `
@@ -164,17 +179,17 @@ const probabilities = eachScore(
      let p${c} = select(0.0, exp(min(s${c} - rowStats[${row}].x, 88.0)), visible(${row}, k0 + ${column}));`,
 );
 
-const scoreGradients = eachScore(
-  (c, row, column) => `${inTile(row, column)} = p${c} * (dp.${c} - rowStats[${row}].y) * cappedSlope(s${c});`,
-);
+/** `place`: where a row's and column's value goes. */
+const scoreGradients = (place: (row: string, column: string) => string) =>
+  eachScore((c, row, column) => `${place(row, column)} = p${c} * (dp.${c} - rowStats[${row}].y) * cappedSlope(s${c});`);
 
 const backwardQueries = gpuVariants((variant: AttentionVariant) =>
   gpuKernel({
     name: `AttentionBackwardQueries ${JSON.stringify(variant)}`,
-    inputs: { q: 'f32', k: 'f32', v: 'f32', dO: 'f32', stats: 'f32', spans: 'u32' },
-    outputs: { dq: 'f32' },
+    inputs: { ...heads(variant), stats: 'f32', spans: 'u32' },
+    outputs: { dq: element(variant) },
     params: ATTENTION_PARAMS,
-    declarations: BACKWARD_DECLARATIONS,
+    declarations: backwardDeclarations(variant),
     main: `
       let q0 = group.x * ${TILE}u;
       let head = group.y;
@@ -183,13 +198,13 @@ const backwardQueries = gpuVariants((variant: AttentionVariant) =>
       ${LOAD_ROWS}
       if (lane == 0u) { range = vec2u(spanOf[0].x, spanOf[min(${TILE}u, params.queries - q0) - 1u].y + 1u); }
       let keys = workgroupUniformLoad(&range);
-      var sums: array<vec4f, ${variant.chunks}>;
+      var sums: array<vec4f, ${2 * variant.wide}>;
       for (var k0 = keys.x; k0 < keys.y; k0 += ${TILE}u) {
         ${products('z', queryRows('q'), keyRows('k'), variant)}
         ${products('dp', queryRows('dO'), keyRows('v'), variant)}
         ${probabilities}
-        ${scoreGradients}
-        ${addProduct('sums', keyRows('k'), false, variant)}
+        ${scoreGradients(inTile)}
+        ${addProduct('sums', keyRows('k'), variant)}
       }
       ${storeSums('sums', queryRows('dq'), variant)}`,
   }),
@@ -199,10 +214,10 @@ const backwardQueries = gpuVariants((variant: AttentionVariant) =>
 const backwardKeys = gpuVariants((variant: AttentionVariant) =>
   gpuKernel({
     name: `AttentionBackwardKeys ${JSON.stringify(variant)}`,
-    inputs: { q: 'f32', k: 'f32', v: 'f32', dO: 'f32', stats: 'f32', spans: 'u32' },
-    outputs: { dk: 'f32', dv: 'f32' },
+    inputs: { ...heads(variant), stats: 'f32', spans: 'u32' },
+    outputs: { dk: element(variant), dv: element(variant) },
     params: ATTENTION_PARAMS,
-    declarations: `${BACKWARD_DECLARATIONS}
+    declarations: `${backwardDeclarations(variant)}
       // the first row whose first (0) or last (1) key is at least the given one: both ascend
       fn firstRow(which: u32, key: u32) -> u32 {
         var low = 0u;
@@ -220,18 +235,18 @@ const backwardKeys = gpuVariants((variant: AttentionVariant) =>
       ${PLACE}
       if (lane == 0u) { range = vec2u(firstRow(1u, k0), firstRow(0u, k0 + ${TILE}u)); }
       let queries = workgroupUniformLoad(&range);
-      var keySums: array<vec4f, ${variant.chunks}>;
-      var valueSums: array<vec4f, ${variant.chunks}>;
+      var keySums: array<vec4f, ${2 * variant.wide}>;
+      var valueSums: array<vec4f, ${2 * variant.wide}>;
       for (var head = keyHead * shared_; head < (keyHead + 1u) * shared_; head++) {
         for (var q0 = queries.x; q0 < queries.y; q0 += ${TILE}u) {
           ${LOAD_ROWS}
           ${products('z', queryRows('q'), keyRows('k'), variant)}
           ${probabilities}
-          ${eachScore((c, row, column) => `${inTile(row, column)} = p${c};`)}
-          ${addProduct('valueSums', queryRows('dO'), true, variant)}
+          ${eachScore((c, row, column) => `${inTile(column, row)} = p${c};`)}
+          ${addProduct('valueSums', queryRows('dO'), variant)}
           ${products('dp', queryRows('dO'), keyRows('v'), variant)}
-          ${scoreGradients}
-          ${addProduct('keySums', queryRows('q'), true, variant)}
+          ${scoreGradients((row, column) => inTile(column, row))}
+          ${addProduct('keySums', queryRows('q'), variant)}
         }
       }
       ${storeSums('keySums', keyRows('dk'), variant)}
@@ -281,9 +296,13 @@ export const attentionBackwardWebgpu: OpKernel<AttentionAttrs> = ({ inputs, attr
 };
 
 function variantOf({ software }: Launcher, { headDim }: AttentionAttrs): AttentionVariant {
-  return { chunks: Math.ceil(headDim / TILE), dynamic: software };
+  return { ...partsOf(headDim), dynamic: software, whole: headDim % 4 === 0 };
+}
+
+function partsOf(headDim: number) {
+  return { chunks: Math.ceil(headDim / TILE), wide: Math.ceil(headDim / WIDE) };
 }
 
 function paramsOf(inputs: Inputs, attrs: AttentionAttrs): { [name: string]: number } {
-  return { ...attentionGeometry(inputs, attrs), chunks: Math.ceil(attrs.headDim / TILE), tile: TILE };
+  return { ...attentionGeometry(inputs, attrs), ...partsOf(attrs.headDim), tile: TILE };
 }
