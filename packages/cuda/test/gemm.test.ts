@@ -146,7 +146,7 @@ describe.skipIf(!hasCompiler())('products on engine cuda, emulated', { timeout: 
     ['nt', 33, 32, 144, true],
     ['nn', 33, 32, 144, true],
     ['tn', 32, 64, 147, true],
-    ['tn', 64, 16, 147, true],
+    ['tn', 64, 32, 147, true],
   ] as const)('%s of a narrow matrix: [%i, %i] over %i, whole fragments %s', async (form, m, n, k, whole) => {
     const { launcher } = cuda.backend;
     const { a, b } = layout(form, m, n, k);
