@@ -51,6 +51,13 @@ else
   echo '{"step": "torch", "skipped": "python3 has no torch with a GPU"}'
 fi
 check 100 full
+if python3 -c 'import torch, transformers, peft; assert torch.cuda.is_available()' 2>/dev/null; then
+  step 90 peft python3 gpu-check/peft_step.py 2>/dev/null
+else
+  echo '{"step": "peft", "skipped": "python3 has no torch with a GPU, transformers and peft"}'
+fi
+check 40 agreement
+check 20 host
 check 20 memory
 if command -v compute-sanitizer >/dev/null; then
   for tool in memcheck racecheck; do

@@ -19,7 +19,7 @@ import { dispose, engine, fill, type Tensor, type TensorInfo, tensor1d, tidy, ze
 import { OPS } from '../../browser-tests/test/browser/ops.js';
 import { trainTiny } from '../../browser-tests/test/browser/training.js';
 import { CudaOutOfMemoryError, closeCuda, cudaEngine, inspectCuda, openCuda } from '../src/index.js';
-import { fullStep } from './full-step.js';
+import { agreement, fullStep } from './full-step.js';
 import { checkedConfig } from './random-model.js';
 import { random4bit, randomMatrix } from './random-weight.js';
 
@@ -127,6 +127,14 @@ const STEPS: { [step: string]: () => Promise<void> } = {
         tensor.dispose();
         return values;
       };
+      // by the GPU's clock, without what rounds the factors
+      const kernel = async (name: string, call: () => TensorInfo) => {
+        launcher.startTimes();
+        for (let i = 0; i < (small ? 1 : 12); i++) backend.disposeData(call().dataId);
+        const { milliseconds, calls } = (await launcher.stopTimes()).get(name)!;
+        const seconds = milliseconds / calls / 1000;
+        return { us: Math.round(seconds * 1e6), tflops: (2 * m * n * k) / seconds / 1e12 };
+      };
       const float = cudaFloat(w);
       const [exact, rounded] = [await read(product(float, 128)), await read(product(float, 'mma'))];
       print({
@@ -141,14 +149,18 @@ const STEPS: { [step: string]: () => Promise<void> } = {
         ...(launcher.wgmma
           ? {
               wgmma: rate(() => product(float, 'wgmma')),
+              wgmmaKernel: await kernel('multiplyWgmma', () => product(float, 'wgmma')),
               wgmmaNf4: rate(() => product(four, 'wgmma')),
               wgmmaNf4Transposed: rate(() => back('wgmma')),
               wgmmaError: distance(await read(product(float, 'wgmma')), exact),
+              wgmmaNf4Error: distance(await read(product(four, 'wgmma')), await read(product(four, 128))),
+              wgmmaNf4TransposedError: distance(await read(back('wgmma')), await read(back(128))),
             }
           : {}),
         ...(launcher.cublasLt
           ? {
               cublasLt: rate(() => product(float, 'cublasLt')),
+              cublasLtKernel: await kernel('cublasLtMatmul', () => product(float, 'cublasLt')),
               cublasLtNf4: rate(() => product(four, 'cublasLt')),
               cublasLtNf4Transposed: rate(() => back('cublasLt')),
               cublasLtError: distance(await read(product(float, 'cublasLt')), exact),
@@ -228,6 +240,13 @@ const STEPS: { [step: string]: () => Promise<void> } = {
     ] as const) {
       const [config, tokens] = [checkedConfig(small), small ? 60 : 1900];
       print({ step: 'full', ...(await fullStep({ config, tokens, budgetBytes, bf16, cublasLt })) });
+    }
+  },
+
+  /** The full step's gradients with bf16 beside those in float32, of the same weights. */
+  async agreement() {
+    for (const cublasLt of [false, true]) {
+      print({ step: 'agreement', cublasLt, ...(await agreement(checkedConfig(small), small ? 60 : 1900, cublasLt)) });
     }
   },
 

@@ -1,5 +1,13 @@
 /** @file A training step of the whole 2B shape with random weights, made on the device: no checkpoint is needed. */
-import { type GemmaConfig, lowestTrainedLayer, planMemory, trainableParameters, trainingPass } from '@arena/gemma';
+import {
+  clearGradient,
+  type FlatBatch,
+  type GemmaConfig,
+  lowestTrainedLayer,
+  planMemory,
+  trainableParameters,
+  trainingPass,
+} from '@arena/gemma';
 import { type Profile, startProfile } from '@arena/runtime';
 import { adamW } from '@arena/trainer';
 import { dispose } from '@tensorflow/tfjs-core';
@@ -14,9 +22,9 @@ export interface StepOptions {
   cublasLt: boolean;
 }
 
-/** Seconds, tokens/s and device memory of a step; LoRA r 16 on all linears from layer 6 on. */
+/** Seconds, tokens/s and device memory of a step, at most `budgetBytes`; LoRA r 16 on all linears from layer 6 on. */
 export async function fullStep({ config, tokens, budgetBytes, bf16, cublasLt }: StepOptions) {
-  const { backend } = await openCuda({ bf16, cublasLt });
+  const { backend } = await openCuda({ bf16, cublasLt, budget: budgetBytes });
   const model = randomModel(config);
   const plan = planMemory({
     config,
@@ -24,13 +32,10 @@ export async function fullStep({ config, tokens, budgetBytes, bf16, cublasLt }: 
     lowestLayer: lowestTrainedLayer(model),
     tokens,
     quantized: true,
-    budgetBytes,
+    budgetBytes: 0.9 * budgetBytes,
   });
   const optimizer = adamW(trainableParameters(model));
-  const batch = {
-    ids: Int32Array.from({ length: tokens }, (_, i) => 3 + ((i * 7919) % 250000)),
-    offsets: Int32Array.of(0, tokens),
-  };
+  const batch = batchOf(tokens);
   const steps: { queuedMs: number; totalMs: number; loss: number }[] = [];
   let profile: Profile | undefined;
   for (let step = 0; step < 7; step++) {
@@ -55,9 +60,57 @@ export async function fullStep({ config, tokens, budgetBytes, bf16, cublasLt }: 
     // the time until everything is queued; close to the total when the queue is full
     ...{ queuedMs: median.queuedMs, stepMs: median.totalMs, tokensPerSecond: (1000 * tokens) / median.totalMs },
     ...{ peakBytes, heldBytes: bytesHeld, losses: steps.map(({ loss }) => loss) },
+    gpuMs: kernels.reduce((sum, { milliseconds }) => sum + milliseconds, 0),
     launches: kernels.reduce((sum, { calls }) => sum + calls, 0),
     kernels: kernels
       .slice(0, 24)
       .map(({ name, calls, milliseconds }) => `${name} ${calls}x ${milliseconds.toFixed(2)}`),
+  };
+}
+
+/** How far loss, logits and gradients of a step with bf16 are from those in float32, of the same weights; the gradients by their norm. */
+export async function agreement(config: GemmaConfig, tokens: number, cublasLt: boolean) {
+  const results = [];
+  const { backend } = await openCuda();
+  const model = randomModel(config);
+  const parameters = trainableParameters(model);
+  for (const bf16 of [false, true]) {
+    await openCuda({ bf16, cublasLt });
+    const { loss, logits } = await trainingPass(model, batchOf(tokens), [1], { dropout: { seed: 1, step: 0 } });
+    const gradients = new Map<string, Float32Array>();
+    for (const parameter of parameters) {
+      if (parameter.gradient) gradients.set(parameter.name, (await parameter.gradient.data()) as Float32Array);
+      clearGradient(parameter);
+    }
+    results.push({ loss: (await loss.data())[0], logits: Array.from(await logits.data()), gradients });
+    dispose([loss, logits]);
+  }
+  await closeCuda(backend);
+  const [want, got] = results;
+  let [difference, norm, product, own] = [0, 0, 0, 0];
+  for (const [name, values] of want.gradients) {
+    const other = got.gradients.get(name)!;
+    for (let i = 0; i < values.length; i++) {
+      difference += (other[i] - values[i]) ** 2;
+      norm += values[i] ** 2;
+      own += other[i] ** 2;
+      product += values[i] * other[i];
+    }
+  }
+  return {
+    loss: got.loss,
+    floatLoss: want.loss,
+    logits: got.logits,
+    floatLogits: want.logits,
+    gradients: want.gradients.size,
+    gradientError: Math.sqrt(difference / norm),
+    cosine: product / Math.sqrt(norm * own),
+  };
+}
+
+function batchOf(tokens: number): FlatBatch {
+  return {
+    ids: Int32Array.from({ length: tokens }, (_, i) => 3 + ((i * 7919) % 250000)),
+    offsets: Int32Array.of(0, tokens),
   };
 }
