@@ -68,6 +68,7 @@ step 120 tiles
 step 40 products
 step 60 launches
 step 60 rates
+step 60 rates --no-robustness
 step 150 full
 step 60 conformance --f16
 step 60 training --f16

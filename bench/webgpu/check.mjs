@@ -11,7 +11,7 @@ import {
   uploadWeight4bit,
 } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
-import { checkOps, openEngine, storeTiles, tileName, tilesOf } from '@arena/runtime';
+import { checkOps, importFromProject, openEngine, storeTiles, tileName, tilesOf } from '@arena/runtime';
 import { backend, dispose, matMul, tensor2d } from '@tensorflow/tfjs-core';
 import { OPS } from '../../packages/browser-tests/test/browser/ops.js';
 import { trainTiny } from '../../packages/browser-tests/test/browser/training.js';
@@ -195,7 +195,19 @@ const STEPS = {
   },
 };
 
+/** Dawn without the checks of every index that WebGPU asks for: what they cost. An engine would not do that. */
+async function withoutRobustness() {
+  const { create, globals } = await importFromProject('webgpu');
+  Object.assign(globalThis, globals);
+  const dawn = create(['disable-dawn-features=timestamp_quantization', 'enable-dawn-features=disable_robustness']);
+  const gpu = { value: dawn, configurable: true };
+  if (globalThis.navigator) Object.defineProperty(globalThis.navigator, 'gpu', gpu);
+  else Object.defineProperty(globalThis, 'navigator', { value: Object.defineProperty({}, 'gpu', gpu) });
+  print({ robustness: false });
+}
+
 try {
+  if (flags.includes('--no-robustness')) await withoutRobustness();
   await STEPS[step]();
 } catch (error) {
   print({ error: String(error?.stack ?? error) });

@@ -51,7 +51,12 @@ export function addSegment(form: GpuForm, tile: GpuTile, a: StagedOperand, b: St
     ...fillsOf('tileB', b, form === 'nt', 'n0', tileN, tile),
   ];
   const put = (value: (fill: (typeof fills)[0], i: number) => string) =>
-    fills.map((fill, i) => `${fill.place} = ${fill.half ? `half(${value(fill, i)})` : value(fill, i)};`).join('\n');
+    fills
+      .map(
+        (fill, i) =>
+          `${fill.guard}${fill.place} = ${fill.half ? `half(${value(fill, i)})` : value(fill, i)};${fill.guard && ' }'}`,
+      )
+      .join('\n');
   const inner = INNER[form](tile, a.half, b.half);
   if (!tile.ahead) {
     return `for (var k0 = 0u; k0 < ${k}; k0 += ${tile.depth}u) {
@@ -80,11 +85,13 @@ export const HALF_DECLARATIONS =
 /** The vectors of a tile that an invocation fills: where each goes, and what reads it from `k0` on. */
 function fillsOf(name: string, operand: StagedOperand, along: boolean, first: string, extent: number, tile: GpuTile) {
   const { depth4, stride } = sizes(tile);
-  return Array.from({ length: (extent * depth4) / 256 }, (_, e) => {
+  const vectors = extent * depth4;
+  return Array.from({ length: Math.ceil(vectors / 256) }, (_, e) => {
     const i = e ? `(lane + ${256 * e}u)` : 'lane';
     const across = `${extent / 4}u`;
     return {
       half: operand.half,
+      guard: vectors < 256 ? `if (lane < ${vectors}u) { ` : '',
       place: along ? `${name}[(${i} / ${depth4}u) * ${stride}u + ${i} % ${depth4}u]` : `${name}[${i}]`,
       read: (k0: string) =>
         along

@@ -90,7 +90,7 @@ export function gpuMultiply(launcher: Launcher, product: GpuProduct): TensorInfo
   for (const operand of operands) {
     for (const [name, { tensor }] of Object.entries(operand.inputs)) inputs[name] = tensor;
   }
-  const tile = fitTile(launcher.tiles[product.form], m, n);
+  const tile = fitTile(launcher.tiles[product.form], product.form, m, n);
   const { tileM, tileN } = tileExtent(tile);
   const [c] = launcher.run(kernelOf(product, tile, launcher.f16), {
     inputs,

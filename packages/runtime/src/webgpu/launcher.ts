@@ -9,6 +9,8 @@ import { DeviceLostError } from './device.js';
 import type { GpuKernel } from './kernel.js';
 import { defaultTiles, type GpuTiles } from './tile.js';
 import { KernelTimes } from './timestamps.js';
+import { UniformBuffers } from './uniforms.js';
+import { WordMap } from './word-map.js';
 
 /** Dispatches in one submit: long enough to be cheap, short enough for a desktop's watchdog. */
 export const SUBMIT_EVERY = 32;
@@ -17,11 +19,9 @@ export const SUBMIT_EVERY = 32;
 const SPARE_FACTOR = 1.25;
 const SPARE_BYTES = 16 * 2 ** 20;
 
-/** Beyond these many, cached uniform buffers and bind groups are dropped and made anew. */
-const MOST_UNIFORMS = 4096;
+/** Beyond these many, cached bind groups are dropped and made anew. */
 const MOST_GROUPS = 8192;
 
-const UNIFORM_USAGE = 0x40 | 0x8; // GPUBufferUsage.UNIFORM | COPY_DST
 const COMPUTE_STAGE = 0x4; // GPUShaderStage.COMPUTE
 
 /** What tfjs-backend-webgpu 4.22 keeps private and launching needs; the self-test notices when it changes. */
@@ -61,9 +61,11 @@ interface Pipeline {
 export class Launcher {
   private readonly pipelines = new Map<GpuKernel, Pipeline>();
   private readonly layouts = new Map<string, GPUBindGroupLayout>();
-  private readonly bindGroups = new Map<string, GPUBindGroup>();
-  /** By content, and never rewritten: an unsubmitted dispatch may still have to read them. */
-  private readonly uniforms = new Map<string, GPUBuffer>();
+  /** By pipeline and buffers. */
+  private readonly bindGroups = new WordMap<GPUBindGroup>();
+  private readonly uniforms: UniformBuffers;
+  /** Of the device, which is asked once: reading a limit costs a call into it. */
+  private readonly most: { binding: number; workgroups: number };
   private readonly bufferIds = new WeakMap<GPUBuffer, number>();
   private nextBufferId = 0;
   private failure: Error | undefined;
@@ -84,6 +86,15 @@ export class Launcher {
     readonly software = false,
   ) {
     const { device } = backend;
+    const { maxStorageBufferBindingSize, maxBufferSize, maxComputeWorkgroupsPerDimension } = device.limits;
+    this.most = {
+      binding: Math.min(maxStorageBufferBindingSize, maxBufferSize),
+      workgroups: maxComputeWorkgroupsPerDimension,
+    };
+    this.uniforms = new UniformBuffers(device, () => {
+      this.flush();
+      this.bindGroups.clear();
+    });
     this.tiles = defaultTiles(software);
     this.subgroups =
       device.features.has('subgroups') && navigator.gpu.wgslLanguageFeatures?.has('subgroup_id') === true;
@@ -131,13 +142,15 @@ export class Launcher {
       // what tfjs read before is kept on the host, and no longer true
       backend.tensorMap.get(written[i].dataId).values = null as never;
     }
-    const most = backend.device.limits.maxComputeWorkgroupsPerDimension;
-    if (groups.some((count) => count > most)) {
-      throw new RangeError(`kernel ${kernel.name}: ${groups} workgroups, the device allows ${most} along an axis`);
+    const { workgroups } = this.most;
+    if (groups.some((count) => count > workgroups)) {
+      throw new RangeError(
+        `kernel ${kernel.name}: ${groups} workgroups, the device allows ${workgroups} along an axis`,
+      );
     }
     this.mostUsed = Math.max(this.mostUsed, this.manager.numBytesUsed);
     this.mostAllocated = Math.max(this.mostAllocated, this.manager.numBytesAllocated);
-    const group = this.bindGroup(pipeline, [...read, ...target, this.uniform(kernel, params)]);
+    const group = this.bindGroup(pipeline, [...read, ...target, this.uniforms.of(kernel, params)]);
     const internals = backend as unknown as BackendInternals;
     backend.ensureCommandEncoderReady();
     if (this.times) {
@@ -231,8 +244,7 @@ export class Launcher {
 
   private buffer(kernel: GpuKernel, name: string, tensor: TensorInfo | undefined): GPUBuffer {
     if (!tensor) throw new Error(`kernel ${kernel.name}: input '${name}' is missing`);
-    const { maxStorageBufferBindingSize, maxBufferSize } = this.backend.device.limits;
-    const most = Math.min(maxStorageBufferBindingSize, maxBufferSize);
+    const { binding: most } = this.most;
     const bytes = 4 * util.sizeFromShape(tensor.shape);
     if (bytes > most) {
       throw new RangeError(
@@ -255,7 +267,7 @@ export class Launcher {
       layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
       compute: { module },
     });
-    const constants = kernel.constants && this.uniformBuffer(kernel.constants);
+    const constants = kernel.constants && this.uniforms.make(kernel.constants);
     const made = { id: this.pipelines.size, pipeline, layout, constants };
     this.pipelines.set(kernel, made);
     return made;
@@ -279,14 +291,16 @@ export class Launcher {
   }
 
   private bindGroup({ id, layout, constants }: Pipeline, buffers: GPUBuffer[]): GPUBindGroup {
-    const key = `${id}:${buffers.map((buffer) => this.bufferId(buffer))}`;
+    const key = new Uint32Array(buffers.length + 1);
+    key[0] = id;
+    for (let i = 0; i < buffers.length; i++) key[i + 1] = this.bufferId(buffers[i]);
     let group = this.bindGroups.get(key);
     if (!group) {
       if (this.bindGroups.size >= MOST_GROUPS) this.bindGroups.clear();
       const all = constants ? [...buffers, constants] : buffers;
       const entries = all.map((buffer, binding) => ({ binding, resource: { buffer } }));
       group = this.backend.device.createBindGroup({ layout, entries });
-      this.bindGroups.set(key, group);
+      this.bindGroups.add(key, group);
     }
     return group;
   }
@@ -298,39 +312,6 @@ export class Launcher {
       this.bufferIds.set(buffer, id);
     }
     return id;
-  }
-
-  private uniform(kernel: GpuKernel, params: { [name: string]: number }): GPUBuffer {
-    const words = new Uint32Array(Math.max(4, kernel.params.length));
-    const floats = new Float32Array(words.buffer);
-    kernel.params.forEach(([name, type], i) => {
-      const value = params[name];
-      if (value === undefined) throw new Error(`kernel ${kernel.name}: number '${name}' is missing`);
-      if (type === 'f32') floats[i] = value;
-      else words[i] = value;
-    });
-    const key = words.join();
-    let buffer = this.uniforms.get(key);
-    if (!buffer) {
-      if (this.uniforms.size >= MOST_UNIFORMS) this.dropUniforms();
-      buffer = this.uniformBuffer(words);
-      this.uniforms.set(key, buffer);
-    }
-    return buffer;
-  }
-
-  private dropUniforms(): void {
-    this.flush();
-    for (const buffer of this.uniforms.values()) buffer.destroy();
-    this.uniforms.clear();
-    this.bindGroups.clear();
-  }
-
-  private uniformBuffer(values: Uint32Array | Float32Array): GPUBuffer {
-    const { device } = this.backend;
-    const buffer = device.createBuffer({ size: Math.ceil(values.byteLength / 16) * 16, usage: UNIFORM_USAGE });
-    device.queue.writeBuffer(buffer, 0, values as Uint32Array<ArrayBuffer>);
-    return buffer;
   }
 }
 

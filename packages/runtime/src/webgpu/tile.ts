@@ -8,7 +8,7 @@ export type GpuForm = 'nt' | 'nn' | 'tn';
  * registers. `ahead`: the next tile is read while this one is worked on.
  */
 export interface GpuTile {
-  rows: 4 | 8;
+  rows: 1 | 4 | 8;
   columns: 4 | 8;
   depth: 8 | 16 | 32;
   ahead: boolean;
@@ -22,7 +22,7 @@ export const SMALL_TILE: GpuTile = { rows: 4, columns: 4, depth: 16, ahead: fals
 
 const LARGE_TILE: GpuTile = { rows: 8, columns: 8, depth: 8, ahead: true };
 
-/** All that tuning tries. Every invocation fills as many vectors of a tile as every other. */
+/** All that tuning tries. */
 const TILES: readonly GpuTile[] = [
   SMALL_TILE,
   { ...SMALL_TILE, ahead: true },
@@ -52,8 +52,13 @@ export function defaultTiles(software: boolean): GpuTiles {
   return { nt: tile, nn: tile, tn: tile };
 }
 
-/** The chosen tile, narrowed where a product [m, n] would leave half of it empty. */
-export function fitTile(tile: GpuTile, m: number, n: number): GpuTile {
+/** Columns of C that an adapter's rank gives: with so few, tiles of few rows keep more of a GPU at work. */
+const NARROW = 16;
+
+/** The chosen tile of a product [m, n], with another one where half of it would be empty. */
+export function fitTile(tile: GpuTile, form: GpuForm, m: number, n: number): GpuTile {
+  // in form `tn` rows lie side by side, and are read in fours
+  if (n <= NARROW && form !== 'tn' && tile.ahead) return { rows: 1, columns: 4, depth: 32, ahead: true };
   const rows = m <= 64 ? 4 : tile.rows;
   const columns = n <= 64 ? 4 : tile.columns;
   if (rows === tile.rows && columns === tile.columns) return tile;
