@@ -2,6 +2,7 @@
 import { dirname, resolve } from 'node:path';
 import type { MpiCommunicator } from '@arena/mpi';
 import { DeviceLostError, type Engine } from '@arena/runtime';
+import { latestCheckpoint } from '@arena/trainer';
 import { type Command, Option } from 'commander';
 import { byteSize, integer, number } from '../arguments.js';
 import { addCleanOption } from '../clean-option.js';
@@ -11,7 +12,7 @@ import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, prepareOutput } from '../output-folder.js';
 import { duration, muteProgress } from '../progress.js';
 import { withRanks } from '../ranks.js';
-import { findCheckpoint, runTraining, type TrainingSettings } from '../run/training.js';
+import { runTraining, type TrainingSettings } from '../run/training.js';
 
 type TrainFlags = Omit<TrainingSettings, 'targets'> &
   EngineFlags & {
@@ -191,9 +192,9 @@ async function trainCommand(
 
 /** What happened to the GPU, and how the run goes on. */
 export async function afterLoss({ message }: DeviceLostError, out: string): Promise<string> {
-  const checkpoint = await findCheckpoint(out);
+  const checkpoint = await latestCheckpoint(out);
   if (!checkpoint) return `${message}; no checkpoint was saved yet (--save-every): start the run again`;
-  return `${message}; the same command with --resume goes on from step ${checkpoint.step} (${checkpoint.place})`;
+  return `${message}; the same command with --resume goes on from ${checkpoint}`;
 }
 
 /** Every rank needs a batch in a step. */

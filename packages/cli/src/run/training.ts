@@ -255,7 +255,7 @@ function layersFrom(first: number, layers: number): number[] {
   return Array.from({ length: layers - first }, (_, i) => first + i);
 }
 
-export async function findCheckpoint(out: string): Promise<Checkpoint | undefined> {
+async function findCheckpoint(out: string): Promise<Checkpoint | undefined> {
   const folder = await latestCheckpoint(out);
   return folder ? loadCheckpoint(folder) : undefined;
 }
