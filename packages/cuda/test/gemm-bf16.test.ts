@@ -117,6 +117,31 @@ describe.skipIf(!hasCompiler())('products of rounded factors on engine cuda, emu
     await expectProduct(backward, way, product64('nn', rounded(dy), weight, m, inner, out));
   });
 
+  it('cublasLt takes a second product with the first, in one of a longer inner dimension', async () => {
+    const [m, n, k, lowK] = [70, 200, 136, 16];
+    const [a, lowA, lowB] = [draw(m * k), draw(m * lowK), draw(n * lowK)];
+    const quantized = quantize4bit(draw(n * k), [n, k], { blockSize: 64, doubleQuant: true });
+    const { attrs, tensors } = uploadWeight4bit(quantized);
+    const low = { a: tensor2d(lowA, [m, lowK]), b: tensor2d(lowB, [n, lowK]), k: lowK, scale: 2 };
+    const product = {
+      form: 'nt',
+      m,
+      n,
+      k,
+      scale: 0.5,
+      a: tensor2d(a, [m, k]),
+      b: cuda4bit(tensors as never, attrs),
+      low,
+    } as const;
+    const first = product64('nt', rounded(a), rounded(Float32Array.from(dequantize4bit(quantized))), m, n, k);
+    const second = product64('nt', rounded(lowA), rounded(lowB), m, n, lowK);
+    await expectProduct(
+      product,
+      'cublasLt',
+      first.map((x, i) => 0.5 * (x + 2 * second[i])),
+    );
+  });
+
   it('takes the fastest way that is there for large products, and none of them unasked', async () => {
     const value = 1 + 2 ** -9; // 1 in bfloat16
     const first = async () => {

@@ -116,9 +116,14 @@ describe('near duplicates', () => {
       const both = [...left].filter((piece) => right.has(piece)).length;
       return both / (left.size + right.size - both);
     };
-    const words = fc.array(fc.constantFrom<string[]>('aa', 'tide', 'moon ', 'спрос', '潮汐', '😀', ' '), { maxLength: 40 });
+    const words = fc.array(fc.constantFrom<string[]>('aa', 'tide', 'moon ', 'спрос', '潮汐', '😀', ' '), {
+      maxLength: 40,
+    });
     const edited = fc
-      .tuple(words, fc.array(fc.tuple(fc.nat(40), fc.constantFrom<string[]>('', 'x', 'moon moon', 'ab')), { maxLength: 3 }))
+      .tuple(
+        words,
+        fc.array(fc.tuple(fc.nat(40), fc.constantFrom<string[]>('', 'x', 'moon moon', 'ab')), { maxLength: 3 }),
+      )
       .map(([list, edits]) => [list, edits.reduce((before, [at, put]) => before.toSpliced(at, 1, put), list)])
       .map((both) => both.map((list) => list.join('')));
     let found = 0;

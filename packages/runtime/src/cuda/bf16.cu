@@ -1,14 +1,16 @@
 // Float32 matrices rounded to bfloat16, as the products on tensor cores take them.
 #include "bf16.cuh"
 
-// x [count], y [count / 2] words; a thread takes eight values
-KERNEL(roundBf16, 256, const float *x, u32 *y, u32 count) {
+// scale x [count / columns, columns] to columns [first, first + columns) of y, whose rows have `stride` values; a thread takes
+// eight values
+KERNEL(roundBf16, 256, const float *x, u32 *y, u32 count, u32 columns, u32 stride, u32 first, float scale) {
   const u32 at = globalIndex() * 8;
   if (at >= count) return;
   const float4 a = *(const float4 *)(x + at), b = *(const float4 *)(x + at + 4);
   uint4 words;
-  words.x = bf16Pair(a.x, a.y), words.y = bf16Pair(a.z, a.w), words.z = bf16Pair(b.x, b.y), words.w = bf16Pair(b.z, b.w);
-  *(uint4 *)(y + at / 2) = words;
+  words.x = bf16Pair(scale * a.x, scale * a.y), words.y = bf16Pair(scale * a.z, scale * a.w);
+  words.z = bf16Pair(scale * b.x, scale * b.y), words.w = bf16Pair(scale * b.z, scale * b.w);
+  *(uint4 *)(y + ((size_t)(at / columns) * stride + first + at % columns) / 2) = words;
 }
 
 // x [rows, columns] to y [columns, rows], 64 x 64 a block; rows and columns are even

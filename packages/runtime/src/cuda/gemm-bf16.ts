@@ -39,7 +39,7 @@ const round = cudaKernel({
   name: 'roundBf16',
   inputs: ['x'],
   outputs: ['y'],
-  params: { count: 'u32' },
+  params: { count: 'u32', columns: 'u32', stride: 'u32', first: 'u32', scale: 'f32' },
   threads: 256,
 });
 
@@ -89,6 +89,27 @@ export function inBf16(
   return c;
 }
 
+/** C as of `cudaMultiply`, by cuBLASLt. `rest` computes all but A B^T. [M, N] */
+export function multiplyCublasLt(launcher: CudaLauncher, product: CudaProduct, rest: () => TensorInfo): TensorInfo {
+  const { form, a, b, m, n, k, scale = 1, low, residual, mask } = product;
+  const multiply = launcher.cublasLt!.multiply;
+  if (low && !residual && !mask && form === 'nt' && low.k % EIGHT === 0) {
+    // A B^T + s A2 B2^T is [A, s A2] [B, B2]^T
+    const [c] = launcher.scope(() => {
+      const left = roundedAlong(launcher, a, m, k, low.k);
+      const right = b.bf16!(launcher, false, low.k);
+      putBeside(launcher, left, k, low.a, low.scale);
+      putBeside(launcher, right, k, low.b, 1);
+      return [multiply({ a: left, b: right, m, n, k: k + low.k, scale })];
+    });
+    return c;
+  }
+  return inBf16(launcher, product, (left, right) => {
+    const c = low || residual ? rest() : undefined;
+    return [multiply({ a: left, b: right, c, m, n, k, scale })];
+  });
+}
+
 /** The numbers of a mask, as the kernels take them. */
 export function maskParams(mask: CudaProduct['mask']): CudaLaunch['params'] {
   return {
@@ -99,9 +120,24 @@ export function maskParams(mask: CudaProduct['mask']): CudaLaunch['params'] {
   };
 }
 
-/** x [rows, columns] in bfloat16: [rows, columns / 2] words. */
-export function roundedAlong(launcher: CudaLauncher, x: TensorInfo, rows: number, columns: number): TensorInfo {
-  return alongMemory(launcher, round, { inputs: { x }, params: { count: rows * columns } }, rows, columns);
+/** x [rows, columns] in bfloat16: [rows, (columns + room) / 2] words, of which the last are left to {@link putBeside}. */
+export function roundedAlong(
+  launcher: CudaLauncher,
+  x: TensorInfo,
+  rows: number,
+  columns: number,
+  room = 0,
+): TensorInfo {
+  const params = { count: rows * columns, columns, first: 0, scale: 1 };
+  return alongMemory(launcher, round, { inputs: { x }, params }, rows, columns, room);
+}
+
+/** Puts scale x [rows, columns] behind the first `first` columns of y, which has room for it. */
+function putBeside(launcher: CudaLauncher, y: TensorInfo, first: number, x: TensorInfo, scale: number): void {
+  const [rows, columns] = x.shape;
+  const params = { count: rows * columns, columns, stride: first + columns, first, scale };
+  const grid = [Math.ceil((rows * columns) / (round.threads * EIGHT))];
+  launcher.run(round, { inputs: { x }, outputs: { y }, params, grid });
 }
 
 /** x [rows, columns], transposed, in bfloat16: [columns, rows / 2] words. */
@@ -109,17 +145,19 @@ export function roundedAcross(launcher: CudaLauncher, x: TensorInfo, rows: numbe
   return acrossMemory(launcher, roundTransposed, { inputs: { x }, params: { rows, columns } }, rows, columns);
 }
 
-/** Launches a kernel whose threads make eight values each of a matrix [rows, columns] in bfloat16. */
+/** Launches a kernel whose threads make eight values each of a matrix [rows, columns] in bfloat16, with room for more columns. */
 export function alongMemory(
   launcher: CudaLauncher,
   kernel: CudaKernel,
-  launch: Pick<CudaLaunch, 'inputs' | 'params'>,
+  { inputs, params }: Pick<CudaLaunch, 'inputs' | 'params'>,
   rows: number,
   columns: number,
+  room = 0,
 ): TensorInfo {
-  const y = { shape: [rows, columns / 2], dtype: 'int32' as const };
+  const stride = columns + room;
+  const y = { shape: [rows, stride / 2], dtype: 'int32' as const };
   const grid = [Math.ceil((rows * columns) / (kernel.threads * EIGHT))];
-  return launcher.run(kernel, { ...launch, outputs: { y }, grid })[0];
+  return launcher.run(kernel, { inputs, params: { ...params, stride }, outputs: { y }, grid })[0];
 }
 
 /** Launches a kernel whose blocks make 64 x 64 values each of the transpose of a matrix [rows, columns] in bfloat16. */

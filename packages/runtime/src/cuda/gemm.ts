@@ -3,7 +3,7 @@
  * matrix brings kernels of its own, so that a 4-bit matrix is decoded while a tile is filled and is never stored decoded.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { fitsBf16, inBf16, maskParams, multiplyWgmma, roundedAcross, roundedAlong } from './gemm-bf16.js';
+import { fitsBf16, maskParams, multiplyCublasLt, multiplyWgmma, roundedAcross, roundedAlong } from './gemm-bf16.js';
 import { type CudaKernel, type CudaScalar, cudaKernel } from './kernel.js';
 import type { CudaLaunch, CudaLauncher } from './launcher.js';
 import { isNarrow, multiplyNarrow } from './narrow.js';
@@ -72,8 +72,8 @@ export interface CudaOperand {
   kernels: ProductKernels;
   inputs: CudaLaunch['inputs'];
   params: CudaLaunch['params'];
-  /** The matrix as [N, K] in bfloat16, two values to a word; `across`: it lies as [K, N]. A new tensor. */
-  bf16?: (launcher: CudaLauncher, across: boolean) => TensorInfo;
+  /** The matrix as [N, K] in bfloat16, two values to a word; `across`: it lies as [K, N]; else with `room` for more columns. A new tensor. */
+  bf16?: (launcher: CudaLauncher, across: boolean, room?: number) => TensorInfo;
 }
 
 /** A float32 matrix as the second one. */
@@ -83,7 +83,8 @@ export function cudaFloat(b: TensorInfo): CudaOperand {
     kernels: floatKernels,
     inputs: { b },
     params: { batchA: 1, batchB: 1 },
-    bf16: (launcher, across) => (across ? roundedAcross : roundedAlong)(launcher, b, rows, columns),
+    bf16: (launcher, across, room) =>
+      across ? roundedAcross(launcher, b, rows, columns) : roundedAlong(launcher, b, rows, columns, room),
   };
 }
 
@@ -128,7 +129,9 @@ export function cudaMultiply(launcher: CudaLauncher, product: CudaProduct): Tens
   const way = product.way ?? wayOf(launcher, product);
   if (way === 'narrow') return multiplyNarrow(launcher, product, product.b.inputs.b as TensorInfo);
   if (way === 'wgmma') return multiplyWgmma(launcher, product);
-  if (way === 'cublasLt') return multiplyCublasLt(launcher, product);
+  if (way === 'cublasLt') {
+    return multiplyCublasLt(launcher, product, () => multiplyTiled(launcher, { ...product, k: 0 }, 64));
+  }
   return multiplyTiled(launcher, product, way);
 }
 
@@ -143,15 +146,6 @@ function wayOf(launcher: CudaLauncher, product: CudaProduct): CudaWay {
   }
   if (blocks < FEW_BLOCKS) return 64;
   return launcher.bf16 ? 'mma' : 128;
-}
-
-/** cuBLASLt adds to what the other terms are. */
-function multiplyCublasLt(launcher: CudaLauncher, product: CudaProduct): TensorInfo {
-  const { m, n, k, scale = 1, low, residual } = product;
-  return inBf16(launcher, product, (a, b) => {
-    const rest = low || residual ? multiplyTiled(launcher, { ...product, k: 0 }, 64) : undefined;
-    return [launcher.cublasLt!.multiply({ a, b, c: rest, m, n, k, scale })];
-  });
 }
 
 function multiplyTiled(launcher: CudaLauncher, product: CudaProduct, tile: CudaTile): TensorInfo {

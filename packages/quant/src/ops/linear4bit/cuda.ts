@@ -21,9 +21,14 @@ const weight = {
 } as const;
 const kernels = productKernels('multiply4bit', ['nt', 'nn'], weight);
 /** W, and its transpose, in bfloat16: for one product, where that is read faster than 4 bits are decoded tile by tile. */
-const [decode, decodeTransposed] = ['decode4bit', 'decode4bitTransposed'].map((name) =>
-  cudaKernel({ name, ...weight, outputs: ['y'], threads: 256 }),
-);
+const decode = cudaKernel({
+  name: 'decode4bit',
+  ...weight,
+  params: { ...weight.params, stride: 'u32' },
+  outputs: ['y'],
+  threads: 256,
+});
+const decodeTransposed = cudaKernel({ name: 'decode4bitTransposed', ...weight, outputs: ['y'], threads: 256 });
 
 export const linear4bitCuda: OpKernel<Linear4bitAttrs> = ({ inputs, attrs, backend }) => {
   const { transposed, inFeatures, outFeatures } = attrs;
@@ -53,10 +58,10 @@ export function cuda4bit(tensors: { [name: string]: TensorInfo }, attrs: Weight4
     },
     params: { inFeatures, outFeatures, blockSize, nestedOffset: nestedOffset ?? 0 },
   };
-  const decoded: CudaOperand['bf16'] = (launcher, across) =>
+  const decoded: CudaOperand['bf16'] = (launcher, across, room) =>
     across
       ? acrossMemory(launcher, decodeTransposed, operand, outFeatures, inFeatures)
-      : alongMemory(launcher, decode, operand, outFeatures, inFeatures);
+      : alongMemory(launcher, decode, operand, outFeatures, inFeatures, room);
   return { ...operand, bf16: blockSize % 8 === 0 ? decoded : undefined };
 }
 

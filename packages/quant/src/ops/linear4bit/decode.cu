@@ -22,11 +22,12 @@ __device__ inline uint4 decodeEight(const Weight4bit &weight, u32 at) {
   return words;
 }
 
-// y [outFeatures, inFeatures / 2]
-KERNEL(decode4bit, 256, WEIGHT_ARGUMENTS, u32 *y, WEIGHT_NUMBERS) {
+// y [outFeatures, stride / 2], of which the first inFeatures columns are written
+KERNEL(decode4bit, 256, WEIGHT_ARGUMENTS, u32 *y, WEIGHT_NUMBERS, u32 stride) {
   const Weight4bit weight = WEIGHT;
   const u32 at = globalIndex() * 8;
-  if (at < inFeatures * outFeatures) *(uint4 *)(y + at / 2) = decodeEight(weight, at);
+  if (at >= inFeatures * outFeatures) return;
+  *(uint4 *)(y + ((size_t)(at / inFeatures) * stride + at % inFeatures) / 2) = decodeEight(weight, at);
 }
 
 // y [inFeatures, outFeatures / 2], 64 x 64 a block
