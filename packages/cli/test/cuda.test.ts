@@ -18,7 +18,7 @@ describe.skipIf(!hasCompiler())('engine cuda, emulated', { timeout: 300_000 }, (
   test('doctor lists the GPUs', async () => {
     process.env.EMULATED_DEVICES = '2';
     const { out } = await arena('doctor');
-    expect(out).toMatch(/^cuda +ok, Emulated GPU 0$/m);
+    expect(out).toMatch(/^cuda +ok, Emulated GPU 0 <- auto$/m);
     expect(out).toMatch(/^nvidia +driver .*\.so for CUDA 13\.0$/m);
     expect(out).toMatch(/^nvidia +GPU 1: Emulated GPU 1, compute capability 8\.0, 4 multiprocessors, 1\.0 GiB$/m);
     expect(out).toMatch(/^nvidia +cuBLASLt /m);
@@ -42,23 +42,34 @@ describe.skipIf(!hasCompiler())('engine cuda, emulated', { timeout: 300_000 }, (
     });
   });
 
-  test('an unknown GPU is refused in one line', async () => {
-    const { err, code } = await arena(
-      'train',
-      '--base',
-      w.base,
-      '--data',
-      w.data,
-      '--out',
-      w.at('no'),
-      '--engine',
-      'cuda',
-      '--gpu',
-      '3',
+  const trainOn = (...flags: string[]) =>
+    arena('train', '--base', w.base, '--data', w.data, '--out', w.at('no'), ...flags);
+
+  test('a GPU is taken unasked, as is the engine of a flag; --memory is the most of its memory', async () => {
+    const run = async (out: string, ...flags: string[]) => {
+      const few = ['--max-steps', '1', '--out', w.at(out), ...QUICK, ...flags];
+      const { out: said, code } = await arena('train', '--base', w.base, '--data', w.data, ...few);
+      expect(code).toBe(0);
+      return said.split('\n')[0];
+    };
+    expect(await run('auto')).toBe('engine cuda, 1 thread');
+    expect(await run('threads', '--threads', '1')).toBe('engine wasm, 1 thread');
+    const { err, code } = await trainOn('--memory', '1MB', ...QUICK, '--out', w.at('small'));
+    expect(err).toMatch(
+      /^arena train: a step of \d+ tokens takes .*, the budget is 0\.00 GiB: lower the tokens of a batch/m,
     );
+    expect(code).toBe(1);
+  });
+
+  test('an unknown GPU, and a flag of another engine, are refused in one line', async () => {
+    const { err, code } = await trainOn('--engine', 'cuda', '--gpu', '3');
     expect(err).toBe(
       "arena train: engine 'cuda': there is no GPU 3: the driver shows 0: Emulated GPU 0 (compute capability 8.0)\n",
     );
     expect(code).toBe(1);
+    const other = await trainOn('--engine', 'wasm', '--gpu', '0');
+    expect(other).toMatchObject({ code: 1, err: 'arena train: --gpu is a flag of engine cuda, not of engine wasm\n' });
+    const both = await trainOn('--bf16', '--f16');
+    expect(both).toMatchObject({ code: 1, err: 'arena train: --f16 is a flag of engine webgpu, not of engine cuda\n' });
   });
 });
