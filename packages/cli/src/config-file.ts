@@ -17,11 +17,15 @@ export function expandConfig(argv: string[]): string[] {
   const rest = argv.toSpliced(at, inline ? 1 : 2);
   const given = new Set(rest.filter((word) => word.startsWith('--')).map((word) => word.replace(/=.*/s, '')));
   const [command, ...flags] = rest;
-  const fromFile = Object.entries(readConfig(path)).flatMap(([key, value]) => {
+  return [command, ...configWords(path, readConfig(path), given), ...flags];
+}
+
+/** The words of a command line for the flags of a configuration, but for those that are given already. @throws Error naming the file and the key. */
+export function configWords(path: string, config: Record<string, unknown>, given = new Set<string>()): string[] {
+  return Object.entries(config).flatMap(([key, value]) => {
     const flag = `--${key}`;
     return given.has(flag) || value === false || value === null ? [] : flagWords(path, flag, value);
   });
-  return [command, ...fromFile, ...flags];
 }
 
 function readConfig(path: string): Record<string, unknown> {

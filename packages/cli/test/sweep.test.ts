@@ -104,14 +104,26 @@ describe('a sweep', () => {
   });
 
   test('a trial that fails is in the table, the others go on', async () => {
-    const path = space('bad.json', { train: shared(), grid: { rank: [2, -1] } });
+    const path = space('bad.json', { train: shared(), grid: { 'first-layer': [1, 9] } });
     const { code, err } = await start(path, 'failing').ended;
     expect(code).toBe(1);
     expect(err).toContain('1 of 2 trials failed');
     const [good, bad] = results('failing');
     expect(good.validation.accuracy.n).toBeGreaterThan(0);
-    expect(bad).toMatchObject({ trial: 1, flags: { rank: -1 } });
-    expect(bad.error).toContain('a whole number from 1 is expected');
+    expect(bad).toMatchObject({ trial: 1, flags: { 'first-layer': 9 } });
+    expect(bad.error).toContain('the base has');
+  });
+
+  test.each([
+    [{ rank: [2, -1] }, 'trial 2: '],
+    [{ 'lerning-rate': [1e-4] }, "trial 1: unknown option '--lerning-rate'"],
+  ])('flags that arena train would refuse are refused before anything runs: %o', async (grid, message) => {
+    const path = space('refused.json', { train: shared(), grid });
+    const { code, err } = await start(path, 'refused').ended;
+    expect(code).toBe(1);
+    expect(err).toContain(`${path}: ${message}`);
+    expect(err.trim().split('\n')).toHaveLength(1);
+    expect(existsSync(w.at('refused'))).toBe(false);
   });
 });
 

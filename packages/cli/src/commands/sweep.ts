@@ -3,10 +3,12 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
 import { integer } from '../arguments.js';
+import { configWords } from '../config-file.js';
 import { onInterrupt } from '../interrupt.js';
 import { checkNewFolder } from '../output-folder.js';
 import { ranked, runSweep, sweepTable } from '../run/sweep.js';
 import { readSpace, trialsOf } from '../run/sweep-space.js';
+import { checkTrainFlags } from './train.js';
 
 interface SweepFlags {
   space: string;
@@ -37,6 +39,15 @@ export function addSweep(program: Command): void {
 async function sweep({ space: path, out, jobs, metric, seed }: SweepFlags): Promise<void> {
   const space = await readSpace(path);
   const trials = trialsOf(space, seed);
+  for (const [trial, flags] of trials.entries()) {
+    try {
+      checkTrainFlags(configWords(path, { out, ...space.train, ...flags }));
+    } catch (error) {
+      throw new Error(
+        `${path}: trial ${trial + 1}: ${(error as Error).message.replace(/^error: /, '').replaceAll('\n', ' ')}`,
+      );
+    }
+  }
   await openFolder(out, `${JSON.stringify({ format: 'arena-sweep-1', seed, space, trials }, null, 2)}\n`);
   const say = (line: string) => console.log(line);
   const threads = Math.max(1, Math.floor(availableParallelism() / jobs));

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import type { MpiCommunicator } from '@arena/mpi';
 import { DeviceLostError, type Engine } from '@arena/runtime';
 import { latestCheckpoint } from '@arena/trainer';
-import { type Command, Option } from 'commander';
+import { Command, Option } from 'commander';
 import { byteSize, integer, number } from '../arguments.js';
 import { addCleanOption } from '../clean-option.js';
 import { openDashboard } from '../dashboard/server.js';
@@ -26,6 +26,14 @@ type TrainFlags = Omit<TrainingSettings, 'targets'> &
     profile: boolean;
     dashboard?: number | true;
   };
+
+/** Whether `arena train` knows these flags and takes their values. @throws CommanderError that says which it does not. */
+export function checkTrainFlags(words: string[]): void {
+  const program = new Command();
+  addTrain(program);
+  const train = program.commands[0].exitOverride().configureOutput({ writeErr: () => {} });
+  train.action(() => {}).parse(words, { from: 'user' });
+}
 
 export function addTrain(program: Command): void {
   const command = program

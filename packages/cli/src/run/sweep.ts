@@ -83,10 +83,9 @@ async function runTrial(job: SweepJob, trial: number): Promise<TrialResult> {
   const folder = folderOf(out, trial);
   const run = `${folder}/run`;
   await mkdir(folder, { recursive: true });
-  await writeFile(
-    `${folder}/config.json`,
-    `${JSON.stringify({ threads, ...space.train, ...trials[trial] }, null, 2)}\n`,
-  );
+  const flags = { ...space.train, ...trials[trial] };
+  const onCpu = ['auto', 'wasm'].includes(String(flags.engine ?? 'auto')); // where threads are shared out
+  await writeFile(`${folder}/config.json`, `${JSON.stringify({ ...(onCpu ? { threads } : {}), ...flags }, null, 2)}\n`);
   const begun = await stat(`${run}/run.json`).catch(() => undefined);
   if (!begun) await rm(run, { recursive: true, force: true });
   const log = await open(`${folder}/log.txt`, 'a');
