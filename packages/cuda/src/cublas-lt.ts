@@ -38,6 +38,8 @@ const TRANSPOSE_FIRST = 3; // CUBLASLT_MATMUL_DESC_TRANSA
 const MOST_WORKSPACE = 1; // CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES
 /** Bytes of a cublasLtMatmulHeuristicResult_t, whose first 64 are the algorithm. */
 const RESULT_BYTES = 96;
+/** Sizes whose plans are kept: batches differ in their rows. */
+const MOST_PLANS = 256;
 /** What NVIDIA advises for Hopper. */
 const WORKSPACE_BYTES = 32 * 2 ** 20;
 
@@ -118,8 +120,17 @@ export function openCublasLt(backend: CudaBackend): CublasLt | undefined {
     if (count[0] < 1)
       throw new CudaError(`engine 'cuda': ${libraryName} has no way to multiply ${m} x ${k} by ${k} x ${n}`);
     const plan = { operation, layouts, algorithm: result.slice(0, 64) };
+    if (plans.size >= MOST_PLANS) forgetPlans();
     plans.set(key, plan);
     return plan;
+  }
+
+  function forgetPlans(): void {
+    for (const { operation, layouts } of plans.values()) {
+      call('cublasLtMatmulDescDestroy', operation);
+      for (const layout of layouts) call('cublasLtMatrixLayoutDestroy', layout);
+    }
+    plans.clear();
   }
 
   return {
@@ -141,11 +152,7 @@ export function openCublasLt(backend: CudaBackend): CublasLt | undefined {
     close() {
       if (workspace !== undefined) context.allocator.free(workspace);
       workspace = undefined;
-      for (const { operation, layouts } of plans.values()) {
-        call('cublasLtMatmulDescDestroy', operation);
-        for (const layout of layouts) call('cublasLtMatrixLayoutDestroy', layout);
-      }
-      plans.clear();
+      forgetPlans();
       call('cublasLtMatmulPreferenceDestroy', preference);
       call('cublasLtDestroy', handle);
     },
@@ -158,11 +165,16 @@ function bind(library: Library, libraryName: string): (name: FunctionName, ...va
     try {
       functions.set(name as FunctionName, library.func(name, 'int', [...types]) as never);
     } catch {
-      throw new CudaError(`engine 'cuda': ${libraryName} has no ${name}: do without it (cublasLt: false)`);
+      throw new CudaError(
+        `engine 'cuda': ${libraryName} has no ${name}: do without it (cublasLt: false, --no-cublaslt)`,
+      );
     }
   }
   return (name, ...values) => {
     const status = functions.get(name)!(...values);
-    if (status) throw new CudaError(`engine 'cuda': ${name} of ${libraryName} failed with status ${status}`, status);
+    if (status) {
+      const what = `engine 'cuda': ${name} of ${libraryName} failed with status ${status}`;
+      throw new CudaError(`${what}: do without it (cublasLt: false, --no-cublaslt)`, status);
+    }
   };
 }

@@ -9,7 +9,7 @@ const ERROR_LOG_BYTES = 6;
 const LOG_BYTES = 8192;
 
 /** A kernel of a text: from its name to the brace that ends it. */
-const ENTRY = /^\.visible \.entry (\w+)\([\s\S]*?^\}\n?/gm;
+const ENTRY = /^(?:\.\w+ )?\.entry (\w+)\([\s\S]*?^\}\n?/gm;
 
 /**
  * Each kernel of a PTX text as a text of its own, with what all of them need: the driver takes some 0.15 s to compile one for the first

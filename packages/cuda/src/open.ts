@@ -44,7 +44,12 @@ export async function openCuda(options: CudaOptions = {}): Promise<OpenCuda> {
   const device = chooseDevice(listDevices(driver), options.device);
   const kernels = hasWgmma(driver, device) ? [KERNELS_PTX, KERNELS_SM90A_PTX] : [KERNELS_PTX];
   const backend = new CudaBackend(new Context(driver, device, kernels, options));
-  configure(backend, options);
+  try {
+    configure(backend, options);
+  } catch (error) {
+    backend.dispose();
+    throw error;
+  }
   const close = () => backend.context.close();
   process.once('exit', close);
   closers.set(backend, close);

@@ -8,6 +8,7 @@ import {
   type CudaWay,
   cudaFloat,
   cudaMultiply,
+  startProfile,
 } from '@arena/runtime';
 import { engine, fill, matMul, type TensorInfo, tensor2d } from '@tensorflow/tfjs-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -157,6 +158,43 @@ describe.skipIf(!hasCompiler())('products of rounded factors on engine cuda, emu
     expect(await first()).toBe(8);
     cuda = await openCuda();
     expect(await first()).toBeCloseTo(8 * value ** 2, 5);
+    cuda = await openCuda({ bf16: true });
+  });
+
+  it('times each kernel by the device', async () => {
+    const profile = startProfile();
+    expect(profile.clock).toBe('gpu');
+    expect(() => startProfile()).toThrow('timed already');
+    const [a, b] = [fill([256, 8], 1), fill([8, 64], 1)];
+    for (let i = 0; i < 3; i++) matMul(a, b);
+    const times = new Map((await profile.stop()).map((time) => [time.name, time]));
+    // the stand-in of the driver says a millisecond of everything
+    expect(times.get('cublasLtMatmul')).toEqual({ name: 'cublasLtMatmul', calls: 3, milliseconds: 3 });
+    expect(times.get('roundBf16')).toMatchObject({ calls: 3 });
+    matMul(a, b);
+    expect(await startProfile().stop()).toEqual([]);
+  });
+
+  it('forgets plans of sizes beyond the last few hundred, and goes on', async () => {
+    const live = cuda.backend.context.driver.koffi
+      .load(emulatedCublasLt())
+      .func('emulatedBlasHandles', 'int', []) as () => number;
+    const b = cudaFloat(tensor2d(new Float32Array(64).fill(1), [8, 8]));
+    const product = { form: 'nt', n: 8, k: 8, b } as const;
+    const multiply = (m: number) =>
+      cudaMultiply(cuda.backend.launcher, { ...product, m, a: fill([m, 8], 1), way: 'cublasLt' });
+    for (let m = 1; m <= 300; m++) multiply(m);
+    expect(live()).toBeLessThan(4 * 256 + 8); // an operation and three layouts each
+    await expectProduct({ ...product, m: 1, a: fill([1, 8], 1) }, 'cublasLt', new Float64Array(8).fill(8));
+  });
+
+  it('a cuBLASLt that does not work is said in one line, with what to do, and leaves nothing open', async () => {
+    await closeCuda(cuda.backend);
+    process.env.ARENA_CUBLASLT_LIBRARY = 'libm.so.6'; // loads, and has none of it
+    await expect(openCuda({ bf16: true })).rejects.toThrow(
+      /^engine 'cuda': libm\.so\.6 has no cublasLtCreate: do without it \(cublasLt: false, --no-cublaslt\)$/,
+    );
+    process.env.ARENA_CUBLASLT_LIBRARY = emulatedCublasLt();
     cuda = await openCuda({ bf16: true });
   });
 

@@ -5,6 +5,7 @@ import { expect, it } from 'vitest';
 import { sourcesHash } from '../../../tools/cuda-sources.mjs';
 import { OPS } from '../../browser-tests/test/browser/ops.js';
 import { KERNELS_PTX, KERNELS_SM90A_PTX, KERNELS_SOURCES } from '../src/kernels.ptx.js';
+import { kernelTexts } from '../src/module.js';
 import { PLAIN_KERNELS } from '../src/plain/register.js';
 
 const text = KERNELS_PTX + KERNELS_SM90A_PTX;
@@ -31,6 +32,15 @@ it("has Hopper's own instructions apart, for drivers from CUDA 12 on", () => {
   for (const { name, target } of declaredCudaKernels()) {
     expect(KERNELS_SM90A_PTX.includes(`.entry ${name}(`), name).toBe(target === 'sm_90a');
   }
+});
+
+it('gives each kernel of a text with what all of them need, however it is declared', () => {
+  const head = '.version 7.0\n.target sm_80\n.global .b8 table[4];\n';
+  const [one, two] = ['.visible .entry one(\n)\n{\n\tret;\n}\n', '.entry two(\n)\n{\n\t{\n\t}\n\tret;\n}\n'];
+  expect([...kernelTexts(head + one + two)]).toEqual([
+    ['one', head + one],
+    ['two', head + two],
+  ]);
 });
 
 it('has every kernel that an op declares, with its arguments, and no other', () => {

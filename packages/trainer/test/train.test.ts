@@ -109,12 +109,15 @@ describe('train', () => {
     for (const model of [whole, first, second]) await model.dispose();
   });
 
-  test('a loss that is no number ends the run and names the micro-batch', async () => {
+  test('a loss that is no number ends the run, names the micro-batch and changes no weight', async () => {
     const model = await loadGemma(base, LORA);
+    const weights = () => trainableParameters(model).map(({ value }) => Array.from(value.dataSync()));
+    let before: number[][] = [];
     const broken: TrainOptions = {
       ...optionsFor(model),
       loss: (logits, labels) => {
         const marked = labels[0] === 7;
+        if (marked) before = weights();
         const { loss, dlogits } = crossEntropy(logits, marked ? [0, 1] : labels);
         return { loss: marked ? mul<Scalar>(loss, Number.NaN) : loss, dlogits };
       },
@@ -122,6 +125,8 @@ describe('train', () => {
         batches(epoch).map((batch, i) => (i === 3 ? { ...batch, rows: [6, 7], labels: [7, 1] } : batch)),
     };
     await expect(train(broken)).rejects.toThrow('step 2, micro-batch 2 of 2 (rows 6, 7): the loss is NaN');
+    expect(before.length).toBeGreaterThan(0);
+    expect(weights()).toEqual(before);
     await model.dispose();
   });
 

@@ -4,7 +4,7 @@
  */
 import { type CudaKernel, type CudaLauncher, cudaKernel } from '@arena/runtime';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { attentionGeometry } from './geometry.js';
+import { attentionGeometry, GEOMETRY_PARAMS } from './geometry.js';
 import type { AttentionAttrs } from './op.js';
 
 type Inputs = { [name: string]: TensorInfo };
@@ -15,18 +15,7 @@ const KEYS = 32;
 const KIB = 1024;
 const THREADS = 128;
 
-const geometry = {
-  queries: 'u32',
-  tokens: 'u32',
-  heads: 'u32',
-  keyValueHeads: 'u32',
-  headDim: 'u32',
-  sequences: 'u32',
-  window: 'u32',
-  scale: 'f32',
-  softcap: 'f32',
-} as const;
-const params = { ...geometry, straight: 'u32' } as const;
+const params = { ...GEOMETRY_PARAMS, straight: 'u32' } as const;
 
 /** Kernels for heads of up to so many columns. */
 interface HeadKernels {
@@ -82,7 +71,7 @@ const prepare = cudaKernel({
   name: 'attentionPrepareMma',
   inputs: ['dO', 'o', 'lse', 'offsets', 'rows'],
   outputs: ['rounded', 'stats', 'spans'],
-  params: { columns: 'u32', ...geometry },
+  params: { columns: 'u32', ...GEOMETRY_PARAMS },
   threads: 128,
 });
 

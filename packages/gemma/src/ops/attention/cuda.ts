@@ -1,24 +1,12 @@
 /** @file Attention and its gradients on engine `cuda`: in float32 in tiles of 32 query rows and 32 keys, or on tensor cores (cuda-mma.ts). */
 import { type CudaKernel, cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
 import { attentionBackwardMma, attentionMma, fitsMma } from './cuda-mma.js';
-import { attentionGeometry } from './geometry.js';
+import { attentionGeometry, GEOMETRY_PARAMS as params } from './geometry.js';
 import type { AttentionAttrs } from './op.js';
 
 /** Query rows, or keys, of a block. */
 const TILE = 32;
 const THREADS = 256;
-
-const params = {
-  queries: 'u32',
-  tokens: 'u32',
-  heads: 'u32',
-  keyValueHeads: 'u32',
-  headDim: 'u32',
-  sequences: 'u32',
-  window: 'u32',
-  scale: 'f32',
-  softcap: 'f32',
-} as const;
 
 /** Kernels for heads of up to so many columns. */
 interface HeadKernels {

@@ -17,3 +17,16 @@ export function attentionGeometry({ q, k, offsets }: { [name: string]: TensorInf
     softcap,
   };
 }
+
+/** Their types, in the order of the CUDA kernels. */
+export const GEOMETRY_PARAMS = {
+  queries: 'u32',
+  tokens: 'u32',
+  heads: 'u32',
+  keyValueHeads: 'u32',
+  headDim: 'u32',
+  sequences: 'u32',
+  window: 'u32',
+  scale: 'f32',
+  softcap: 'f32',
+} as const;
