@@ -25,6 +25,14 @@ export async function dropIfEmpty(path: string): Promise<void> {
   await rmdir(path).catch(() => {}); // not empty, or not there
 }
 
+/** What a promise that fails before anything is written goes through: the empty folder does not stay. */
+export function dropping(path: string): (error: unknown) => Promise<never> {
+  return async (error) => {
+    await dropIfEmpty(path);
+    throw error;
+  };
+}
+
 /** Like {@link prepareOutput} for a folder that is written whole at the end: only its parent is touched. */
 export async function checkNewFolder(path: string): Promise<void> {
   if (await stat(path).catch(() => undefined)) throw new Error(`${path}: exists already; choose another --out`);

@@ -1,5 +1,5 @@
 /** @file The command on engine `cuda`, emulated. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { emulatedDriver, hasCompiler } from '../../cuda/test/emulator/build.js';
 import { arena, BATTLES, QUICK, type Workspace, workspace } from './workspace.js';
@@ -69,6 +69,7 @@ describe.skipIf(!hasCompiler())('engine cuda, emulated', { timeout: 300_000 }, (
     expect(code).toBe(1);
     const other = await trainOn('--engine', 'wasm', '--gpu', '0');
     expect(other).toMatchObject({ code: 1, err: 'arena train: --gpu is a flag of engine cuda, not of engine wasm\n' });
+    expect(existsSync(w.at('no'))).toBe(false);
     const both = await trainOn('--bf16', '--f16');
     expect(both).toMatchObject({ code: 1, err: 'arena train: --f16 is a flag of engine webgpu, not of engine cuda\n' });
   });

@@ -128,7 +128,12 @@ function bind(koffi: Koffi, library: string): Driver {
     }
     return found;
   };
-  const errorName = handle.func('cuGetErrorName', 'int', ['int', koffi.out(koffi.pointer('str'))]);
+  let errorName: (code: number, text: [string | null]) => number;
+  try {
+    errorName = handle.func('cuGetErrorName', 'int', ['int', koffi.out(koffi.pointer('str'))]) as never;
+  } catch {
+    throw new CudaError(`engine 'cuda': ${library} has no cuGetErrorName: it is not NVIDIA's driver`);
+  }
   const failure = (name: string, code: number) => {
     const text: [string | null] = [null];
     errorName(code, text);

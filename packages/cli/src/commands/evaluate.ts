@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { addCleanOption, type Cleaning } from '../clean-option.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
 import { onInterrupt } from '../interrupt.js';
-import { dropIfEmpty, prepareOutput } from '../output-folder.js';
+import { dropIfEmpty, dropping, prepareOutput } from '../output-folder.js';
 import { progress } from '../progress.js';
 import { type Dataset, describeDrops, loadDataset } from '../run/dataset.js';
 import { writeResults } from '../run/results.js';
@@ -36,7 +36,7 @@ export function addEvaluate(program: Command): void {
 async function evaluateCommand({ base, adapter, data, out, clean, ...engineFlags }: EvaluateFlags): Promise<void> {
   const signal = onInterrupt();
   await prepareOutput(out);
-  const engine = await openFlagged(engineFlags);
+  const engine = await openFlagged(engineFlags).catch(dropping(out));
   try {
     const { numLabels } = await readTrained(adapter);
     const dataset = await loadDataset(data, { ties: numLabels === 3, clean, signal });

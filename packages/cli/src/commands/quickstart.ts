@@ -6,7 +6,7 @@ import type { Command } from 'commander';
 import { integer } from '../arguments.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
 import { onInterrupt } from '../interrupt.js';
-import { dropIfEmpty, prepareOutput } from '../output-folder.js';
+import { dropIfEmpty, dropping, prepareOutput } from '../output-folder.js';
 import { duration } from '../progress.js';
 import { writeTinyBase } from '../run/tiny-base.js';
 import { runTraining, type TrainingSettings } from '../run/training.js';
@@ -67,7 +67,7 @@ async function quickstart({
 }: QuickstartFlags): Promise<void> {
   const start = Date.now();
   await prepareOutput(out);
-  const engine = await openFlagged(engineFlags);
+  const engine = await openFlagged(engineFlags).catch(dropping(out));
   const say = (line: string) => console.log(line);
   say('Both the votes and the model of this run are synthetic: they show that everything works, not how well.');
   say(

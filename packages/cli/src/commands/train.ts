@@ -9,7 +9,7 @@ import { addCleanOption } from '../clean-option.js';
 import { openDashboard } from '../dashboard/server.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
 import { onInterrupt } from '../interrupt.js';
-import { dropIfEmpty, prepareOutput } from '../output-folder.js';
+import { dropIfEmpty, dropping, prepareOutput } from '../output-folder.js';
 import { duration, muteProgress } from '../progress.js';
 import { withRanks } from '../ranks.js';
 import { runTraining, type TrainingSettings } from '../run/training.js';
@@ -163,7 +163,7 @@ async function trainCommand(
   const engine = await openFlagged(
     { engine: engineName, threads, wide, gpu, bf16, cublaslt, f16 },
     { memoryBudget: memory, shares: Boolean(ranks) },
-  );
+  ).catch(dropping(out));
   const say = isFirst ? (line: string) => console.log(line) : () => {};
   say(`engine ${engine.name}, ${engine.threads} thread${engine.threads > 1 ? 's' : ''}`);
   if (ranks) say(`${ranks.size} processes (${ranks.library}), each with every ${ranks.size}th batch of a step`);
