@@ -9,14 +9,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import {
-  loadGemma,
-  lowestTrainedLayer,
-  planMemory,
-  trainableParameters,
-  trainingPass,
-  writeRandomCheckpoint,
-} from '@arena/gemma';
+import { loadGemma, planMemory, trainableParameters, trainingPass, writeRandomCheckpoint } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { Mt19937 } from '@arena/random';
 import { observeOps, openEngine } from '@arena/runtime';
@@ -73,7 +66,6 @@ async function runShape(name, shape) {
   const plan = planMemory({
     config: shape.config,
     targets: model.lora.targets,
-    lowestLayer: lowestTrainedLayer(model),
     tokens,
     quantized: true,
     budgetBytes: flags.memory ? Number.parseFloat(flags.memory) * 1e9 : undefined,

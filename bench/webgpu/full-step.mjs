@@ -1,5 +1,5 @@
 /** @file A training step of the whole 2B shape on engine `webgpu`, with random weights made on the device: no checkpoint is needed. */
-import { lowestTrainedLayer, planMemory, trainableParameters, trainingPass } from '@arena/gemma';
+import { planMemory, trainableParameters, trainingPass } from '@arena/gemma';
 import { openEngine, startProfile } from '@arena/runtime';
 import { adamW } from '@arena/trainer';
 import { backend, dispose } from '@tensorflow/tfjs-core';
@@ -16,9 +16,8 @@ export async function fullStep({ small, budgetBytes, steps = 3, options }) {
   const tokens = small ? 60 : 1900;
   const start = performance.now();
   const model = randomModel(config);
-  const lowestLayer = lowestTrainedLayer(model);
   const { targets } = model.lora;
-  const plan = planMemory({ config, targets, lowestLayer, tokens, quantized: true, budgetBytes });
+  const plan = planMemory({ config, targets, tokens, quantized: true, budgetBytes });
   const optimizer = adamW(trainableParameters(model));
   const batch = {
     ids: Int32Array.from({ length: tokens }, (_, i) => 3 + ((i * 7919) % 250000)),

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openCheckpoint } from '@arena/safetensors';
@@ -101,6 +102,7 @@ describe('arena train', () => {
     );
     expect(run.code).toBe(1);
     expect(run.err).toContain('lower the tokens of a batch');
+    expect(existsSync(w.at('small'))).toBe(false);
   });
 });
 

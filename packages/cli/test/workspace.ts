@@ -1,7 +1,9 @@
 /** @file A tiny base, votes and a command line for the tests. */
+import { readdirSync, readlinkSync } from 'node:fs';
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { type Battle, syntheticBattles } from '@arena/data';
 import { vi } from 'vitest';
 import { main } from '../src/program.js';
@@ -13,7 +15,7 @@ export interface Run {
   err: string;
 }
 
-/** Runs `arena …` in this process and gives what it printed. */
+/** Runs `arena …` in this process and gives what it printed. @throws Error when it leaves a file of a workspace open. */
 export async function arena(...argv: string[]): Promise<Run> {
   let out = '';
   let err = '';
@@ -25,14 +27,33 @@ export async function arena(...argv: string[]): Promise<Run> {
   ];
   const before = process.exitCode;
   process.exitCode = 0;
+  const open = openFiles();
   try {
     await main(argv);
+    const left = () => openFiles().filter((path) => !open.includes(path));
+    for (let waits = 0; left().length && waits < 100; waits++) await setTimeout(50); // streams close after their reader
+    if (left().length) throw new Error(`arena ${argv.join(' ')} left open: ${left().join(', ')}`);
     return { code: Number(process.exitCode), out, err };
   } finally {
     process.exitCode = before;
     for (const spy of spies) spy.mockRestore();
   }
 }
+
+/** The files of workspaces that this process has open (Linux; elsewhere none are seen). */
+function openFiles(): string[] {
+  const target = (fd: string) => {
+    try {
+      return readlinkSync(`/proc/self/fd/${fd}`);
+    } catch {
+      return ''; // closed since, as the one that listed them is
+    }
+  };
+  const fds = process.platform === 'linux' ? readdirSync('/proc/self/fd') : [];
+  return fds.map(target).filter((path) => path.includes(WORKSPACE));
+}
+
+const WORKSPACE = 'arena-cli-';
 
 export interface Workspace {
   folder: string;
@@ -47,7 +68,7 @@ export interface Workspace {
 export const BATTLES = syntheticBattles({ count: 160, seed: 4 });
 
 export async function workspace(): Promise<Workspace> {
-  const folder = await mkdtemp(join(tmpdir(), 'arena-cli-'));
+  const folder = await mkdtemp(join(tmpdir(), WORKSPACE));
   const at = (name: string) => join(folder, name);
   const base = at('base');
   await mkdir(base);

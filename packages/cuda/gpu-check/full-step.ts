@@ -3,7 +3,6 @@ import {
   clearGradient,
   type FlatBatch,
   type GemmaConfig,
-  lowestTrainedLayer,
   planMemory,
   trainableParameters,
   trainingPass,
@@ -29,7 +28,6 @@ export async function fullStep({ config, tokens, budgetBytes, bf16, cublasLt }: 
   const plan = planMemory({
     config,
     targets: model.lora!.targets,
-    lowestLayer: lowestTrainedLayer(model),
     tokens,
     quantized: true,
     budgetBytes: 0.9 * budgetBytes,

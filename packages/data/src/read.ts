@@ -104,16 +104,19 @@ async function openRecords(source: ByteSource, options: ReadOptions): Promise<{ 
   if (format === 'parquet') {
     const parquet = await openParquet(source);
     const wanted = parquet.columns.filter((name) => (COLUMNS as readonly string[]).includes(names.get(name) ?? name));
-    const { first, all } = await peek(renamed(parquet.records(wanted), names));
     const columns = parquet.columns.map((name) => names.get(name) ?? name);
-    return { records: all, schema: options.schema ?? detectSchema(columns, first, format, file) };
+    return withSchema(
+      renamed(parquet.records(wanted), names),
+      (first) => options.schema ?? detectSchema(columns, first, format, file),
+    );
   }
   const lines = format === 'csv' ? readCsv(source.stream(), file) : readJsonLines(source.stream(), file);
-  const { first, all } = await peek(renamed(lines, names));
-  if (options.schema) return { records: all, schema: options.schema };
-  if (first.length === 0) throw new DataError('the file has no records', { file });
-  const columns = [...new Set(first.flatMap((record) => Object.keys(record ?? {})))];
-  return { records: all, schema: detectSchema(columns, first, format, file) };
+  return withSchema(renamed(lines, names), (first) => {
+    if (options.schema) return options.schema;
+    if (first.length === 0) throw new DataError('the file has no records', { file });
+    const columns = [...new Set(first.flatMap((record) => Object.keys(record ?? {})))];
+    return detectSchema(columns, first, format, file);
+  });
 }
 
 /** Renames the caller's columns to the schema's. */
@@ -123,20 +126,32 @@ async function* renamed(records: Records, names: Map<string, string>): AsyncGene
   for await (const some of records) yield names.size === 0 ? some : some.map(rename);
 }
 
-/** The first records, and all of them. */
-async function peek(records: AsyncGenerator<(Row | null)[]>): Promise<{ first: (Row | null)[]; all: Records }> {
+/** Records, and the schema that the first of them show. The file is let go when that fails or the reader stops early. */
+async function withSchema(
+  records: AsyncGenerator<(Row | null)[]>,
+  schemaOf: (first: (Row | null)[]) => Schema,
+): Promise<{ records: Records; schema: Schema }> {
   const taken: (Row | null)[][] = [];
-  for (let count = 0; count < PEEK; ) {
-    const { done, value } = await records.next();
-    if (done) break;
-    taken.push(value);
-    count += value.length;
-  }
   async function* all() {
-    for (let some = taken.shift(); some; some = taken.shift()) yield some;
-    yield* records;
+    try {
+      for (let some = taken.shift(); some; some = taken.shift()) yield some;
+      yield* records;
+    } finally {
+      await records.return(undefined);
+    }
   }
-  return { first: taken.flat().slice(0, PEEK), all: all() };
+  try {
+    for (let count = 0; count < PEEK; ) {
+      const { done, value } = await records.next();
+      if (done) break;
+      taken.push(value);
+      count += value.length;
+    }
+    return { schema: schemaOf(taken.flat().slice(0, PEEK)), records: all() };
+  } catch (error) {
+    await records.return(undefined);
+    throw error;
+  }
 }
 
 async function detectFormat(source: ByteSource): Promise<Format> {

@@ -13,7 +13,7 @@ import {
   type RejectedRow,
   readBattles,
 } from '@arena/data';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 const fixture = (name: string) => new URL(`fixtures/${name}`, import.meta.url);
 const bytesOf = (name: string) => new Uint8Array(readFileSync(fixture(name)));
@@ -169,5 +169,53 @@ describe('content', () => {
     const controller = new AbortController();
     controller.abort();
     await expect(read(text(line({})), { signal: controller.signal })).rejects.toThrow(/abort/i);
+  });
+});
+
+describe('a source is let go', () => {
+  /** A file that counts its open streams. They give few bytes at a time. */
+  function watched(content: Uint8Array) {
+    const file = Object.assign(new File([new Uint8Array(content)], 'votes'), { open: 0 });
+    file.stream = () => {
+      file.open++;
+      let at = 0;
+      return new ReadableStream({
+        pull(controller) {
+          controller.enqueue(new Uint8Array(content.subarray(at, at + 64)));
+          at += 64;
+          if (at < content.length) return;
+          controller.close();
+          file.open--;
+        },
+        cancel: () => void file.open--,
+      });
+    };
+    return file;
+  }
+  const lines = text(line({}).repeat(300));
+  const csv = text(`id,prompt,response_a,response_b,winner\n${'1,p,x,y,model_a\n'.repeat(300)}`);
+
+  test.each<[string, Uint8Array]>([
+    ['JSON lines', lines],
+    ['csv', csv],
+    ['gzip', new Uint8Array(gzipSync(lines, { level: 0 }))],
+  ])('when the reader stops early: %s', async (_, content) => {
+    const file = watched(content);
+    for await (const { id } of readBattles(file)) {
+      expect(id).toBe('1');
+      break;
+    }
+    await vi.waitFor(() => expect(file.open).toBe(0)); // a gzip's pipe ends a little later
+  });
+
+  test.each<[string, Uint8Array, ReadOptions]>([
+    ['no battle', text(`${line({ winner: '?' })}`.repeat(30)), { onReject: 'throw' }],
+    ['no schema', text('{"name":1}\n'.repeat(30)), {}],
+    ['a record is no CSV', text(`id,prompt,response_a,response_b\n1,"p"x,y\n`), {}],
+    ['stopped', lines, { signal: AbortSignal.abort() }],
+  ])('when reading fails: %s', async (_, content, options) => {
+    const file = watched(content);
+    await expect(read(file, options)).rejects.toThrow();
+    expect(file.open).toBe(0);
   });
 });

@@ -29,7 +29,6 @@ export interface GemmaDescription {
   /** What a training step takes. */
   training: MemoryPlan & {
     tokens: number;
-    lowestLayer: number;
     targets: LoraTarget[];
     trainableParameters: number;
   };
@@ -85,13 +84,10 @@ export async function describeGemma(source: Location, options: DescribeOptions =
   ];
   const lora = options.lora ?? loraConfig({ r: 16, lora_alpha: 16, target_modules: 'all-linear' });
   const targets = resolveTargets(lora, modules);
-  const lowestLayer = Math.min(
-    ...modules.filter(({ path }) => targets.some((t) => t.path === path)).map((m) => m.layer),
-  );
   const firstLinear = `${modules[0].path}.weight`;
   const code = stateOf(tensors, firstLinear);
   const quantized = quantize || code !== undefined;
-  const plan = planMemory({ config, targets, lowestLayer, tokens, quantized, budgetBytes });
+  const plan = planMemory({ config, targets, tokens, quantized, budgetBytes });
   return {
     config,
     files: checkpoint.files,
@@ -103,7 +99,6 @@ export async function describeGemma(source: Location, options: DescribeOptions =
     training: {
       ...plan,
       tokens,
-      lowestLayer,
       targets,
       trainableParameters:
         targets.reduce((sum, { r, inFeatures, outFeatures }) => sum + r * (inFeatures + outFeatures), 0) +

@@ -133,47 +133,47 @@ async function buildClassifier(
       },
     };
   };
-  const layers: Layer[] = [];
-  for (let index = 0; index < config.numHiddenLayers; index++) {
-    const layer = { index, linears: {}, norms: {} } as Layer;
-    for (const module of modules.filter(({ layer: of }) => of === index)) {
-      options.signal?.throwIfAborted();
-      const weight = await frozenWeight(checkpoint, read, module, config, options, place);
-      const linear: Linear = { path: module.path, weight };
-      if (trainAll) trainWeight(linear, place);
-      attachAdapter(linear, targets, adapterWeights, loraConfig);
-      layer.linears[module.name] = linear;
-      options.onProgress?.(index * 7 + Object.keys(layer.linears).length, modules.length);
-    }
-    for (const name of NORM_NAMES) layer.norms[name] = await norm(`model.layers.${index}.${name}`);
-    layers.push(layer);
-  }
+  // All but the layers comes first: a head or table that does not fit is found before minutes of quantising.
   const embeddingName = 'model.embed_tokens.weight';
-  checkShape(checkpoint, embeddingName, [config.vocabSize, config.hiddenSize], place);
-  const finalNorm = await norm('model.norm');
+  const tableShape: [number, number] = [config.vocabSize, config.hiddenSize];
+  checkShape(checkpoint, embeddingName, tableShape, place);
   const score = await headParameter(checkpoint, read, config, options, place);
   const model: GemmaClassifier = {
     config,
     attention,
     ropeFrequencies,
     embedding: checkpointEmbedding(checkpoint, embeddingName),
-    layers,
-    norm: finalNorm,
+    layers: [],
+    norm: await norm('model.norm'),
     score,
     ...(loraConfig ? { lora: { config: loraConfig, targets } } : {}),
     async dispose() {
-      for (const one of trainableParameters(model)) disposeParameter(one);
-      for (const { linears, norms } of model.layers) {
-        for (const { weight } of Object.values(linears)) disposeFrozen(weight);
-        for (const { weight } of Object.values(norms)) weight.dispose();
-      }
-      model.norm.weight.dispose();
+      disposeTensors(model);
       await checkpoint.close();
     },
   };
-  if (trainAll) {
-    const table = await read(embeddingName, [config.vocabSize, config.hiddenSize]);
-    model.trainedEmbedding = parameter(embeddingName, tensor2d(table, [config.vocabSize, config.hiddenSize]));
+  try {
+    for (let index = 0; index < config.numHiddenLayers; index++) {
+      const layer = { index, linears: {}, norms: {} } as Layer;
+      model.layers.push(layer);
+      for (const module of modules.filter(({ layer: of }) => of === index)) {
+        options.signal?.throwIfAborted();
+        const weight = await frozenWeight(checkpoint, read, module, config, options, place);
+        const linear: Linear = { path: module.path, weight };
+        layer.linears[module.name] = linear;
+        if (trainAll) trainWeight(linear, place);
+        attachAdapter(linear, targets, adapterWeights, loraConfig);
+        options.onProgress?.(index * 7 + Object.keys(layer.linears).length, modules.length);
+      }
+      for (const name of NORM_NAMES) layer.norms[name] = await norm(`model.layers.${index}.${name}`);
+    }
+    if (trainAll) {
+      const table = await read(embeddingName, tableShape);
+      model.trainedEmbedding = parameter(embeddingName, tensor2d(table, tableShape));
+    }
+  } catch (error) {
+    disposeTensors(model); // of the layers so far
+    throw error;
   }
   return model;
 }
@@ -190,6 +190,15 @@ function trainWeight(linear: Linear, place: string) {
       return trained.value as Tensor2D;
     },
   };
+}
+
+function disposeTensors(model: GemmaClassifier) {
+  for (const one of trainableParameters(model)) disposeParameter(one);
+  for (const { linears, norms } of model.layers) {
+    for (const { weight } of Object.values(linears)) disposeFrozen(weight);
+    for (const { weight } of Object.values(norms)) weight.dispose();
+  }
+  model.norm.weight.dispose();
 }
 
 function disposeFrozen(weight: FrozenWeight) {

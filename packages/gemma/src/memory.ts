@@ -4,6 +4,8 @@ import { type GemmaConfig, linearModules } from './config.js';
 
 /** Bytes of each part of a training step on engine `wasm` or `cpu`, at its widest moment. */
 export interface MemoryPlan {
+  /** The lowest layer that trains anything. */
+  lowestLayer: number;
   /** Frozen weights: linears as 4-bit codes and statistics or in float32, and norms. */
   weights: number;
   /** Adapters and head: value, gradient and two moments. */
@@ -21,9 +23,8 @@ export interface MemoryPlan {
 
 export interface MemoryPlanOptions {
   config: GemmaConfig;
+  /** What adapters are trained on; nothing below the lowest of them is kept. */
   targets: LoraTarget[];
-  /** The lowest layer that trains anything. */
-  lowestLayer: number;
   /** Tokens of the largest batch. */
   tokens: number;
   quantized: boolean;
@@ -43,10 +44,13 @@ const HEAP_BYTES = 3.5 * 2 ** 30;
  * @throws RangeError when even recomputing every layer would not fit, with what to lower.
  */
 export function planMemory(options: MemoryPlanOptions): MemoryPlan {
-  const { config, targets, lowestLayer, tokens, quantized, momentBytes = 8, budgetBytes = Infinity } = options;
+  const { config, targets, tokens, quantized, momentBytes = 8, budgetBytes = Infinity } = options;
   const { numHiddenLayers, numLabels, hiddenSize } = config;
+  const modules = linearModules(config);
+  const targeted = new Set(targets.map(({ path }) => path));
+  const lowestLayer = modules.find(({ path }) => targeted.has(path))?.layer ?? numHiddenLayers;
   const layers = numHiddenLayers - lowestLayer;
-  const linears = linearModules(config).reduce((sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures, 0);
+  const linears = modules.reduce((sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures, 0);
   const trained = targets.reduce((sum, { r, inFeatures, outFeatures }) => sum + r * (inFeatures + outFeatures), 0);
   const norms = (4 * numHiddenLayers + 1) * hiddenSize;
   const weights = Math.ceil(linears * (quantized ? BYTES_4BIT : 4)) + 4 * norms;
@@ -59,7 +63,7 @@ export function planMemory(options: MemoryPlanOptions): MemoryPlan {
   const at = (recomputeLayers: number): MemoryPlan => {
     const saved = below * bytes(hiddenSize) + Math.max(0, below - 1 - recomputeLayers) * bytes(widths.saved);
     const total = weights + adapters + saved + working;
-    return { weights, adapters, saved, working, total, recomputeLayers, offload: total > HEAP_BYTES };
+    return { lowestLayer, weights, adapters, saved, working, total, recomputeLayers, offload: total > HEAP_BYTES };
   };
   for (let recomputeLayers = 0; recomputeLayers <= layers; recomputeLayers++) {
     const plan = at(recomputeLayers);

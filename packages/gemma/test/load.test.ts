@@ -8,8 +8,10 @@ import {
   parseGemmaConfig,
   randomCheckpointFiles,
 } from '@arena/gemma';
+import { loraConfig } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
 import { bytesFolder, filesFolder } from '@arena/safetensors';
+import { memory } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { TINY, tinyBatch, tinyCheckpoint } from './tiny.js';
 
@@ -28,7 +30,7 @@ test('a model from memory and from chosen files is the one from the folder', asy
   const base = await tinyCheckpoint();
   const names = ['config.json', 'model.safetensors'];
   const contents = await Promise.all(names.map(async (name) => new Uint8Array(await readFile(join(base, name)))));
-  const memory = bytesFolder(Object.fromEntries(names.map((name, i) => [name, contents[i]])));
+  const inMemory = bytesFolder(Object.fromEntries(names.map((name, i) => [name, contents[i]])));
   const chosen = filesFolder(names.map((name, i) => new File([contents[i]], name)));
   const logits = async (model: GemmaClassifier) => {
     const { labels: _, ...batch } = tinyBatch();
@@ -38,10 +40,27 @@ test('a model from memory and from chosen files is the one from the folder', asy
   };
   const want = await logits(await loadGemma(base, { quantization: {} }));
   const drawn = bytesFolder(randomCheckpointFiles(TINY, { seed: 3 }));
-  for (const source of [memory, chosen, drawn])
+  for (const source of [inMemory, chosen, drawn])
     expect(await logits(await loadGemma(source, { quantization: {} }))).toEqual(want);
   await expect(loadGemma(bytesFolder({}))).rejects.toThrow('checkpoint/config.json: cannot be read');
   await expect(loadGemma(bytesFolder({ 'config.json': contents[0] }))).rejects.toThrow('neither model.safetensors');
+});
+
+test('what fails half-way leaves no tensor behind', async () => {
+  const base = await tinyCheckpoint();
+  const lora = { config: loraConfig({ r: 2, target_modules: ['q_proj'] }), seed: 1 };
+  const before = memory().numTensors;
+  for (const quantization of [undefined, {}]) {
+    const stop = new AbortController();
+    const onProgress = (done: number) => done === 9 && stop.abort(new Error('enough'));
+    const options = { quantization, lora, onProgress, signal: stop.signal };
+    await expect(loadGemma(base, options)).rejects.toThrow('enough');
+  }
+  await editConfig(base, (config) => {
+    config.num_hidden_layers = 4; // one more than there are
+  });
+  for (const trainAll of [false, true]) await expect(loadGemma(base, { trainAll })).rejects.toThrow('is missing');
+  expect(memory().numTensors).toBe(before);
 });
 
 describe('a checkpoint that does not hold together', () => {

@@ -1,5 +1,5 @@
 /** @file The plan of a training step against what engine `wasm` then takes. */
-import { GEMMA2_2B, loadGemma, lowestTrainedLayer, planMemory, trainableParameters, trainingPass } from '@arena/gemma';
+import { GEMMA2_2B, loadGemma, planMemory, trainableParameters, trainingPass } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { openEngine, wasmBackend } from '@arena/runtime';
 import { backend, dispose, keep, type Tensor, zerosLike } from '@tensorflow/tfjs-core';
@@ -56,9 +56,8 @@ async function measure(
     dispose([loss, logits]);
   }
   const { peakBytes } = heap;
-  const lowestLayer = lowestTrainedLayer(model);
   const plan = (budgetBytes?: number) =>
-    planMemory({ config, targets: model.lora!.targets, lowestLayer, tokens, quantized, budgetBytes });
+    planMemory({ config, targets: model.lora!.targets, tokens, quantized, budgetBytes });
   let planned = plan();
   while (planned.recomputeLayers < recomputeLayers) planned = plan(planned.total - 1);
   dispose(moments);

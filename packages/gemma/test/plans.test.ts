@@ -51,7 +51,7 @@ test('an aborted pass leaves no tensors behind but gradients', async () => {
 });
 
 describe('planMemory', () => {
-  const options = () => ({ config: TINY, targets: model.lora!.targets, lowestLayer: 0, tokens: 100, quantized: true });
+  const options = () => ({ config: TINY, targets: model.lora!.targets, tokens: 100, quantized: true });
 
   test('recomputes no more layers than the budget asks for', () => {
     const free = planMemory(options());

@@ -13,7 +13,6 @@ import { evaluate, type Prediction, renderReport, summaryTable } from '@arena/ev
 import {
   type GemmaClassifier,
   loadGemma,
-  lowestTrainedLayer,
   planMemory,
   readAdapter,
   scoreSequences,
@@ -105,7 +104,6 @@ export async function trainJudge(
   const plan = planMemory({
     config: model.config,
     targets: model.lora!.targets,
-    lowestLayer: lowestTrainedLayer(model),
     tokens: Math.max(...epochBatches(0).map(({ ids }) => ids.length)),
     quantized: true,
   });

@@ -5,10 +5,8 @@ import { addCleanOption, type Cleaning } from '../clean-option.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
 import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, dropping, prepareOutput } from '../output-folder.js';
-import { progress } from '../progress.js';
 import { type Dataset, describeDrops, loadDataset } from '../run/dataset.js';
-import { writeResults } from '../run/results.js';
-import { scoreBattles } from '../run/scoring.js';
+import { evaluateParts } from '../run/evaluate-parts.js';
 import { openTrained, readTrained } from '../run/trained-model.js';
 
 interface EvaluateFlags extends EngineFlags {
@@ -44,30 +42,15 @@ async function evaluateCommand({ base, adapter, data, out, clean, ...engineFlags
     console.log(
       `${dataset.clean.read} battles read, ${dataset.battles.length} kept${drops ? `; left out: ${drops}` : ''}`,
     );
-    const { train, validation, test } = partsOf(dataset);
+    const parts = partsOf(dataset);
     const trained = await openTrained(base, adapter, signal);
-    const bar = progress({ label: 'scoring', total: 2 * (validation.length + test.length), unit: 'texts' });
-    let before = 0;
-    const score = async (battles: Battle[]) => {
-      const onProgress = (done: number) => bar.update(before + done);
-      const predictions = await scoreBattles(trained, battles, { onProgress, signal });
-      before += 2 * battles.length;
-      return predictions;
-    };
-    const held = validation.length ? { predictions: await score(validation), battles: validation } : undefined;
-    const predictions = await score(test);
-    bar.finish();
-    await trained.model.dispose();
-    const title = `${data.join(', ')} with ${adapter}`;
-    const { table } = await writeResults(out, {
-      predictions,
-      battles: test,
-      train: train.length ? train : undefined,
-      validation: held,
-      title,
-      seed: 0,
-    });
-    console.log(`\n${table}\n\n${out}/report.html has the rest.`);
+    try {
+      const title = `${data.join(', ')} with ${adapter}`;
+      const table = await evaluateParts(trained, parts, { out, title, seed: 0, signal });
+      console.log(`\n${table}\n\n${out}/report.html has the rest.`);
+    } finally {
+      await trained.model.dispose();
+    }
   } finally {
     engine.dispose();
     await dropIfEmpty(out);

@@ -45,33 +45,36 @@ async function predict({ base, adapter, bothOrders, out, ...flags }: PredictFlag
   const engine = await openFlagged(flags);
   try {
     const trained = await openTrained(base, adapter, signal);
-    const lines = async (some: Battle[]) => {
-      const predictions = await scoreBattles(trained, some, { swap: bothOrders, signal });
-      return predictions.map(({ id, probabilityA, probabilityASwapped, ...more }) =>
-        JSON.stringify({ id, probabilityA: meanOfOrders({ id, probabilityA, probabilityASwapped }), ...more }),
-      );
-    };
-    const bar = progress({ label: 'scored', total: battles.count, unit: 'battles' });
-    if (out) {
-      const key = await predictionKey(adapter, base, bothOrders, engine.name);
-      await writePredictions(out, key, battles.read(), lines, {
-        window: WINDOW,
-        onProgress: (done) => bar.update(done),
-      });
-    } else {
-      let waiting: Battle[] = [];
-      let done = 0;
-      const flush = async () => {
-        for (const line of await lines(waiting)) process.stdout.write(`${line}\n`);
-        done += waiting.length;
-        waiting = [];
-        if (battles.count > WINDOW) bar.update(done);
+    try {
+      const lines = async (some: Battle[]) => {
+        const predictions = await scoreBattles(trained, some, { swap: bothOrders, signal });
+        return predictions.map(({ id, probabilityA, probabilityASwapped, ...more }) =>
+          JSON.stringify({ id, probabilityA: meanOfOrders({ id, probabilityA, probabilityASwapped }), ...more }),
+        );
       };
-      for await (const battle of battles.read()) if (waiting.push(battle) >= WINDOW) await flush();
-      if (waiting.length) await flush();
+      const bar = progress({ label: 'scored', total: battles.count, unit: 'battles' });
+      if (out) {
+        const key = await predictionKey(adapter, base, bothOrders, engine.name);
+        await writePredictions(out, key, battles.read(), lines, {
+          window: WINDOW,
+          onProgress: (done) => bar.update(done),
+        });
+      } else {
+        let waiting: Battle[] = [];
+        let done = 0;
+        const flush = async () => {
+          for (const line of await lines(waiting)) process.stdout.write(`${line}\n`);
+          done += waiting.length;
+          waiting = [];
+          if (battles.count > WINDOW) bar.update(done);
+        };
+        for await (const battle of battles.read()) if (waiting.push(battle) >= WINDOW) await flush();
+        if (waiting.length) await flush();
+      }
+      bar.finish();
+    } finally {
+      await trained.model.dispose();
     }
-    bar.finish();
-    await trained.model.dispose();
   } finally {
     engine.dispose();
   }

@@ -58,19 +58,24 @@ async function serve({ model: path, base, host, port, bothOrders, ...flags }: Se
   const engine = await openFlagged(flags);
   try {
     const trained = await openTrained(base ?? card.base, adapter, signal);
-    const score = async (battles: Battle[], stop: AbortSignal) => {
-      const options = { swap: bothOrders, signal: stop };
-      return (await scoreBattles(trained, battles, options)).map(meanOfOrders);
-    };
-    const { maxBytes, maxBattles, queue, connections } = flags;
-    const timeout = 1000 * flags.timeout;
-    const limits = { maxBytes, maxBattles, queue, connections, timeout, together: TOGETHER };
-    const server = await startPredictionServer(score, { host, port, token, ...limits });
-    console.log(`${adapter} is served at ${server.url}: POST /predict, GET /health${token ? ', with the token' : ''}`);
-    console.log(`example: ${example(server.url, token)}`);
-    if (!signal.aborted) await once(signal, 'abort');
-    await server.close();
-    await trained.model.dispose();
+    try {
+      const score = async (battles: Battle[], stop: AbortSignal) => {
+        const options = { swap: bothOrders, signal: stop };
+        return (await scoreBattles(trained, battles, options)).map(meanOfOrders);
+      };
+      const { maxBytes, maxBattles, queue, connections } = flags;
+      const timeout = 1000 * flags.timeout;
+      const limits = { maxBytes, maxBattles, queue, connections, timeout, together: TOGETHER };
+      const server = await startPredictionServer(score, { host, port, token, ...limits });
+      console.log(
+        `${adapter} is served at ${server.url}: POST /predict, GET /health${token ? ', with the token' : ''}`,
+      );
+      console.log(`example: ${example(server.url, token)}`);
+      if (!signal.aborted) await once(signal, 'abort');
+      await server.close();
+    } finally {
+      await trained.model.dispose();
+    }
     console.log('stopped');
   } finally {
     engine.dispose();

@@ -2,13 +2,15 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import { batches, type Packed } from '@arena/data';
-import { type GemmaClassifier, lowestTrainedLayer, type MemoryPlan, planMemory } from '@arena/gemma';
+import { type GemmaClassifier, type GemmaConfig, type MemoryPlan, planMemory } from '@arena/gemma';
+import type { LoraTarget } from '@arena/lora';
 import { startProfile } from '@arena/runtime';
 import {
   type Checkpoint,
   type EvaluationEntry,
   type LogEntry,
   loraPlus,
+  type MicroBatch,
   openEventWriter,
   restoreProgress,
   saveCheckpoint,
@@ -20,43 +22,50 @@ import { lossOf, measure, targetsOf } from './head.js';
 import { describeTimes } from './op-times.js';
 import type { TrainingJob } from './training.js';
 
-/** Trains the model in place, leaving checkpoints and logs in the job's folder. */
-export async function trainModel(
-  {
-    settings,
-    memoryBytes,
-    out,
-    resume,
-    saveEvery,
-    keep,
-    tensorboard = false,
-    profile = false,
-    ranks,
-    say,
-    signal,
-  }: TrainingJob,
-  model: GemmaClassifier,
-  packed: { train: Packed[]; validation: Packed[] },
-  resumed: Checkpoint | undefined,
-): Promise<void> {
-  const { batchSize, tokensPerBatch, seed, epochs } = settings;
+/** The batches of each epoch, and how a step of the largest fits into memory. */
+export interface TrainingPlan {
+  batches: (epoch: number) => MicroBatch[];
+  memory: MemoryPlan;
+}
+
+/**
+ * Plans the training of a model that need not be loaded yet.
+ * @throws RangeError when a step does not fit, with what to lower.
+ */
+export function planTraining(
+  { settings, memoryBytes }: TrainingJob,
+  config: GemmaConfig,
+  targets: LoraTarget[],
+  packed: Packed[],
+): TrainingPlan {
+  const { batchSize, tokensPerBatch, seed, quantize } = settings;
   const order = tokensPerBatch ? 'bucketed' : 'hf';
   const epochBatches = (epoch: number) =>
-    Array.from(batches(packed.train, { batchSize, tokensPerBatch, order, seed, epoch }), (batch) => ({
+    Array.from(batches(packed, { batchSize, tokensPerBatch, order, seed, epoch }), (batch) => ({
       ...batch,
       labels: targetsOf(batch, settings),
     }));
-  const eightBit = settings.optimizer === 'adamw-8bit';
-  const plan = planMemory({
-    config: model.config,
-    targets: model.lora!.targets,
-    lowestLayer: lowestTrainedLayer(model),
+  const memory = planMemory({
+    config,
+    targets,
     tokens: Math.max(...epochBatches(0).map(({ ids }) => ids.length)),
-    quantized: settings.quantize,
-    momentBytes: eightBit ? 2 : 8,
+    quantized: quantize,
+    momentBytes: settings.optimizer === 'adamw-8bit' ? 2 : 8,
     budgetBytes: memoryBytes ?? 0.8 * freemem(),
   });
-  say(describePlan(plan));
+  return { batches: epochBatches, memory };
+}
+
+/** Trains the model in place, leaving checkpoints and logs in the job's folder. */
+export async function trainModel(
+  { settings, out, resume, saveEvery, keep, tensorboard = false, profile = false, ranks, say, signal }: TrainingJob,
+  model: GemmaClassifier,
+  { batches: epochBatches, memory }: TrainingPlan,
+  validation: Packed[],
+  resumed: Checkpoint | undefined,
+): Promise<void> {
+  const { batchSize, seed, epochs } = settings;
+  say(describePlan(memory));
   if (resumed) say(`going on from step ${resumed.step} (${resumed.place})`);
   const watch = ranks?.rank ? undefined : await openWatch(out, resumed, tensorboard);
   let total = 0;
@@ -75,17 +84,17 @@ export async function trainModel(
       schedule: settings.schedule,
       warmup: settings.warmup,
       loss: lossOf(settings),
-      eightBit,
+      eightBit: settings.optimizer === 'adamw-8bit',
       weightDecay: settings.weightDecay,
       maxGradNorm: settings.maxGradNorm,
       rateFactor: loraPlus(settings.loraPlus, settings.headRate),
       seed,
-      recomputeLayers: plan.recomputeLayers,
-      offload: plan.offload,
+      recomputeLayers: memory.recomputeLayers,
+      offload: memory.offload,
       resume: resumed && restoreProgress(resumed, model),
-      ...(packed.validation.length
+      ...(validation.length
         ? {
-            evaluate: () => measure(model, packed.validation, signal),
+            evaluate: () => measure(model, validation, signal),
             evaluateEvery: settings.evalEvery,
             metric: settings.metric,
             patience: settings.patience,

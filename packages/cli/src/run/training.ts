@@ -10,20 +10,25 @@ import {
   survival,
   swapBattle,
 } from '@arena/data';
-import { type GemmaClassifier, loadGemma, type QuantizationOptions, readAdapter, readConfig } from '@arena/gemma';
-import { loraConfig, saveAdapter } from '@arena/lora';
+import {
+  type GemmaClassifier,
+  linearModules,
+  loadGemma,
+  type QuantizationOptions,
+  readAdapter,
+  readConfig,
+} from '@arena/gemma';
+import { loraConfig, resolveTargets, saveAdapter } from '@arena/lora';
 import { type Checkpoint, type Communicator, latestCheckpoint, loadCheckpoint } from '@arena/trainer';
 import type { Cleaning } from '../clean-option.js';
 import { progress } from '../progress.js';
 import { baseName, openTokenizer, resolveBase } from './base.js';
 import { type Dataset, describeDrops, loadDataset } from './dataset.js';
+import { evaluateParts } from './evaluate-parts.js';
 import { headOf, headPacker, labelCount } from './head.js';
 import { formatModelCard, type Head, type ModelCard } from './model-card.js';
 import { cachedTokens } from './prepared.js';
-import { writeResults } from './results.js';
-import { scoreBattles } from './scoring.js';
-import { trainModel } from './train-model.js';
-import type { TrainedModel } from './trained-model.js';
+import { planTraining, trainModel } from './train-model.js';
 
 /** The settings of a run, as its flags give them. They are kept in OUT/run.json, and a resumed run must have the same. */
 export interface TrainingSettings {
@@ -105,11 +110,11 @@ export interface TrainingJob {
 
 /** Runs the job on the current engine and gives the table of results (on the first of several ranks). */
 export async function runTraining(job: TrainingJob): Promise<{ table: string; seconds: number }> {
-  const { settings, out, say, signal } = job;
+  const { settings, out, title, say, signal } = job;
   const start = Date.now();
   const base = await resolveBase(settings.base);
   const name = await baseName(settings.base);
-  const config = await readConfig(base);
+  const config = await readConfig(base, labelCount(settings));
   const tokenizer = await openTokenizer(base);
   if (tokenizer.vocabSize > config.vocabSize) {
     throw new Error(
@@ -142,41 +147,36 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
     layers_to_transform: layersFrom(settings.firstLayer, config.numHiddenLayers),
     base_model_name_or_path: name,
   });
+  const plan = planTraining(job, config, resolveTargets(lora, linearModules(config)), packed);
   const bar = progress({ label: 'opening the base', total: config.numHiddenLayers * 7, unit: 'matrices' });
   const model = await loadGemma(base, {
     quantization: quantization ?? undefined,
     ...(resumed ? { adapter: resumed.adapter } : { lora: { config: lora, seed: settings.seed } }),
-    numLabels: labelCount(settings),
+    numLabels: config.numLabels,
     scoreSeed: settings.seed,
     scoreStd: settings.headStd,
     onProgress: (done) => bar.update(done),
     signal,
   });
   bar.finish();
-  sayModel(model, settings, say);
-  // From here on the run can be resumed; a failure above leaves nothing behind.
-  if (isFirst) await writeFile(`${out}/run.json`, `${JSON.stringify(settings, null, 2)}\n`);
-  if (splits && isFirst) await writeFile(`${out}/splits.json`, `${JSON.stringify(splits, null, 1)}\n`);
-
-  const card: ModelCard = {
-    format: 'arena-model-1',
-    base: name,
-    ...head,
-    quantization,
-    seed: settings.seed,
-  };
-  const measured = settings.evalEvery ? parts.validation.map(packOne) : [];
-  await trainModel(job, model, { train: packed, validation: measured }, resumed);
-  if (!isFirst) {
+  try {
+    sayModel(model, settings, say);
+    // From here on the run can be resumed; a failure above leaves nothing behind.
+    if (isFirst) await writeFile(`${out}/run.json`, `${JSON.stringify(settings, null, 2)}\n`);
+    if (splits && isFirst) await writeFile(`${out}/splits.json`, `${JSON.stringify(splits, null, 1)}\n`);
+    await trainModel(job, model, plan, settings.evalEvery ? parts.validation.map(packOne) : [], resumed);
+    let table = '';
+    if (isFirst) {
+      const { seed } = settings;
+      const card: ModelCard = { format: 'arena-model-1', base: name, ...head, quantization, seed };
+      await saveAdapter(`${out}/adapter`, await readAdapter(model), { 'arena.json': formatModelCard(card) });
+      say(`adapter written to ${out}/adapter (PEFT loads it)`);
+      table = await evaluateParts({ model, tokenizer, card }, parts, { out, title, seed, signal });
+    }
+    return { table, seconds: (Date.now() - start) / 1000 };
+  } finally {
     await model.dispose();
-    return { table: '', seconds: (Date.now() - start) / 1000 };
   }
-  await saveAdapter(`${out}/adapter`, await readAdapter(model), { 'arena.json': formatModelCard(card) });
-  say(`adapter written to ${out}/adapter (PEFT loads it)`);
-
-  const { table } = await evaluateParts(job, { model, tokenizer, card }, parts);
-  await model.dispose();
-  return { table, seconds: (Date.now() - start) / 1000 };
 }
 
 type Parts = { train: Battle[]; validation: Battle[]; test: Battle[] };
@@ -271,25 +271,4 @@ function sayModel(model: GemmaClassifier, settings: TrainingSettings, say: (line
     `base: ${numHiddenLayers} layers of width ${hiddenSize}, ${kind}; LoRA r ${settings.rank} on ${settings.targets.join(', ')} ` +
       `of layers ${settings.firstLayer}..${numHiddenLayers - 1}: ${trained.toLocaleString('en')} trained numbers`,
   );
-}
-
-async function evaluateParts(
-  { settings, out, title, signal }: TrainingJob,
-  trained: TrainedModel,
-  { train: trainPart, validation, test }: Parts,
-) {
-  const bar = progress({ label: 'scoring', total: 2 * (test.length + validation.length), unit: 'texts' });
-  const score = (battles: Battle[], before: number) =>
-    scoreBattles(trained, battles, { signal, onProgress: (done) => bar.update(before + done) });
-  const held = validation.length ? { predictions: await score(validation, 0), battles: validation } : undefined;
-  const predictions = await score(test, 2 * validation.length);
-  bar.finish();
-  return writeResults(out, {
-    predictions,
-    battles: test,
-    train: trainPart,
-    validation: held,
-    title,
-    seed: settings.seed,
-  });
 }
