@@ -30,6 +30,7 @@ export async function fullStep({ config, tokens, budgetBytes, bf16, cublasLt }: 
     targets: model.lora!.targets,
     tokens,
     quantized: true,
+    halves: bf16,
     budgetBytes: 0.9 * budgetBytes,
   });
   const optimizer = adamW(trainableParameters(model));
@@ -54,7 +55,14 @@ export async function fullStep({ config, tokens, budgetBytes, bf16, cublasLt }: 
   optimizer.dispose();
   await closeCuda(backend);
   return {
-    ...{ tokens, bf16, cublasLt, recomputeLayers: plan.recomputeLayers, firstStepMs: steps[0].totalMs },
+    ...{
+      tokens,
+      bf16,
+      cublasLt,
+      recomputeLayers: plan.recomputeLayers,
+      halve: plan.halve,
+      firstStepMs: steps[0].totalMs,
+    },
     // the time until everything is queued; close to the total when the queue is full
     ...{ queuedMs: median.queuedMs, stepMs: median.totalMs, tokensPerSecond: (1000 * tokens) / median.totalMs },
     ...{ peakBytes, heldBytes: bytesHeld, losses: steps.map(({ loss }) => loss) },

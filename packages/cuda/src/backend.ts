@@ -16,6 +16,7 @@ import {
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
+import { Bf16Store } from './bf16-store.js';
 import type { Context } from './context.js';
 import { Launcher } from './launcher.js';
 
@@ -27,6 +28,8 @@ interface Stored {
   refCount: number;
   /** Address on the device, once it is there. */
   pointer?: number;
+  /** Address of its values in bfloat16, instead of `pointer`. */
+  rounded?: number;
   /** What was uploaded, as long as no kernel has written. */
   values?: Words;
 }
@@ -39,17 +42,20 @@ export class CudaBackend extends KernelBackend {
   private static nextId = 0;
   private readonly data: DataStorage<Stored>;
   readonly launcher: Launcher;
+  private readonly bf16: Bf16Store;
 
   constructor(readonly context: Context) {
     super();
     this.data = new DataStorage(this, engine());
     this.launcher = new Launcher(this);
+    this.bf16 = new Bf16Store(context);
     setCudaLauncher(this, this.launcher);
   }
 
   /** Address of a tensor's values on the device, where they are moved if need be. 0 when it has none. */
   pointer({ dataId }: TensorInfo): number {
     const stored = this.data.get(dataId);
+    this.widen(stored);
     if (stored.pointer === undefined && stored.length) {
       stored.pointer = this.context.allocator.allocate(4 * stored.length);
       if (stored.values) this.context.upload(stored.pointer, stored.values);
@@ -63,6 +69,15 @@ export class CudaBackend extends KernelBackend {
     const pointer = length ? this.context.allocator.allocate(4 * length) : undefined;
     const dataId = this.enter({ dtype: checked(dtype), length, refCount: 1, pointer });
     return { dataId, shape, dtype };
+  }
+
+  /** Keeps a large float32 tensor in half its memory, rounded to bfloat16, until it is used next. */
+  halve({ dataId }: TensorInfo): void {
+    const stored = this.data.get(dataId);
+    const { dtype, pointer, length } = stored;
+    if (dtype !== 'float32' || pointer === undefined || length <= MOST_KEPT || !this.bf16.takes(length)) return;
+    stored.rounded = this.bf16.round(pointer, length);
+    stored.pointer = undefined;
   }
 
   /** Says that a kernel writes a tensor: what is known of it on the host is no longer true. */
@@ -98,6 +113,7 @@ export class CudaBackend extends KernelBackend {
   /** @throws CudaError when a kernel has failed. */
   override async read(dataId: DataId): Promise<backend_util.BackendValues> {
     const stored = this.data.get(dataId);
+    this.widen(stored);
     if (stored.values || stored.pointer === undefined)
       return hostForm(stored.values ?? words(stored), stored.dtype, true);
     stored.refCount++; // its memory must not be used again meanwhile
@@ -111,6 +127,7 @@ export class CudaBackend extends KernelBackend {
   /** @throws CudaError when a kernel has failed. */
   override readSync(dataId: DataId): backend_util.BackendValues {
     const stored = this.data.get(dataId);
+    this.widen(stored);
     if (stored.values || stored.pointer === undefined)
       return hostForm(stored.values ?? words(stored), stored.dtype, true);
     return hostForm(this.context.downloadSync(stored.pointer, words(stored)), stored.dtype, false);
@@ -125,7 +142,8 @@ export class CudaBackend extends KernelBackend {
     if (!this.data.has(dataId)) return true;
     const stored = this.data.get(dataId);
     if (--stored.refCount > 0 && !force) return false;
-    if (stored.pointer !== undefined) this.context.allocator.free(stored.pointer);
+    const pointer = stored.pointer ?? stored.rounded;
+    if (pointer !== undefined) this.context.allocator.free(pointer);
     this.data.delete(dataId);
     return true;
   }
@@ -177,6 +195,13 @@ export class CudaBackend extends KernelBackend {
   override dispose(): void {
     this.launcher.closeCublasLt();
     this.context.close();
+  }
+
+  /** Takes a tensor that was halved back to float32. */
+  private widen(stored: Stored): void {
+    if (stored.rounded === undefined) return;
+    stored.pointer = this.bf16.widen(stored.rounded, stored.length);
+    stored.rounded = undefined;
   }
 
   private enter(stored: Stored): DataId {

@@ -11,6 +11,7 @@ export const cudaEngine: EngineProvider = {
       wide: false,
       notes: [],
       device: device.name,
+      halves: backend.launcher.bf16,
       deviceBytes: Math.min(memoryBudget ?? Infinity, backend.context.allocator.freeBytes()),
       dispose: () => void closeCuda(backend),
     };

@@ -95,6 +95,10 @@ export class Launcher implements CudaLauncher {
     this.slots.setUint32(at + 4, pointer / 2 ** 32, true);
   }
 
+  halve(tensor: TensorInfo): void {
+    this.backend.halve(tensor);
+  }
+
   startTimes(): void {
     const { context } = this.backend;
     if (context.times) throw new Error("engine 'cuda' is being timed already");

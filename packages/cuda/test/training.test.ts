@@ -41,6 +41,18 @@ describe.skipIf(!hasCompiler())(
       expect(got.logits).not.toEqual(want.logits);
     });
 
+    it('gives nearly the same when saved activations wait in bfloat16, and does so with bf16 alone', async () => {
+      await openEngine('cuda', { bf16: true });
+      const want = await trainTiny();
+      const got = await trainTiny({ halve: true });
+      expect(got.loss).toBe(want.loss); // nothing is read before the backward pass
+      expect(got.gradients).not.toEqual(want.gradients);
+      expectSameTraining(got, want, BF16_TOLERANCE);
+      expect(await trainTiny({ halve: true, recomputeLayers: 2 })).not.toEqual(got); // only d is rounded
+      await openEngine('cuda');
+      expect(await trainTiny({ halve: true })).toEqual(await trainTiny());
+    });
+
     it('gives the same bits when the threads of each block run in the opposite order', async () => {
       await openEngine('cuda');
       const forward = await trainTiny();

@@ -6,8 +6,10 @@
  *
  * In the last layer only the tokens that the head reads (`rows`) leave: K and V are formed for all tokens, the rest for
  * those rows alone, which is exact. x is then gathered to x[rows] for the residual.
+ *
+ * Wide tensors are disposed of at their last use: the widest moment of a layer decides what fits into memory.
  */
-import { add, gather, type Tensor1D, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
+import { add, dispose, gather, type Tensor1D, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
 import type { GemmaConfig } from './config.js';
 import { type DropoutStep, isTrained, linearBackward, linearForward } from './linear.js';
 import type { Layer, Norm } from './model.js';
@@ -46,6 +48,12 @@ export interface BlockSaved {
 }
 
 /**
+ * What of it may be kept in bfloat16 where products round to that anyway (see {@link MemoryPlan.halve}): not h, which later layers
+ * add to, nor the softmax's lse.
+ */
+export const HALVED = ['q', 'k', 'v', 'o', 'a', 'gate', 'up', 'd'];
+
+/**
  * Forward pass. x [T, H] -> y [T, H], or [rows, H] when `rows` is given.
  * The caller owns y and what is saved (x is not among it).
  */
@@ -56,46 +64,77 @@ export function blockForward(
   rows?: Tensor1D,
 ): { y: Tensor2D; saved: BlockSaved } {
   return tidy(() => {
-    const { config, dropout } = context;
     const { linears, norms } = layer;
-    const eps = config.rmsNormEps;
-    const trace = (name: string, value: Tensor2D) => context.trace?.(`layer.${layer.index}.${name}`, value);
-    const pick = (tensor: Tensor2D) => (rows ? gather(tensor, rows) : tensor);
-
-    const n1 = rmsNormForward(x, norms.input_layernorm.weight, eps); // [T, H]
-    trace('input_layernorm', n1);
-    const q = linearForward(pick(n1), linears['self_attn.q_proj'], dropout); // [Q, heads * D]
-    const k = linearForward(n1, linears['self_attn.k_proj'], dropout); // [T, kv * D]
-    const v = linearForward(n1, linears['self_attn.v_proj'], dropout);
-    trace('self_attn.q_proj', q.y);
-    trace('self_attn.k_proj', k.y);
-    trace('self_attn.v_proj', v.y);
-    const queryPositions = rows ? gather(context.positions, rows) : context.positions;
-    const rotatedQ = ropeForward(q.y, queryPositions, ropeAttrs(context, false));
-    const rotatedK = ropeForward(k.y, context.positions, ropeAttrs(context, false));
-    const inputs = attentionInputs(rotatedQ, rotatedK, v.y, context, rows);
-    const { o, lse } = attentionForward(inputs, attentionAttrs(layer, context));
-    const a = linearForward(o, linears['self_attn.o_proj'], dropout); // [Q, H]
-    trace('self_attn', a.y);
-    const h = rmsNormForward(a.y, norms.post_attention_layernorm.weight, eps, pick(x));
-
-    const n2 = rmsNormForward(h, norms.pre_feedforward_layernorm.weight, eps);
-    trace('pre_feedforward_layernorm', n2);
-    const gate = linearForward(n2, linears['mlp.gate_proj'], dropout); // [Q, I]
-    const up = linearForward(n2, linears['mlp.up_proj'], dropout);
-    const d = linearForward(gegluForward(gate.y, up.y), linears['mlp.down_proj'], dropout); // [Q, H]
-    trace('mlp', d.y);
-    const y = rmsNormForward(d.y, norms.post_feedforward_layernorm.weight, eps, h);
+    const trace = tracer(layer, context);
+    const saved = untilDown(x, layer, context, rows);
+    const m = gegluForward(saved.gate, saved.up);
+    const { y: d, t } = linearForward(m, linears['mlp.down_proj'], context.dropout); // [Q, H]
+    dispose(m);
+    trace('mlp', d);
+    const y = rmsNormForward(d, norms.post_feedforward_layernorm.weight, context.config.rmsNormEps, saved.h);
     trace('out', y);
-
-    const saved: BlockSaved = { q: rotatedQ, k: rotatedK, v: v.y, o, lse, a: a.y, h, gate: gate.y, up: up.y, d: d.y };
-    for (const [name, { t }] of Object.entries({ q, k, v, a, gate, up, d })) if (t) saved[`${name}.t`] = t;
-    return { y, saved };
+    return { y, saved: { ...saved, d, ...(t && { 'd.t': t }) } };
   });
 }
 
 /**
- * Backward pass: gathers the gradients of what the layer trains and gives dx [T, H].
+ * Frees what {@link blockAgain} can form again. The output of down_proj stays: it takes a quarter of the layer's work and little
+ * memory.
+ */
+export function keepLittle({ d, 'd.t': t, ...rest }: BlockSaved): BlockSaved {
+  dispose(rest);
+  return { d, ...(t && { 'd.t': t }) };
+}
+
+/** What {@link blockForward} saved of a layer, from x and what {@link keepLittle} left of it. */
+export function blockAgain(x: Tensor2D, kept: BlockSaved, layer: Layer, context: BlockContext, rows?: Tensor1D) {
+  return { ...tidy(() => untilDown(x, layer, context, rows)), ...kept };
+}
+
+/** The layer as far as gate and up, with all that is saved of it. */
+function untilDown(x: Tensor2D, layer: Layer, context: BlockContext, rows?: Tensor1D): BlockSaved {
+  const { config, dropout } = context;
+  const { linears, norms } = layer;
+  const eps = config.rmsNormEps;
+  const trace = tracer(layer, context);
+  const pick = (tensor: Tensor2D) => (rows ? gather(tensor, rows) : tensor);
+
+  const n1 = rmsNormForward(x, norms.input_layernorm.weight, eps); // [T, H]
+  trace('input_layernorm', n1);
+  const read = pick(n1);
+  const q = linearForward(read, linears['self_attn.q_proj'], dropout); // [Q, heads * D]
+  const k = linearForward(n1, linears['self_attn.k_proj'], dropout); // [T, kv * D]
+  const v = linearForward(n1, linears['self_attn.v_proj'], dropout);
+  trace('self_attn.q_proj', q.y);
+  trace('self_attn.k_proj', k.y);
+  trace('self_attn.v_proj', v.y);
+  const queryPositions = rows ? gather(context.positions, rows) : context.positions;
+  const rotatedQ = ropeForward(q.y, queryPositions, ropeAttrs(context, false));
+  const rotatedK = ropeForward(k.y, context.positions, ropeAttrs(context, false));
+  dispose([n1, read, q.y, k.y]);
+  const inputs = attentionInputs(rotatedQ, rotatedK, v.y, context, rows);
+  const { o, lse } = attentionForward(inputs, attentionAttrs(layer, context));
+  const a = linearForward(o, linears['self_attn.o_proj'], dropout); // [Q, H]
+  trace('self_attn', a.y);
+  const h = rmsNormForward(a.y, norms.post_attention_layernorm.weight, eps, pick(x));
+
+  const n2 = rmsNormForward(h, norms.pre_feedforward_layernorm.weight, eps);
+  trace('pre_feedforward_layernorm', n2);
+  const gate = linearForward(n2, linears['mlp.gate_proj'], dropout); // [Q, I]
+  const up = linearForward(n2, linears['mlp.up_proj'], dropout);
+  dispose(n2);
+
+  const saved: BlockSaved = { q: rotatedQ, k: rotatedK, v: v.y, o, lse, a: a.y, h, gate: gate.y, up: up.y };
+  for (const [name, { t }] of Object.entries({ q, k, v, a, gate, up })) if (t) saved[`${name}.t`] = t;
+  return saved;
+}
+
+function tracer({ index }: Layer, { trace }: BlockContext) {
+  return (name: string, value: Tensor2D) => trace?.(`layer.${index}.${name}`, value);
+}
+
+/**
+ * Backward pass: gathers the gradients of what the layer trains and gives dx [T, H]. What was saved is disposed of on the way.
  * With `inputGradient: false` (the lowest layer that trains anything) it stops as soon as nothing trained is left below.
  */
 export function blockBackward(
@@ -106,12 +145,44 @@ export function blockBackward(
   context: BlockContext,
   { rows, inputGradient }: { rows?: Tensor1D; inputGradient: boolean },
 ): Tensor2D | undefined {
+  const dh = tidy(() => mlpBackward(dy, saved, layer, context)); // [Q, H]
+  const { linears, norms } = layer;
+  const attentionParts = (['q_proj', 'k_proj', 'v_proj', 'o_proj'] as const).map((n) => linears[`self_attn.${n}`]);
+  const trainsBelow = attentionParts.some(isTrained) || norms.post_attention_layernorm.trained !== undefined;
+  let dx: Tensor2D | undefined;
   // An undefined result of tidy is not in its types, but is passed through.
-  return tidy(() => backward(dy, x, saved, layer, context, rows, inputGradient) as Tensor2D);
+  if (inputGradient || trainsBelow)
+    dx = tidy(() => selfAttentionBackward(dh, x, saved, layer, context, rows, inputGradient) as Tensor2D);
+  dispose({ dh, ...saved });
+  return dx;
 }
 
-function backward(
-  dy: Tensor2D,
+/** y = h + post_feedforward_layernorm(down(geglu(gate, up of pre_feedforward_layernorm(h)))): dy [Q, H] -> dh [Q, H]. */
+function mlpBackward(dy: Tensor2D, saved: BlockSaved, { linears, norms }: Layer, context: BlockContext): Tensor2D {
+  const { config, dropout } = context;
+  const eps = config.rmsNormEps;
+  const lin = (
+    name: 'gate_proj' | 'up_proj' | 'down_proj',
+    grad: Tensor2D,
+    x: Tensor2D,
+    t: Tensor2D,
+    residual?: Tensor2D,
+  ) => linearBackward(grad, { x, t }, linears[`mlp.${name}`], { residual, dropout })!;
+
+  const dd = normBackward(dy, saved.d, norms.post_feedforward_layernorm, eps);
+  const m = gegluForward(saved.gate, saved.up);
+  const dm = lin('down_proj', dd, m, saved['d.t']);
+  dispose([dd, m, saved.d]);
+  const { dgate, dup } = gegluBackward(dm, saved.gate, saved.up);
+  dispose([dm, saved.gate, saved.up]);
+  const n2 = rmsNormForward(saved.h, norms.pre_feedforward_layernorm.weight, eps);
+  const dn2 = lin('gate_proj', dgate, n2, saved['gate.t'], lin('up_proj', dup, n2, saved['up.t']));
+  return normBackward(dn2, saved.h, norms.pre_feedforward_layernorm, eps, dy);
+}
+
+/** h = x[rows] + post_attention_layernorm(o_proj(attention(q, k, v of input_layernorm(x)))): dh [Q, H] -> dx [T, H]. */
+function selfAttentionBackward(
+  dh: Tensor2D,
   x: Tensor2D,
   saved: BlockSaved,
   layer: Layer,
@@ -122,27 +193,14 @@ function backward(
   const { config, dropout } = context;
   const { linears, norms } = layer;
   const eps = config.rmsNormEps;
-  const lin = (name: keyof typeof linears, grad: Tensor2D, input: Tensor2D, kept: string, residual?: Tensor2D) =>
-    linearBackward(grad, { x: input, t: saved[`${kept}.t`] }, linears[name], { residual, dropout })!;
 
-  // y = h + post_feedforward_layernorm(d)
-  const dd = normBackward(dy, saved.d, norms.post_feedforward_layernorm, eps);
-  const dm = lin('mlp.down_proj', dd, gegluForward(saved.gate, saved.up), 'd');
-  const { dgate, dup } = gegluBackward(dm, saved.gate, saved.up);
-  const n2 = rmsNormForward(saved.h, norms.pre_feedforward_layernorm.weight, eps);
-  const dn2 = lin('mlp.gate_proj', dgate, n2, 'gate', lin('mlp.up_proj', dup, n2, 'up'));
-  const dh = normBackward(dn2, saved.h, norms.pre_feedforward_layernorm, eps, dy); // [Q, H]
-
-  const attentionParts = (['q_proj', 'k_proj', 'v_proj', 'o_proj'] as const).map((n) => linears[`self_attn.${n}`]);
-  const trainsBelow = attentionParts.some(isTrained) || norms.post_attention_layernorm.trained !== undefined;
-  if (!inputGradient && !trainsBelow) return undefined;
-
-  // h = x[rows] + post_attention_layernorm(a)
   const da = normBackward(dh, saved.a, norms.post_attention_layernorm, eps);
-  const dO = lin('self_attn.o_proj', da, saved.o, 'a');
+  const dO = linearBackward(da, { x: saved.o, t: saved['a.t'] }, linears['self_attn.o_proj'], { dropout })!;
+  dispose([da, saved.a, saved.h]);
   const inputs = attentionInputs(saved.q, saved.k, saved.v, context, rows);
   const attrs = attentionAttrs(layer, context);
   const rotated = attentionBackward(dO, { ...inputs, o: saved.o, lse: saved.lse }, attrs);
+  dispose([dO, saved.q, saved.k, saved.v, saved.o]);
   const queryPositions = rows ? gather(context.positions, rows) : context.positions;
   const dq = ropeForward(rotated.dq, queryPositions, ropeAttrs(context, true));
   const dk = ropeForward(rotated.dk, context.positions, ropeAttrs(context, true));

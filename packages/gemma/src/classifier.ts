@@ -1,7 +1,7 @@
 /** @file The classifier over a flat batch: logits, and a training pass that leaves gradients on the parameters. */
 
 import { roundTo } from '@arena/quant';
-import { offload } from '@arena/runtime';
+import { halve, offload } from '@arena/runtime';
 import {
   dispose,
   gather,
@@ -21,8 +21,11 @@ import {
   attentionInputs,
   type BlockContext,
   type BlockSaved,
+  blockAgain,
   blockBackward,
   blockForward,
+  HALVED,
+  keepLittle,
 } from './block.js';
 import { breathe } from './breathe.js';
 import { type DropoutStep, isTrained } from './linear.js';
@@ -117,7 +120,17 @@ function traceAttention(
   }
 }
 
-export interface TrainingPassOptions {
+/** How the activations that the backward pass needs are kept; {@link planMemory} chooses. */
+export interface SavedActivations {
+  /** Of the layers that the backward pass goes through, this many (the lowest) keep little but their input and run forward again, but for down_proj. Default 0. */
+  recomputeLayers?: number;
+  /** Keep them outside the engine's memory (see {@link MemoryPlan.offload}). Default false. */
+  offload?: boolean;
+  /** Keep the wider of them in bfloat16 (see {@link MemoryPlan.halve}). Default false. */
+  halve?: boolean;
+}
+
+export interface TrainingPassOptions extends SavedActivations {
   /** Default {@link defaultLoss}. */
   loss?: Loss;
   /** Factors of the sequences' or pairs' terms in the loss (default: 1 each). */
@@ -125,10 +138,6 @@ export interface TrainingPassOptions {
   /** The gradients are those of loss * lossScale (gradient accumulation divides by the number of micro-batches). */
   lossScale?: number;
   dropout?: DropoutStep;
-  /** Of the layers that the backward pass goes through, this many (the lowest) keep only their input and run forward again. Default 0. */
-  recomputeLayers?: number;
-  /** Keep saved activations outside the engine's memory (see {@link MemoryPlan.offload}). Default false. */
-  offload?: boolean;
   /** Heard between layers. */
   signal?: AbortSignal;
 }
@@ -150,7 +159,6 @@ export async function trainingPass(
     loss: lossOf = defaultLoss(model.config.numLabels, model.config.problemType),
     lossScale = 1,
     sampleWeights,
-    signal,
   } = options;
   const lossOfBatch = (logits: Tensor2D) => lossOf(logits, labels, sampleWeights);
   const work: PassState = { hidden: await embed(model, batch), inputs: [], saved: [] };
@@ -161,7 +169,7 @@ export async function trainingPass(
     work.hidden.dispose();
     work.hidden = gradient;
     try {
-      await backward(model, pass, work, signal);
+      await backward(model, pass, work, options);
       if (model.trainedEmbedding) embeddingBackward(model, batch, work.hidden);
       return { loss, logits };
     } catch (error) {
@@ -181,12 +189,12 @@ interface PassState {
   hidden: Tensor2D;
   /** Input of each layer that the backward pass goes through, by layer. */
   inputs: Tensor2D[];
-  /** What those layers kept; undefined where the layer runs forward again. */
-  saved: (BlockSaved | undefined)[];
+  /** What those layers kept: little where they run forward again. */
+  saved: BlockSaved[];
 }
 
 async function forwardSaving(model: GemmaClassifier, pass: Pass, work: PassState, options: TrainingPassOptions) {
-  const { recomputeLayers = 0, offload: away = false, signal } = options;
+  const { recomputeLayers = 0, offload: away = false, halve: half = false, signal } = options;
   const lowest = lowestTrainedLayer(model);
   for (const layer of model.layers) {
     await breathe(signal);
@@ -196,32 +204,29 @@ async function forwardSaving(model: GemmaClassifier, pass: Pass, work: PassState
       work.hidden.dispose();
     } else {
       const recompute = layer.index < lowest + recomputeLayers;
-      if (recompute) dispose(saved);
-      work.saved[layer.index] = recompute ? undefined : saved;
+      const kept = recompute ? keepLittle(saved) : saved;
+      work.saved[layer.index] = kept;
       work.inputs[layer.index] = work.hidden;
-      if (away) offload([work.hidden, ...(recompute ? [] : Object.values(saved))]);
+      if (half) halve(HALVED.flatMap((name) => kept[name] ?? []));
+      if (away) offload([work.hidden, ...Object.values(kept)]);
     }
     work.hidden = y;
   }
 }
 
 /** Takes the gradient in `work.hidden` from the last layer down to the lowest that trains anything. */
-async function backward(model: GemmaClassifier, pass: Pass, work: PassState, signal?: AbortSignal) {
+async function backward(model: GemmaClassifier, pass: Pass, work: PassState, options: TrainingPassOptions) {
+  const { recomputeLayers = 0, signal } = options;
   const lowest = lowestTrainedLayer(model);
   for (let i = model.layers.length - 1; i >= lowest; i--) {
     await breathe(signal);
     const layer = model.layers[i];
     const x = work.inputs[i];
     const rows = isLast(model, layer) ? pass.rows : undefined;
-    if (!work.saved[i]) {
-      const again = blockForward(x, layer, pass.context, rows);
-      again.y.dispose();
-      work.saved[i] = again.saved;
-    }
+    if (i < lowest + recomputeLayers) work.saved[i] = blockAgain(x, work.saved[i], layer, pass.context, rows);
     const inputGradient = i > lowest || model.trainedEmbedding !== undefined;
-    const dx = blockBackward(work.hidden, x, work.saved[i]!, layer, pass.context, { rows, inputGradient });
+    const dx = blockBackward(work.hidden, x, work.saved[i], layer, pass.context, { rows, inputGradient });
     dispose([work.hidden, x]);
-    dispose(work.saved[i]!);
     if (dx) work.hidden = dx;
   }
 }

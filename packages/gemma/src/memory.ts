@@ -19,6 +19,8 @@ export interface MemoryPlan {
   recomputeLayers: number;
   /** Whether saved activations should leave the engine's memory, because they would not fit beside the rest. */
   offload: boolean;
+  /** Whether the wider of the kept activations are rounded to bfloat16, which saves recomputing some layers. */
+  halve: boolean;
 }
 
 export interface MemoryPlanOptions {
@@ -30,6 +32,8 @@ export interface MemoryPlanOptions {
   quantized: boolean;
   /** Bytes of the optimizer's two moments of a trained value. Default 8, float32. */
   momentBytes?: number;
+  /** Whether the engine can keep activations in bfloat16 (see `Engine.halves`); it is done when they would not all fit in float32. Default false. */
+  halves?: boolean;
   /** The step must fit in this many bytes. Default: nothing is recomputed. */
   budgetBytes?: number;
 }
@@ -44,7 +48,7 @@ const HEAP_BYTES = 3.5 * 2 ** 30;
  * @throws RangeError when even recomputing every layer would not fit, with what to lower.
  */
 export function planMemory(options: MemoryPlanOptions): MemoryPlan {
-  const { config, targets, tokens, quantized, momentBytes = 8, budgetBytes = Infinity } = options;
+  const { config, targets, tokens, quantized, momentBytes = 8, halves = false, budgetBytes = Infinity } = options;
   const { numHiddenLayers, numLabels, hiddenSize } = config;
   const modules = linearModules(config);
   const targeted = new Set(targets.map(({ path }) => path));
@@ -60,16 +64,24 @@ export function planMemory(options: MemoryPlanOptions): MemoryPlan {
   const bytes = (width: number) => Math.ceil(4 * tokens * width);
   const below = Math.max(0, layers - 1); // trained layers below the last
   const working = bytes(below ? widths.saved + widths.backward : widths.forward);
-  const at = (recomputeLayers: number): MemoryPlan => {
-    const saved = below * bytes(hiddenSize) + Math.max(0, below - 1 - recomputeLayers) * bytes(widths.saved);
+  const at = (recomputeLayers: number, halve: boolean): MemoryPlan => {
+    const half = (width: number) => (halve ? width / 2 : 0);
+    const whole = bytes(widths.saved - half(widths.halved));
+    const again = bytes(widths.again - half(hiddenSize));
+    const waiting = Math.max(0, below - 1); // layers below the one at work
+    const recomputed = Math.min(recomputeLayers, waiting);
+    const saved = below * bytes(hiddenSize) + recomputed * again + (waiting - recomputed) * whole;
     const total = weights + adapters + saved + working;
-    return { lowestLayer, weights, adapters, saved, working, total, recomputeLayers, offload: total > HEAP_BYTES };
+    const offload = total > HEAP_BYTES;
+    return { lowestLayer, weights, adapters, saved, working, total, recomputeLayers, offload, halve };
   };
+  const all = at(0, false);
+  if (all.total <= budgetBytes) return all;
   for (let recomputeLayers = 0; recomputeLayers <= layers; recomputeLayers++) {
-    const plan = at(recomputeLayers);
+    const plan = at(recomputeLayers, halves);
     if (plan.total <= budgetBytes) return plan;
   }
-  const least = at(layers);
+  const least = at(layers, halves);
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
   throw new RangeError(
     `a step of ${tokens} tokens takes ${gib(least.total)} even when every layer is recomputed, the budget is ` +
@@ -89,9 +101,13 @@ function layerWidths(config: GemmaConfig, rank: number) {
   return {
     /** What blockForward keeps: q, o; k, v; a, h, d; gate, up; and each adapter's x A^T. */
     saved: 2 * q + 2 * kv + 3 * h + 2 * i + lse + rank,
-    /** The gradient that comes in, and all that blockBackward makes until its tidy ends. */
-    backward: 4 * q + 3 * kv + 11.5 * h + 4 * i,
-    /** All of blockForward, its input included. */
-    forward: 3 * q + 3 * kv + 6 * h + 4 * i + lse + rank,
+    /** What a layer keeps that is recomputed: d, and x A^T of down_proj, which is next to nothing. */
+    again: h,
+    /** What of that block.ts's HALVED names. */
+    halved: 2 * q + 2 * kv + 2 * h + 2 * i,
+    /** Beside it in the backward pass of down_proj: dy, its gradient through the norm and packed, x, dx and dropout's part of dx. */
+    backward: 3 * h + 3 * i,
+    /** The forward pass of down_proj: its input, as it is and packed, and the layer's. */
+    forward: 2 * q + 2 * kv + 4 * h + 4 * i + lse,
   };
 }

@@ -53,6 +53,8 @@ export interface Engine {
   notes: readonly string[];
   /** Name of the graphics adapter or of the package that computes. Engines `cuda`, `webgpu` and `tensorflow`. */
   device?: string;
+  /** Whether `halve` rounds tensors to bfloat16. Engine `cuda` with `bf16`. */
+  halves?: boolean;
   /** Bytes of the device's memory that were free, or allowed, when the engine was opened. Engine `cuda`. */
   deviceBytes?: number;
   /** Ends worker threads and frees the engine's memory. Tensors on it are lost. */

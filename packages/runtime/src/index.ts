@@ -4,7 +4,7 @@ export { acrossMemory, alongMemory } from './cuda/gemm-bf16.js';
 export * from './cuda/kernel.js';
 export * from './cuda/launcher.js';
 export * from './engine.js';
-export { offload } from './offload.js';
+export { halve, offload } from './offload.js';
 export * from './op.js';
 export { addTime, type OpTime } from './op-time.js';
 export { type Profile, startProfile } from './profile.js';

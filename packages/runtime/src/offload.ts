@@ -1,5 +1,6 @@
-/** @file Tensors that are not needed for a while, out of the engine's own memory. */
+/** @file Tensors that are not needed for a while, out of the engine's way. */
 import { engine, type Tensor } from '@tensorflow/tfjs-core';
+import { findCudaLauncher } from './cuda/launcher.js';
 import { WasmBackend } from './wasm/backend.js';
 
 /**
@@ -10,4 +11,14 @@ export function offload(tensors: Iterable<Tensor>): void {
   const { backend } = engine();
   if (!(backend instanceof WasmBackend)) return;
   for (const tensor of tensors) backend.evict(tensor);
+}
+
+/**
+ * Rounds large float32 tensors to bfloat16, in which they take half the memory until a kernel reads them. Does nothing where
+ * the engine does not work in bfloat16 anyway (see {@link Engine.halves}).
+ */
+export function halve(tensors: Iterable<Tensor>): void {
+  const launcher = findCudaLauncher(engine().backend);
+  if (!launcher?.bf16) return;
+  for (const tensor of tensors) launcher.halve(tensor);
 }

@@ -5,6 +5,7 @@ import {
   type FlatBatch,
   type GemmaClassifier,
   type Loss,
+  type SavedActivations,
   trainableParameters,
   trainingPass,
 } from '@arena/gemma';
@@ -54,7 +55,7 @@ export interface TrainProgress {
   best?: BestWeights;
 }
 
-export interface TrainOptions extends AdamWOptions {
+export interface TrainOptions extends AdamWOptions, SavedActivations {
   model: GemmaClassifier;
   /** Micro-batches of an epoch (from 0), in order. Every epoch has as many. */
   batches: (epoch: number) => MicroBatch[];
@@ -72,10 +73,6 @@ export interface TrainOptions extends AdamWOptions {
   hfLossScaling?: boolean;
   /** Seeds the dropout masks. */
   seed?: number;
-  /** Layers that are recomputed in the backward pass, from the lowest trained one up. */
-  recomputeLayers?: number;
-  /** Keep saved activations outside the engine's memory. */
-  offload?: boolean;
   /** Goes on from here. The model must hold the weights of that step. */
   resume?: TrainProgress;
   /**
@@ -245,7 +242,7 @@ async function evaluateNow(
 }
 
 async function trainStep(
-  { model, loss: lossOf, hfLossScaling = false, seed = 42, recomputeLayers, offload, signal }: TrainOptions,
+  { model, loss: lossOf, hfLossScaling = false, seed = 42, recomputeLayers, offload, halve, signal }: TrainOptions,
   optimizer: AdamW,
   group: MicroBatch[],
   learningRate: number,
@@ -266,6 +263,7 @@ async function trainStep(
       dropout,
       recomputeLayers,
       offload,
+      halve,
       signal,
     };
     const { loss, logits } = await trainingPass(model, batch, batch.labels, options);

@@ -8,6 +8,7 @@ import {
   linearModules,
   NORM_NAMES,
   parameter,
+  type SavedActivations,
   trainableParameters,
   trainingPass,
 } from '@arena/gemma';
@@ -57,12 +58,13 @@ function tinyBatch() {
 }
 
 /** One training step with dropout: {@link trainingPass}, then AdamW with clipping and weight decay. */
-export async function trainTiny(): Promise<TrainingResult> {
+export async function trainTiny(saving: SavedActivations = {}): Promise<TrainingResult> {
   const model = await tinyModel();
   const parameters = trainableParameters(model);
   // with the usual eps of 1e-8 the first step is the gradient's sign, which rounding decides where a gradient is almost zero
   const optimizer = adamW(parameters, { weightDecay: 0.1, eps: 1e-2 });
-  const { loss, logits } = await trainingPass(model, tinyBatch(), LABELS, { dropout: { seed: 5, step: 3 } });
+  const options = { ...saving, dropout: { seed: 5, step: 3 } };
+  const { loss, logits } = await trainingPass(model, tinyBatch(), LABELS, options);
   const gradients: TrainingResult['gradients'] = {};
   for (const { name, gradient } of parameters) gradients[name] = [...(await gradient!.data())];
   const gradientNorm = await optimizer.step(LEARNING_RATE);

@@ -178,6 +178,7 @@ async function trainCommand(
     const job = {
       settings,
       memoryBytes: memoryOf(engine, memory),
+      halves: engine.halves,
       out,
       resume,
       title,

@@ -33,7 +33,7 @@ export interface TrainingPlan {
  * @throws RangeError when a step does not fit, with what to lower.
  */
 export function planTraining(
-  { settings, memoryBytes }: TrainingJob,
+  { settings, memoryBytes, halves }: TrainingJob,
   config: GemmaConfig,
   targets: LoraTarget[],
   packed: Packed[],
@@ -51,6 +51,7 @@ export function planTraining(
     tokens: Math.max(...epochBatches(0).map(({ ids }) => ids.length)),
     quantized: quantize,
     momentBytes: settings.optimizer === 'adamw-8bit' ? 2 : 8,
+    halves,
     budgetBytes: memoryBytes ?? 0.8 * freemem(),
   });
   return { batches: epochBatches, memory };
@@ -91,6 +92,7 @@ export async function trainModel(
       seed,
       recomputeLayers: memory.recomputeLayers,
       offload: memory.offload,
+      halve: memory.halve,
       resume: resumed && restoreProgress(resumed, model),
       ...(validation.length
         ? {
@@ -173,11 +175,11 @@ async function openWatch(out: string, resumed: Checkpoint | undefined, tensorboa
   };
 }
 
-function describePlan({ weights, adapters, saved, working, total, recomputeLayers }: MemoryPlan): string {
+function describePlan({ weights, adapters, saved, working, total, recomputeLayers, halve }: MemoryPlan): string {
   const mb = (bytes: number) => `${Math.round(bytes / 1e6).toLocaleString('en')} MB`;
-  const recomputed = recomputeLayers ? `, ${recomputeLayers} layers recomputed` : '';
+  const saving = `${halve ? ', most of them in bfloat16' : ''}${recomputeLayers ? `, ${recomputeLayers} layers recomputed` : ''}`;
   return (
     `memory of a step: ${mb(total)} (weights ${mb(weights)}, adapters and optimizer ${mb(adapters)}, kept activations ` +
-    `${mb(saved)}${recomputed}, one layer at work ${mb(working)})`
+    `${mb(saved)}${saving}, one layer at work ${mb(working)})`
   );
 }

@@ -90,6 +90,8 @@ export interface TrainingJob {
   settings: TrainingSettings;
   /** Bytes that a step may take. Default 80 % of what is free. */
   memoryBytes?: number;
+  /** Whether the engine can keep activations in bfloat16. */
+  halves?: boolean;
   out: string;
   resume: boolean;
   /** Steps between two checkpoints (default: none are saved but when interrupted). */

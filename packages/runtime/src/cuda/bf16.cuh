@@ -11,6 +11,9 @@ __device__ inline u32 bf16Pair(float low, float high) {
 }
 #endif
 
+__device__ inline float lowBf16(u32 pair) { return __uint_as_float(pair << 16); }
+__device__ inline float highBf16(u32 pair) { return __uint_as_float(pair & 0xffff0000u); }
+
 // Writes 64 columns of 32 pairs of rows to y [columns, rows / 2], for a block of 256 threads.
 __device__ inline void storeTransposed(const u32 (&tile)[64][33], u32 *y, u32 row0, u32 column0, u32 rows, u32 columns) {
   const u32 pair = threadIdx.x % 32;

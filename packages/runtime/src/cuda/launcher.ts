@@ -51,6 +51,8 @@ export interface CudaLauncher {
    * refuses, or reports that an earlier launch failed.
    */
   run(kernel: CudaKernel, launch: CudaLaunch): TensorInfo[];
+  /** Keeps a large float32 tensor in half its memory, rounded to bfloat16, until it is used next. */
+  halve(tensor: TensorInfo): void;
   /**
    * Times every kernel from now on by the device's clock.
    * @throws Error when kernels are being timed already.

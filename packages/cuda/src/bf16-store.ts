@@ -1,0 +1,50 @@
+/** @file Float32 values kept as bfloat16 on the device while nobody reads them, in half the memory. */
+import { type CudaKernel, cudaKernel } from '@arena/runtime';
+import type { Context } from './context.js';
+import type { HostBlock } from './host-block.js';
+
+const declaration = { inputs: ['x'], outputs: ['y'], params: { count: 'u32' }, threads: 256 } as const;
+const roundToStore = cudaKernel({ name: 'roundToStore', ...declaration });
+const widenFromStore = cudaKernel({ name: 'widenFromStore', ...declaration });
+
+const ARGUMENTS = 3;
+/** Values of a thread. */
+const EIGHT = 8;
+
+/** Rounds to bfloat16 and widens again. */
+export class Bf16Store {
+  /** Addresses of the arguments, then the arguments. The launcher has its own: it may come upon a rounded tensor half-way through them. */
+  private readonly block: HostBlock;
+  private readonly slots: BigUint64Array;
+
+  constructor(private readonly context: Context) {
+    this.block = context.pin(2 * ARGUMENTS * 8);
+    const { buffer, byteOffset } = this.block.bytes;
+    this.slots = new BigUint64Array(buffer, byteOffset, 2 * ARGUMENTS);
+    for (let i = 0; i < ARGUMENTS; i++) this.slots[i] = BigInt(this.block.pointer + 8 * (ARGUMENTS + i));
+  }
+
+  /** Whether so many values can be kept this way. */
+  takes(length: number): boolean {
+    return length % EIGHT === 0;
+  }
+
+  /** Frees float32 values and gives the address of their bfloat16. @throws CudaOutOfMemoryError; nothing is freed then. */
+  round(pointer: number, length: number): number {
+    return this.convert(roundToStore, pointer, length, 2);
+  }
+
+  /** The way back. @throws CudaOutOfMemoryError; nothing is freed then. */
+  widen(pointer: number, length: number): number {
+    return this.convert(widenFromStore, pointer, length, 4);
+  }
+
+  private convert({ name, threads }: CudaKernel, from: number, length: number, bytes: number): number {
+    const { allocator } = this.context;
+    const to = allocator.allocate(bytes * length);
+    this.slots.set([BigInt(from), BigInt(to), BigInt(length)], ARGUMENTS);
+    this.context.launch(name, [Math.ceil(length / EIGHT / threads)], threads, this.block.pointer);
+    allocator.free(from);
+    return to;
+  }
+}
