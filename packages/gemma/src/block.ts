@@ -48,8 +48,8 @@ export interface BlockSaved {
 }
 
 /**
- * What of it may be kept in bfloat16 where products round to that anyway (see {@link MemoryPlan.halve}): not h, which later layers
- * add to, nor the softmax's lse.
+ * What of it may be kept in bfloat16 where products round to that anyway (see {@link MemoryPlan.halve}): not h, the sum of all layers
+ * so far, of which each adds little, nor the softmax's lse.
  */
 export const HALVED = ['q', 'k', 'v', 'o', 'a', 'gate', 'up', 'd'];
 
