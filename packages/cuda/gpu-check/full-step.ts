@@ -74,28 +74,46 @@ export async function fullStep({ config, tokens, budgetBytes, bf16, cublasLt }: 
   };
 }
 
-/** How far loss, logits and gradients of a step with bf16 are from those in float32, of the same weights; the gradients by their norm. */
+/**
+ * How far loss, logits and gradients of a step with bf16 are from those in float32, of the same weights, with kept activations in
+ * float32 and in bfloat16; the gradients by their norm.
+ */
 export async function agreement(config: GemmaConfig, tokens: number, cublasLt: boolean) {
-  const results = [];
   const { backend } = await openCuda();
   const model = randomModel(config);
   const parameters = trainableParameters(model);
-  for (const bf16 of [false, true]) {
+  const pass = async (bf16: boolean, halve: boolean) => {
     await openCuda({ bf16, cublasLt });
-    const { loss, logits } = await trainingPass(model, batchOf(tokens), [1], { dropout: { seed: 1, step: 0 } });
+    const { loss, logits } = await trainingPass(model, batchOf(tokens), [1], { halve, dropout: { seed: 1, step: 0 } });
     const gradients = new Map<string, Float32Array>();
     for (const parameter of parameters) {
       if (parameter.gradient) gradients.set(parameter.name, (await parameter.gradient.data()) as Float32Array);
       clearGradient(parameter);
     }
-    results.push({ loss: (await loss.data())[0], logits: Array.from(await logits.data()), gradients });
+    const result = { loss: (await loss.data())[0], logits: Array.from(await logits.data()), gradients };
     dispose([loss, logits]);
-  }
+    return result;
+  };
+  const want = await pass(false, false);
+  const got = await pass(true, false);
+  const halved = await pass(true, true);
   await closeCuda(backend);
-  const [want, got] = results;
+  return {
+    loss: got.loss,
+    floatLoss: want.loss,
+    logits: got.logits,
+    floatLogits: want.logits,
+    gradients: want.gradients.size,
+    ...distance(got.gradients, want.gradients),
+    halved: distance(halved.gradients, want.gradients),
+  };
+}
+
+/** |got - want| / |want| of all gradients together, and the cosine between them. */
+function distance(got: ReadonlyMap<string, Float32Array>, want: ReadonlyMap<string, Float32Array>) {
   let [difference, norm, product, own] = [0, 0, 0, 0];
-  for (const [name, values] of want.gradients) {
-    const other = got.gradients.get(name)!;
+  for (const [name, values] of want) {
+    const other = got.get(name)!;
     for (let i = 0; i < values.length; i++) {
       difference += (other[i] - values[i]) ** 2;
       norm += values[i] ** 2;
@@ -103,15 +121,7 @@ export async function agreement(config: GemmaConfig, tokens: number, cublasLt: b
       product += values[i] * other[i];
     }
   }
-  return {
-    loss: got.loss,
-    floatLoss: want.loss,
-    logits: got.logits,
-    floatLogits: want.logits,
-    gradients: want.gradients.size,
-    gradientError: Math.sqrt(difference / norm),
-    cosine: product / Math.sqrt(norm * own),
-  };
+  return { gradientError: Math.sqrt(difference / norm), cosine: product / Math.sqrt(norm * own) };
 }
 
 function batchOf(tokens: number): FlatBatch {

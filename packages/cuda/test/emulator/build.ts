@@ -1,7 +1,7 @@
 /** @file Builds the stand-in for NVIDIA's driver: the kernels' own sources and the emulation, by g++ into a library. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { allKernels, INCLUDES, sourcesHash } from '../../../../tools/cuda-sources.mjs';
@@ -50,6 +50,7 @@ function build(files: string[], headers: string[], kernels: string): string {
   writeFileSync(source, kernels);
   const made = `${library}.${process.pid}`;
   execFileSync('g++', [...OPTIONS, '-o', made, source, ...files.map((name) => join(HERE, name))], { stdio: 'inherit' });
+  rmSync(source);
   renameSync(made, library);
   return library;
 }
