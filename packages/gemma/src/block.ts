@@ -143,17 +143,18 @@ export function blockBackward(
   saved: BlockSaved,
   layer: Layer,
   context: BlockContext,
-  { rows, inputGradient }: { rows?: Tensor1D; inputGradient: boolean },
+  options: { rows?: Tensor1D; inputGradient: boolean },
 ): Tensor2D | undefined {
-  const dh = tidy(() => mlpBackward(dy, saved, layer, context)); // [Q, H]
   const { linears, norms } = layer;
   const attentionParts = (['q_proj', 'k_proj', 'v_proj', 'o_proj'] as const).map((n) => linears[`self_attn.${n}`]);
   const trainsBelow = attentionParts.some(isTrained) || norms.post_attention_layernorm.trained !== undefined;
-  let dx: Tensor2D | undefined;
-  // An undefined result of tidy is not in its types, but is passed through.
-  if (inputGradient || trainsBelow)
-    dx = tidy(() => selfAttentionBackward(dh, x, saved, layer, context, rows, inputGradient) as Tensor2D);
-  dispose({ dh, ...saved });
+  const dx = tidy(() => {
+    const dh = tidy(() => mlpBackward(dy, saved, layer, context)); // [Q, H]
+    // An undefined result of tidy is not in its types, but is passed through.
+    if (!options.inputGradient && !trainsBelow) return undefined as unknown as Tensor2D;
+    return selfAttentionBackward(dh, x, saved, layer, context, options) as Tensor2D;
+  });
+  dispose(saved);
   return dx;
 }
 
@@ -187,8 +188,7 @@ function selfAttentionBackward(
   saved: BlockSaved,
   layer: Layer,
   context: BlockContext,
-  rows: Tensor1D | undefined,
-  inputGradient: boolean,
+  { rows, inputGradient }: { rows?: Tensor1D; inputGradient: boolean },
 ): Tensor2D | undefined {
   const { config, dropout } = context;
   const { linears, norms } = layer;
