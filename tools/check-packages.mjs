@@ -20,10 +20,7 @@ const SETUP = {
   '@arena/tokenizer': { files: { 'gemma-2-2b/tokenizer.json': TINY_TOKENIZER } },
   '@arena/data': {
     files: { 'tokenizer.json': TINY_TOKENIZER, 'train.parquet': 'packages/data/test/fixtures/arena100k.parquet' },
-    code: [
-      'const train_step = (...batch: unknown[]) => console.log(batch.length);',
-      'Array.fromAsync ??= async (rows: AsyncIterable<unknown>) => { const all = []; for await (const row of rows) all.push(row); return all; };',
-    ].join('\n'),
+    code: 'const train_step = (...batch: unknown[]) => console.log(batch.length);',
   },
 };
 

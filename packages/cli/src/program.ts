@@ -1,4 +1,5 @@
 /** @file The `arena` command and its subcommands. */
+import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { addCompare } from './commands/compare.js';
 import { addDashboard } from './commands/dashboard.js';
@@ -23,6 +24,7 @@ import { ignoreInterrupts } from './interrupt.js';
 export function createProgram(): Command {
   const program = new Command('arena')
     .description('Fine-tune Gemma 2 on human preference votes: QLoRA in TypeScript.')
+    .version((createRequire(import.meta.url)('../package.json') as { version: string }).version)
     .configureHelp({ showGlobalOptions: true })
     .showSuggestionAfterError()
     .exitOverride() // before the subcommands, which take it over

@@ -56,7 +56,7 @@ export function progress({ label, total, unit, stream = process.stderr, now = Da
 }
 
 function rateText(rate: number, unit: string): string {
-  return `${rate >= 100 ? Math.round(rate) : rate.toPrecision(2)} ${unit}/s`;
+  return `${rate >= 99.5 ? Math.round(rate) : rate.toPrecision(2)} ${unit}/s`;
 }
 
 /** Seconds as people read them: 8 s, 3 min 20 s, 2 h 5 min. */

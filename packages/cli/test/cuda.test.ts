@@ -56,7 +56,7 @@ describe.skipIf(!hasCompiler())('engine cuda, emulated', { timeout: 300_000 }, (
     expect(await run('threads', '--threads', '1')).toBe('engine wasm, 1 thread');
     const { err, code } = await trainOn('--memory', '1MB', ...QUICK, '--out', w.at('small'));
     expect(err).toMatch(
-      /^arena train: a step of \d+ tokens takes .*, the budget is 0\.00 GiB: lower the tokens of a batch/m,
+      /^arena train: a step of \d+ tokens takes .*, the budget is 1 MB: lower the tokens of a batch/m,
     );
     expect(code).toBe(1);
   });

@@ -7,7 +7,7 @@ import type { Comparison, PredictorScores } from './report.js';
 import { ScoreSums } from './score-sums.js';
 import { comparePair, scoresOf } from './scores.js';
 import { type RangeRow, rangesSvg, shareAxis } from './svg.js';
-import { numberFigure, percent, percentFigure, pointsFigure, pValue } from './text.js';
+import { numberFigure, percent, percentFigure, pointsFigure, pValue, tiesNote } from './text.js';
 
 /** The predictions of one run. */
 export interface ComparedRun {
@@ -93,8 +93,7 @@ function notesOf(
 ): string[] {
   const notes: string[] = [];
   if (n === 0) notes.push(`None of the ${battles} battles has a vote that counts: no figure has a value.`);
-  if (tied)
-    notes.push(ties === 'drop' ? `${tied} ties were left out.` : `${tied} ties count as half a win for each side.`);
+  if (tied) notes.push(tiesNote(tied, ties));
   if (unlabelled) notes.push(`${unlabelled} battles without a vote were left out.`);
   if (n > 0 && prompts < 20) notes.push(`Only ${prompts} different prompts: intervals are rough.`);
   if (pairs > 1) {

@@ -29,6 +29,7 @@ import { riskCoverage } from './risk-coverage.js';
 import { scoreSection } from './scores.js';
 import { sliceSection } from './slices.js';
 import { swapAgreement } from './swap.js';
+import { tiesNote } from './text.js';
 
 export interface EvaluateOptions {
   /** What baselines are fitted on; without it only always-longer and majority are given, unfitted. */
@@ -206,13 +207,7 @@ function notesOf(data: Report['data'], ties: 'drop' | 'half', clusters: number):
   const { n, wonByA, wonByB } = data;
   const notes: string[] = [];
   if (n === 0) notes.push('No battle with a vote was left to count: no figure has a value.');
-  if (data.ties) {
-    notes.push(
-      ties === 'drop'
-        ? `${data.ties} ties were left out.`
-        : `${data.ties} ties count as half a win for each side: any pick earns half on them.`,
-    );
-  }
+  if (data.ties) notes.push(tiesNote(data.ties, ties));
   if (data.unlabelled) notes.push(`${data.unlabelled} battles without a vote were left out.`);
   if (n > 0 && (wonByA === n || wonByB === n)) {
     notes.push(`All ${n} battles were won by ${wonByA ? 'A' : 'B'}: with one class only, ROC AUC is undefined.`);

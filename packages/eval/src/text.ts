@@ -59,3 +59,10 @@ export function number(value: number | null, digits = 3): string {
 export function pValue(value: number): string {
   return value < 0.001 ? '< 0.001' : value.toFixed(3);
 }
+
+/** What became of the ties. */
+export function tiesNote(count: number, ties: 'drop' | 'half'): string {
+  if (ties === 'drop') return count === 1 ? '1 tie was left out.' : `${count} ties were left out.`;
+  const counts = count === 1 ? '1 tie counts' : `${count} ties count`;
+  return `${counts} as half a win for each side: any pick earns half on ${count === 1 ? 'it' : 'them'}.`;
+}

@@ -124,7 +124,7 @@ test('ties are left out or count half', () => {
   const half = evaluate(predictions, battles, { ...rounds, ties: 'half' });
   expect(half.predictors[0].accuracy).toMatchObject({ value: 0.75, n: 2 });
   expect(half.predictors[0].logLoss.value).toBeCloseTo(-(Math.log(0.75) * 1.5 + Math.log(0.25) * 0.5) / 2, 12);
-  expect(half.notes.join()).toContain('1 ties count as half');
+  expect(half.notes.join()).toContain('1 tie counts as half a win for each side: any pick earns half on it.');
 });
 
 test('slices, seen prompts, leaderboard', () => {

@@ -82,10 +82,10 @@ export function planMemory(options: MemoryPlanOptions): MemoryPlan {
     if (plan.total <= budgetBytes) return plan;
   }
   const least = at(layers, halves);
-  const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(2)} GiB`;
+  const size = (bytes: number) => (bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(2)} GB`);
   throw new RangeError(
-    `a step of ${tokens} tokens takes ${gib(least.total)} even when every layer is recomputed, the budget is ` +
-      `${gib(budgetBytes)}: lower the tokens of a batch, or raise the budget`,
+    `a step of ${tokens} tokens takes ${size(least.total)} even when every layer is recomputed, the budget is ` +
+      `${size(budgetBytes)}: lower the tokens of a batch, or raise the budget`,
   );
 }
 

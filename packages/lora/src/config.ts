@@ -124,9 +124,10 @@ const FIELDS: [keyof LoraConfig, Check, string][] = [
 
 /**
  * Fills in PEFT's defaults and checks the values.
- * @throws Error naming the field that cannot be.
+ * @throws Error naming the field that cannot be, is unknown, or asks for a form of adapter that is not LoRA as it is computed here.
  */
 export function loraConfig(fields: Partial<LoraConfig> = {}): LoraConfig {
+  checkForm(fields);
   const config: LoraConfig = {
     r: 8,
     lora_alpha: 8,
@@ -143,8 +144,12 @@ export function loraConfig(fields: Partial<LoraConfig> = {}): LoraConfig {
     task_type: 'SEQ_CLS',
     base_model_name_or_path: null,
     revision: null,
-    ...Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)),
   };
+  for (const [field, value] of Object.entries(fields)) {
+    if (field in config) {
+      if (value !== undefined) config[field as keyof LoraConfig] = value as never;
+    } else if (!(field in CONSTANT_FIELDS)) throw new Error(`LoRA configuration: there is no field ${field}`);
+  }
   const fail = (field: keyof LoraConfig, want: string): never => {
     throw new Error(`LoRA configuration: ${field} is ${JSON.stringify(config[field])}, expected ${want}`);
   };
@@ -165,6 +170,15 @@ export function loraConfig(fields: Partial<LoraConfig> = {}): LoraConfig {
   return config;
 }
 
+/** @throws Error when a field of PEFT's asks for another form of adapter. */
+function checkForm(fields: object): void {
+  const given = new Map(Object.entries(fields));
+  for (const [field, allowed] of REQUIRED) {
+    if (!given.has(field) || allowed.includes(given.get(field))) continue;
+    throw new Error(`${field} is ${JSON.stringify(given.get(field))}, only ${JSON.stringify(allowed[0])} is known`);
+  }
+}
+
 /**
  * Reads an adapter_config.json.
  * @throws Error when a field asks for a form of adapter that is not LoRA as it is computed here.
@@ -177,15 +191,9 @@ export function parseLoraConfig(text: string, path = 'adapter_config.json'): Lor
     throw new Error(`${path}: not JSON (${(error as Error).message})`);
   }
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) throw new Error(`${path}: not a JSON object`);
-  for (const [field, allowed] of REQUIRED) {
-    if (field in raw && !allowed.includes(raw[field] as never)) {
-      throw new Error(
-        `${path}: ${field} is ${JSON.stringify(raw[field])}, only ${JSON.stringify(allowed[0])} is known`,
-      );
-    }
-  }
   const layers = raw.layers_to_transform;
   try {
+    checkForm(raw);
     return loraConfig({
       ...pick(raw),
       layers_to_transform: typeof layers === 'number' ? [layers] : ((layers as number[] | null | undefined) ?? null),
@@ -196,8 +204,9 @@ export function parseLoraConfig(text: string, path = 'adapter_config.json'): Lor
 }
 
 function pick(raw: Record<string, unknown>): Partial<LoraConfig> {
-  const known = Object.keys(loraConfig()) as (keyof LoraConfig)[];
-  const given = known.filter((key) => raw[key] !== undefined && (raw[key] !== null || loraConfig()[key] === null));
+  const defaults = loraConfig();
+  const known = Object.keys(defaults) as (keyof LoraConfig)[];
+  const given = known.filter((key) => raw[key] !== undefined && (raw[key] !== null || defaults[key] === null));
   return Object.fromEntries(given.map((key) => [key, raw[key]]));
 }
 

@@ -84,8 +84,17 @@ describe('adapter_config.json', () => {
     [{ init_lora_weights: 'pissa' as never }, 'init_lora_weights'],
     [{ target_modules: 'all-linear', layers_to_transform: [1] }, 'layers_to_transform'],
     [{ layers_pattern: 'layers' }, 'layers_pattern'],
+    [{ use_dora: true } as never, 'use_dora is true'],
+    [{ bias: 'all' } as never, 'bias is "all"'],
+    [{ layer_replication: [[0, 2]] } as never, 'layer_replication'],
+    [{ rnak: 4 } as never, 'there is no field rnak'],
   ])('refuses %j', (fields, message) => {
     expect(() => loraConfig(fields)).toThrow(message);
+  });
+
+  test('takes what PEFT writes beside it', () => {
+    const beside = { use_dora: false, bias: 'none', peft_version: '0.15.0' };
+    expect(loraConfig({ r: 4, ...beside })).toEqual(loraConfig({ r: 4 }));
   });
 
   test.each([

@@ -133,7 +133,9 @@ function largestMagnitude(values: Float32Array, begin: number, end: number): num
   let max = 0;
   for (let i = begin; i < end; i++) {
     const magnitude = Math.abs(values[i]);
-    if (!(magnitude <= max)) max = magnitude; // NaN is kept, and found by the caller
+    if (magnitude <= max) continue;
+    if (Number.isNaN(magnitude)) return magnitude; // no later value may take its place
+    max = magnitude;
   }
   return max;
 }

@@ -65,7 +65,16 @@ describe('quantize4bit', () => {
   });
 
   test('refuses what it cannot quantise', () => {
-    expect(() => quantize4bit(Float32Array.of(1, Number.NaN), [2])).toThrow('value 1 (NaN) is not finite');
+    for (const [count, at] of [
+      [2, 1],
+      [64, 0],
+      [65, 64],
+      [128, 100],
+    ]) {
+      const values = new Float32Array(count).fill(1);
+      values[at] = Number.NaN;
+      expect(() => quantize4bit(values, [count])).toThrow(`value ${at} (NaN) is not finite`);
+    }
     expect(() => quantize4bit(Float32Array.of(Number.POSITIVE_INFINITY), [1])).toThrow('not finite');
     expect(() => quantize4bit(weights(4), [2, 3])).toThrow('wants 6 values, got 4');
     expect(() => quantize4bit(weights(4), [4], { blockSize: 48 })).toThrow('block size 48');

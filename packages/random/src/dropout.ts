@@ -25,8 +25,12 @@ export function dropoutKeep({ p, seed, stream }: DropoutMask, index: number): bo
   return hash32(seed, stream, index) >= Math.floor(p * 2 ** 32);
 }
 
-/** The mask of `count` values: 0 where dropped, else 1 / (1 - p) as float32. */
+/**
+ * The mask of `count` values: 0 where dropped, else 1 / (1 - p) as float32.
+ * @throws RangeError when p is not in [0, 1).
+ */
 export function dropoutMask(mask: DropoutMask, count: number): Float32Array {
+  if (!(mask.p >= 0 && mask.p < 1)) throw new RangeError(`a dropout of p = ${mask.p}: 0 <= p < 1 is expected`);
   const kept = Math.fround(1 / (1 - mask.p));
   return Float32Array.from({ length: count }, (_, i) => (dropoutKeep(mask, i) ? kept : 0));
 }

@@ -1,5 +1,5 @@
 /**
- * @file Opening a compute engine: a tfjs backend by name, or the best that this machine offers. Backend `cpu` registers
+ * @file Opening a compute engine: a tfjs backend by name; `auto` is `wasm`. Backend `cpu` registers
  * itself when wasm/backend.ts imports it; an import for that side effect alone is one that bundlers for Node drop.
  */
 import { ready, setBackend } from '@tensorflow/tfjs-core';

@@ -97,7 +97,10 @@ export function serialize(
         name,
       }));
   const { header, order, fileBytes } = layoutTensors(list, metadata);
-  for (const { tensor, bytes } of order) checkData(tensor, tensor.data.byteLength, bytes, 'tensors');
+  for (const { tensor, bytes } of order) {
+    checkBytes(tensor, tensor.data, 'tensors');
+    checkData(tensor, tensor.data.byteLength, bytes, 'tensors');
+  }
   const out = new Uint8Array(fileBytes);
   out.set(header);
   let position = header.length;
@@ -106,6 +109,17 @@ export function serialize(
     position += bytes;
   }
   return out;
+}
+
+/** Throws unless a tensor's data is bytes: the numbers of another array would be cut down to a byte each. */
+export function checkBytes(tensor: TensorSpec, data: unknown, file: string): asserts data is Uint8Array {
+  if (data instanceof Uint8Array) return;
+  const got = ArrayBuffer.isView(data) ? `a ${data.constructor.name}` : `no Uint8Array`;
+  throw new SafetensorsError(
+    `its data is ${got}; the bytes as they are stored are expected (fromFloat32 makes them)`,
+    file,
+    tensor.name,
+  );
 }
 
 /** Throws unless a tensor's data has the bytes that its type and shape need. */

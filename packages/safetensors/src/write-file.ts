@@ -1,6 +1,6 @@
 /** @file Writes files so that none is ever seen half-written (Node). */
 import { nodeFs } from './node-fs.js';
-import { checkData, layoutTensors, type Metadata, PYTORCH_METADATA, type TensorSpec } from './serialize.js';
+import { checkBytes, checkData, layoutTensors, type Metadata, PYTORCH_METADATA, type TensorSpec } from './serialize.js';
 
 /** A tensor to write; a function is called when its turn comes, so that one tensor, or one part of it, at a time is in memory. */
 export interface TensorInput extends TensorSpec {
@@ -24,19 +24,25 @@ export async function writeSafetensors(
     await write(header);
     for (const { tensor, bytes } of order) {
       const data = typeof tensor.data === 'function' ? await tensor.data() : tensor.data;
-      if (data instanceof Uint8Array) {
+      if (!isParts(data)) {
+        checkBytes(tensor, data, path);
         checkData(tensor, data.byteLength, bytes, path);
         await write(data);
         continue;
       }
       let written = 0;
       for await (const part of data) {
+        checkBytes(tensor, part, path);
         written += part.byteLength;
         if (written <= bytes) await write(part);
       }
       checkData(tensor, written, bytes, path);
     }
   });
+}
+
+function isParts(data: Uint8Array | AsyncIterable<Uint8Array>): data is AsyncIterable<Uint8Array> {
+  return Symbol.asyncIterator in Object(data);
 }
 
 /** Writes a file through `fill` under a temporary name, syncs it and gives it its name; nothing is left on failure. */

@@ -124,12 +124,27 @@ test('what cannot be written is refused, and the old file stays', async () => {
   expect(() => serialize([{ ...one, name: '__metadata__' }])).toThrow(/reserved/);
   expect(() => serialize([{ ...one, shape: [2] }])).toThrow(/tensor "x": F32 \[2\] takes 8 bytes, its data has 4/);
   expect(() => serialize([{ ...one, shape: [-1] }])).toThrow(/not a shape/);
+  const numbers = new Float32Array(1) as never; // from JavaScript: its bytes are as many, its values would be cut to bytes
+  expect(() => serialize([{ ...one, data: numbers }])).toThrow(/"x": its data is a Float32Array; the bytes/);
   expect(() => serialize([{ ...one, dtype: 'F31' as Dtype }])).toThrow(/dtype "F31" is not known/);
 
   const path = join(dir, 'kept');
   await writeFile(path, 'old');
   const bad = { ...one, name: 'y', data: () => Promise.reject(new Error('lost')) };
   await expect(writeSafetensors(path, [one, bad])).rejects.toThrow('lost');
+  for (const data of [
+    numbers,
+    () => numbers,
+    async function* () {
+      yield numbers;
+    },
+    'text' as never,
+    [1, 2, 3, 4] as never,
+  ]) {
+    await expect(writeSafetensors(path, [{ ...one, data }])).rejects.toThrow(
+      /its data is (a Float32Array|no Uint8Array)/,
+    );
+  }
   await expect(writeSafetensors(path, [{ ...one, data: () => new Uint8Array(3) }])).rejects.toThrow(/its data has 3/);
   expect(await readFile(path, 'utf8')).toBe('old');
   expect((await readdir(dir)).filter((file) => file.endsWith('.tmp'))).toEqual([]);

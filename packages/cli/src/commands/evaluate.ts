@@ -21,7 +21,7 @@ export function addEvaluate(program: Command): void {
   const command = program
     .command('evaluate')
     .description('score votes with a trained adapter and write predictions, metrics and the report')
-    .requiredOption('--base <dir>', 'base checkpoint folder')
+    .requiredOption('--base <dir|hub-id>', 'base checkpoint: a folder, or a hub id')
     .requiredOption('--adapter <dir>', 'adapter folder')
     .requiredOption(
       '--data <file...>',

@@ -27,7 +27,7 @@ export function addPredict(program: Command): void {
   const command = program
     .command('predict')
     .description('print the probability that A is preferred, one JSON line a battle; with what else its head says')
-    .requiredOption('--base <dir>', 'base checkpoint folder')
+    .requiredOption('--base <dir|hub-id>', 'base checkpoint: a folder, or a hub id')
     .requiredOption('--adapter <dir>', 'adapter folder')
     .option('--data <file...>', 'battles, with or without votes')
     .option('--prompt <text>', 'a single battle: its prompt')
