@@ -2,6 +2,10 @@
 import type { EngineProvider } from '@arena/runtime';
 import { closeCuda, openCuda } from './open.js';
 
+/**
+ * Opens engine `cuda`: for `provideEngine`, or found by name in an installed @arena/cuda.
+ * @throws CudaError as {@link openCuda} does.
+ */
 export const cudaEngine: EngineProvider = {
   async open({ gpu, memoryBudget, bf16, cublasLt }) {
     const { backend, device } = await openCuda({ device: gpu, budget: memoryBudget, bf16, cublasLt });

@@ -10,6 +10,7 @@ import { registerPlainKernels } from './plain/register.js';
 
 const CUDA_BACKEND = BACKEND_OF.cuda;
 
+/** Which GPU, how much of its memory, and how exact. `budget` and `modules` hold for an engine that is opened anew. */
 export interface CudaOptions extends ContextOptions {
   /**
    * true: products of large matrices, and attention, round their factors to bfloat16 and run on tensor cores, with sums in float32;

@@ -9,6 +9,7 @@
 import { Mt19937 } from '@arena/random';
 import type { Battle } from './battle.js';
 
+/** How many battles are drawn, and how far from clean they are. */
 export interface SyntheticOptions {
   /** Battles, the dirty ones not counted. Default 2,000. */
   count?: number;

@@ -3,6 +3,7 @@
 import type { Batch } from './batches.js';
 import { DataError } from './error.js';
 
+/** What a target is made of: the head's classes, and how votes and soft labels are mixed. */
 export interface TargetOptions {
   /** 2: A, B; a tie is half of each. 3: A, B, tie. */
   classes: 2 | 3;

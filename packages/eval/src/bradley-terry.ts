@@ -5,6 +5,7 @@ import { softplus } from './special.js';
 /** `[model a, model b, who won]`; a share of the win for a, 0 to 1, may stand for the winner. */
 export type Vote = readonly [a: string, b: string, winner: 'a' | 'b' | 'tie' | number];
 
+/** Fitted ratings, in the order of `models`. `logLikelihood` is natural, summed over the votes, without the ridge. */
 export interface BradleyTerry {
   models: string[];
   /** Log strengths, mean 0 [models]. */
@@ -16,6 +17,7 @@ export interface BradleyTerry {
   finite: boolean;
 }
 
+/** Which models are rated, and how strongly they are drawn together. */
 export interface BradleyTerryOptions {
   /** Models in the order wanted (default: sorted names of the votes). */
   models?: readonly string[];

@@ -56,6 +56,7 @@ export function topLabel(p: ArrayLike<number>, y: ArrayLike<number>): { p: Float
   };
 }
 
+/** What logits are divided by (Guo et al. 2017), and what that gained on the predictions it was fitted on. */
 export interface Temperature {
   temperature: number;
   /** Mean negative log likelihood at temperature 1. */

@@ -15,6 +15,7 @@ export interface ComparedRun {
   predictions: readonly Prediction[];
 }
 
+/** How runs are compared. Default seed 0, 2,000 bootstrap rounds, ties dropped, title `Comparison`. */
 export interface CompareOptions {
   seed?: number;
   bootstrapRounds?: number;
@@ -23,6 +24,7 @@ export interface CompareOptions {
   title?: string;
 }
 
+/** What {@link compareRuns} gives, as plain JSON. `data` is as in `Report`; `n` counts the battles scored. */
 export interface RunComparison {
   format: 'arena-eval-comparison';
   version: 1;

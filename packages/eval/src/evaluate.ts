@@ -31,6 +31,10 @@ import { sliceSection } from './slices.js';
 import { swapAgreement } from './swap.js';
 import { tiesNote } from './text.js';
 
+/**
+ * What predictions are judged beside, and how. Default seed 0, 2,000 bootstrap rounds (1 to 100,000), ties dropped,
+ * title `Evaluation`.
+ */
 export interface EvaluateOptions {
   /** What baselines are fitted on; without it only always-longer and majority are given, unfitted. */
   train?: readonly Battle[];

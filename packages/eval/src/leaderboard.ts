@@ -7,6 +7,10 @@ import { kendallTauB, spearman } from './ranking.js';
 import type { Section } from './report.js';
 import { columnScales, STYLE_FEATURES, styleDifferences } from './style.js';
 
+/**
+ * Bradley-Terry ratings: mean 1000, 400 points are odds of ten to one. `spearman` and `kendall` (tau-b) hold people's
+ * against the predicted ones. Intervals come from `rounds` bootstrap rounds: at most 200, none beyond 120 models.
+ */
 export interface LeaderboardSection {
   /** Models by people's rating, best first. */
   models: {

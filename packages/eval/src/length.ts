@@ -6,6 +6,7 @@ import { type Clustering, type Figure, shareFigure } from './bootstrap.js';
 import { GroupSums } from './group-sums.js';
 import type { Section } from './report.js';
 
+/** Shares from 0 to 1, over battles by the lengths of their answers in characters. */
 export interface LengthSection {
   /** Share of battles with different lengths where people, and the model, prefer the longer answer. */
   peoplePickLonger: Figure;

@@ -10,6 +10,10 @@ export interface SparseRows {
   values: Float64Array;
 }
 
+/**
+ * What is minimised, and how far. Default C 1, an intercept, weights of 1, tolerance 1e-9, at most 200 iterations of
+ * Newton's method.
+ */
 export interface LogisticOptions {
   /** Inverse strength of the ridge |w|^2 / (2 C), as in scikit-learn; Infinity for none. */
   C?: number;
@@ -22,6 +26,10 @@ export interface LogisticOptions {
   maxIterations?: number;
 }
 
+/**
+ * P(class 1) = sigmoid(x . coefficients + intercept), coefficients [columns]; the intercept is 0 where none was fitted.
+ * `converged` is false when the iterations ran out or no step lowered the loss.
+ */
 export interface LogisticModel {
   coefficients: Float64Array;
   intercept: number;

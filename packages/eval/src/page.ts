@@ -2,6 +2,7 @@
 import { STYLE } from './style-sheet.js';
 import { escapeHtml, escapeMarkdown, shorten } from './text.js';
 
+/** Pages show its first 200 rows, and say in HTML that there are more; cells are cut at 120 characters. */
 export interface Table {
   caption: string;
   columns: string[];
@@ -9,6 +10,10 @@ export interface Table {
   rows: string[][];
 }
 
+/**
+ * A part of a page, in HTML with its charts between paragraphs and tables. Texts are plain: they are escaped when
+ * written.
+ */
 export interface Block {
   title: string;
   paragraphs: string[];
@@ -17,6 +22,7 @@ export interface Block {
   charts: string[];
 }
 
+/** What {@link pageHtml} and {@link pageMarkdown} write. */
 export interface Page {
   title: string;
   /** The sentence below the title: what the page comes to. */

@@ -5,6 +5,7 @@ import type { Example, Report } from './report.js';
 import { reportBlocks } from './sections.js';
 import { escapeHtml, numberFigure, percent, percentFigure, shorten } from './text.js';
 
+/** What an HTML report shows beside its numbers; the other formats take no notice. */
 export interface RenderOptions {
   /** Battles whose texts are shown beside the worst and the least certain predictions. */
   battles?: readonly Battle[];

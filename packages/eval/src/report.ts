@@ -7,6 +7,10 @@ import type { RiskCoverage } from './risk-coverage.js';
 import type { McNemar } from './significance.js';
 import type { SliceSection } from './slices.js';
 
+/**
+ * One predictor's figures. Accuracy: A is picked when P(A) >= 1/2. Log loss: natural. Log loss, Brier score and ECE are
+ * null for one whose numbers only say which answer it picks.
+ */
 export interface PredictorScores {
   name: string;
   description: string;
@@ -32,6 +36,10 @@ export interface Comparison {
   mcnemar: McNemar;
 }
 
+/**
+ * What `SwapAgreement` says of `n` battles with intervals, and the accuracy in the order B, A (`accuracySwapped`) and
+ * of the mean of both orders (`accuracyAveraged`).
+ */
 export interface SwapSection {
   n: number;
   consistency: Figure;
@@ -41,6 +49,10 @@ export interface SwapSection {
   accuracyAveraged: Figure;
 }
 
+/**
+ * Whether P(A) means what it says, over `bins` bins of equal width. `eceTopLabel` is of the picked answer's
+ * probability.
+ */
 export interface CalibrationSection {
   bins: number;
   reliability: ReliabilityBin[];
@@ -59,6 +71,10 @@ export interface Example {
   winner: 'a' | 'b' | 'tie';
 }
 
+/**
+ * What `evaluate` gives. `swap` is null without predictions in the other order, `leaderboard` without named models.
+ * `train` and `validation` are numbers of battles.
+ */
 export interface Report {
   format: 'arena-eval-report';
   version: 1;

@@ -2,6 +2,7 @@
 import { ascending, credits } from './binary.js';
 import { wilsonInterval } from './significance.js';
 
+/** A point is the accuracy of the `n` most certain predictions, a share `coverage` of all, with its 95 % interval. */
 export interface RiskCoverage {
   points: { coverage: number; n: number; accuracy: number; low: number; high: number }[];
   /** Mean error over all coverages (area under the risk-coverage curve); null for no predictions. */

@@ -1,6 +1,7 @@
 /** @file Tests and intervals of counts: McNemar for two predictors on the same examples, Wilson for a share. */
 import { erfc, logFactorial, normalQuantile } from './special.js';
 
+/** McNemar's test (1947). `exactP` holds for any counts; `chi2P`, of one degree of freedom, for large ones. */
 export interface McNemar {
   /** Examples that only the first got right, and only the second. */
   b: number;

@@ -8,6 +8,7 @@ import type { Section } from './report.js';
 import { scriptOf } from './script.js';
 import { wilsonInterval } from './significance.js';
 
+/** The battles of one value, such as one language, with the model's accuracy beside that of the longer answer. */
 export interface Slice {
   value: string;
   prompts: number;
@@ -17,6 +18,9 @@ export interface Slice {
   differs: boolean;
 }
 
+/**
+ * Slices by dimension, such as the language: at most 20 each, the most frequent first. `note` says how to read them.
+ */
 export interface SliceSection {
   dimensions: { name: string; slices: Slice[] }[];
   /** Slices shown. */

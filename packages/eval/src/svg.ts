@@ -1,6 +1,7 @@
 /** @file A small chart as SVG text: axes from 0 to 1 or any range, lines, bands, points and intervals. */
 import { escapeHtml } from './text.js';
 
+/** A linear scale; values beyond its ends are drawn at them. `format` writes a tick. */
 export interface Axis {
   from: number;
   to: number;
@@ -9,6 +10,7 @@ export interface Axis {
   format: (value: number) => string;
 }
 
+/** A point in the units of the axes; `low` and `high` are its interval along y. */
 export interface Mark {
   x: number;
   y: number;
@@ -16,6 +18,7 @@ export interface Mark {
   high?: number | null;
 }
 
+/** Marks of one colour. An empty name keeps them out of the legend. */
 export interface Series {
   name: string;
   /** Class that the page's style gives a colour: a, b or c. */
@@ -27,6 +30,7 @@ export interface Series {
   radius?: number;
 }
 
+/** 460 by 300 units. The title is not drawn: screen readers and tooltips have it. */
 export interface Chart {
   title: string;
   x: Axis;

@@ -1,6 +1,7 @@
 /** @file What changes when the two answers are shown in the other order. */
 import { mean } from './special.js';
 
+/** How far the verdicts on `n` battles hold in both orders. The shares and the mean are null when there are none. */
 export interface SwapAgreement {
   n: number;
   /** Share with the same verdict in both orders. */

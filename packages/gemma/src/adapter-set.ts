@@ -6,6 +6,7 @@ import { uploadLora } from './load.js';
 import type { GemmaClassifier, Linear } from './model.js';
 import { disposeParameter, type Parameter, parameter } from './parameter.js';
 
+/** The named adapters of one model, at most one of them in use. Switching copies nothing. */
 export interface AdapterSet {
   /** Name of the adapter in use, null for the base alone. */
   readonly active: string | null;

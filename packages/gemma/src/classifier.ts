@@ -130,6 +130,7 @@ export interface SavedActivations {
   halve?: boolean;
 }
 
+/** What a training pass minimises, and what it keeps for the way back. Default: `lossScale` 1, no dropout. */
 export interface TrainingPassOptions extends SavedActivations {
   /** Default {@link defaultLoss}. */
   loss?: Loss;

@@ -146,6 +146,7 @@ export const LINEAR_NAMES = [
   'mlp.down_proj',
 ] as const;
 
+/** Path of a linear module within its layer, such as `mlp.gate_proj`. */
 export type LinearName = (typeof LINEAR_NAMES)[number];
 
 /** Every linear module of the model by path, with its width in and out, in the model's order (the head is not among them). */

@@ -15,6 +15,10 @@ export interface CheckpointPart {
   bytes: number;
 }
 
+/**
+ * What {@link describeGemma} gives. `parameters` and `bytes` are sums over `parts`: tied embeddings count once, the
+ * head only where the checkpoint holds one.
+ */
 export interface GemmaDescription {
   config: GemmaConfig;
   /** Files that hold the weights. */
@@ -34,6 +38,7 @@ export interface GemmaDescription {
   };
 }
 
+/** The training step to plan for; of the rest only the head and `config` depend on it, by `numLabels`. */
 export interface DescribeOptions {
   /** Adapters to be trained. Default r 16 on all seven linears of every layer. */
   lora?: LoraConfig;

@@ -39,6 +39,10 @@ import { checkpointEmbedding } from './embedding.js';
 import { type GemmaClassifier, type Layer, type Linear, NORM_NAMES, type Norm, trainableParameters } from './model.js';
 import { disposeParameter, parameter } from './parameter.js';
 
+/**
+ * How linears become 4-bit. The defaults are QLoRA's (Dettmers et al. 2023), not those of transformers'
+ * BitsAndBytesConfig, which are `fp4` and single quantisation.
+ */
 export interface QuantizationOptions {
   /** Default `nf4`. */
   type?: QuantType;
@@ -54,6 +58,10 @@ export interface QuantizationOptions {
   skipModules?: string[];
 }
 
+/**
+ * What is made of a checkpoint, and what of it is trained: without `adapter`, `lora` and `trainAll` the head alone.
+ * `adapter` goes before `lora`. Default attention `eager`.
+ */
 export interface LoadGemmaOptions {
   /** Quantise float linears to 4 bits. A 4-bit checkpoint loads as it is, whatever is said here. */
   quantization?: QuantizationOptions;

@@ -23,6 +23,7 @@ export interface MemoryPlan {
   halve: boolean;
 }
 
+/** The step that is planned. `quantized`: linears are 4-bit in blocks of 64 with nested statistics, else float32. */
 export interface MemoryPlanOptions {
   config: GemmaConfig;
   /** What adapters are trained on; nothing below the lowest of them is kept. */

@@ -16,12 +16,14 @@ export interface Linear {
   trained?: Parameter;
 }
 
+/** The RMSNorms of a layer, by their names in modeling_gemma2.py. */
 export type NormName =
   | 'input_layernorm'
   | 'post_attention_layernorm'
   | 'pre_feedforward_layernorm'
   | 'post_feedforward_layernorm';
 
+/** A layer's norms in the order in which it applies them. */
 export const NORM_NAMES: NormName[] = [
   'input_layernorm',
   'post_attention_layernorm',
@@ -29,11 +31,13 @@ export const NORM_NAMES: NormName[] = [
   'post_feedforward_layernorm',
 ];
 
+/** An RMSNorm's w [hiddenSize], of x r (1 + w). In full fine-tuning `trained` is set and `weight` is its value. */
 export interface Norm {
   weight: Tensor1D;
   trained?: Parameter;
 }
 
+/** One decoder layer; `index` counts from 0. */
 export interface Layer {
   index: number;
   linears: Record<LinearName, Linear>;

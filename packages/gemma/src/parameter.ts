@@ -1,6 +1,7 @@
 /** @file A trainable tensor and the gradient that gathers on it. */
 import { add, keep, type Tensor, tidy } from '@tensorflow/tfjs-core';
 
+/** It owns both tensors, of one shape, which no tidy() disposes of. */
 export interface Parameter {
   /** Its key in the file it is saved to. */
   name: string;
@@ -26,11 +27,13 @@ export function accumulate(target: Parameter, gradient: Tensor): void {
   gradient.dispose();
 }
 
+/** Frees the gradient, if there is one. */
 export function clearGradient(target: Parameter): void {
   target.gradient?.dispose();
   target.gradient = null;
 }
 
+/** Frees value and gradient; the parameter is of no use afterwards. */
 export function disposeParameter(target: Parameter): void {
   clearGradient(target);
   target.value.dispose();

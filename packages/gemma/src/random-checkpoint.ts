@@ -32,6 +32,7 @@ export const GEMMA2_2B: GemmaConfig = {
   dtype: 'bfloat16',
 };
 
+/** Which weights are drawn: equal options and config give equal bytes. */
 export interface RandomWeightsOptions {
   /** Default 0. Each tensor draws from a seed of its own, so that its values do not depend on the others. */
   seed?: number;
@@ -39,6 +40,10 @@ export interface RandomWeightsOptions {
   queryKeyGain?: number;
 }
 
+/**
+ * The weights, and how their files are written. `onProgress` is called before each tensor; an aborted `signal` ends the
+ * writing between two, with its reason.
+ */
 export interface RandomCheckpointOptions extends RandomWeightsOptions {
   /** Largest file. Default 5e9 bytes. */
   maxShardBytes?: number;

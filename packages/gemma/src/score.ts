@@ -4,6 +4,9 @@ import { breathe } from './breathe.js';
 import { forward } from './classifier.js';
 import type { GemmaClassifier } from './model.js';
 
+/**
+ * How sequences share forward passes. `onProgress` counts sequences after each pass; `signal` is heard between layers.
+ */
 export interface ScoreOptions {
   /** Tokens that a forward pass takes; a longer sequence is one of its own (default 4,096). */
   tokensPerBatch?: number;

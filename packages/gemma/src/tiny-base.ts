@@ -3,6 +3,7 @@ import { loadTokenizer, trainBpe } from '@arena/tokenizer';
 import type { GemmaConfig } from './config.js';
 import { randomCheckpointFiles } from './random-checkpoint.js';
 
+/** Size and weights. Default seed 0, 4 layers, and a tokenizer of at most 1,500 tokens. */
 export interface TinyBaseOptions {
   seed?: number;
   /** A multiple of 32 (default 128). */

@@ -11,6 +11,7 @@ import { type LoraConfig, loraConfig } from './config.js';
 import type { AdapterFiles } from './files.js';
 import { adapterScaling } from './targets.js';
 
+/** How adapters are added up: `weights` are factors on each one's scaling, in the adapters' order. */
 export interface CombineOptions {
   /** One for each adapter. PEFT's `linear` takes none below zero. */
   weights: number[];

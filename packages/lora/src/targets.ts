@@ -9,6 +9,7 @@ export interface LinearModule {
   outFeatures: number;
 }
 
+/** A linear layer that gets an adapter: A [r, inFeatures] and B [outFeatures, r]. */
 export interface LoraTarget extends LinearModule {
   r: number;
   alpha: number;

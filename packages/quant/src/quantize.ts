@@ -24,6 +24,7 @@ export interface Quantized4bit {
   nested?: { absmax: Float32Array; offset: number };
 }
 
+/** Defaults are those of bitsandbytes' quantize_4bit but for the type, which is `fp4` there. */
 export interface Quantize4bitOptions {
   /** Default `nf4`. */
   type?: QuantType;
@@ -87,6 +88,7 @@ export function quantize4bit(values: Float32Array, shape: number[], options: Qua
 
 const nestedOrder = orderedCodes(DYNAMIC_MAP);
 
+/** What is taken off the absmax values before they are scaled, and how their codes are found. */
 export interface QuantizeAbsmaxOptions {
   /** Default the mean of `absmax`, summed in double and rounded once (torch's order may differ by 2 ulp). */
   offset?: number;

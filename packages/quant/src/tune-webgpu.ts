@@ -4,6 +4,7 @@ import { backend, engine, type KernelBackend, type Tensor, tensor1d, tensor2d } 
 import { linear4bitBackward, linear4bitForward } from './ops/linear4bit/op.js';
 import { disposeWeight4bit, type Weight4bit } from './weight.js';
 
+/** The products that are timed, and how often. */
 export interface TuneWebgpuOptions extends TuneOptions {
   /** Rows of the products (default 1024). */
   tokens?: number;

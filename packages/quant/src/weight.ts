@@ -49,6 +49,7 @@ export function uploadWeight4bit(quantized: Quantized4bit): Weight4bit {
   };
 }
 
+/** Frees a weight's tensors; it is of no use afterwards. */
 export function disposeWeight4bit({ tensors }: Weight4bit) {
   for (const tensor of Object.values(tensors)) tensor?.dispose();
 }

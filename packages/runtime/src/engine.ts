@@ -9,6 +9,7 @@ import { closeWasm, openWasm } from './wasm/open.js';
 /** Engines that exist; `cpu` is the reference path (plain tfjs ops on tfjs-backend-cpu). */
 export type EngineName = 'cpu' | 'wasm' | 'webgpu' | 'cuda' | 'tensorflow';
 
+/** How an engine is opened. One that an option does not name takes no notice of it. */
 export interface EngineOptions {
   /** Threads that compute, the calling one included (default: the machine's cores, at most 8). Engine `wasm` only. */
   threads?: number;

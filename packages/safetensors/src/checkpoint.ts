@@ -16,6 +16,7 @@ export interface Checkpoint extends TensorReader {
   readonly totalBytes: number;
 }
 
+/** Which files are looked for. Default largest index: 1e8 bytes. */
 export interface CheckpointOptions {
   /** First part of the names (default `model`; PEFT's adapters use `adapter_model`). */
   basename?: string;

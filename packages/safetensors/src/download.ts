@@ -15,6 +15,7 @@ export interface RemoteFile {
   sha256?: string;
 }
 
+/** How far a download is; `file` is the one on its way. */
 export interface DownloadProgress {
   file: string;
   /** Bytes of all files that are there, and of all files; the latter grows while sizes are being learnt. */
@@ -22,6 +23,7 @@ export interface DownloadProgress {
   totalBytes: number;
 }
 
+/** How files are fetched. Default the global `fetch`; `headers` go with every request. */
 export interface DownloadOptions {
   fetch?: typeof fetch;
   headers?: Record<string, string>;

@@ -6,6 +6,7 @@ import { refusal } from './refusal.js';
 /** Address of the hub unless another is given. */
 export const HUB_ENDPOINT = 'https://huggingface.co';
 
+/** Which version of a model is asked for, where and by whom. Default the global `fetch`. */
 export interface HubOptions {
   /** A branch, tag or commit. Default `main`. */
   revision?: string;

@@ -4,6 +4,7 @@ import type { FileOpener } from './location.js';
 import { refusal } from './refusal.js';
 import { type ByteSource, checkRange } from './source.js';
 
+/** How an address is read. Default the global `fetch`; `signal` ends every read, also later ones. */
 export interface UrlSourceOptions {
   fetch?: typeof fetch;
   /** Sent with every request, such as `{ authorization: 'Bearer ...' }`. */

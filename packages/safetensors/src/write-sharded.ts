@@ -6,6 +6,7 @@ import { nodeFs } from './node-fs.js';
 import { compareNames, type Metadata, PYTORCH_METADATA } from './serialize.js';
 import { replaceFile, type TensorInput, writeSafetensors } from './write-file.js';
 
+/** How a checkpoint is split and named. Default basename `model`, metadata {@link PYTORCH_METADATA}. */
 export interface ShardOptions {
   /** Largest file in bytes of tensor data (default 5e9); a tensor that is larger gets a file of its own. */
   maxShardBytes?: number;

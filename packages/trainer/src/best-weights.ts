@@ -2,6 +2,7 @@
 import type { Parameter } from '@arena/gemma';
 import { keep, tensor } from '@tensorflow/tfjs-core';
 
+/** Copies of all trained weights after `step` optimizer steps, where an evaluation gave `metric`. */
 export interface BestWeights {
   step: number;
   metric: number;

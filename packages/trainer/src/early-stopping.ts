@@ -8,6 +8,10 @@ export interface EarlyStoppingOptions {
   greaterIsBetter: boolean;
 }
 
+/**
+ * The evaluations so far: how many, the best metric (null before the first) and its index from 0 (-1), and how many in
+ * a row did not improve it by more than the threshold (`counter`).
+ */
 export interface EarlyStoppingState {
   best: number | null;
   bestIndex: number;
@@ -15,6 +19,7 @@ export interface EarlyStoppingState {
   evaluations: number;
 }
 
+/** The state before the first evaluation. */
 export const EARLY_STOPPING_START: EarlyStoppingState = { best: null, bestIndex: -1, counter: 0, evaluations: 0 };
 
 /** The state after one more evaluation, and whether training should stop. */

@@ -5,6 +5,10 @@ import { dispose, keep, stack, type Tensor, tensor, zerosLike } from '@tensorflo
 import { adamW8bitStep, type EightBitMoments, MIN_8BIT_SIZE, zeroMoments } from './eight-bit.js';
 import { type AdamWAttrs, adamWStep, squaredNorm } from './ops/adamw/op.js';
 
+/**
+ * Defaults are those of Hugging Face's TrainingArguments: betas 0.9 and 0.999, eps 1e-8, no weight decay, gradients
+ * clipped to norm 1.
+ */
 export interface AdamWOptions {
   beta1?: number;
   beta2?: number;
@@ -64,6 +68,11 @@ export function loraPlus(ratio: number, head = 1): (name: string) => number {
   return (name) => (name.includes('lora_B') ? ratio : /(?:^|\.)score\./.test(name) ? head : 1);
 }
 
+/**
+ * An optimizer (Loshchilov and Hutter 2019; torch.optim.AdamW), new or going on from `state`, which it then owns.
+ * @throws Error naming a parameter whose moments in `state` are 8-bit where these options want float32, or the other
+ * way round.
+ */
 export function adamW(parameters: Parameter[], options: AdamWOptions = {}, state?: AdamWState): AdamW {
   const {
     beta1 = 0.9,

@@ -55,6 +55,10 @@ export interface TrainProgress {
   best?: BestWeights;
 }
 
+/**
+ * A training run. Default: 1 epoch, 1 micro-batch a step, schedule `linear` without warm-up, the loss that fits the
+ * head, seed 42, metric `loss`, and `onSave` is never called.
+ */
 export interface TrainOptions extends AdamWOptions, SavedActivations {
   model: GemmaClassifier;
   /** Micro-batches of an epoch (from 0), in order. Every epoch has as many. */
@@ -109,6 +113,10 @@ export interface TrainOptions extends AdamWOptions, SavedActivations {
   onInterrupt?: (progress: TrainProgress) => void | Promise<void>;
 }
 
+/**
+ * How a run ended: `steps` of the `totalSteps` planned. After a resume, these, `log`, `evaluations` and `best` are of
+ * the whole run, `tokens` only of what came since.
+ */
 export interface TrainResult {
   steps: number;
   totalSteps: number;

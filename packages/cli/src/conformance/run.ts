@@ -23,6 +23,7 @@ const AREAS: Record<string, CaseRunner> = {
   trainer: trainerCase,
 };
 
+/** What came of one golden case. It is not run when no runner knows its kind or one of its inputs is missing. */
 export interface CaseResult {
   area: string;
   case: string;

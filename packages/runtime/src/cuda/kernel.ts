@@ -6,6 +6,7 @@
 /** A number of a call; `i32x6` is up to six, the missing ones being 0 (C++: `Six`). */
 export type CudaScalar = 'u32' | 'i32' | 'f32' | 'i32x6';
 
+/** What {@link cudaKernel} declares: it must agree with the entry in the .cu file. */
 export interface CudaKernelSource {
   /** Name of the entry in the .cu file. */
   name: string;

@@ -15,6 +15,7 @@ const ALIGNMENT = 64;
 export type HeapType = 'float32' | 'int32' | 'bool';
 export type HeapView = Float32Array | Int32Array | Uint8Array;
 
+/** How large a heap may grow, and who can see it. Where address space is short, `maxPages` is halved until it fits. */
 export interface HeapOptions {
   /** Largest size of the memory in pages of 64 KiB (default and most: 65,536 = 4 GiB). */
   maxPages?: number;

@@ -9,6 +9,7 @@ export type GpuElement = 'f32' | 'vec4f' | 'i32' | 'u32';
 /** A number of a call. */
 export type GpuScalar = 'u32' | 'i32' | 'f32';
 
+/** What {@link gpuKernel} makes a kernel of: names and types of what the body sees, and the body in WGSL. */
 export interface GpuKernelSource {
   /** For error messages and profiles; variants should differ in it. */
   name: string;

@@ -15,6 +15,7 @@ export interface TileTime {
   chosen: boolean;
 }
 
+/** How long tiles are measured; the median of the rounds decides. */
 export interface TuneOptions {
   /** Measurements of each tile; the tiles take turns (default 5). */
   rounds?: number;

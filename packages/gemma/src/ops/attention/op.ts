@@ -18,6 +18,7 @@ import { attentionBackwardSamples, attentionSamples } from './samples.js';
 import { attentionBackwardWasm, attentionWasm } from './wasm.js';
 import { attentionBackwardWebgpu, attentionWebgpu } from './webgpu.js';
 
+/** One layer's attention. Query head h reads key head floor(h numKeyValueHeads / numHeads). */
 export interface AttentionAttrs {
   numHeads: number;
   numKeyValueHeads: number;
@@ -60,11 +61,16 @@ export const attentionBackwardOp = defineOp<AttentionAttrs>({
   samples: attentionBackwardSamples,
 });
 
+/** o [Q, numHeads * headDim], and lse [Q, numHeads] for {@link attentionBackward}; without a gradient. */
 export function attentionForward(inputs: AttentionInputs, attrs: AttentionAttrs): { o: Tensor2D; lse: Tensor2D } {
   const [o, lse] = runOp(attentionOp, { ...inputs } as OpInputs, attrs);
   return { o: o as Tensor2D, lse: lse as Tensor2D };
 }
 
+/**
+ * Gradients from dO [Q, numHeads * headDim] and what the forward pass took and gave: dq [Q, numHeads * headDim], dk and
+ * dv [T, numKeyValueHeads * headDim].
+ */
 export function attentionBackward(
   dO: Tensor2D,
   saved: AttentionInputs & { o: Tensor2D; lse: Tensor2D },

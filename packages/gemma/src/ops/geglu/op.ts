@@ -14,6 +14,7 @@ import { gegluBackwardSamples, gegluSamples } from './samples.js';
 import { gegluBackwardWasm, gegluWasm } from './wasm.js';
 import { gegluBackwardWebgpu, gegluWebgpu } from './webgpu.js';
 
+/** None: the activation has nothing to set. */
 export type GegluAttrs = Record<string, never>;
 
 /** Inputs gate, up [T, I] -> [T, I]. */
@@ -32,10 +33,12 @@ export const gegluBackwardOp = defineOp<GegluAttrs>({
   samples: gegluBackwardSamples,
 });
 
+/** gelu_tanh(gate) * up without a gradient. [T, I] */
 export function gegluForward(gate: Tensor2D, up: Tensor2D): Tensor2D {
   return runOp(gegluOp, { gate, up }, {})[0] as Tensor2D;
 }
 
+/** dgate and dup [T, I] from dy [T, I] and the inputs of the forward pass, of which nothing else is kept. */
 export function gegluBackward(dy: Tensor2D, gate: Tensor2D, up: Tensor2D): { dgate: Tensor2D; dup: Tensor2D } {
   const [dgate, dup] = runOp(gegluBackwardOp, { dy, gate, up }, {});
   return { dgate: dgate as Tensor2D, dup: dup as Tensor2D };

@@ -14,10 +14,12 @@ import { rmsNormBackwardSamples, rmsNormSamples } from './samples.js';
 import { rmsNormBackwardWasm, rmsNormWasm } from './wasm.js';
 import { rmsNormBackwardWebgpu, rmsNormWebgpu } from './webgpu.js';
 
+/** `eps` is config.json's rms_norm_eps: it is added to the mean square. */
 export interface RmsNormAttrs {
   eps: number;
 }
 
+/** Those of the forward pass, and which gradients are formed; dx always is. */
 export interface RmsNormBackwardAttrs extends RmsNormAttrs {
   /** Whether the gradient of the weight is wanted too. */
   weightGradient: boolean;

@@ -13,6 +13,7 @@ import { ropeSamples } from './samples.js';
 import { ropeWasm } from './wasm.js';
 import { ropeWebgpu } from './webgpu.js';
 
+/** The rotation of each head: `headDim` is even, `theta` is config.json's rope_theta. */
 export interface RopeAttrs {
   headDim: number;
   theta: number;

@@ -21,6 +21,7 @@ import { loraLinearBackwardWebgpu, loraLinearWebgpu } from './webgpu.js';
 /** A frozen matrix [outFeatures, inFeatures], in float32 or in 4 bits. */
 export type FrozenWeight = { kind: 'float'; tensor: Tensor2D } | Weight4bit;
 
+/** `scaling` is s: alpha / r, or alpha / sqrt(r) with use_rslora. */
 export interface LoraLinearAttrs {
   scaling: number;
   /** How to read `codes`; absent when `weight` is float32. */
@@ -29,6 +30,7 @@ export interface LoraLinearAttrs {
   dropout?: DropoutMask;
 }
 
+/** Those of the forward pass, with the same dropout mask, and which gradients are formed. */
 export interface LoraLinearBackwardAttrs extends LoraLinearAttrs {
   /** Whether dx is wanted: not below the lowest adapter. */
   inputGradient: boolean;

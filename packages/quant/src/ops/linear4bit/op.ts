@@ -9,6 +9,7 @@ import { linear4bitSamples } from './samples.js';
 import { linear4bitWasm } from './wasm.js';
 import { linear4bitWebgpu } from './webgpu.js';
 
+/** How to read the weight W [outFeatures, inFeatures], and in which orientation it is taken. */
 export interface Linear4bitAttrs extends Weight4bitAttrs {
   /** false: y = x W^T [M, outFeatures]; true: x W [M, inFeatures], which is the gradient by x. */
   transposed: boolean;

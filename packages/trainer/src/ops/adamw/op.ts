@@ -13,6 +13,7 @@ import { adamWSamples, squaredNormSamples } from './samples.js';
 import { adamWWasm, squaredNormWasm } from './wasm.js';
 import { adamWWebgpu, squaredNormWebgpu } from './webgpu.js';
 
+/** The numbers of a step. `gradientScale` is the clipping's factor, 1 for none. */
 export interface AdamWAttrs {
   learningRate: number;
   beta1: number;
@@ -40,6 +41,7 @@ export const squaredNormOp = defineOp<Record<string, never>>({
   samples: squaredNormSamples,
 });
 
+/** A parameter with its first and second moment, of one shape; the names are torch's. */
 export interface AdamWTensors {
   param: Tensor;
   expAvg: Tensor;
@@ -52,6 +54,7 @@ export function adamWStep(tensors: AdamWTensors, gradient: Tensor, attrs: AdamWA
   return { param, expAvg, expAvgSq };
 }
 
+/** Sum of the squares of all values, not its root. [] */
 export function squaredNorm(x: Tensor): Scalar {
   return runOp(squaredNormOp, { x }, {})[0] as Scalar;
 }
