@@ -16,7 +16,7 @@ export function integer(min: number, max = Number.MAX_SAFE_INTEGER): (text: stri
 export function number(min: number, max = Infinity): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!text.trim() || !(value >= min && value <= max)) {
+    if (!text.trim() || !Number.isFinite(value) || !(value >= min && value <= max)) {
       throw new InvalidArgumentError(`a number from ${min}${max < Infinity ? ` to ${max}` : ''} is expected.`);
     }
     return value;

@@ -14,10 +14,19 @@ export async function prepareOutput(path: string, hint = 'choose another --out')
     throw new Error(`${path}: cannot be read (${error.code})`);
   });
   if (held.length) throw new Error(`${path}: holds ${held.slice(0, 3).join(', ')} already; ${hint}`);
-  await mkdir(path, { recursive: true }).catch((error: NodeJS.ErrnoException) => {
+  await makeFolder(path).catch((error: NodeJS.ErrnoException) => {
     throw new Error(`${path}: cannot be created (${error.code}); choose a folder that you may write to`);
   });
   await checkWritable(path);
+}
+
+/** Makes a folder and those above it. Node's own way to do so never ends where the system takes none, such as in /proc. */
+export async function makeFolder(path: string): Promise<void> {
+  const above = dirname(resolve(path));
+  if (!(await stat(above).catch(() => undefined))) await makeFolder(above);
+  await mkdir(path).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error;
+  });
 }
 
 /** Takes a folder away again when nothing was put into it. */

@@ -56,6 +56,8 @@ test('data: missing, empty, no votes, one side only, not votes at all', async ()
   await refused({ data: oneSided }, /'a' wins all \d+ battles/);
   await writeFile(w.at('other.csv'), 'x,y\n1,2\n');
   await refused({ data: w.at('other.csv') }, /other\.csv/);
+  await writeFile(w.at('damaged.parquet'), Buffer.from(Array.from({ length: 5000 }, (_, i) => (i * 37) % 256)));
+  await refused({ data: w.at('damaged.parquet') }, /damaged\.parquet: neither text nor Parquet/);
   await refused({}, /unlabeled=keep: there is nothing to learn/, '--clean', 'unlabeled=keep');
 });
 
@@ -88,10 +90,42 @@ test('settings: too few tokens for the frame, layers or targets that do not exis
   await refused({ out: w.at('c') }, /no linear layer matches \["qproj"\]/, '--targets', 'qproj');
 });
 
+test('a learning rate that no number survives leaves no adapter', async () => {
+  const rate = ['--learning-rate', '1e38', '--max-grad-norm', '0'];
+  const run = await arena('train', '--base', w.base, '--data', w.data, '--out', w.at('away'), ...QUICK, ...rate);
+  expect(run.code).toBe(1);
+  expect(run.err).toMatch(/arena train: .*learning-rate|arena train: .*not finite|arena train: .*NaN/);
+  expect(existsSync(w.at('away/adapter'))).toBe(false);
+  const { err } = await arena(
+    'train',
+    '--base',
+    w.base,
+    '--data',
+    w.data,
+    '--out',
+    w.at('x'),
+    '--learning-rate',
+    'Infinity',
+  );
+  expect(err).toContain('a number from 0 is expected');
+});
+
 test('out: a file in the way, a parent that is a file', async () => {
   await writeFile(w.at('file'), 'x');
   await refused({ out: w.at('file') }, /is a file, a folder is needed/);
   await refused({ out: w.at('file/inside') }, /ENOTDIR|is a file/);
+  if (process.platform === 'linux') await refused({ out: '/proc/arena/run' }, /cannot be created/);
+  const { code, err } = await arena(
+    'train',
+    '--base',
+    w.base,
+    '--data',
+    w.data,
+    '--out',
+    w.at('deep/er/run'),
+    ...QUICK,
+  );
+  expect({ code, err: err.includes('Error') }).toEqual({ code: 0, err: false });
 });
 
 test.skipIf(process.getuid?.() === 0)('out: a folder that may not be written (not as root)', async () => {

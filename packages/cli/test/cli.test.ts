@@ -196,6 +196,54 @@ describe('arena quantize and merge', () => {
     expect(await same('model.layers.0.self_attn.q_proj.weight')).toBe(true);
     await Promise.all([before.close(), after.close()]);
   });
+
+  test('a merged checkpoint predicts and evaluates by itself, and takes the adapter no second time', async () => {
+    // trained without 4 bits, so that merging changes nothing but roundings
+    const run = await arena(
+      'train',
+      '--base',
+      w.base,
+      '--data',
+      w.data,
+      '--out',
+      w.at('float'),
+      ...QUICK,
+      '--no-quantize',
+    );
+    expect(run.code).toBe(0);
+    const adapter = ['--adapter', w.at('float')]; // the run's folder stands for the adapter's
+    expect((await arena('merge', '--base', w.base, ...adapter, '--out', w.at('whole'))).code).toBe(0);
+    const lines = async (...flags: string[]) => {
+      const { out, err } = await arena('predict', ...flags, '--data', w.data);
+      expect(err).toBe('');
+      return out.trim().split('\n').map((line) => JSON.parse(line) as { id: string; probabilityA: number }); // biome-ignore format: a chain
+    };
+    const want = await lines('--base', w.base, ...adapter);
+    const got = await lines('--base', w.at('whole'));
+    expect(got.map(({ id }) => id)).toEqual(want.map(({ id }) => id));
+    got.forEach(({ probabilityA }, i) => {
+      expect(probabilityA).toBeCloseTo(want[i].probabilityA, 3);
+    });
+    const evaluated = await arena('evaluate', '--base', w.at('whole'), '--data', w.data, '--out', w.at('whole-report'));
+    expect(evaluated.code).toBe(0);
+
+    const twice = /whole: an adapter was merged into it already, and would count twice: leave --adapter out/;
+    for (const command of ['predict', 'merge']) {
+      const more = command === 'merge' ? ['--out', w.at('twice')] : ['--data', w.data];
+      const { code, err } = await arena(command, '--base', w.at('whole'), ...adapter, ...more);
+      expect(err).toMatch(twice);
+      expect(code).toBe(1);
+    }
+    expect((await arena('predict', '--base', w.base, '--data', w.data)).err).toMatch(
+      /base: --adapter is needed, unless/,
+    );
+
+    const again = ['--base', w.at('whole'), '--data', w.data, '--out', w.at('again')];
+    const trainedOn = await arena('train', ...again, ...QUICK, '--no-quantize');
+    expect(trainedOn.out).toContain('an adapter was merged into the base: training goes on from it');
+    const onMerged = ['--base', w.at('whole'), '--adapter', w.at('again/adapter')];
+    expect((await arena('predict', ...onMerged, '--data', w.data)).code).toBe(0);
+  });
 });
 
 describe('the command line', () => {

@@ -30,7 +30,7 @@ test('a folder and a file: table, pair and lead; without --data it says what tha
     'one is right most often, on 75.0 % of 100 battles; two.jsonl follows with 50.0 %: a clear difference.',
   );
   expect(out).toMatch(/\| one \| two\.jsonl \| \+25\.0 \[\+\d+\.\d, \+\d+\.\d\] \|/);
-  expect(out).toContain('The prompts are not known without --data');
+  expect(out).toContain('The prompts are not known');
 });
 
 test('with --data and --out: a csv too, and three files', async () => {

@@ -16,24 +16,16 @@ beforeAll(async () => {
   w = await workspace();
 });
 
-/** Runs the executable; `afterSteps` interrupts it once so many steps are logged. */
-function run(
-  out: string,
-  more: string[] = [],
-  afterSteps = Infinity,
-): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [
-    BIN,
-    'train',
-    '--base',
-    w.base,
-    '--data',
-    w.data,
-    '--out',
-    out,
-    ...LONG,
-    ...more,
-  ]);
+type Ended = { code: number | null; out: string; err: string };
+
+/** Trains; `afterSteps` interrupts it once so many steps are logged. */
+function run(out: string, more: string[] = [], afterSteps = Infinity): Promise<Ended> {
+  return start(['train', '--base', w.base, '--data', w.data, ...LONG, ...more], out, afterSteps);
+}
+
+/** Runs the executable. */
+function start(argv: string[], out: string, afterSteps: number): Promise<Ended> {
+  const child = spawn(process.execPath, [BIN, ...argv, '--out', out]);
   let [stdout, stderr, sent] = ['', '', false];
   child.stdout.on('data', (text) => {
     stdout += text;
@@ -73,4 +65,29 @@ test('an interrupted run stops with a checkpoint and goes on to the same bits', 
   for (const file of ['adapter/adapter_model.safetensors', 'log.jsonl', 'predictions.jsonl']) {
     expect(readFileSync(join(w.at('cut'), file)).equals(readFileSync(join(w.at('whole'), file))), file).toBe(true);
   }
+});
+
+test('an interrupted quickstart promises nothing', { timeout: 120_000 }, async () => {
+  const { code, out, err } = await start(['quickstart', '--threads', '1'], w.at('quick'), 2);
+  expect({ code, last: err.trim().split('\n').at(-1) }).toEqual({
+    code: 130,
+    last: 'arena quickstart: interrupted by SIGINT',
+  });
+  expect(out).not.toContain('--resume');
+  expect((await readdir(w.at('quick'))).filter((name) => name.startsWith('checkpoint'))).toEqual([]);
+});
+
+test('a reader that has enough ends the command without a word', { timeout: 60_000 }, async () => {
+  await run(w.at('short'), ['--max-steps', '1']);
+  const child = spawn(process.execPath, [
+    BIN,
+    ...['predict', '--base', w.base, '--adapter', w.at('short/adapter'), '--data', w.data],
+  ]);
+  child.stdout.once('data', () => child.stdout.destroy());
+  let err = '';
+  child.stderr.on('data', (text) => {
+    err += text;
+  });
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  expect({ code, err }).toEqual({ code: 0, err: '' });
 });

@@ -212,6 +212,9 @@ describe('bad input', () => {
 
   test('a prepared folder beside other files, or damaged', async () => {
     await expect(loadDataset([w.at('prepared'), w.data])).rejects.toThrow(/a prepared folder stands alone/);
+    await expect(loadDataset([w.at('prepared')], { clean: { identical: 'keep' } })).rejects.toThrow(
+      /has been cleaned by arena prepare; give --clean to that command/,
+    );
     const broken = async (change: (folder: string) => Promise<void>) => {
       const folder = w.at('broken');
       await rm(folder, { recursive: true, force: true });

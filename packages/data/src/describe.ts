@@ -32,7 +32,7 @@ export interface Description {
   turns: Quantiles;
   /** UTF-16 code units over all turns. */
   characters: { prompt: Quantiles; responseA: Quantiles; responseB: Quantiles };
-  /** Share of the decided battles that the longer answer won; answers of equal length count half. Null without any. */
+  /** Share of the decided battles that the longer answer won; answers of equal length count as A, as in a report. Null without any. */
   longerWins: number | null;
   /** Share of the decided battles that A won: far from 0.5, the order of the answers tells something. */
   aWins: number | null;
@@ -87,7 +87,7 @@ export function describer({ detectLanguage }: DescribeOptions = {}): {
     if (winner !== 'a' && winner !== 'b') return;
     decided++;
     wonByA += Number(winner === 'a');
-    longer += a === b ? 0.5 : Number(a > b === (winner === 'a'));
+    longer += Number(a >= b === (winner === 'a'));
   }
 
   const description = (): Description => ({

@@ -41,7 +41,11 @@ function fileSource(path: string, byteLength: number): ByteSource {
     name: builtin('node:path').basename(path),
     byteLength,
     async slice(start, end) {
-      const file = await builtin('node:fs/promises').open(path);
+      const file = await builtin('node:fs/promises')
+        .open(path)
+        .catch((cause) => {
+          throw new DataError(`cannot be read (${cause.code})`, { file: path }, { cause });
+        });
       try {
         const bytes = new Uint8Array(Math.max(0, end - start));
         for (let done = 0; done < bytes.length; ) {

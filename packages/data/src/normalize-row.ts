@@ -43,6 +43,8 @@ interface Reading {
 const WINNERS: Record<string, Winner> = {
   model_a: 'a',
   model_b: 'b',
+  a: 'a',
+  b: 'b',
   tie: 'tie',
   'tie (bothbad)': 'tie',
   both_bad: 'tie',

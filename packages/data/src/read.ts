@@ -159,6 +159,12 @@ async function detectFormat(source: ByteSource): Promise<Format> {
   const start = new TextDecoder().decode(head);
   if (start.startsWith('PAR1')) return 'parquet';
   if (start.startsWith('PK\u0003\u0004')) throw new DataError('a zip archive; unzip it first', { file: source.name });
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what tells data from text
+  if (/[\0-\x08\x0e-\x1a]/.test(start)) {
+    throw new DataError('neither text nor Parquet, which begins with PAR1; is the file damaged?', {
+      file: source.name,
+    });
+  }
   const text = start.trimStart();
   if (text === '') throw new DataError('the file is empty', { file: source.name });
   if (text.startsWith('['))

@@ -24,7 +24,7 @@ test('what a set is made of', () => {
     sessions: 1,
     duplicates: 1,
     swappedDuplicates: 0,
-    longerWins: 0.5,
+    longerWins: 1 / 3,
   });
   expect(card.aWins).toBeCloseTo(1 / 3);
   expect(card.labels).toEqual([

@@ -144,6 +144,10 @@ describe('content', () => {
     const [both] = await read(text(line({ soft_label: [0.2, 0.8], teacher_logits: [0, 0] })));
     expect(both.softLabel).toEqual([0.2, 0.8]);
   });
+  test('votes as predictions.jsonl writes them', async () => {
+    const battles = await read(text(line({ winner: 'a' }) + line({ id: 2, winner: 'b' })));
+    expect(battles.map(({ winner }) => winner)).toEqual(['a', 'b']);
+  });
   test('what is no battle can stop the run', async () => {
     const file = new File([line({}), line({ winner: 'A' })], 'votes.jsonl');
     await expect(read(file, { onReject: 'throw' })).rejects.toThrow('votes.jsonl, row 1: no battle: bad_winner');

@@ -22,6 +22,8 @@ export interface CompareOptions {
   /** 'drop' leaves ties out, 'half' counts them as half a win for each side. */
   ties?: 'drop' | 'half';
   title?: string;
+  /** false: the battles' prompts only stand in for prompts that are not known. Default true. */
+  promptsKnown?: boolean;
 }
 
 /** What {@link compareRuns} gives, as plain JSON. `data` is as in `Report`; `n` counts the battles scored. */
@@ -30,7 +32,8 @@ export interface RunComparison {
   version: 1;
   title: string;
   settings: { seed: number; bootstrapRounds: number; ties: 'drop' | 'half'; confidence: number; bins: number };
-  data: { battles: number; n: number; prompts: number; ties: number; unlabelled: number };
+  /** `prompts` is null where they are not known. */
+  data: { battles: number; n: number; prompts: number | null; ties: number; unlabelled: number };
   notes: string[];
   runs: Omit<PredictorScores, 'description' | 'fittedOn' | 'coefficients'>[];
   /** Each pair once, the earlier run first. */
@@ -38,6 +41,9 @@ export interface RunComparison {
 }
 
 const BINS = 15;
+/** Said where clusters are battles. */
+const UNKNOWN_PROMPTS =
+  'The prompts are not known: intervals take battles as independent, and are too narrow where prompts repeat.';
 /** More make a table that nobody reads, and one of the many pairs will always look good. */
 const MOST_RUNS = 20;
 
@@ -51,7 +57,13 @@ export function compareRuns(
   battles: readonly Battle[],
   options: CompareOptions = {},
 ): RunComparison {
-  const { seed = 0, bootstrapRounds: rounds = 2000, ties = 'drop', title = 'Comparison' } = options;
+  const {
+    seed = 0,
+    bootstrapRounds: rounds = 2000,
+    ties = 'drop',
+    title = 'Comparison',
+    promptsKnown = true,
+  } = options;
   if (runs.length < 2 || runs.length > MOST_RUNS) {
     throw new EvaluationInputError(`${runs.length} runs are given; 2 to ${MOST_RUNS} can be compared`);
   }
@@ -75,7 +87,8 @@ export function compareRuns(
   const table = predictors.map((predictor, k) => scoresOf(predictor, sums[k], labels, clustering, BINS));
   const sides = predictors.map(({ probabilities }, k) => ({ scores: table[k], sums: sums[k], probabilities }));
   const pairs = sides.flatMap((first, i) => sides.slice(i + 1).map((second) => comparePair(first, second, labels)));
-  const data = { battles: battles.length, n: labels.length, prompts: clustering.clusters, ties: tied, unlabelled };
+  const prompts = promptsKnown ? clustering.clusters : null;
+  const data = { battles: battles.length, n: labels.length, prompts, ties: tied, unlabelled };
   return {
     format: 'arena-eval-comparison',
     version: 1,
@@ -97,7 +110,8 @@ function notesOf(
   if (n === 0) notes.push(`None of the ${battles} battles has a vote that counts: no figure has a value.`);
   if (tied) notes.push(tiesNote(tied, ties));
   if (unlabelled) notes.push(`${unlabelled} battles without a vote were left out.`);
-  if (n > 0 && prompts < 20) notes.push(`Only ${prompts} different prompts: intervals are rough.`);
+  if (prompts === null) notes.push(UNKNOWN_PROMPTS);
+  else if (n > 0 && prompts < 20) notes.push(`Only ${prompts} different prompts: intervals are rough.`);
   if (pairs > 1) {
     notes.push(
       `${pairs} pairs are compared: at 5 % each, one in twenty differs by chance alone. A p below ${(0.05 / pairs).toPrecision(2)} ` +
@@ -131,7 +145,10 @@ function pageOf(comparison: RunComparison): Page {
     blocks: [
       {
         title: 'Scores',
-        paragraphs: [`${data.n} battles over ${data.prompts} different prompts. 95 % intervals in brackets.`, ...notes],
+        paragraphs: [
+          `${data.n} battles${data.prompts === null ? '' : ` over ${data.prompts} different prompts`}. 95 % intervals in brackets.`,
+          ...notes,
+        ],
         tables: [runTable(comparison)],
         charts: [rangesSvg('Accuracy of each run', accuracy, shareAxis('accuracy', Math.floor(lowest * 10) / 10), 0.5)],
       },
@@ -164,13 +181,16 @@ function leadOf({ runs, pairs, data }: RunComparison): string {
   const ranked = runs.filter(({ accuracy }) => accuracy.value !== null);
   if (!ranked.length) return 'There was nothing to compare.';
   const [first, second] = ranked.toSorted((a, b) => b.accuracy.value! - a.accuracy.value!);
+  const share = `on ${percent(first.accuracy.value)} of ${data.n} battles`;
+  if (first.accuracy.value === second.accuracy.value)
+    return `${first.name} and ${second.name} are right equally often, ${share}${ranked.length > 2 ? ', and more often than the others' : ''}.`;
   const pair = pairs.find((one) =>
     [one.first, one.second].every((name) => name === first.name || name === second.name),
   )!;
   const { low, high } = pair.accuracyDifference;
   const clear = low !== null && (low > 0 || high! < 0);
   return (
-    `${first.name} is right most often, on ${percent(first.accuracy.value)} of ${data.n} battles; ${second.name} follows with ` +
+    `${first.name} is right most often, ${share}; ${second.name} follows with ` +
     `${percent(second.accuracy.value)}: ${clear ? 'a clear difference' : 'no clear difference'}.`
   );
 }

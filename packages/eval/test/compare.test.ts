@@ -75,6 +75,12 @@ test('HTML, markdown and JSON', () => {
   expect(summary).toMatch(
     /^knows is right most often, on 80\.0 % of 150 battles; \w+ follows with .*: a clear difference\./,
   );
+  const unknown = compareRuns(runs, battles, { ...rounds, promptsKnown: false });
+  expect(unknown.data.prompts).toBeNull();
+  expect(comparisonSummary(unknown)).toContain('The prompts are not known');
+  expect(renderComparison(unknown, 'html')).not.toContain('different prompts');
+  const twins = compareRuns([runs[0], { ...runs[0], name: 'twin' }], battles, rounds);
+  expect(comparisonSummary(twins)).toMatch(/^\w+ and twin are right equally often, on [\d.]+ % of 150 battles\./);
   expect(summary).toContain('| knows | 150 | 80.0 % [');
   expect(() => renderComparison(got, 'pdf' as 'html')).toThrow(/expected 'html', 'markdown' or 'json'/);
 });

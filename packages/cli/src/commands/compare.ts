@@ -17,9 +17,6 @@ interface CompareFlags {
   seed: number;
 }
 
-const UNKNOWN_PROMPTS =
-  'The prompts are not known without --data: intervals take battles as independent, and are too narrow where prompts repeat.';
-
 export function addCompare(program: Command): void {
   program
     .command('compare')
@@ -43,8 +40,9 @@ async function compare(paths: string[], { data, out, common, ties, rounds, seed 
     const runs = sharedRuns(await readRuns(paths), common);
     const battles = data ? await battlesOfFiles(data, runs, onInterrupt()) : battlesOfRuns(runs);
     const title = runs.map(({ name }) => name).join(' against ');
-    const comparison = compareRuns(runs, battles, { ties, bootstrapRounds: rounds, seed, title });
-    if (!data) comparison.notes.push(UNKNOWN_PROMPTS);
+    const promptsKnown = data !== undefined;
+    const comparison = compareRuns(runs, battles, { ties, bootstrapRounds: rounds, seed, title, promptsKnown });
+    if (!promptsKnown) console.error('give the votes with --data for intervals over prompts');
     if (out) {
       await writeFile(join(out, 'comparison.json'), renderComparison(comparison, 'json'));
       await writeFile(join(out, 'comparison.md'), renderComparison(comparison, 'markdown'));

@@ -7,12 +7,12 @@ import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, dropping, prepareOutput } from '../output-folder.js';
 import { type Dataset, describeDrops, loadDataset } from '../run/dataset.js';
 import { evaluateParts } from '../run/evaluate-parts.js';
-import { openTrained, readTrained } from '../run/trained-model.js';
+import { loadTrained, readTrained } from '../run/trained-model.js';
 
 interface EvaluateFlags extends EngineFlags {
   clean?: Cleaning;
   base: string;
-  adapter: string;
+  adapter?: string;
   data: string[];
   out: string;
 }
@@ -22,7 +22,7 @@ export function addEvaluate(program: Command): void {
     .command('evaluate')
     .description('score votes with a trained adapter and write predictions, metrics and the report')
     .requiredOption('--base <dir|hub-id>', 'base checkpoint: a folder, or a hub id')
-    .requiredOption('--adapter <dir>', 'adapter folder')
+    .option('--adapter <dir>', "adapter folder, or its run's; none for a base that arena merge wrote")
     .requiredOption(
       '--data <file...>',
       'votes that the adapter was not trained on, or a prepared folder, whose test part is taken',
@@ -36,16 +36,16 @@ async function evaluateCommand({ base, adapter, data, out, clean, ...engineFlags
   await prepareOutput(out);
   const engine = await openFlagged(engineFlags).catch(dropping(out));
   try {
-    const { numLabels } = await readTrained(adapter);
-    const dataset = await loadDataset(data, { ties: numLabels === 3, clean, signal });
+    const files = await readTrained(base, adapter);
+    const dataset = await loadDataset(data, { ties: files.numLabels === 3, clean, signal });
     const drops = describeDrops(dataset);
     console.log(
       `${dataset.clean.read} battles read, ${dataset.battles.length} kept${drops ? `; left out: ${drops}` : ''}`,
     );
     const parts = partsOf(dataset);
-    const trained = await openTrained(base, adapter, signal);
+    const trained = await loadTrained(files, signal);
     try {
-      const title = `${data.join(', ')} with ${adapter}`;
+      const title = `${data.join(', ')} with ${adapter ?? base}`;
       const table = await evaluateParts(trained, parts, { out, title, seed: 0, signal });
       console.log(`\n${table}\n\n${out}/report.html has the rest.`);
     } finally {

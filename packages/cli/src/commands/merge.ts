@@ -1,5 +1,5 @@
 /** @file `arena merge`: an adapter folded into its base checkpoint. */
-import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { linearModules, readConfig, readQuantized } from '@arena/gemma';
 import {
   type AdapterFiles,
@@ -14,9 +14,11 @@ import {
 import { serializeState } from '@arena/quant';
 import { editJson, fromFloat32, openCheckpoint, type TensorInput, toFloat32, writeSharded } from '@arena/safetensors';
 import type { Command } from 'commander';
-import { checkNewFolder } from '../output-folder.js';
+import { checkNewFolder, makeFolder } from '../output-folder.js';
 import { resolveBase } from '../run/base.js';
 import { copiedTensor } from '../run/copied-tensor.js';
+import { formatModelCard, mergedCard, readModelCard } from '../run/model-card.js';
+import { adapterFolder, checkNotMerged } from '../run/trained-model.js';
 
 interface MergeFlags {
   base: string;
@@ -29,18 +31,21 @@ export function addMerge(program: Command): void {
     .command('merge')
     .description('write a classifier checkpoint with the adapter folded into the base')
     .requiredOption('--base <dir|hub-id>', 'base checkpoint: a folder, or a hub id')
-    .requiredOption('--adapter <dir>', 'adapter folder')
+    .requiredOption('--adapter <dir>', "adapter folder, or its run's")
     .requiredOption('--out <dir>', 'folder to create')
     .action((flags: MergeFlags) => merge(flags));
 }
 
 async function merge({ base: baseOrId, adapter: adapterPath, out }: MergeFlags): Promise<void> {
   const base = await resolveBase(baseOrId);
-  const adapter = await loadAdapter(adapterPath);
+  const folder = await adapterFolder(adapterPath);
+  const adapter = await loadAdapter(folder);
+  const card = (await stat(`${folder}/arena.json`).catch(() => undefined)) && (await readModelCard(folder));
+  if (card) await checkNotMerged(baseOrId, await mergedCard(base), card);
   const config = await readConfig(base);
   await checkNewFolder(out);
   const targets = resolveTargets(adapter.config, linearModules(config));
-  checkAdapter(adapter, targets, adapterPath);
+  checkAdapter(adapter, targets, folder);
   const checkpoint = await openCheckpoint(base);
   const temporary = `${out}.tmp-${process.pid}`;
   const requantized: MergeError[] = [];
@@ -72,7 +77,7 @@ async function merge({ base: baseOrId, adapter: adapterPath, out }: MergeFlags):
       for (const name of checkpoint.names()) if (/^score\.weight(\.|$)/.test(name)) replaced.add(name);
     }
     for (const name of checkpoint.names()) if (!replaced.has(name)) tensors.push(copiedTensor(checkpoint, name));
-    await mkdir(temporary, { recursive: true });
+    await makeFolder(temporary);
     await writeSharded(temporary, tensors);
     const fields = adapter.score ? classifierFields(adapter.score.shape[0]) : {};
     await writeFile(`${temporary}/config.json`, editJson(await readFile(`${base}/config.json`, 'utf8'), fields));
@@ -80,6 +85,7 @@ async function merge({ base: baseOrId, adapter: adapterPath, out }: MergeFlags):
       if (/^(tokenizer.*|special_tokens_map\.json)$/.test(file))
         await copyFile(`${base}/${file}`, `${temporary}/${file}`);
     }
+    if (card) await writeFile(`${temporary}/arena.json`, formatModelCard({ ...card, merged: true }));
     await rename(temporary, out);
   } finally {
     await rm(temporary, { recursive: true, force: true });

@@ -7,11 +7,11 @@ import { onInterrupt } from '../interrupt.js';
 import { progress } from '../progress.js';
 import { predictionKey, writePredictions } from '../run/prediction-file.js';
 import { meanOfOrders, scoreBattles } from '../run/scoring.js';
-import { openTrained } from '../run/trained-model.js';
+import { loadTrained, readTrained } from '../run/trained-model.js';
 
 interface PredictFlags extends EngineFlags {
   base: string;
-  adapter: string;
+  adapter?: string;
   data?: string[];
   prompt?: string;
   a?: string;
@@ -28,7 +28,7 @@ export function addPredict(program: Command): void {
     .command('predict')
     .description('print the probability that A is preferred, one JSON line a battle; with what else its head says')
     .requiredOption('--base <dir|hub-id>', 'base checkpoint: a folder, or a hub id')
-    .requiredOption('--adapter <dir>', 'adapter folder')
+    .option('--adapter <dir>', "adapter folder, or its run's; none for a base that arena merge wrote")
     .option('--data <file...>', 'battles, with or without votes')
     .option('--prompt <text>', 'a single battle: its prompt')
     .option('--a <text>', 'a single battle: answer A')
@@ -44,7 +44,7 @@ async function predict({ base, adapter, bothOrders, out, ...flags }: PredictFlag
   const battles = await battlesOf(flags);
   const engine = await openFlagged(flags);
   try {
-    const trained = await openTrained(base, adapter, signal);
+    const trained = await loadTrained(await readTrained(base, adapter), signal);
     try {
       const lines = async (some: Battle[]) => {
         const predictions = await scoreBattles(trained, some, { swap: bothOrders, signal });
@@ -54,7 +54,7 @@ async function predict({ base, adapter, bothOrders, out, ...flags }: PredictFlag
       };
       const bar = progress({ label: 'scored', total: battles.count, unit: 'battles' });
       if (out) {
-        const key = await predictionKey(adapter, base, bothOrders, engine.name);
+        const key = await predictionKey(adapter ?? base, base, bothOrders, engine.name);
         await writePredictions(out, key, battles.read(), lines, {
           window: WINDOW,
           onProgress: (done) => bar.update(done),

@@ -1,5 +1,5 @@
 /** @file `arena prepare`: votes to a folder with their parts, their tokens and a data card. */
-import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import {
@@ -21,7 +21,7 @@ import { type Command, Option } from 'commander';
 import { integer } from '../arguments.js';
 import { addCleanOption, type Cleaning } from '../clean-option.js';
 import { onInterrupt } from '../interrupt.js';
-import { checkNewFolder } from '../output-folder.js';
+import { checkNewFolder, makeFolder } from '../output-folder.js';
 import { progress } from '../progress.js';
 import { appender } from '../run/appender.js';
 import { openTokenizer, resolveBase } from '../run/base.js';
@@ -90,7 +90,7 @@ async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): 
   packer(tokenizer, packing); // settings that cannot be are told before anything is read
   const temporary = `${out}.tmp-${process.pid}`;
   try {
-    await mkdir(temporary, { recursive: true });
+    await makeFolder(temporary);
     const { outlines, ...leftOut } = await storeBattles(data, join(temporary, BATTLES), {
       ties: flags.ties === 'keep',
       softLabels: true,

@@ -1,12 +1,12 @@
 /** @file `arena quantize`: a float checkpoint as a bitsandbytes 4-bit one that transformers loads. */
-import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { isSkipped, linearModules, quantizeWeight, readConfig } from '@arena/gemma';
 import { type QuantType, serializeState } from '@arena/quant';
 import { openEngine } from '@arena/runtime';
 import { editJson, openCheckpoint, type TensorInput, toFloat32, writeSharded } from '@arena/safetensors';
 import { type Command, Option } from 'commander';
 import { onInterrupt } from '../interrupt.js';
-import { checkNewFolder } from '../output-folder.js';
+import { checkNewFolder, makeFolder } from '../output-folder.js';
 import { progress } from '../progress.js';
 import { resolveBase } from '../run/base.js';
 import { copiedTensor } from '../run/copied-tensor.js';
@@ -58,12 +58,12 @@ async function quantize({ base: baseOrId, out, type, doubleQuant }: QuantizeFlag
     bar.finish();
     const missing = [...modules.keys()].find((name) => !checkpoint.tensors.has(name));
     if (missing) throw new Error(`${base}: tensor '${missing}' is missing; its config.json asks for it`);
-    await mkdir(temporary, { recursive: true });
+    await makeFolder(temporary);
     await writeSharded(temporary, tensors);
     const fields = { quantization_config: quantizationConfig(type, doubleQuant) };
     await writeFile(`${temporary}/config.json`, editJson(await readFile(`${base}/config.json`, 'utf8'), fields));
     for (const file of await readdir(base)) {
-      if (/^(tokenizer.*|special_tokens_map\.json|generation_config\.json)$/.test(file)) {
+      if (/^(tokenizer.*|special_tokens_map\.json|generation_config\.json|arena\.json)$/.test(file)) {
         await copyFile(`${base}/${file}`, `${temporary}/${file}`);
       }
     }

@@ -1,7 +1,5 @@
 /** @file `arena serve`: a trained adapter behind a small HTTP endpoint, on this machine unless told otherwise. */
 import { once } from 'node:events';
-import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Battle } from '@arena/data';
 import type { Command } from 'commander';
 import { byteSize, integer, number } from '../arguments.js';
@@ -10,7 +8,7 @@ import { onInterrupt } from '../interrupt.js';
 import { readModelCard } from '../run/model-card.js';
 import { isLoopback, startPredictionServer } from '../run/prediction-server.js';
 import { meanOfOrders, scoreBattles } from '../run/scoring.js';
-import { openTrained } from '../run/trained-model.js';
+import { adapterFolder, loadTrained, readTrained } from '../run/trained-model.js';
 
 interface ServeFlags extends EngineFlags {
   model: string;
@@ -32,7 +30,10 @@ export function addServe(program: Command): void {
   const command = program
     .command('serve')
     .description('answer POST /predict with the probability that A is preferred, on this machine by default')
-    .requiredOption('--model <dir>', 'adapter folder, or the folder of a training run')
+    .requiredOption(
+      '--model <dir>',
+      'adapter folder, the folder of a training run, or a checkpoint that arena merge wrote',
+    )
     .option('--base <dir|hub-id>', 'base checkpoint (default: the one that the adapter was trained on)')
     .option('--host <name>', 'address to bind; beyond this machine the token ARENA_TOKEN is needed', '127.0.0.1')
     .option('--port <n>', 'port, 0 for any free one', integer(0, 65_535), 8642)
@@ -53,11 +54,12 @@ async function serve({ model: path, base, host, port, bothOrders, ...flags }: Se
       `--host ${host} can be reached from other machines: set the environment variable ARENA_TOKEN to a secret`,
     );
   }
-  const adapter = (await stat(join(path, 'adapter')).catch(() => undefined)) ? join(path, 'adapter') : path;
-  const card = await readModelCard(adapter);
+  const folder = await adapterFolder(path);
+  const card = await readModelCard(folder);
   const engine = await openFlagged(flags);
   try {
-    const trained = await openTrained(base ?? card.base, adapter, signal);
+    const files = card.merged ? await readTrained(folder) : await readTrained(base ?? card.base, folder);
+    const trained = await loadTrained(files, signal);
     try {
       const score = async (battles: Battle[], stop: AbortSignal) => {
         const options = { swap: bothOrders, signal: stop };
@@ -67,9 +69,7 @@ async function serve({ model: path, base, host, port, bothOrders, ...flags }: Se
       const timeout = 1000 * flags.timeout;
       const limits = { maxBytes, maxBattles, queue, connections, timeout, together: TOGETHER };
       const server = await startPredictionServer(score, { host, port, token, ...limits });
-      console.log(
-        `${adapter} is served at ${server.url}: POST /predict, GET /health${token ? ', with the token' : ''}`,
-      );
+      console.log(`${folder} is served at ${server.url}: POST /predict, GET /health${token ? ', with the token' : ''}`);
       console.log(`example: ${example(server.url, token)}`);
       if (!signal.aborted) await once(signal, 'abort');
       await server.close();

@@ -1,11 +1,11 @@
 /** @file `arena sweep`: arena train over a grid or random draws of its flags. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { type Command, Option } from 'commander';
 import { integer } from '../arguments.js';
 import { configWords } from '../config-file.js';
 import { onInterrupt } from '../interrupt.js';
-import { checkNewFolder } from '../output-folder.js';
+import { checkNewFolder, makeFolder } from '../output-folder.js';
 import { ranked, runSweep, sweepTable } from '../run/sweep.js';
 import { readSpace, trialsOf } from '../run/sweep-space.js';
 import { checkTrainFlags } from './train.js';
@@ -73,6 +73,6 @@ async function openFolder(out: string, content: string): Promise<void> {
     throw new Error(`${file}: is of a sweep with another space or seed; choose another --out, or go on with that one`);
   }
   await checkNewFolder(out);
-  await mkdir(out, { recursive: true });
+  await makeFolder(out);
   await writeFile(file, content);
 }

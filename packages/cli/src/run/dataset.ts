@@ -75,8 +75,9 @@ export interface BattleSink {
 export async function readDataset(
   files: string[],
   { seen, keep }: BattleSink,
-  { ties = false, softLabels = false, clean: { nonText, unreadable, ...policy } = {}, signal }: DatasetOptions = {},
+  { ties = false, softLabels = false, clean: cleaning, signal }: DatasetOptions = {},
 ): Promise<LeftOut> {
+  const { nonText, unreadable, ...policy } = cleaning ?? {};
   const rejected: Record<string, number> = {};
   const rejectedExamples: RejectedRow[] = [];
   const reject = (row: RejectedRow) => {
@@ -93,6 +94,9 @@ export async function readDataset(
     throw new Error(
       `${files.join(', ')}: a prepared folder stands alone; give it as the only --data, or prepare all anew`,
     );
+  }
+  if (stored[0] && cleaning) {
+    throw new Error(`${files[0]}: has been cleaned by arena prepare; give --clean to that command, and not here`);
   }
   const source = stored[0] ?? files;
   const schema = stored[0] ? 'jsonl' : undefined;

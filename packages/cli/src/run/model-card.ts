@@ -1,5 +1,5 @@
-/** @file arena.json, which stands beside an adapter: what inference must do as training did. */
-import { readFile } from 'node:fs/promises';
+/** @file arena.json, which stands beside an adapter or a merged checkpoint: what inference must do as training did. */
+import { readFile, stat } from 'node:fs/promises';
 import type { AnswerPackOptions, PackOptions } from '@arena/data';
 import type { QuantizationOptions } from '@arena/gemma';
 
@@ -16,6 +16,8 @@ export type ModelCard = Head & {
   /** null: the base is used in float. */
   quantization: QuantizationOptions | null;
   seed: number;
+  /** Set beside a checkpoint that the adapter was merged into. */
+  merged?: true;
 };
 
 export function formatModelCard(card: ModelCard): string {
@@ -29,7 +31,9 @@ export function formatModelCard(card: ModelCard): string {
 export async function readModelCard(adapter: string): Promise<ModelCard> {
   const path = `${adapter}/arena.json`;
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${path}: cannot be read (${error.code}); it says how the adapter's input is packed`);
+    throw new Error(
+      `${path}: cannot be read (${error.code}); a folder that arena train or arena merge wrote has it: it says how the input is packed`,
+    );
   });
   let card: ModelCard;
   try {
@@ -43,4 +47,11 @@ export async function readModelCard(adapter: string): Promise<ModelCard> {
     throw new Error(`${path}: head is ${JSON.stringify((card as Head).head)}, 'classes' or 'reward' is expected`);
   }
   return card;
+}
+
+/** The card of a checkpoint that `arena merge` wrote; undefined for other bases. */
+export async function mergedCard(base: string): Promise<ModelCard | undefined> {
+  if (!(await stat(`${base}/arena.json`).catch(() => undefined))) return undefined;
+  const card = await readModelCard(base);
+  return card.merged && card;
 }

@@ -28,7 +28,9 @@ export async function writePredictions(
 ): Promise<void> {
   if (await access(path).then(() => true, () => false)) throw new Error(`${path}: exists already; choose another --out`); // biome-ignore format: a question
   const part = `${path}.part`;
-  const known = await knownIds(part, key);
+  const known = await knownIds(part, key).catch((error: NodeJS.ErrnoException) => {
+    throw error.syscall ? new Error(`${path}: cannot be written (${error.code}); does its folder exist?`) : error;
+  });
   const file = await open(part, 'a');
   let done = 0;
   let waiting: Battle[] = [];

@@ -114,7 +114,7 @@ export async function trainModel(
       onSave: async (state) => void (await save(state)),
       onInterrupt: async (state) => {
         watch?.pause();
-        if (!state.step) return;
+        if (!state.step || saveEvery === undefined) return;
         const folder = await save(state);
         say(`stopped after step ${state.step}; saved ${folder}. The same command with --resume goes on from there.`);
       },

@@ -18,7 +18,7 @@ import {
   readAdapter,
   readConfig,
 } from '@arena/gemma';
-import { loraConfig, resolveTargets, saveAdapter } from '@arena/lora';
+import { type AdapterFiles, loraConfig, resolveTargets, saveAdapter } from '@arena/lora';
 import { type Checkpoint, type Communicator, latestCheckpoint, loadCheckpoint } from '@arena/trainer';
 import type { Cleaning } from '../clean-option.js';
 import { progress } from '../progress.js';
@@ -26,7 +26,7 @@ import { baseName, openTokenizer, resolveBase } from './base.js';
 import { type Dataset, describeDrops, loadDataset } from './dataset.js';
 import { evaluateParts } from './evaluate-parts.js';
 import { headOf, headPacker, labelCount } from './head.js';
-import { formatModelCard, type Head, type ModelCard } from './model-card.js';
+import { formatModelCard, type Head, type ModelCard, mergedCard } from './model-card.js';
 import { cachedTokens } from './prepared.js';
 import { planTraining, trainModel } from './train-model.js';
 
@@ -94,7 +94,7 @@ export interface TrainingJob {
   halves?: boolean;
   out: string;
   resume: boolean;
-  /** Steps between two checkpoints (default: none are saved but when interrupted). */
+  /** Steps between two checkpoints; one more when interrupted. Default: none are saved. */
   saveEvery?: number;
   /** Checkpoints that are kept (default: all). */
   keep?: number;
@@ -123,6 +123,15 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
       `${settings.base}: its tokenizer has ${tokenizer.vocabSize} tokens, its config.json ${config.vocabSize}: they are of two models`,
     );
   }
+  const lora = loraConfig({
+    r: settings.rank,
+    lora_alpha: settings.alpha,
+    lora_dropout: settings.dropout,
+    target_modules: settings.targets,
+    layers_to_transform: layersFrom(settings.firstLayer, config.numHiddenLayers),
+    base_model_name_or_path: name,
+  });
+  const targets = resolveTargets(lora, linearModules(config));
   const dataset = await loadDataset(settings.data, {
     ties: settings.classes === 3 || settings.ties === 'half',
     softLabels: settings.softLabels > 0,
@@ -141,15 +150,7 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
   const quantization: QuantizationOptions | null = settings.quantize ? { doubleQuant: settings.doubleQuant } : null;
   const isFirst = !job.ranks?.rank;
   const resumed = job.resume && isFirst ? await findCheckpoint(out) : undefined; // the others get it from the first
-  const lora = loraConfig({
-    r: settings.rank,
-    lora_alpha: settings.alpha,
-    lora_dropout: settings.dropout,
-    target_modules: settings.targets,
-    layers_to_transform: layersFrom(settings.firstLayer, config.numHiddenLayers),
-    base_model_name_or_path: name,
-  });
-  const plan = planTraining(job, config, resolveTargets(lora, linearModules(config)), packed);
+  const plan = planTraining(job, config, targets, packed);
   const bar = progress({ label: 'opening the base', total: config.numHiddenLayers * 7, unit: 'matrices' });
   const model = await loadGemma(base, {
     quantization: quantization ?? undefined,
@@ -163,6 +164,7 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
   bar.finish();
   try {
     sayModel(model, settings, say);
+    if (await mergedCard(base)) say('an adapter was merged into the base: training goes on from it, with its head');
     // From here on the run can be resumed; a failure above leaves nothing behind.
     if (isFirst) await writeFile(`${out}/run.json`, `${JSON.stringify(settings, null, 2)}\n`);
     if (splits && isFirst) await writeFile(`${out}/splits.json`, `${JSON.stringify(splits, null, 1)}\n`);
@@ -170,8 +172,10 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
     let table = '';
     if (isFirst) {
       const { seed } = settings;
+      const adapter = await readAdapter(model);
+      checkFinite(adapter, settings);
       const card: ModelCard = { format: 'arena-model-1', base: name, ...head, quantization, seed };
-      await saveAdapter(`${out}/adapter`, await readAdapter(model), { 'arena.json': formatModelCard(card) });
+      await saveAdapter(`${out}/adapter`, adapter, { 'arena.json': formatModelCard(card) });
       say(`adapter written to ${out}/adapter (PEFT loads it)`);
       table = await evaluateParts({ model, tokenizer, card }, parts, { out, title, seed, signal });
     }
@@ -245,6 +249,16 @@ function sayPacking(packed: Packed[], say: (line: string) => void) {
   say(
     `packed: ${(tokens / packed.length).toFixed(0)} tokens a battle; kept ${percent(kept.prompt)} of the prompts, ` +
       `${percent(kept.responseA)} of A, ${percent(kept.responseB)} of B`,
+  );
+}
+
+/** @throws Error when training has run away: such an adapter is worth nothing. */
+function checkFinite({ weights, score }: AdapterFiles, { learningRate }: TrainingSettings): void {
+  const values = [...weights.values()].flatMap(({ A, B }) => [A, B]);
+  if (score) values.push(score.values);
+  if (values.every((one) => one.every(Number.isFinite))) return;
+  throw new Error(
+    `training ran away: the adapter holds numbers that are not finite. Lower --learning-rate (${learningRate})`,
   );
 }
 
