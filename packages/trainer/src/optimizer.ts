@@ -70,8 +70,8 @@ export function loraPlus(ratio: number, head = 1): (name: string) => number {
 
 /**
  * An optimizer (Loshchilov and Hutter 2019; torch.optim.AdamW), new or going on from `state`, which it then owns.
- * @throws Error naming a parameter whose moments in `state` are 8-bit where these options want float32, or the other
- * way round.
+ * @throws Error when `state` is of another number of parameters; naming a parameter whose moments there are of another
+ * shape, or 8-bit where these options want float32, or the other way round.
  */
 export function adamW(parameters: Parameter[], options: AdamWOptions = {}, state?: AdamWState): AdamW {
   const {
@@ -92,12 +92,7 @@ export function adamW(parameters: Parameter[], options: AdamWOptions = {}, state
         : { expAvg: keep(zerosLike(value)), expAvgSq: keep(zerosLike(value)) },
     ),
   };
-  parameters.forEach(({ name, value }, i) => {
-    if ('state1' in own.moments[i] === isEightBit(value)) return;
-    throw new Error(
-      `the optimizer's state of '${name}' is ${eightBit ? 'float32' : '8-bit'}, this run wants ${eightBit ? '8-bit' : 'float32'}`,
-    );
-  });
+  checkState(own, parameters, isEightBit);
   return {
     state: own,
     async step(learningRate, before) {
@@ -136,6 +131,27 @@ export function adamW(parameters: Parameter[], options: AdamWOptions = {}, state
       for (const one of own.moments) if ('expAvg' in one) dispose([one.expAvg, one.expAvgSq]);
     },
   };
+}
+
+/** Throws unless a state has moments for each parameter, of its shape and of the kind that is wanted. */
+function checkState({ moments }: AdamWState, parameters: Parameter[], isEightBit: (value: Tensor) => boolean): void {
+  if (moments.length !== parameters.length) {
+    const counted = `${moments.length} ${moments.length === 1 ? 'parameter' : 'parameters'}`;
+    throw new Error(`the optimizer's state is of ${counted}, there are ${parameters.length}`);
+  }
+  for (const [i, { name, value }] of parameters.entries()) {
+    const one = moments[i];
+    const what = `the optimizer's state of '${name}'`;
+    const shapes =
+      'state1' in one ? [[one.state1.length], [one.state2.length]] : [one.expAvg.shape, one.expAvgSq.shape];
+    const wanted = 'state1' in one ? [value.size] : value.shape;
+    const bad = shapes.find((shape) => shape.join() !== wanted.join());
+    if (bad) throw new Error(`${what} is of shape [${bad}], the parameter of [${value.shape}]`);
+    const kind = (eightBit: boolean) => (eightBit ? '8-bit' : 'float32');
+    if ('state1' in one !== isEightBit(value)) {
+      throw new Error(`${what} is ${kind('state1' in one)}, this run wants ${kind(isEightBit(value))}`);
+    }
+  }
 }
 
 /** Total L2 norm of the gathered gradients (torch.nn.utils.clip_grad_norm_). */

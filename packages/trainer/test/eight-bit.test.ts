@@ -7,6 +7,7 @@ import { openEngine } from '@arena/runtime';
 import { bytesFolder } from '@arena/safetensors';
 import {
   type AdamWOptions,
+  type AdamWState,
   adamW,
   checkpointFiles,
   type EightBitMoments,
@@ -125,6 +126,18 @@ describe('a step', () => {
     const { state } = adamW([parameter], { eightBit: true });
     expect(() => adamW([parameter], {}, state)).toThrow("state of 'x' is 8-bit, this run wants float32");
   });
+});
+
+test.each([false, true])('a state of other parameters is refused (8 bits: %s)', (eightBit) => {
+  const parameters = ['x', 'y'].map((name) => parameterOf(name, draws(1, 4096)));
+  const [x, y] = parameters;
+  const long = parameterOf('long', draws(1, 4097));
+  const stateOf = (...of: Parameter[]) => adamW(of, { eightBit }).state;
+  const using = (state: AdamWState) => () => adamW(parameters, { eightBit }, state);
+  expect(using(stateOf(x))).toThrow("the optimizer's state is of 1 parameter, there are 2");
+  expect(using(stateOf(x, y, long))).toThrow("the optimizer's state is of 3 parameters, there are 2");
+  expect(using(stateOf(x, long))).toThrow("the optimizer's state of 'y' is of shape [4097], the parameter of [4096]");
+  expect(using(stateOf(x, y))).not.toThrow();
 });
 
 test('trains as well as float32 moments: noisy least squares', async () => {
