@@ -145,14 +145,18 @@ async function buildClassifier(
   const embeddingName = 'model.embed_tokens.weight';
   const tableShape: [number, number] = [config.vocabSize, config.hiddenSize];
   checkShape(checkpoint, embeddingName, tableShape, place);
-  const score = await headParameter(checkpoint, read, config, options, place);
+  const finalNorm = await norm('model.norm');
+  const score = await headParameter(checkpoint, read, config, options, place).catch((error) => {
+    finalNorm.weight.dispose();
+    throw error;
+  });
   const model: GemmaClassifier = {
     config,
     attention,
     ropeFrequencies,
     embedding: checkpointEmbedding(checkpoint, embeddingName),
     layers: [],
-    norm: await norm('model.norm'),
+    norm: finalNorm,
     score,
     ...(loraConfig ? { lora: { config: loraConfig, targets } } : {}),
     async dispose() {

@@ -1,5 +1,5 @@
 /** @file Class probabilities or rewards of many sequences: batched by length, given back in their order. */
-import { softmax, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
+import { dispose, softmax, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
 import { breathe } from './breathe.js';
 import { forward } from './classifier.js';
 import type { GemmaClassifier } from './model.js';
@@ -46,7 +46,7 @@ async function overSequences(
   read: (logits: Tensor2D) => Tensor2D,
   { tokensPerBatch = 4096, together = 1, onProgress, signal }: ScoreOptions,
 ): Promise<Float32Array[]> {
-  if (sequences.length % together) {
+  if (!Number.isInteger(together) || together < 1 || sequences.length % together) {
     throw new RangeError(`${sequences.length} sequences cannot be taken ${together} at a time`);
   }
   const units = Array.from({ length: sequences.length / together }, (_, unit) => {
@@ -102,10 +102,14 @@ async function scoreBatch(
     ids.set(sequence, offsets[i]);
   });
   const logits = await forward(model, { ids, offsets }, signal);
-  const scores = tidy(() => read(logits));
-  const values = (await scores.data()) as Float32Array;
-  const width = logits.shape[1];
-  logits.dispose();
-  scores.dispose();
-  return sequences.map((_, i) => Float32Array.from(values.subarray(i * width, (i + 1) * width)));
+  const tensors = [logits];
+  try {
+    const scores = tidy(() => read(logits));
+    tensors.push(scores);
+    const values = (await scores.data()) as Float32Array;
+    const width = logits.shape[1];
+    return sequences.map((_, i) => Float32Array.from(values.subarray(i * width, (i + 1) * width)));
+  } finally {
+    dispose(tensors);
+  }
 }

@@ -46,6 +46,13 @@ test('a model from memory and from chosen files is the one from the folder', asy
   await expect(loadGemma(bytesFolder({ 'config.json': contents[0] }))).rejects.toThrow('neither model.safetensors');
 });
 
+test('progress of a random checkpoint goes from the first tensor to the last', async () => {
+  const told: number[][] = [];
+  await tinyCheckpoint({ maxShardBytes: 20_000, onProgress: (done, total) => void told.push([done, total]) });
+  const total = 1 + TINY.numHiddenLayers * 11 + 1;
+  expect(told).toEqual(Array.from({ length: total }, (_, i) => [i + 1, total]));
+});
+
 test('what fails half-way leaves no tensor behind', async () => {
   const base = await tinyCheckpoint();
   const lora = { config: loraConfig({ r: 2, target_modules: ['q_proj'] }), seed: 1 };
@@ -60,6 +67,10 @@ test('what fails half-way leaves no tensor behind', async () => {
     config.num_hidden_layers = 4; // one more than there are
   });
   for (const trainAll of [false, true]) await expect(loadGemma(base, { trainAll })).rejects.toThrow('is missing');
+  const files = randomCheckpointFiles(TINY);
+  const renamed = Buffer.from(files['model.safetensors']).toString('latin1').replace('model.norm', 'model.nxrm');
+  const normless = bytesFolder({ ...files, 'model.safetensors': Buffer.from(renamed, 'latin1') });
+  await expect(loadGemma(normless)).rejects.toThrow("'model.norm.weight' is missing");
   expect(memory().numTensors).toBe(before);
 });
 

@@ -1,7 +1,7 @@
 import { forward, loadGemma, scoreSequences, sharePrefixes, tokenLogits } from '@arena/gemma';
 import { openEngine } from '@arena/runtime';
-import { memory } from '@tensorflow/tfjs-core';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { memory, Tensor } from '@tensorflow/tfjs-core';
+import { beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { tinyCheckpoint } from './tiny.js';
 
 /** Sequences of the given prefix and ends. */
@@ -83,6 +83,21 @@ describe.each(['cpu', 'wasm'] as const)('on engine %s', (engine) => {
       expect(Math.abs(a - alone[i][0])).toBeLessThan(1e-5);
     });
     await expect(scoreSequences(model, pairs.slice(1), { together: 2 })).rejects.toThrow('5 sequences');
+    for (const together of [0, -2, 1.5, Number.NaN]) {
+      await expect(scoreSequences(model, pairs, { together })).rejects.toThrow(
+        `6 sequences cannot be taken ${together} at a time`,
+      );
+    }
+    await model.dispose();
+  });
+
+  test('scores that cannot be read leave nothing behind', async () => {
+    const model = await loadGemma(base, { quantization: {} });
+    const before = memory().numTensors;
+    const lost = vi.spyOn(Tensor.prototype, 'data').mockRejectedValue(new Error('the device is lost'));
+    onTestFinished(() => lost.mockRestore());
+    await expect(scoreSequences(model, [Int32Array.of(5, 6)])).rejects.toThrow('the device is lost');
+    expect(memory().numTensors).toBe(before);
     await model.dispose();
   });
 });
