@@ -41,7 +41,7 @@ export interface RandomWeightsOptions {
 }
 
 /**
- * The weights, and how their files are written. `onProgress` is called before each tensor; an aborted `signal` ends the
+ * The weights, and how their files are written. `onProgress` is called after each tensor; an aborted `signal` ends the
  * writing between two, with its reason.
  */
 export interface RandomCheckpointOptions extends RandomWeightsOptions {
@@ -62,13 +62,14 @@ export async function writeRandomCheckpoint(
 ): Promise<void> {
   const { maxShardBytes = 5e9, onProgress, signal, ...weights } = options;
   const tensors = randomTensors(config, weights);
+  let done = 0;
   const watched = tensors.map(
-    (tensor, i): TensorInput => ({
+    (tensor): TensorInput => ({
       ...tensor,
-      data: () => {
+      async *data() {
         signal?.throwIfAborted();
-        onProgress?.(i, tensors.length);
-        return tensor.data();
+        yield tensor.data();
+        onProgress?.(++done, tensors.length); // its bytes are written when the next part is asked for
       },
     }),
   );
