@@ -48,6 +48,7 @@ export function splitShards<T extends TensorInput>(tensors: readonly T[], maxSha
  * Writes `<basename>.safetensors`, or several files and `<basename>.safetensors.index.json` when one would pass
  * `maxShardBytes`. The index is written last; files of the same basename from an earlier save are then removed.
  * @returns the names of the files, the index last.
+ * @throws SafetensorsError when there are no tensors, and as `writeSafetensors`.
  */
 export async function writeSharded(
   dir: string,
@@ -55,6 +56,7 @@ export async function writeSharded(
   { maxShardBytes = 5e9, basename = 'model', metadata = PYTORCH_METADATA }: ShardOptions = {},
 ): Promise<string[]> {
   const { mkdir, readdir, rm } = nodeFs();
+  if (!tensors.length) throw new SafetensorsError('there are no tensors to write', dir);
   const shards = splitShards(tensors, maxShardBytes);
   await mkdir(dir, { recursive: true });
 

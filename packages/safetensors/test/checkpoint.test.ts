@@ -117,6 +117,15 @@ describe('a checkpoint that does not hold together is refused', () => {
   });
 });
 
+test('no tensors are refused before anything is touched', async () => {
+  const dir = join(root, 'kept');
+  await writeSharded(dir, gemmaTensors());
+  await expect(writeSharded(dir, [])).rejects.toThrow(new SafetensorsError('there are no tensors to write', dir));
+  expect(await readdir(dir)).toEqual(['model.safetensors']);
+  await expect(writeSharded(join(root, 'none'), [])).rejects.toThrow('there are no tensors to write');
+  expect(await readdir(root)).not.toContain('none');
+});
+
 test('opens through any function that opens a file by name', async () => {
   const dir = join(root, 'opener');
   await writeSharded(dir, gemmaTensors(), { maxShardBytes: 200_000 });
