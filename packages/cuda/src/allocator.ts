@@ -28,11 +28,24 @@ export class Allocator {
   private readonly kept = new Map<number, number[]>();
   private order: number[] = [];
   private readonly out = new BigUint64Array(1);
+  private most: number;
 
   constructor(
     private readonly driver: Driver,
-    private readonly options: AllocatorOptions = {},
-  ) {}
+    { budget = Number.POSITIVE_INFINITY }: AllocatorOptions = {},
+  ) {
+    this.most = budget;
+  }
+
+  /** Most bytes that are taken. Kept blocks are given back when a new one is less than is held; blocks in use stay. */
+  get budget(): number {
+    return this.most;
+  }
+
+  set budget(bytes: number) {
+    this.most = bytes;
+    if (this.bytesHeld > bytes) this.trim();
+  }
 
   /** Bytes of all blocks that are held. */
   get bytesHeld(): number {
@@ -106,7 +119,7 @@ export class Allocator {
   }
 
   private takeNew(size: number): number {
-    const { budget = Number.POSITIVE_INFINITY } = this.options;
+    const { budget } = this;
     if (this.bytesHeld + size > budget) this.trim();
     if (this.bytesHeld + size > budget) throw this.outOfMemory(size, `the budget is ${mebibytes(budget)}`);
     let code = this.driver.result('cuMemAlloc_v2', this.out, size);

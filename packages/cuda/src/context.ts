@@ -29,7 +29,7 @@ export class Context {
   /** The stream that everything is queued on. */
   readonly stream: number;
   /** Texts by kernel, and what was loaded of them. */
-  private readonly texts: Map<string, string>;
+  private readonly texts = new Map<string, string>();
   private readonly modules: number[] = [];
   private readonly functions = new Map<string, number>();
   /** Kernels that may have more shared memory than a block gets unasked: how much. */
@@ -52,7 +52,7 @@ export class Context {
     const context = this.made('cuDevicePrimaryCtxRetain', device.handle);
     try {
       driver.call('cuCtxSetCurrent', context);
-      this.texts = new Map([...kernels, ...modules].flatMap((text) => [...kernelTexts(text)]));
+      this.addKernels([...kernels, ...modules]);
       const [first] = this.texts.keys();
       this.kernel(first); // a driver that does not take them says so now
       this.stream = this.made('cuStreamCreate', NON_BLOCKING);
@@ -61,6 +61,16 @@ export class Context {
       throw error;
     }
     this.allocator = new Allocator(driver, options);
+  }
+
+  /** Takes PTX of more kernels. One of a name that is known takes the place of the other. */
+  addKernels(modules: readonly string[]): void {
+    for (const [name, text] of modules.flatMap((module) => [...kernelTexts(module)])) {
+      if (this.texts.get(name) === text) continue;
+      this.texts.set(name, text);
+      this.functions.delete(name);
+      this.sharing.delete(name);
+    }
   }
 
   /** @throws CudaError when it was closed. */

@@ -16,7 +16,7 @@ export const cudaEngine: EngineProvider = {
       notes: [],
       device: device.name,
       halves: backend.launcher.bf16,
-      deviceBytes: Math.min(memoryBudget ?? Infinity, backend.context.allocator.freeBytes()),
+      deviceBytes: Math.min(backend.context.allocator.budget, backend.context.allocator.freeBytes()),
       dispose: () => void closeCuda(backend),
     };
   },

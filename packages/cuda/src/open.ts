@@ -10,7 +10,7 @@ import { registerPlainKernels } from './plain/register.js';
 
 const CUDA_BACKEND = BACKEND_OF.cuda;
 
-/** Which GPU, how much of its memory, and how exact. `budget` and `modules` hold for an engine that is opened anew. */
+/** Which GPU, how much of its memory, and how exact. */
 export interface CudaOptions extends ContextOptions {
   /**
    * true: products of large matrices, and attention, round their factors to bfloat16 and run on tensor cores, with sums in float32;
@@ -30,12 +30,15 @@ export interface OpenCuda {
 }
 
 /**
- * Makes `arena-cuda` tfjs's current backend. An open one is used again unless another device is asked for.
+ * Makes `arena-cuda` tfjs's current backend. An open one is used again unless another device is asked for: these options
+ * then hold for it, and `modules` are added to those it has.
  * @throws CudaError saying what is missing: koffi, the driver, a GPU that is new enough; or what the driver refused.
  */
 export async function openCuda(options: CudaOptions = {}): Promise<OpenCuda> {
   const open = findBackend(CUDA_BACKEND) as CudaBackend | null;
   if (open && (options.device ?? open.context.device.ordinal) === open.context.device.ordinal && works(open)) {
+    open.context.addKernels(options.modules ?? []);
+    open.context.allocator.budget = options.budget ?? Number.POSITIVE_INFINITY;
     configure(open, options);
     await setBackend(CUDA_BACKEND);
     return { backend: open, device: open.context.device };

@@ -2,9 +2,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { add, memory, neg, tensor1d, tidy } from '@tensorflow/tfjs-core';
+import { add, backend, memory, neg, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { CudaError, CudaOutOfMemoryError, closeCuda, type OpenCuda, openCuda } from '../src/index.js';
+import { CudaError, CudaOutOfMemoryError, closeCuda, cudaEngine, type OpenCuda, openCuda } from '../src/index.js';
 import { importKoffi } from '../src/koffi.js';
 import { emulatedDriver, hasCompiler } from './emulator/build.js';
 
@@ -190,6 +190,34 @@ describe.skipIf(!hasCompiler())('on an emulated driver', { timeout: 300_000 }, (
       x.dispose();
       // the block that was freed makes room for one of another size
       expect([...(await add(tensor1d(new Float32Array(100_000)), 1).data()).slice(0, 2)]).toEqual([1, 1]);
+    });
+
+    it('has the budget of the last opening, which gives back what is kept beyond it', async () => {
+      await open(Number.POSITIVE_INFINITY);
+      const { context } = cuda.backend;
+      const x = tensor1d(new Float32Array(500_000)); // 2 MB
+      neg(x).dispose();
+      const again = await cudaEngine.open({ memoryBudget: 2 ** 21 });
+      expect(backend()).toBe(cuda.backend);
+      expect(again.deviceBytes).toBe(2 ** 21);
+      expect(context.allocator.bytesKept).toBe(0);
+      expect(() => neg(x)).toThrow('the budget is 2.0 MiB');
+      expect((await cudaEngine.open({})).deviceBytes).toBe(context.allocator.freeBytes());
+      neg(x).dispose();
+      x.dispose();
+    });
+
+    it('keeps its tensors when the engine is opened again with more kernels', async () => {
+      await open(Number.POSITIVE_INFINITY);
+      const { context } = cuda.backend;
+      const x = tensor1d([1, 2]);
+      expect(() => context.kernel('mine')).toThrow('there is no kernel mine');
+      const mine = '.version 7.0\n.target sm_80\n.address_size 64\n.visible .entry mine(\n)\n{\n\tret;\n}\n';
+      const again = await openCuda({ modules: [mine] });
+      expect(again.backend).toBe(cuda.backend);
+      expect(() => context.kernel('mine')).toThrow('cuModuleGetFunction'); // the emulated driver has no code of it
+      expect([...(await neg(x).data())]).toEqual([-1, -2]);
+      x.dispose();
     });
 
     it('that was freed is used again, and given back when asked', async () => {
