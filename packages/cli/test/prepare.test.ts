@@ -207,6 +207,18 @@ describe('bad input', () => {
     const data = await w.votes('twice.jsonl', [...BATTLES, { ...BATTLES[0], prompt: ['another'] }]);
     const run = await arena('prepare', '--data', data, '--tokenizer', w.base, '--out', w.at('twice'));
     await refused(run, /two battles have the id/);
+    const copy = await w.votes('twice-copy.jsonl', BATTLES);
+    const files = ['--data', w.data, copy, '--tokenizer', w.base, '--out', w.at('twice')];
+    const both = await arena('prepare', ...files, '--clean', 'duplicate=keep');
+    await refused(
+      both,
+      new RegExp(
+        `${w.data}, ${copy}: two battles have the id ".*" \\(rows 0 and ${BATTLES.length}, counted on over all files\\); `,
+      ),
+    );
+    expect(both.err).toContain('--clean duplicate=drop');
+    expect(both.out).not.toContain('split by prompt');
+    await rm(copy);
     expect((await readdir(w.folder)).filter((name) => name.startsWith('twice'))).toEqual(['twice.jsonl']);
   });
 

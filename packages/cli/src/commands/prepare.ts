@@ -141,6 +141,7 @@ async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): 
 /**
  * Reads and cleans the votes into a file. Of each battle everything but the answers is held, which is what a split needs: a file may
  * be larger than memory.
+ * @throws Error when two battles that are left have one id: a split is saved by their ids.
  */
 async function storeBattles(
   data: string[],
@@ -150,7 +151,17 @@ async function storeBattles(
   const outlines: Battle[] = [];
   const file = await appender(path);
   const text = new TextEncoder();
+  const rows = new Map<string, number>();
   const keep = (battle: Battle) => {
+    const { id, row } = battle;
+    const other = rows.get(id);
+    if (other !== undefined) {
+      throw new Error(
+        `${data.join(', ')}: two battles have the id ${JSON.stringify(id)} (rows ${other} and ${row}${data.length > 1 ? ', counted on over all files' : ''}); ` +
+          'drop repeated ones (--clean duplicate=drop), or give the copies ids of their own',
+      );
+    }
+    rows.set(id, row);
     outlines.push({ ...battle, responseA: [], responseB: [] });
     return file.add(text.encode(`${JSON.stringify(battleToRecord(battle))}\n`));
   };
