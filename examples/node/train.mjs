@@ -13,6 +13,12 @@ import { train } from '@arena/trainer';
 
 const [engineName = 'auto', votesFile, baseFolder] = process.argv.slice(2);
 
+// an argument that cannot be used ends the script in one line
+process.on('uncaughtException', ({ message }) => {
+  console.error(message);
+  process.exit(1);
+});
+
 const engine = await openEngine(engineName);
 console.log(`engine ${engine.name}`);
 
@@ -23,11 +29,10 @@ console.log(`${battles.length} battles, ${unseen.length} of them for the test`);
 
 const texts = battles.slice(0, 300).flatMap((battle) => [...battle.prompt, ...battle.responseA, ...battle.responseB]);
 const base = baseFolder ?? bytesFolder(tinyBaseFiles(texts, { hiddenSize: 64 }));
-const tokenizer = loadTokenizer(await readFileAt(base, 'tokenizer.json'));
-const pack = packer(tokenizer, { maxTokens: 384 });
-
 const config = loraConfig({ r: 16, lora_alpha: 32, target_modules: 'all-linear' });
 const model = await loadGemma(base, { quantization: {}, lora: { config, seed: 42 }, numLabels: 2 });
+const tokenizer = loadTokenizer(await readFileAt(base, 'tokenizer.json'));
+const pack = packer(tokenizer, { maxTokens: 384 });
 
 const packed = known.map(pack);
 const { log } = await train({

@@ -18,3 +18,15 @@ test('the Node example trains a judge that beats length, and saves it', { timeou
   expect(accuracy('model, both orders')).toBeGreaterThan(accuracy('always-longer') + 10);
   expect((await loadAdapter(join(cwd, 'adapter'))).config.r).toBe(16);
 });
+
+test.each([
+  ['an unknown engine', ['abacus'], "there is no engine 'abacus'"],
+  ['votes that are missing', ['cpu', 'nowhere.jsonl'], 'nowhere.jsonl'],
+  ['a base that is missing', ['cpu', '', 'nowhere'], 'nowhere/config.json: cannot be read (ENOENT)'],
+])('the Node example says in one line what is wrong: %s', { timeout: 60_000 }, async (_, words, message) => {
+  const cwd = await mkdtemp(join(tmpdir(), 'arena-example-node-'));
+  onTestFinished(() => rm(cwd, { recursive: true }));
+  const ended = await promisify(execFile)(process.execPath, [SCRIPT, ...words], { cwd }).catch((error) => error);
+  expect(ended).toMatchObject({ code: 1, stderr: expect.stringContaining(message) });
+  expect(ended.stderr.trim().split('\n')).toHaveLength(1);
+});

@@ -65,9 +65,12 @@ export interface ParsedTokenizer {
 /**
  * Parses and checks a tokenizer.json.
  *
- * @throws TokenizerError when it is not JSON, not a BPE, has no byte fallback, or uses an option this package has not.
+ * @throws TokenizerError when there is nothing, it is not JSON, not a BPE, has no byte fallback, or uses an option this package has not.
  */
 export function parseTokenizerJson(source: object | string | Uint8Array): ParsedTokenizer {
+  // What opens files says null of one that is not there.
+  if (source === null || source === undefined)
+    throw new TokenizerError('tokenizer.json: no text or bytes were given; is the file there?');
   // A text that is not well formed would lose its lone surrogates as bytes.
   const bytes = typeof source === 'string' && source.isWellFormed() ? new TextEncoder().encode(source) : source;
   const parts = bytes instanceof Uint8Array ? findParts(bytes) : null;

@@ -248,7 +248,7 @@ export class Tokenizer {
  *
  * Results equal those of Hugging Face's tokenizers 0.23, id for id.
  *
- * @throws TokenizerError when the file is damaged or uses a part that is not supported.
+ * @throws TokenizerError when the file is not there (null), is damaged or uses a part that is not supported.
  */
 export function loadTokenizer(json: object | string | Uint8Array, names: SpecialTokenNames = {}): Tokenizer {
   return new Tokenizer(parseTokenizerJson(json), names);

@@ -44,6 +44,12 @@ test.each<[string, object | string, RegExp]>([
   expect(() => loadTokenizer(file)).toThrow(message);
 });
 
+test.each([null, undefined])('%s, as of a file that is not there', (nothing) => {
+  const load = () => loadTokenizer(nothing as unknown as string);
+  expect(load).toThrow(TokenizerError);
+  expect(load).toThrow('tokenizer.json: no text or bytes were given; is the file there?');
+});
+
 test('text, bytes and object give the same', () => {
   const ids = loadTokenizer(base).encode('why is the river blue');
   expect(loadTokenizer(text).encode('why is the river blue')).toEqual(ids);
