@@ -149,6 +149,16 @@ describe('Pool', () => {
     expect(scaleAll({ heap, pool }, 64, 1.5)).toEqual(expected(64, 1.5));
   });
 
+  it('says what a module is when it is given something else', async () => {
+    const { pool } = await make(1);
+    const compiled = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
+    for (const other of [compiled, undefined]) {
+      const run = () => pool.run({ module: other as unknown as KernelModule, kernel: 'scale', args: [], tasks: 1 });
+      expect(run).toThrow(TypeError);
+      expect(run).toThrow('a KernelModule is { name, plain, relaxed }');
+    }
+  });
+
   it('names what a module lacks', async () => {
     const { pool } = await make(1);
     expect(() => pool.run({ module, kernel: 'nothing', args: [], tasks: 1 })).toThrow(

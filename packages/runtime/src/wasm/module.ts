@@ -49,9 +49,18 @@ export function relaxedSimdAvailable(): boolean {
   return WebAssembly.validate(RELAXED_PROBE);
 }
 
-/** Bytes of the build to use; a memory that is not shared needs the flag of the module's import cleared. */
+/**
+ * Bytes of the build to use; a memory that is not shared needs the flag of the module's import cleared.
+ * @throws TypeError when it is no {@link KernelModule}.
+ */
 export function moduleBytes(module: KernelModule, build: Build, shared: boolean): Uint8Array<ArrayBuffer> {
-  const bytes = Uint8Array.from(atob(module[build] ?? module.relaxed), (char) => char.charCodeAt(0));
+  const text: unknown = module?.[build] ?? module?.relaxed;
+  if (typeof text !== 'string') {
+    throw new TypeError(
+      'a KernelModule is { name, plain, relaxed }: its name, and the WebAssembly of each build in base64',
+    );
+  }
+  const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
   return shared ? bytes : withUnsharedMemory(bytes, module.name);
 }
 

@@ -125,7 +125,8 @@ export class Pool {
 
   /**
    * Runs all tasks of a job and returns when they are done.
-   * @throws Error naming the kernel and the thread when a task traps; the pool stays usable.
+   * @throws TypeError when the module is no {@link KernelModule}; Error naming the kernel and the thread when a task traps.
+   * The pool stays usable.
    */
   run({ module, kernel, args, tasks, scratch = 0 }: Job): void {
     if (this.disposed) throw new Error(`kernel '${kernel}': the wasm engine has been disposed of`);
