@@ -87,6 +87,7 @@ test('base: no folder, no config, another architecture, damaged weights, no toke
 test('settings: too few tokens for the frame, layers or targets that do not exist', async () => {
   await refused({ out: w.at('a') }, /maxTokens 20 is too small/, '--max-tokens', '20');
   await refused({ out: w.at('b') }, /--first-layer 2: the base has 2 layers/, '--first-layer', '2');
+  await refused({ out: w.at('d') }, /--warmup 1.5: a share of all steps below 1, or a whole/, '--warmup', '1.5');
   await refused({ out: w.at('c') }, /no linear layer matches \["qproj"\]/, '--targets', 'qproj');
 });
 

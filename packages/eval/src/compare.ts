@@ -7,7 +7,7 @@ import type { Comparison, PredictorScores } from './report.js';
 import { ScoreSums } from './score-sums.js';
 import { comparePair, scoresOf } from './scores.js';
 import { type RangeRow, rangesSvg, shareAxis } from './svg.js';
-import { numberFigure, percent, percentFigure, pointsFigure, pValue, tiesNote } from './text.js';
+import { eceNote, numberFigure, percent, percentFigure, pointsFigure, pValue, tiesNote } from './text.js';
 
 /** The predictions of one run. */
 export interface ComparedRun {
@@ -167,7 +167,7 @@ function pageOf(comparison: RunComparison): Page {
         paragraphs: [
           `Intervals: ${settings.bootstrapRounds} bootstrap rounds over prompts (all battles of a drawn prompt come with it), ` +
             `2.5 and 97.5 percentiles, seed ${settings.seed}. Accuracy: A is picked when P(A) >= 1/2. Log loss: natural, ` +
-            `probabilities clipped to 1e-15. ECE has ${settings.bins} bins of equal width.`,
+            `probabilities clipped to 1e-15. ${eceNote(settings.bins)}`,
         ],
         tables: [],
         charts: [],

@@ -2,7 +2,7 @@
 import { calibrationBlock, leaderboardBlock, lengthBlock, riskCoverageBlock, sliceBlock } from './chart-sections.js';
 import type { Block } from './page.js';
 import type { Report } from './report.js';
-import { numberFigure, percent, percentFigure, pointsFigure, pValue } from './text.js';
+import { eceNote, numberFigure, percent, percentFigure, pointsFigure, pValue } from './text.js';
 
 /** All parts of a report but the battles. */
 export function reportBlocks(report: Report): Block[] {
@@ -33,7 +33,7 @@ function summary({ predictors, data, notes }: Report): Block {
     title: 'Scores',
     paragraphs: [
       `${data.n} battles over ${data.prompts} different prompts; A won ${data.wonByA} (${share(data.wonByA)}), B won ` +
-        `${data.wonByB} (${share(data.wonByB)}). 95 % intervals in brackets. ECE has 15 bins of equal width.`,
+        `${data.wonByB} (${share(data.wonByB)}). 95 % intervals in brackets. ${eceNote(15)}`,
       ...notes,
     ],
     tables: [

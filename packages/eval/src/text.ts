@@ -60,6 +60,11 @@ export function pValue(value: number): string {
   return value < 0.001 ? '< 0.001' : value.toFixed(3);
 }
 
+/** What ECE is, and why its interval may not hold it. */
+export function eceNote(bins: number): string {
+  return `ECE has ${bins} bins of equal width; resampled battles scatter more within them, so its interval lies high and may not hold the figure.`;
+}
+
 /** What became of the ties. */
 export function tiesNote(count: number, ties: 'drop' | 'half'): string {
   if (ties === 'drop') return count === 1 ? '1 tie was left out.' : `${count} ties were left out.`;

@@ -144,6 +144,8 @@ async function trainCommand(
     dashboard,
     ...rest
   } = flags;
+  if (rest.warmup >= 1 && !Number.isInteger(rest.warmup))
+    throw new Error(`--warmup ${rest.warmup}: a share of all steps below 1, or a whole number of steps, is expected`);
   if (rest.patience && !rest.evalEvery)
     throw new Error('--patience needs --eval-every: nothing is measured without it');
   if (rest.loss === 'bradley-terry' && rest.classes === 3)
