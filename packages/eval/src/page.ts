@@ -2,7 +2,7 @@
 import { STYLE } from './style-sheet.js';
 import { escapeHtml, escapeMarkdown, shorten } from './text.js';
 
-/** Pages show its first 200 rows, and say in HTML that there are more; cells are cut at 120 characters. */
+/** Pages show its first 200 rows, and say how many more there are; cells are cut at 120 characters. */
 export interface Table {
   caption: string;
   columns: string[];
@@ -32,6 +32,9 @@ export interface Page {
 
 /** Rows shown of one table. */
 const MOST_ROWS = 200;
+
+/** No value with its interval is longer: longer cells hold names or texts, which may wrap. */
+const MOST_OF_FIGURE = 24;
 
 /**
  * One HTML page: no scripts, no network, light and dark, printable; every text is escaped.
@@ -71,19 +74,40 @@ function tableHtml({ caption, columns, rows }: Table): string {
   const cells = (row: string[]) =>
     row
       .map((cell, k) => {
-        const text = `<bdi>${escapeHtml(shorten(cell, 120))}</bdi>`;
-        return k === 0 ? `<th scope="row">${text}</th>` : `<td>${text}</td>`;
+        const text = `<bdi>${escapeHtml(shorten(cell, 120)).replace(/ \[(?=[-+\d])/g, ' <wbr>[')}</bdi>`;
+        if (k === 0) return `<th scope="row">${text}</th>`;
+        return cell.length > MOST_OF_FIGURE ? `<td class="text">${text}</td>` : `<td>${text}</td>`;
       })
       .join('');
-  const more = rows.length > MOST_ROWS ? `<p>${rows.length - MOST_ROWS} more rows are in the JSON report.</p>` : '';
+  const name = escapeHtml(caption);
   return (
-    `<div class="table" tabindex="0"><table><caption>${escapeHtml(caption)}</caption><thead><tr>` +
-    columns.map((column) => `<th scope="col">${escapeHtml(column)}</th>`).join('') +
+    `<div class="table" role="region" aria-label="${name}" tabindex="0"><table>` +
+    `<caption><span>${name}</span></caption><thead><tr>` +
+    columns.map((column) => `<th scope="col">${headHtml(column)}</th>`).join('') +
     `</tr></thead><tbody>${rows
       .slice(0, MOST_ROWS)
       .map((row) => `<tr>${cells(row)}</tr>`)
-      .join('')}</tbody></table></div>${more}`
+      .join('')}</tbody></table></div>${rowsLeftOut(rows)
+      .map((text) => `<p>${text}</p>`)
+      .join('')}`
   );
+}
+
+/** May break at the space nearest its middle alone: a head of three lines stands far below its caption. */
+function headHtml(column: string): string {
+  const words = column.split(' ');
+  const split = (i: number) => [words.slice(0, i).join(' '), words.slice(i).join(' ')];
+  const uneven = ([first, second]: string[]) => Math.abs(first.length - second.length);
+  const halves = words.slice(1).map((_, i) => split(i + 1));
+  const even = halves.toSorted((a, b) => uneven(a) - uneven(b))[0] ?? [column];
+  return even.map(escapeHtml).join(' <wbr>');
+}
+
+/** What is said below a table that is too long: one sentence or none. */
+function rowsLeftOut(rows: string[][]): string[] {
+  const more = rows.length - MOST_ROWS;
+  if (more <= 0) return [];
+  return [more === 1 ? '1 more row is not shown here.' : `${more.toLocaleString('en')} more rows are not shown here.`];
 }
 
 /** The same without charts. */
@@ -96,9 +120,10 @@ export function pageMarkdown({ title, lead, blocks }: Page): string {
   return `${[`# ${escapeMarkdown(shorten(title, 200))}`, escapeMarkdown(lead), ...parts].join('\n\n')}\n`;
 }
 
-/** A table with its caption in bold above it. */
+/** A table with its caption in bold above it, and below it how many rows were left out. */
 export function tableMarkdown({ caption, columns, rows }: Table): string {
   const line = (cells: string[]) => `| ${cells.map((cell) => escapeMarkdown(shorten(cell, 120))).join(' | ')} |`;
   const head = [line(columns), `|${columns.map(() => ' --- |').join('')}`];
-  return [`**${escapeMarkdown(caption)}**`, '', ...head, ...rows.slice(0, MOST_ROWS).map(line)].join('\n');
+  const more = rowsLeftOut(rows).flatMap((text) => ['', text]);
+  return [`**${escapeMarkdown(caption)}**`, '', ...head, ...rows.slice(0, MOST_ROWS).map(line), ...more].join('\n');
 }

@@ -42,7 +42,8 @@ export interface Chart {
 
 const WIDTH = 460;
 const HEIGHT = 300;
-const BOX = { left: 56, right: 22, top: 12, bottom: 62 };
+/** Room for texts of 14 units, as small screens have them. */
+const BOX = { left: 70, right: 22, top: 12, bottom: 62 };
 
 /** The chart as one `<svg>` element with its title for screen readers. */
 export function chartSvg({ title, x, y, series, guide }: Chart): string {
@@ -64,7 +65,7 @@ export function chartSvg({ title, x, y, series, guide }: Chart): string {
   parts.push(`<line class="axis" x1="${BOX.left}" x2="${WIDTH - BOX.right}" y1="${base}" y2="${base}"/>`);
   parts.push(
     `<text class="label" x="${(BOX.left + WIDTH - BOX.right) / 2}" y="${base + 34}" text-anchor="middle">${escapeHtml(x.label)}</text>`,
-    `<text class="label" transform="translate(13 ${(BOX.top + base) / 2}) rotate(-90)" text-anchor="middle">${escapeHtml(y.label)}</text>`,
+    `<text class="label" transform="translate(14 ${(BOX.top + base) / 2}) rotate(-90)" text-anchor="middle">${escapeHtml(y.label)}</text>`,
   );
   if (guide) parts.push(lineSvg('guide', px(guide.from.x), py(guide.from.y), px(guide.to.x), py(guide.to.y)));
   for (const one of series) parts.push(seriesSvg(one, px, py));
@@ -115,7 +116,7 @@ export interface RangeRow {
 
 /** Rows of a value with its interval beside each other, over a dashed line at `reference`: a forest plot. */
 export function rangesSvg(title: string, rows: readonly RangeRow[], x: Axis, reference: number | null): string {
-  const left = 190;
+  const left = 196;
   const rowHeight = 22;
   const base = rows.length * rowHeight + 10;
   const height = base + 44;
@@ -125,13 +126,11 @@ export function rangesSvg(title: string, rows: readonly RangeRow[], x: Axis, ref
     parts.push(lineSvg('grid', px(tick), 4, px(tick), base));
     parts.push(`<text x="${px(tick)}" y="${base + 14}" text-anchor="middle">${escapeHtml(x.format(tick))}</text>`);
   }
-  parts.push(
-    `<text class="label" x="${(left + WIDTH - 22) / 2}" y="${base + 32}" text-anchor="middle">${escapeHtml(x.label)}</text>`,
-  );
+  parts.push(`<text class="label" x="${WIDTH - 22}" y="${base + 32}" text-anchor="end">${escapeHtml(x.label)}</text>`);
   if (reference !== null) parts.push(lineSvg('guide', px(reference), 4, px(reference), base));
   for (const [i, { name, value, low, high, marked }] of rows.entries()) {
     const y = i * rowHeight + 16;
-    const short = Array.from(name).length > 28 ? `${Array.from(name).slice(0, 27).join('')}…` : name;
+    const short = Array.from(name).length > 22 ? `${Array.from(name).slice(0, 21).join('')}…` : name;
     const colour = marked ? 'b' : 'a';
     parts.push(`<text x="${left - 10}" y="${y}" dy="0.35em" text-anchor="end">${escapeHtml(short)}</text>`);
     if (low !== null && high !== null) parts.push(lineSvg(`bar-${colour}`, px(low), y, px(high), y));

@@ -1,4 +1,4 @@
-import { type Battle, evaluate, renderReport, summaryTable } from '@arena/eval';
+import { type Battle, evaluate, pageHtml, pageMarkdown, renderReport, summaryTable } from '@arena/eval';
 import { expect, test } from 'vitest';
 import { predict, randomBattles } from './battles.js';
 
@@ -22,7 +22,7 @@ test('HTML is one page of well-nested elements that loads nothing', () => {
   expect(html).toContain('@media print');
   const open: string[] = [];
   for (const [, close, name, selfClosed] of html.matchAll(/<(\/?)([a-zA-Z][\w]*)[^>]*?(\/?)>/g)) {
-    if (selfClosed || ['meta', 'br'].includes(name)) continue;
+    if (selfClosed || ['meta', 'br', 'wbr'].includes(name)) continue;
     if (close) expect(open.pop()).toBe(name);
     else open.push(name);
   }
@@ -69,6 +69,22 @@ test('foreign text in markdown is no link, no table cell and no entity', () => {
   const title = '[a](javascript:b) ![i](x) [d]: y <b> a|b & #1';
   const line = renderReport({ ...report, title }, 'markdown').split('\n')[0];
   expect(line).toBe('# [a\\](javascript:b) ![i\\](x) [d\\]: y &#60;b&#62; a\\|b &#38; \\#1');
+});
+
+test.each([
+  [200, undefined],
+  [201, '1 more row is not shown here.'],
+  [1400, '1,200 more rows are not shown here.'],
+])('a table of %i rows says what it leaves out', (n, said) => {
+  const rows = Array.from({ length: n }, (_, i) => [`row ${i}`, '1']);
+  const table = { caption: 'Long', columns: ['', 'Value'], rows };
+  const page = { title: 'T', lead: 'L', blocks: [{ title: 'B', paragraphs: [], tables: [table], charts: [] }] };
+  for (const text of [pageHtml(page), pageMarkdown(page)]) {
+    expect(text).toContain('row 199');
+    expect(text).not.toContain('row 200');
+    if (said) expect(text).toContain(said);
+    else expect(text).not.toContain('not shown');
+  }
 });
 
 test('markdown and JSON hold the same figures', () => {
