@@ -7,29 +7,40 @@ export const PAGE = `<!doctype html>
 <title>Arena runs</title>
 <style>
 :root { color-scheme: light dark; --ink: light-dark(#1c2430, #e8ecf2); --soft: light-dark(#5b6675, #9aa6b6);
-  --line: light-dark(#d7dde5, #333d4a); --card: light-dark(#fff, #1a212b); --back: light-dark(#f4f6f9, #11161d); }
+  --line: light-dark(#d7dde5, #333d4a); --card: light-dark(#fff, #1a212b); --back: light-dark(#f4f6f9, #11161d);
+  --shade: light-dark(#1c243040, #e8ecf24d); }
 body { margin: 0; font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--back); }
 header, main { max-width: 1100px; margin: auto; padding: 1rem; }
 h1 { font-size: 1.2rem; margin: 0; } h2 { font-size: .95rem; margin: 0 0 .25rem; }
 ul { list-style: none; padding: 0; display: flex; flex-wrap: wrap; gap: .5rem; }
 label { display: flex; gap: .4rem; align-items: center; border: 1px solid var(--line); border-radius: 6px; padding: .2rem .6rem; background: var(--card); }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)); gap: 1rem; }
-section { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .75rem; }
-svg { width: 100%; height: auto; display: block; } text { fill: var(--soft); font-size: 11px; }
-.grid { stroke: var(--line); } .swatch { width: .8rem; height: .8rem; border-radius: 2px; }
-#state { color: var(--soft); } td, th { text-align: right; padding: .1rem .6rem; } th:first-child, td:first-child { text-align: left; }
-.scroll { overflow-x: auto; }
+.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 340px), 1fr)); gap: 1rem; }
+section { min-width: 0; background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: .75rem; }
+svg { width: 100%; height: auto; display: block; } text { fill: var(--soft); font-size: 12px; }
+.grid { stroke: var(--line); } .swatch { width: 2rem; height: .8rem; flex: none; }
+label span { overflow-wrap: anywhere; }
+#state { color: var(--soft); } table { border-collapse: collapse; } td, th { text-align: right; padding: .1rem .6rem; vertical-align: bottom; }
+th:first-child, td:first-child { text-align: left; padding-left: 0; overflow-wrap: anywhere; min-width: 5rem; }
+/* the first two scroll along and cover the shades of the ends where nothing is hidden */
+.scroll { overflow-x: auto; background: linear-gradient(to right, var(--card) 1rem, transparent) 0 0 / 2.5rem 100% no-repeat local,
+  linear-gradient(to left, var(--card) 1rem, transparent) 100% 0 / 2.5rem 100% no-repeat local,
+  linear-gradient(to right, var(--shade), transparent) 0 0 / 1rem 100% no-repeat scroll,
+  linear-gradient(to left, var(--shade), transparent) 100% 0 / 1rem 100% no-repeat scroll; }
+@media (max-width: 30rem) { table { font-size: .85rem; } td, th { padding: .1rem .35rem; } }
 </style>
 <header><h1>Arena runs</h1><p id="state" role="status">waiting for the first step</p><ul id="runs" aria-label="Runs"></ul></header>
 <main>
 <div class="charts" id="charts"></div>
-<section style="margin-top:1rem"><h2>Last values</h2><div class="scroll"><table id="table"></table></div></section>
+<section style="margin-top:1rem"><h2>Last values</h2><div class="scroll" role="region" aria-label="Last values" tabindex="0"><table id="table"></table></div></section>
 </main>
 <script>
 const COLORS = ['#2f7ed8', '#e0762f', '#2a9d5c', '#b04fc4', '#c9a227', '#d1495b'];
+// equal runs lie on each other: the upper is seen through
+const DASHES = ['none', '9 5', '2 4', '12 4 2 4'];
 const CHARTS = [['Training loss', 'loss', true], ['Learning rate', 'learning_rate'], ['Norm of the gradients', 'grad_norm', true],
   ['Validation loss', 'eval_loss'], ['Validation accuracy', 'eval_accuracy']];
 const logs = new Map(), hidden = new Set();
+let shown = [], width = 480;
 const make = (tag, attributes = {}, ...children) => {
   const svg = ['svg', 'path', 'line', 'text', 'circle'].includes(tag);
   const node = svg ? document.createElementNS('http://www.w3.org/2000/svg', tag) : document.createElement(tag);
@@ -37,7 +48,9 @@ const make = (tag, attributes = {}, ...children) => {
   node.append(...children);
   return node;
 };
-const colorOf = (name) => COLORS[[...logs.keys()].indexOf(name) % COLORS.length];
+const indexOf = (name) => [...logs.keys()].indexOf(name);
+const strokeOf = (name) => ({ fill: 'none', stroke: COLORS[indexOf(name) % COLORS.length], 'stroke-width': 2,
+  'stroke-dasharray': DASHES[indexOf(name) % DASHES.length] });
 const show = (x) => x === 0 ? '0' : Math.abs(x) < 1e-3 || Math.abs(x) >= 1e4 ? x.toExponential(1) : x.toPrecision(3);
 
 /** Means of neighbours, so that a noisy line can be read: a twentieth of its length at most. */
@@ -58,10 +71,13 @@ function chart(title, key, noisy) {
     .filter(([, points]) => points.length);
   if (!lines.length) return null;
   const all = lines.flatMap(([, points]) => points);
-  let [low, high, last] = [Infinity, -Infinity, 1];
-  for (const [x, y] of all) { low = Math.min(low, y); high = Math.max(high, y); last = Math.max(last, x); }
+  let [low, high] = [Infinity, -Infinity];
+  for (const [, y] of all) { low = Math.min(low, y); high = Math.max(high, y); }
+  // the same for all charts: a validation stands below the step it came after
+  const lastStep = ([, { lines }]) => lines.findLast(({ step }) => Number.isFinite(step))?.step ?? 1;
+  const last = Math.max(1, ...[...logs].filter(([name]) => !hidden.has(name)).map(lastStep));
   if (low === high) { low -= 1e-9 + Math.abs(low) / 10; high += 1e-9 + Math.abs(high) / 10; }
-  const [width, height, left, bottom] = [480, 220, 52, 22];
+  const [height, left, bottom] = [220, 62, 24];
   const px = (x) => left + (x / last) * (width - left - 8), py = (y) => 8 + ((high - y) / (high - low)) * (height - bottom - 8);
   const svg = make('svg', { viewBox: '0 0 ' + width + ' ' + height, role: 'img', 'aria-label': title + ', from ' + show(low) + ' to ' + show(high) });
   for (let i = 0; i <= 4; i++) {
@@ -69,13 +85,17 @@ function chart(title, key, noisy) {
     svg.append(make('line', { class: 'grid', x1: left, x2: width - 8, y1: py(y), y2: py(y) }));
     svg.append(make('text', { x: left - 6, y: py(y) + 4, 'text-anchor': 'end' }, show(y)));
   }
-  svg.append(make('text', { x: width - 8, y: height - 5, 'text-anchor': 'end' }, 'step ' + last));
-  for (const [name, points] of lines) {
-    const draw = (list, opacity) => svg.append(make('path', { fill: 'none', stroke: colorOf(name), 'stroke-width': 1.6, opacity,
+  for (const [x, anchor, text] of [[0, 'start', '0'], [Math.round(last / 2), 'middle'], [last, 'end', 'step ' + last]]) {
+    if (text || last > 2) svg.append(make('text', { x: px(x), y: height - 5, 'text-anchor': anchor }, text ?? String(x)));
+  }
+  for (const [i, [name, points]] of lines.entries()) {
+    const stroke = strokeOf(name);
+    const draw = (list, change) => svg.append(make('path', { ...stroke, ...change,
       d: thin(list).map(([x, y], i) => (i ? 'L' : 'M') + px(x).toFixed(1) + ' ' + py(y).toFixed(1)).join('') }));
-    if (noisy) draw(points, 0.25);
-    draw(noisy ? smooth(points) : points, 1);
-    if (points.length === 1) svg.append(make('circle', { cx: px(points[0][0]), cy: py(points[0][1]), r: 3, fill: colorOf(name) }));
+    if (noisy) draw(points, { opacity: 0.25, 'stroke-width': 1.5, 'stroke-dasharray': 'none' });
+    draw(noisy ? smooth(points) : points);
+    const r = Math.max(2.5, 5 - 1.25 * i); // so that equal points of several runs are rings
+    if (points.length <= 40) for (const [x, y] of points) svg.append(make('circle', { cx: px(x), cy: py(y), r, fill: stroke.stroke }));
   }
   return make('section', {}, make('h2', {}, title), svg);
 }
@@ -86,17 +106,26 @@ function thin(points) {
   return points.filter((_, i) => i % every === 0 || i === points.length - 1);
 }
 
+/** A unit of the drawing is a pixel, so that its text has one size on all screens. */
+function drawCharts() {
+  const box = document.getElementById('charts');
+  const place = () => box.replaceChildren(...CHARTS.map((one) => chart(...one)).filter(Boolean));
+  place();
+  const room = box.querySelector('svg')?.clientWidth || width;
+  if (room !== width) { width = room; place(); }
+}
+
 function draw(runs) {
-  document.getElementById('charts').replaceChildren(...CHARTS.map((one) => chart(...one)).filter(Boolean));
+  shown = runs;
+  drawCharts();
   const list = document.getElementById('runs');
   if (list.childElementCount !== runs.length) list.replaceChildren(...runs.map(({ name }, i) => {
     const box = make('input', { type: 'checkbox' });
     if (i > 2 && !list.childElementCount) hidden.add(name);
     box.checked = !hidden.has(name);
     box.addEventListener('change', () => { box.checked ? hidden.delete(name) : hidden.add(name); draw(runs); });
-    const swatch = make('span', { class: 'swatch' });
-    swatch.style.background = colorOf(name);
-    return make('li', {}, make('label', {}, box, swatch, name));
+    const swatch = make('svg', { class: 'swatch', viewBox: '0 0 32 12', 'aria-hidden': 'true' }, make('line', { ...strokeOf(name), 'stroke-width': 3, x1: 0, x2: 32, y1: 6, y2: 6 }));
+    return make('li', {}, make('label', {}, box, swatch, make('span', {}, name)));
   }));
   const [newest] = runs;
   if (newest) {
@@ -128,6 +157,7 @@ async function poll() {
   }
   setTimeout(poll, document.hidden ? 5000 : 1000);
 }
+addEventListener('resize', () => draw(shown));
 poll();
 </script>
 </html>
