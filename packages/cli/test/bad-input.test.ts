@@ -3,7 +3,7 @@ import { existsSync, statSync } from 'node:fs';
 import { chmod, cp, readdir, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, expect, test, vi } from 'vitest';
-import { arena, BATTLES, QUICK, type Workspace, workspace } from './workspace.js';
+import { arena, BATTLES, QUICK, quickTrain, type Workspace, workspace } from './workspace.js';
 
 let w: Workspace;
 
@@ -91,24 +91,17 @@ test('settings: too few tokens for the frame, layers or targets that do not exis
   await refused({ out: w.at('c') }, /no linear layer matches \["qproj"\]/, '--targets', 'qproj');
 });
 
-test('a learning rate that no number survives leaves no adapter', async () => {
-  const rate = ['--learning-rate', '1e38', '--max-grad-norm', '0'];
-  const run = await arena('train', '--base', w.base, '--data', w.data, '--out', w.at('away'), ...QUICK, ...rate);
-  expect(run.code).toBe(1);
-  expect(run.err).toMatch(/arena train: .*learning-rate|arena train: .*not finite|arena train: .*NaN/);
-  expect(existsSync(w.at('away/adapter'))).toBe(false);
-  const { err } = await arena(
-    'train',
-    '--base',
-    w.base,
-    '--data',
-    w.data,
-    '--out',
-    w.at('x'),
-    '--learning-rate',
-    'Infinity',
-  );
-  expect(err).toContain('a number from 0 is expected');
+test('a training that runs away leaves no adapter: by its loss, or in its last step', async () => {
+  const rate = ['--warmup', '0', '--max-grad-norm', '0', '--weight-decay', '1', '--learning-rate'];
+  const lost = await quickTrain(w, 'lost', ...rate, '1e38');
+  expect(lost).toMatchObject({ code: 1, err: expect.stringMatching(/arena train: step \d.*: the loss is NaN/) });
+  const last = await quickTrain(w, 'last', ...rate, '3.4e38', '--max-steps', '1');
+  expect(last).toMatchObject({
+    code: 1,
+    err: expect.stringMatching(/arena train: training ran away.*--learning-rate/),
+  });
+  for (const name of ['lost/adapter', 'last/adapter']) expect(existsSync(w.at(name))).toBe(false);
+  expect((await quickTrain(w, 'x', ...rate, 'Infinity')).err).toContain('a number from 0 is expected');
 });
 
 test('out: a file in the way, a parent that is a file', async () => {
@@ -116,16 +109,7 @@ test('out: a file in the way, a parent that is a file', async () => {
   await refused({ out: w.at('file') }, /is a file, a folder is needed/);
   await refused({ out: w.at('file/inside') }, /ENOTDIR|is a file/);
   if (process.platform === 'linux') await refused({ out: '/proc/arena/run' }, /cannot be created/);
-  const { code, err } = await arena(
-    'train',
-    '--base',
-    w.base,
-    '--data',
-    w.data,
-    '--out',
-    w.at('deep/er/run'),
-    ...QUICK,
-  );
+  const { code, err } = await quickTrain(w, 'deep/er/run');
   expect({ code, err: err.includes('Error') }).toEqual({ code: 0, err: false });
 });
 
@@ -136,7 +120,7 @@ test.skipIf(process.getuid?.() === 0)('out: a folder that may not be written (no
 });
 
 test('adapter: of another base, of another rank, not one at all', async () => {
-  const run = await arena('train', '--base', w.base, '--data', w.data, '--out', w.at('run'), ...QUICK);
+  const run = await quickTrain(w, 'run');
   expect(run.code).toBe(0);
   const predict = (adapter: string) =>
     arena('predict', '--base', w.base, '--adapter', adapter, '--prompt', 'p', '--a', 'a', '--b', 'b');

@@ -3,14 +3,14 @@ import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openCheckpoint } from '@arena/safetensors';
 import { beforeAll, describe, expect, test, vi } from 'vitest';
-import { arena, BATTLES, QUICK, type Workspace, workspace } from './workspace.js';
+import { arena, BATTLES, quickTrain, type Workspace, workspace } from './workspace.js';
 
 let w: Workspace;
 let trained: Awaited<ReturnType<typeof arena>>;
 
 beforeAll(async () => {
   w = await workspace();
-  trained = await arena('train', '--base', w.base, '--data', w.data, '--out', w.at('run'), ...QUICK);
+  trained = await quickTrain(w, 'run');
 });
 
 const json = async (path: string) => JSON.parse(await readFile(path, 'utf8'));
@@ -64,42 +64,19 @@ describe('arena train', () => {
   });
 
   test('a second run in the same folder is refused', async () => {
-    const again = await arena('train', '--base', w.base, '--data', w.data, '--out', w.at('run'), ...QUICK);
+    const again = await quickTrain(w, 'run');
     expect(again).toMatchObject({ code: 1 });
     expect(again.err).toMatch(/holds .* already; choose another --out, or add --resume/);
   });
 
   test('--resume needs the settings of the run', async () => {
-    const other = await arena(
-      'train',
-      '--base',
-      w.base,
-      '--data',
-      w.data,
-      '--out',
-      w.at('run'),
-      ...QUICK,
-      '--rank',
-      '8',
-      '--resume',
-    );
+    const other = await quickTrain(w, 'run', '--rank', '8', '--resume');
     expect(other.code).toBe(1);
     expect(other.err).toContain('rank 16 -> 8');
   });
 
   test('--memory that nothing fits in is refused with what to lower', async () => {
-    const run = await arena(
-      'train',
-      '--base',
-      w.base,
-      '--data',
-      w.data,
-      '--out',
-      w.at('small'),
-      ...QUICK,
-      '--memory',
-      '100KB',
-    );
+    const run = await quickTrain(w, 'small', '--memory', '100KB');
     expect(run.code).toBe(1);
     expect(run.err).toContain('lower the tokens of a batch');
     expect(existsSync(w.at('small'))).toBe(false);
@@ -199,17 +176,7 @@ describe('arena quantize and merge', () => {
 
   test('a merged checkpoint predicts and evaluates by itself, and takes the adapter no second time', async () => {
     // trained without 4 bits, so that merging changes nothing but roundings
-    const run = await arena(
-      'train',
-      '--base',
-      w.base,
-      '--data',
-      w.data,
-      '--out',
-      w.at('float'),
-      ...QUICK,
-      '--no-quantize',
-    );
+    const run = await quickTrain(w, 'float', '--no-quantize');
     expect(run.code).toBe(0);
     const adapter = ['--adapter', w.at('float')]; // the run's folder stands for the adapter's
     expect((await arena('merge', '--base', w.base, ...adapter, '--out', w.at('whole'))).code).toBe(0);
@@ -238,8 +205,7 @@ describe('arena quantize and merge', () => {
       /base: --adapter is needed, unless/,
     );
 
-    const again = ['--base', w.at('whole'), '--data', w.data, '--out', w.at('again')];
-    const trainedOn = await arena('train', ...again, ...QUICK, '--no-quantize');
+    const trainedOn = await quickTrain({ ...w, base: w.at('whole') }, 'again', '--no-quantize');
     expect(trainedOn.out).toContain('an adapter was merged into the base: training goes on from it');
     const onMerged = ['--base', w.at('whole'), '--adapter', w.at('again/adapter')];
     expect((await arena('predict', ...onMerged, '--data', w.data)).code).toBe(0);

@@ -100,3 +100,8 @@ export const QUICK = [
   '--targets',
   'q_proj,down_proj',
 ];
+
+/** `arena train` on the workspace's base and votes, for a few steps. */
+export function quickTrain({ base, data, at }: Workspace, out: string, ...more: string[]): Promise<Run> {
+  return arena('train', '--base', base, '--data', data, '--out', at(out), ...QUICK, ...more);
+}

@@ -7,7 +7,7 @@ import { onInterrupt } from '../interrupt.js';
 import { progress } from '../progress.js';
 import { predictionKey, writePredictions } from '../run/prediction-file.js';
 import { meanOfOrders, scoreBattles } from '../run/scoring.js';
-import { loadTrained, readTrained } from '../run/trained-model.js';
+import { adapterFolder, loadTrained, readTrained } from '../run/trained-model.js';
 
 interface PredictFlags extends EngineFlags {
   base: string;
@@ -54,7 +54,7 @@ async function predict({ base, adapter, bothOrders, out, ...flags }: PredictFlag
       };
       const bar = progress({ label: 'scored', total: battles.count, unit: 'battles' });
       if (out) {
-        const key = await predictionKey(adapter ?? base, base, bothOrders, engine.name);
+        const key = await predictionKey(adapter ? await adapterFolder(adapter) : base, base, bothOrders, engine.name);
         await writePredictions(out, key, battles.read(), lines, {
           window: WINDOW,
           onProgress: (done) => bar.update(done),

@@ -18,7 +18,7 @@ export function attentionGeometry({ q, k, offsets }: { [name: string]: TensorInf
   };
 }
 
-/** Their types, in the order of the CUDA kernels. */
+/** Their types, in the order of the CUDA kernels' arguments. */
 export const GEOMETRY_PARAMS = {
   queries: 'u32',
   tokens: 'u32',

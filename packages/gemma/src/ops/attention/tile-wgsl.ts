@@ -3,6 +3,7 @@
  * 32 keys at a time; an invocation holds 2 x 2 of their 32 x 32 scores, and of each 64 columns of a head two rows' four. Heads are staged in vectors
  * of four, 32 columns of two matrices or 64 of one at a time, so that 14 KiB of workgroup memory do for any head size.
  */
+import { GEOMETRY_PARAMS } from './geometry.js';
 
 /** Query rows and keys of a tile; columns of a head in a product of rows with rows. */
 export const TILE = 32;
@@ -27,20 +28,7 @@ export interface AttentionVariant {
 }
 
 /** Numbers of a call. */
-export const ATTENTION_PARAMS = {
-  queries: 'u32',
-  tokens: 'u32',
-  heads: 'u32',
-  keyValueHeads: 'u32',
-  headDim: 'u32',
-  sequences: 'u32',
-  window: 'u32',
-  chunks: 'u32',
-  wide: 'u32',
-  tile: 'u32',
-  scale: 'f32',
-  softcap: 'f32',
-} as const;
+export const ATTENTION_PARAMS = { ...GEOMETRY_PARAMS, chunks: 'u32', wide: 'u32', tile: 'u32' } as const;
 
 /** Token and first visible key of a query row; needs the inputs `rows` and `offsets`. */
 export const SPAN_OF_ROW = `fn spanOfRow(row: u32) -> vec2u {
