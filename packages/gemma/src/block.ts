@@ -7,7 +7,7 @@
  * In the last layer only the tokens that the head reads (`rows`) leave: K and V are formed for all tokens, the rest for
  * those rows alone, which is exact. x is then gathered to x[rows] for the residual.
  *
- * Wide tensors are disposed of at their last use: the widest moment of a layer decides what fits into memory.
+ * What would be there at the widest moment without being used any more is disposed of before: that moment decides what fits into memory.
  */
 import { add, dispose, gather, type Tensor1D, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
 import type { GemmaConfig } from './config.js';
@@ -67,9 +67,7 @@ export function blockForward(
     const { linears, norms } = layer;
     const trace = tracer(layer, context);
     const saved = untilDown(x, layer, context, rows);
-    const m = gegluForward(saved.gate, saved.up);
-    const { y: d, t } = linearForward(m, linears['mlp.down_proj'], context.dropout); // [Q, H]
-    dispose(m);
+    const { y: d, t } = linearForward(gegluForward(saved.gate, saved.up), linears['mlp.down_proj'], context.dropout); // [Q, H]
     trace('mlp', d);
     const y = rmsNormForward(d, norms.post_feedforward_layernorm.weight, context.config.rmsNormEps, saved.h);
     trace('out', y);
