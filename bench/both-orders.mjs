@@ -3,9 +3,9 @@
  * alternating; the median and the range of the rounds. Without sharing, both orders would take twice the time of one.
  */
 import { parseArgs } from 'node:util';
+import { bytesFolder } from '@arena/files';
 import { GEMMA2_2B, loadGemma, randomCheckpointFiles, scoreSequences } from '@arena/gemma';
 import { openEngine } from '@arena/runtime';
-import { bytesFolder } from '@arena/safetensors';
 
 const { values: flags } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } });
 const shape = { vocabSize: 1000, hiddenSize: 512, intermediateSize: 2048, numHiddenLayers: 6, headDim: 64 };

@@ -4,10 +4,10 @@
  */
 import { batches, cleanBattles, packer, readBattles, splitBattles, swapBattle, syntheticBattles } from '@arena/data';
 import { evaluate, summaryTable } from '@arena/eval';
+import { bytesFolder, readFileAt } from '@arena/files';
 import { loadGemma, readAdapter, scoreSequences, tinyBaseFiles } from '@arena/gemma';
 import { loraConfig, saveAdapter } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
-import { bytesFolder, readFileAt } from '@arena/safetensors';
 import { loadTokenizer } from '@arena/tokenizer';
 import { train } from '@arena/trainer';
 

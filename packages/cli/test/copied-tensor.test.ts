@@ -1,4 +1,5 @@
-import { bytesFolder, openCheckpoint, serialize } from '@arena/safetensors';
+import { bytesFolder } from '@arena/files';
+import { openCheckpoint, serialize } from '@arena/safetensors';
 import { expect, test } from 'vitest';
 import { copiedTensor } from '../src/run/copied-tensor.js';
 

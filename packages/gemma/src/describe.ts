@@ -1,6 +1,8 @@
 /** @file What a checkpoint holds and what training on it takes, from config.json and the headers of its files alone. */
+
+import { type Location, placeName } from '@arena/files';
 import { type LoraConfig, type LoraTarget, loraConfig, resolveTargets } from '@arena/lora';
-import { type Location, openCheckpoint, placeName, type TensorEntry } from '@arena/safetensors';
+import { openCheckpoint, type TensorEntry } from '@arena/safetensors';
 import { type GemmaConfig, linearModules } from './config.js';
 import { readConfig } from './load.js';
 import { type MemoryPlan, planMemory } from './memory.js';

@@ -1,5 +1,6 @@
 /** @file A Gemma 2 classifier from a Hugging Face checkpoint, quantised on the way when asked for. */
 
+import { type Location, placeName, readFileAt } from '@arena/files';
 import {
   type AdapterFiles,
   adapterKey,
@@ -24,15 +25,7 @@ import {
   roundTo,
   uploadWeight4bit,
 } from '@arena/quant';
-import {
-  type Checkpoint,
-  type Location,
-  openCheckpoint,
-  placeName,
-  readFileAt,
-  type SafeTensor,
-  toFloat32,
-} from '@arena/safetensors';
+import { type Checkpoint, openCheckpoint, type SafeTensor, toFloat32 } from '@arena/safetensors';
 import { keep, type Tensor1D, type Tensor2D, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 import { type GemmaConfig, linearModules, parseGemmaConfig } from './config.js';
 import { checkpointEmbedding } from './embedding.js';

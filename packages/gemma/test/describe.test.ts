@@ -1,8 +1,9 @@
+import { bytesFolder, readFileAt } from '@arena/files';
 import { describeGemma, GEMMA2_2B, linearModules, loadGemma, quantizeWeight } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { serializeState } from '@arena/quant';
 import { openEngine } from '@arena/runtime';
-import { bytesFolder, openCheckpoint, readFileAt, serialize, toFloat32 } from '@arena/safetensors';
+import { openCheckpoint, serialize, toFloat32 } from '@arena/safetensors';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { TINY, tinyCheckpoint } from './tiny.js';
 

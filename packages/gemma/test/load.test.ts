@@ -1,5 +1,6 @@
 import { readFile, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bytesFolder, filesFolder } from '@arena/files';
 import {
   formatGemmaConfig,
   forward,
@@ -10,7 +11,6 @@ import {
 } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
-import { bytesFolder, filesFolder } from '@arena/safetensors';
 import { memory } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { TINY, tinyBatch, tinyCheckpoint } from './tiny.js';

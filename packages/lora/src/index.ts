@@ -1,7 +1,7 @@
 export * from './combine.js';
 export * from './config.js';
 export * from './files.js';
-export * from './folder.js';
+
 export * from './init.js';
 export * from './merge.js';
 export * from './ops/lora-linear/op.js';

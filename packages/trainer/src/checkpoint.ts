@@ -3,18 +3,11 @@
  * Hugging Face Trainer's form, the best weights so far, and arena_state.json with the hashes of all of them. It appears
  * whole or not at all. A checkpoint of the Hugging Face Trainer can be read too.
  */
+
+import { bytesSource, type Location, placeName, readFileAt, writeFolder } from '@arena/files';
 import { type GemmaClassifier, readAdapter, trainableParameters } from '@arena/gemma';
-import { type AdapterFiles, adapterFolder, loadAdapter, writeFolder } from '@arena/lora';
-import {
-  bytesSource,
-  type Location,
-  openSafetensors,
-  placeName,
-  readFileAt,
-  type SafeTensor,
-  serialize,
-  toFloat32,
-} from '@arena/safetensors';
+import { type AdapterFiles, adapterFolder, loadAdapter } from '@arena/lora';
+import { openSafetensors, type SafeTensor, serialize, toFloat32 } from '@arena/safetensors';
 import { readOptimizerPt } from './hf-optimizer.js';
 import { restoreState, stateTensors } from './optimizer-state.js';
 import type { TrainProgress } from './train.js';

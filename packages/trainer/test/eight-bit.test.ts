@@ -1,10 +1,10 @@
 import { rm } from 'node:fs/promises';
+import { bytesFolder } from '@arena/files';
 import { type GemmaClassifier, loadGemma, type Parameter } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { DYNAMIC_MAP } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
 import { openEngine } from '@arena/runtime';
-import { bytesFolder } from '@arena/safetensors';
 import {
   type AdamWOptions,
   type AdamWState,

@@ -2,9 +2,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bytesFolder, bytesSource } from '@arena/files';
 import { GEMMA2_2B, type GemmaClassifier, loadGemma, writeRandomCheckpoint } from '@arena/gemma';
 import { openEngine } from '@arena/runtime';
-import { bytesFolder, bytesSource, openSafetensors, toFloat32 } from '@arena/safetensors';
+import { openSafetensors, toFloat32 } from '@arena/safetensors';
 import { checkpointFiles, floatMoments, hfCheckpointFiles, loadCheckpoint, restoreProgress } from '@arena/trainer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 

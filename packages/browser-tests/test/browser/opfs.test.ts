@@ -1,5 +1,6 @@
+import { downloadCheckpoint, opfsFolder, opfsStore } from '@arena/files';
 import { GEMMA2_2B } from '@arena/gemma';
-import { downloadCheckpoint, openCheckpoint, opfsFolder, opfsStore, serialize } from '@arena/safetensors';
+import { openCheckpoint, serialize } from '@arena/safetensors';
 import { afterAll, expect, it } from 'vitest';
 import { OpfsWorker } from './opfs.js';
 

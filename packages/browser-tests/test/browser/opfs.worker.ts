@@ -1,8 +1,9 @@
 /** @file A Worker that keeps models in OPFS, where files have synchronous access. */
+
+import { bytesFolder, downloadCheckpoint, type Location, opfsStore, type RemoteFile } from '@arena/files';
 import { forward, type GemmaConfig, loadGemma, randomCheckpointFiles } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
-import { bytesFolder, downloadCheckpoint, type Location, opfsStore, type RemoteFile } from '@arena/safetensors';
 
 /** What the Worker can be asked for. */
 export interface OpfsRequest {

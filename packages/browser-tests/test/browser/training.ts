@@ -1,4 +1,6 @@
 /** @file A training pass of a tiny 4-bit Gemma 2 with LoRA, made in memory: the same in Node and in a browser. */
+
+import { bytesSource } from '@arena/files';
 import {
   checkpointEmbedding,
   GEMMA2_2B,
@@ -15,7 +17,7 @@ import {
 import { adapterKey, initAdapter, loraConfig, resolveTargets, SCORE_KEY } from '@arena/lora';
 import { quantize4bit, uploadWeight4bit } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
-import { bytesSource, openCheckpoint, serialize } from '@arena/safetensors';
+import { openCheckpoint, serialize } from '@arena/safetensors';
 import { adamW } from '@arena/trainer';
 import { dispose, memory, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 

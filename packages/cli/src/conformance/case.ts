@@ -2,7 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { bytesSource, openSafetensors, type SafeTensor, toFloat32 } from '@arena/safetensors';
+import { bytesSource } from '@arena/files';
+import { openSafetensors, type SafeTensor, toFloat32 } from '@arena/safetensors';
 
 /** A folder with a case.json. */
 export interface Case {

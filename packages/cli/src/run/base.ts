@@ -1,7 +1,7 @@
 /** @file A base checkpoint by folder or hub id, and its tokenizer. */
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { hubModel, type Location, urlFolder } from '@arena/safetensors';
+import { hubModel, type Location, urlFolder } from '@arena/files';
 import { loadTokenizer, type Tokenizer } from '@arena/tokenizer';
 import { onInterrupt } from '../interrupt.js';
 import { type Progress, progress } from '../progress.js';
