@@ -2,7 +2,16 @@
  * @file From votes to a tested PEFT adapter: `node train.mjs [engine] [votes file] [base folder]`. Without arguments: the best
  * engine here, made-up votes, and a tiny base of random weights.
  */
-import { batches, cleanBattles, packer, readBattles, splitBattles, swapBattle, syntheticBattles } from '@arena/data';
+import {
+  batches,
+  cleanBattles,
+  packer,
+  promptKey,
+  readBattles,
+  splitBattles,
+  swapBattle,
+  syntheticBattles,
+} from '@arena/data';
 import { evaluate, summaryTable } from '@arena/eval';
 import { bytesFolder, readFileAt } from '@arena/files';
 import { loadGemma, readAdapter, scoreSequences, tinyBaseFiles } from '@arena/gemma';
@@ -53,7 +62,7 @@ const predictions = unseen.map(({ id }, i) => ({
   probabilityA: scores[2 * i][0],
   probabilityASwapped: 1 - scores[2 * i + 1][0],
 }));
-console.log(summaryTable(evaluate(predictions, unseen, { train: known, seed: 42 })));
+console.log(summaryTable(evaluate(predictions, unseen, { train: known, seed: 42, promptKey })));
 
 await saveAdapter('adapter', await readAdapter(model));
 console.log('the adapter is in ./adapter; PEFT loads it');
