@@ -6,6 +6,12 @@ export * from './classifier.js';
 export * from './config.js';
 export * from './describe.js';
 export * from './embedding.js';
+export {
+  type CheckpointView,
+  mergedCheckpoint,
+  type QuantizedCheckpointOptions,
+  quantizedCheckpoint,
+} from './export.js';
 export type { DropoutStep } from './linear.js';
 export * from './load.js';
 export * from './loss.js';

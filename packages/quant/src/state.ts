@@ -54,10 +54,20 @@ export function stateJson({ quantType, blockSize, dtype, shape, nested }: Quanti
   return `{${fields.join(', ')}}`;
 }
 
-/** Whether a checkpoint holds `name` as a 4-bit weight. */
+/** The name of the state of `name`, when a checkpoint holds that as a 4-bit weight. */
 export function findState(names: Iterable<string>, name: string): string | undefined {
-  const known = new Set(names);
-  return (['nf4', 'fp4'] as const).map((type) => `${name}.${STATE_SUFFIX}${type}`).find((state) => known.has(state));
+  return stateIn(new Set(names), name);
+}
+
+/** {@link findState} where the names are a set or a map already. */
+export function stateIn(names: { has(name: string): boolean }, name: string): string | undefined {
+  return (['nf4', 'fp4'] as const).map((type) => `${name}.${STATE_SUFFIX}${type}`).find((state) => names.has(state));
+}
+
+/** Names of the tensors of the 4-bit weight `name`: its codes, what stands beside them, and its state. */
+export function stateTensors(name: string, state: string): string[] {
+  const beside = ['absmax', 'quant_map', 'nested_absmax', 'nested_quant_map'].map((suffix) => `${name}.${suffix}`);
+  return [name, ...beside, state];
 }
 
 /**
