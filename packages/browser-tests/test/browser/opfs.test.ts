@@ -53,13 +53,14 @@ it('downloads into OPFS in a Worker, with a promised digest that is wrong first'
   expect(await worker.ask({ folder: NAME, file: { ...wrong, sha256: await digestOf(weights) } })).toBe(weights.length);
 });
 
-it('loads a 4-bit model with adapters from OPFS', async () => {
+it('loads a 4-bit model with adapters from OPFS, and writes one there', async () => {
   const shape = { vocabSize: 50, hiddenSize: 64, intermediateSize: 96, numHiddenLayers: 2, headDim: 16 };
   const config = { ...GEMMA2_2B, ...shape, slidingLayers: [true, false] };
-  const [stored, inMemory] = (await worker.ask({ folder: NAME, config })) as number[][];
+  const [stored, inMemory, written] = (await worker.ask({ folder: NAME, config })) as number[][];
   expect(stored).toHaveLength(4);
   expect(stored.every((value) => Number.isFinite(value) && value !== 0)).toBe(true);
   expect(stored).toEqual(inMemory);
+  expect(written).toEqual(stored);
 });
 
 async function digestOf(bytes: Uint8Array): Promise<string> {
