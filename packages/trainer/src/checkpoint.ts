@@ -42,7 +42,7 @@ interface ArenaState {
 
 const FORMAT = 'arena-checkpoint-1';
 const FOLDER = /^checkpoint-(\d+)$/;
-const LEFTOVER = /^checkpoint-\d+\.(tmp|old)-\d+$/;
+const LEFTOVER = /^checkpoint-\d+\.(tmp|old)-[\w-]+$/;
 const BEST_FILE = 'best_weights.safetensors';
 const MAX_JSON_BYTES = 64e6;
 const MAX_STATE_BYTES = 4e9;
