@@ -9,7 +9,7 @@
  */
 
 import { bytesSource } from '@arena/files';
-import { clearGradient, type Parameter } from '@arena/gemma';
+import { clearGradient, type Parameter } from '@arena/runtime';
 import { openSafetensors, type SafeTensor, serialize, toFloat32 } from '@arena/safetensors';
 import { keep, tensor } from '@tensorflow/tfjs-core';
 import { restoreWeights } from './best-weights.js';

@@ -1,7 +1,7 @@
 /** @file A Worker that keeps models in OPFS, where files have synchronous access. */
-
+import { forward } from '@arena/decoder';
 import { bytesFolder, downloadCheckpoint, type Location, opfsStore, type RemoteFile } from '@arena/files';
-import { forward, type GemmaConfig, loadGemma, quantizedCheckpoint, randomCheckpointFiles } from '@arena/gemma';
+import { loadGemma, quantizedCheckpoint, randomCheckpointFiles } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
 import { writeCheckpoint } from '@arena/safetensors';
@@ -13,7 +13,7 @@ export interface OpfsRequest {
   /** Downloads a file into it and answers with its size there. */
   file?: RemoteFile;
   /** Keeps a random model in it and answers with logits of it, of the same from memory, and of a 4-bit copy written beside it. */
-  config?: GemmaConfig;
+  config?: Record<string, unknown>;
 }
 
 async function logitsOf(source: Location): Promise<number[]> {

@@ -1,7 +1,7 @@
 /** @file A checkpoint folder that a command makes out of another. */
 import { readdir } from 'node:fs/promises';
+import type { CheckpointView } from '@arena/decoder';
 import { diskStore, replaceFolder } from '@arena/files';
-import type { CheckpointView } from '@arena/gemma';
 import { writeCheckpoint } from '@arena/safetensors';
 
 /**
