@@ -4,16 +4,9 @@ import { checkAdapter, loadAdapter, type MergedWeights, mergedWeights, resolveTa
 import { quantizationConfig, quantizedWeights } from '@arena/quant';
 import { editJson, openWeights } from '@arena/safetensors';
 import type { Family } from './config.js';
-import { familyOf, readConfig } from './family.js';
+import { type CheckpointView, familyOf, readConfig } from './family.js';
 import { isSkipped, type QuantizationOptions } from './frozen-weight.js';
 import { linearModules } from './tensors.js';
-
-/** A checkpoint that is not written yet. Close its weights when done. */
-export interface CheckpointView<W extends Weights = Weights> {
-  weights: W;
-  /** Text of its config.json. */
-  config: string;
-}
 
 /** What {@link mergedCheckpoint} gives. */
 export type MergedCheckpoint = CheckpointView<MergedWeights>;

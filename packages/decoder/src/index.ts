@@ -8,14 +8,13 @@ export { type ConfigFields, commonConfig, configFields, headCounts, object, slid
 export { type CheckpointPart, type DescribeOptions, describeCheckpoint, type ModelDescription } from './describe.js';
 export { checkpointEmbedding, type EmbeddingTable } from './embedding-table.js';
 export {
-  type CheckpointView,
   type MergedCheckpoint,
   mergedCheckpoint,
   type QuantizedCheckpointOptions,
   quantizedCheckpoint,
 } from './export.js';
-export { embeddingFactor, familyOf, parseConfig, readConfig } from './family.js';
-export { isSkipped, type QuantizationOptions, quantizeWeight, readQuantized } from './frozen-weight.js';
+export { type CheckpointView, embeddingFactor, familyOf, parseConfig, readConfig } from './family.js';
+export { isSkipped, type QuantizationOptions, quantizeWeight } from './frozen-weight.js';
 export type { DropoutStep } from './linear.js';
 export { type LoadOptions, loadClassifier } from './load.js';
 export {

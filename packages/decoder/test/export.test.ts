@@ -1,6 +1,6 @@
 /** @file Merging and quantising from memory to memory, as a page does it: no file system is asked for. */
 import { type CheckpointView, forward, readAdapter } from '@arena/decoder';
-import { bytesFolder, bytesTarget } from '@arena/files';
+import { bytesFolder, bytesTarget, type Location } from '@arena/files';
 import {
   GEMMA2_2B,
   type LoadGemmaOptions,
@@ -49,8 +49,8 @@ async function written({ weights, config }: CheckpointView): Promise<Record<stri
   return target.files;
 }
 
-async function logitsOf(from: Record<string, Uint8Array>, options: LoadGemmaOptions = {}): Promise<Float32Array> {
-  const model = await loadGemma(bytesFolder(from), options);
+async function logitsOf(from: Location | CheckpointView, options: LoadGemmaOptions = {}): Promise<Float32Array> {
+  const model = await loadGemma(from, options);
   const { labels: _, ...batch } = tinyBatch();
   const logits = await forward(model, batch);
   const values = (await logits.data()) as Float32Array;
@@ -66,20 +66,22 @@ test('a merged checkpoint gives what base and adapter give', async () => {
   expect(Object.keys(out)).toEqual(['model.safetensors', 'config.json', 'tokenizer.json']);
   expect((await readConfig(bytesFolder(out))).numLabels).toBe(3);
   expect(out['tokenizer.json']).toEqual(files['tokenizer.json']);
-  const want = await logitsOf(files, { adapter: await loadAdapter(bytesFolder(adapter)), numLabels: 3 });
+  const want = await logitsOf(base, { adapter: await loadAdapter(bytesFolder(adapter)), numLabels: 3 });
   expect(want).toHaveLength(9);
-  expect(distance(await logitsOf(out), want)).toBeLessThan(1e-5);
+  const logits = await logitsOf(bytesFolder(out));
+  expect(distance(logits, want)).toBeLessThan(1e-5);
+  expect(await logitsOf(await mergedCheckpoint(base, bytesFolder(adapter)))).toEqual(logits); // the view itself
 });
 
 test('a 4-bit checkpoint is the model that is quantised when it is loaded, and an adapter merges into it', async () => {
   for (const type of ['nf4', 'fp4'] as const) {
     const out = await written(await quantizedCheckpoint(base, { type }));
     expect(out['model.safetensors'].length).toBeLessThan(files['model.safetensors'].length / 2);
-    const want = await logitsOf(files, { quantization: { type }, scoreSeed: 1 });
-    expect(await logitsOf(out, { scoreSeed: 1 })).toEqual(want);
+    const want = await logitsOf(base, { quantization: { type }, scoreSeed: 1 });
+    expect(await logitsOf(bytesFolder(out), { scoreSeed: 1 })).toEqual(want);
     const merged = await mergedCheckpoint(bytesFolder(out), bytesFolder(adapter));
     expect(merged.weights.requantized).toHaveLength(4);
-    const logits = await logitsOf(await written(merged));
+    const logits = await logitsOf(bytesFolder(await written(merged)));
     expect(logits.every((value) => Number.isFinite(value))).toBe(true);
     await expect(quantizedCheckpoint(bytesFolder(out))).rejects.toThrow('is quantised already');
   }

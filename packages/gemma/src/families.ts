@@ -31,12 +31,13 @@ export type LoadGemmaOptions = Omit<LoadOptions, 'families'>;
 
 /**
  * Opens a Gemma checkpoint as a classifier on the current engine: {@link loadClassifier} with {@link GEMMA_FAMILIES}.
- * @param source A folder's path (Node) or its address on the web, or a function that opens its files by name.
+ * @param source A folder's path (Node) or its address on the web, or a function that opens its files by name; or a
+ * checkpoint that is open.
  * @throws Error naming the file, tensor or field that is missing, of another shape or of another model.
  * @example
  * const model = await loadGemma('gemma-2-2b', { quantization: {}, adapter: await loadAdapter('run/adapter') });
  */
-export function loadGemma(source: Location, options: LoadGemmaOptions = {}): Promise<Classifier> {
+export function loadGemma(source: Location | CheckpointView, options: LoadGemmaOptions = {}): Promise<Classifier> {
   return loadClassifier(source, { ...options, families: GEMMA_FAMILIES });
 }
 

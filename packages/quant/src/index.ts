@@ -11,7 +11,7 @@ export {
   quantizedWeights,
   readQuantized,
 } from './quantized-weights.js';
-export { findState, parseState, serializeState, stateJson } from './state.js';
+export { parseState, serializeState, stateJson } from './state.js';
 export * from './tables.js';
 export { type TuneWebgpuOptions, tuneWebgpu } from './tune-webgpu.js';
 export * from './weight.js';

@@ -3,7 +3,7 @@ import { storedBytes, type Weights } from '@arena/files';
 import { isDtype, type SafeTensor, type TensorInput, weightsView } from '@arena/safetensors';
 import { roundTo } from './dequantize.js';
 import { type Quantize4bitOptions, type Quantized4bit, quantize4bit } from './quantize.js';
-import { parseState, serializeState, stateIn, stateTensors } from './state.js';
+import { findState, parseState, serializeState, stateTensors } from './state.js';
 import type { QuantType } from './tables.js';
 
 /**
@@ -11,7 +11,7 @@ import type { QuantType } from './tables.js';
  * @throws Error naming the tensor that is missing or does not fit.
  */
 export async function readQuantized(weights: Weights, name: string): Promise<Quantized4bit | undefined> {
-  const state = stateIn(weights.tensors, name);
+  const state = findState(weights.tensors, name);
   if (state === undefined) return undefined;
   const tensors = new Map<string, SafeTensor>();
   for (const key of stateTensors(name, state)) {

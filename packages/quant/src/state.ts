@@ -55,12 +55,7 @@ export function stateJson({ quantType, blockSize, dtype, shape, nested }: Quanti
 }
 
 /** The name of the state of `name`, when a checkpoint holds that as a 4-bit weight. */
-export function findState(names: Iterable<string>, name: string): string | undefined {
-  return stateIn(new Set(names), name);
-}
-
-/** {@link findState} where the names are a set or a map already. */
-export function stateIn(names: { has(name: string): boolean }, name: string): string | undefined {
+export function findState(names: { has(name: string): boolean }, name: string): string | undefined {
   return (['nf4', 'fp4'] as const).map((type) => `${name}.${STATE_SUFFIX}${type}`).find((state) => names.has(state));
 }
 
@@ -75,7 +70,7 @@ export function stateTensors(name: string, state: string): string[] {
  * @throws Error naming the tensor and what is wrong with it.
  */
 export function parseState(name: string, tensors: Map<string, SafeTensor>): Quantized4bit {
-  const stateName = findState(tensors.keys(), name);
+  const stateName = findState(tensors, name);
   if (!stateName) throw new Error(`${name}: no ${STATE_SUFFIX}nf4 or fp4 tensor stands beside it`);
   const get = (suffix: string, dtype: string) => {
     const tensor = tensors.get(suffix ? `${name}.${suffix}` : name);
