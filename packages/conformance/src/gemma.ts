@@ -1,5 +1,5 @@
 /** @file Area gemma: the whole classifier against transformers, forward, trace, loss, pooling and every gradient. */
-import { join } from 'node:path';
+
 import {
   type Classifier,
   flattenPadded,
@@ -9,6 +9,7 @@ import {
   trainableParameters,
   trainingPass,
 } from '@arena/decoder';
+import type { Location } from '@arena/files';
 import { loadGemma } from '@arena/gemma';
 import type { SafeTensor } from '@arena/safetensors';
 import { dispose } from '@tensorflow/tfjs-core';
@@ -17,6 +18,7 @@ import {
   type Check,
   compare,
   floats,
+  folderOf,
   readJson,
   readTensors,
   same,
@@ -34,11 +36,11 @@ export interface PaddedBatch {
 }
 
 export async function gemmaCase(one: Case): Promise<Check[]> {
-  const { directory, json } = one;
-  const batches = readJson<Record<string, PaddedBatch>>(directory, json.batches_file as string);
-  const expected = await readTensors(directory, json.expected as string);
+  const { json } = one;
+  const batches = await readJson<Record<string, PaddedBatch>>(one, json.batches_file as string);
+  const expected = await readTensors(one, json.expected as string);
   const checks: Check[] = [];
-  const base = join(directory, json.model as string);
+  const base = folderOf(one, json.model as string);
   const model = await loadGemma(base);
   for (const [name, batch] of Object.entries(batches)) {
     const logits = await logitsOf(model, batch);
@@ -46,12 +48,12 @@ export async function gemmaCase(one: Case): Promise<Check[]> {
     if (batch.pooled_index) checks.push(same(`${name}.pooled_index`, pooledColumns(model, batch), batch.pooled_index));
   }
   for (const name of json.traced as string[]) {
-    const trace = await readTensors(directory, `trace.${name}.safetensors`);
+    const trace = await readTensors(one, `trace.${name}.safetensors`);
     checks.push(...(await compareTrace(model, name, batches[name], trace, toleranceOf(one, 'trace'))));
   }
   await model.dispose();
   for (const name of json.gradients as string[]) {
-    const gradients = await readTensors(directory, `grads.${name}.safetensors`);
+    const gradients = await readTensors(one, `grads.${name}.safetensors`);
     checks.push(...(await compareGradients(one, base, name, batches[name], gradients)));
   }
   checks.push(...(await compareWidened(one, base, batches, expected)));
@@ -79,7 +81,7 @@ export async function logitsOf(model: Classifier, batch: PaddedBatch): Promise<F
 /** bfloat16 weights computed in float32. The reference was cast as a whole, its RoPE frequencies too. */
 async function compareWidened(
   one: Case,
-  base: string,
+  base: Location,
   batches: Record<string, PaddedBatch>,
   expected: Map<string, SafeTensor>,
 ): Promise<Check[]> {
@@ -160,7 +162,7 @@ function visibleSquare(values: Float32Array, shape: number[], row: number, { off
 
 async function compareGradients(
   one: Case,
-  base: string,
+  base: Location,
   name: string,
   batch: PaddedBatch,
   want: Map<string, SafeTensor>,
