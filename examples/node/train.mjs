@@ -2,13 +2,22 @@
  * @file From votes to a tested PEFT adapter: `node train.mjs [engine] [votes file] [base folder]`. Without arguments: the best
  * engine here, made-up votes, and a tiny base of random weights.
  */
-import { batches, cleanBattles, packer, readBattles, splitBattles, swapBattle, syntheticBattles } from '@arena/data';
+import {
+  batches,
+  cleanBattles,
+  packer,
+  promptKey,
+  readBattles,
+  splitBattles,
+  swapBattle,
+  syntheticBattles,
+} from '@arena/data';
 import { readAdapter, scoreSequences, trainable } from '@arena/decoder';
 import { evaluate, summaryTable } from '@arena/eval';
+import { bytesFolder, readFileAt } from '@arena/files';
 import { loadGemma, tinyBaseFiles } from '@arena/gemma';
 import { loraConfig, saveAdapter } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
-import { bytesFolder, readFileAt } from '@arena/safetensors';
 import { loadTokenizer } from '@arena/tokenizer';
 import { train } from '@arena/trainer';
 
@@ -54,7 +63,7 @@ const predictions = unseen.map(({ id }, i) => ({
   probabilityA: scores[2 * i][0],
   probabilityASwapped: 1 - scores[2 * i + 1][0],
 }));
-console.log(summaryTable(evaluate(predictions, unseen, { train: known, seed: 42 })));
+console.log(summaryTable(evaluate(predictions, unseen, { train: known, seed: 42, promptKey })));
 
 await saveAdapter('adapter', await readAdapter(model));
 console.log('the adapter is in ./adapter; PEFT loads it');

@@ -1,7 +1,6 @@
 /** @file The base checkpoint: the built-in tiny one, or one that is kept in the browser's private file system. */
 import type { Battle } from '@arena/data';
 import { type DecoderConfig, linearModules } from '@arena/decoder';
-import { readConfig, tinyBaseFiles } from '@arena/gemma';
 import {
   bytesFolder,
   CHECKPOINT_FILES,
@@ -11,7 +10,8 @@ import {
   opfsFolder,
   opfsStore,
   readFileAt,
-} from '@arena/safetensors';
+} from '@arena/files';
+import { readConfig, tinyBaseFiles } from '@arena/gemma';
 import { loadTokenizer, type Tokenizer } from '@arena/tokenizer';
 import type { BaseChoice, BaseInfo } from '../protocol.js';
 import { folder } from './storage.js';

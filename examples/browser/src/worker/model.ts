@@ -7,6 +7,7 @@ import {
   type Packed,
   type PackOptions,
   packer,
+  promptKey,
   swapBattle,
 } from '@arena/data';
 import { type Classifier, planMemory, readAdapter, scoreSequences, trainable } from '@arena/decoder';
@@ -197,6 +198,7 @@ export async function evaluateJudge(judge: Judge, votes: Votes, title: string, t
     ...(validation.length ? { validation: { predictions: held, battles: validation } } : {}),
     seed: 42,
     title,
+    promptKey,
   });
   return { html: renderReport(report, 'html', { battles: test }), table: summaryTable(report) };
 }

@@ -1,5 +1,5 @@
 /** @file The run under way, kept in the browser's private file system (OPFS) so that a reloaded page goes on from it. */
-import { opfsFolder } from '@arena/safetensors';
+import { opfsFolder } from '@arena/files';
 
 const ROOT = 'arena';
 const LATEST = 'latest.json';

@@ -1,5 +1,5 @@
 /** @file `arena export`: a checkpoint as one that the Hugging Face Trainer resumes from. */
-import { writeFolder } from '@arena/lora';
+import { writeFolder } from '@arena/files';
 import { hfCheckpointFiles, loadCheckpoint, scheduleFactor, warmupSteps } from '@arena/trainer';
 import type { Command } from 'commander';
 import { checkNewFolder } from '../output-folder.js';

@@ -1,7 +1,7 @@
 /** @file A base checkpoint by folder or hub id, and its tokenizer. */
 import { readFile, stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { hubModel, type Location, urlFolder } from '@arena/safetensors';
+import { hubFolder, hubModel, type Location } from '@arena/files';
 import { loadTokenizer, type Tokenizer } from '@arena/tokenizer';
 import { onInterrupt } from '../interrupt.js';
 import { type Progress, progress } from '../progress.js';
@@ -49,8 +49,8 @@ export async function peekBase(base: string): Promise<Location> {
   if (cached) return cached;
   const { endpoint, offline } = hubPlaces();
   if (offline) return resolveBase(base); // which says what is missing
-  const { files, headers } = await hubModel(base, { endpoint, token: await accessToken() });
-  return urlFolder(files[0].url.slice(0, files[0].url.lastIndexOf('/')), { headers });
+  const model = await hubModel(base, { endpoint, token: await accessToken() });
+  return hubFolder(model);
 }
 
 /**

@@ -1,6 +1,6 @@
 /** @file The files that an evaluation leaves: predictions.jsonl, metrics.json, report.html and .md, and validation.json where there is such a part. */
-import { rename, writeFile } from 'node:fs/promises';
-import type { Battle } from '@arena/data';
+import { writeFile } from 'node:fs/promises';
+import { type Battle, promptKey } from '@arena/data';
 import {
   evaluate,
   macroF1,
@@ -11,6 +11,7 @@ import {
   renderReport,
   summaryTable,
 } from '@arena/eval';
+import { replaceFile } from '@arena/files';
 import type { Scored } from './scoring.js';
 
 export interface EvaluationInput {
@@ -25,20 +26,23 @@ export interface EvaluationInput {
 /** Evaluates, writes the files and gives the table for the terminal. */
 export async function writeResults(out: string, input: EvaluationInput): Promise<{ report: Report; table: string }> {
   const { predictions, battles, train, validation, title, seed } = input;
-  const report = evaluate(predictions, battles, { train, validation, seed, title });
+  const report = evaluate(predictions, battles, { train, validation, seed, title, promptKey });
   const lines = predictions.map((prediction, i) => JSON.stringify({ ...prediction, winner: battles[i].winner }));
   await writeFile(`${out}/predictions.jsonl`, `${lines.join('\n')}\n`);
   await writeFile(`${out}/report.html`, renderReport(report, 'html', { battles }));
   await writeFile(`${out}/report.md`, renderReport(report, 'markdown'));
   if (validation) {
-    const held = evaluate(validation.predictions, validation.battles, { seed, title: `${title}: validation` });
+    const held = evaluate(validation.predictions, validation.battles, {
+      seed,
+      title: `${title}: validation`,
+      promptKey,
+    });
     await writeFile(`${out}/validation.json`, renderReport(held, 'json'));
   }
   const classes = threeClasses(predictions, battles);
   if (classes) await writeFile(`${out}/three-classes.json`, `${JSON.stringify(classes, null, 2)}\n`);
   // last, and whole: who finds it finds the others too
-  await writeFile(`${out}/metrics.json.tmp`, renderReport(report, 'json'));
-  await rename(`${out}/metrics.json.tmp`, `${out}/metrics.json`);
+  await replaceFile(`${out}/metrics.json`, renderReport(report, 'json'));
   const table = summaryTable(report);
   return { report, table: classes ? `${table}\n${threeClassesLine(classes)}` : table };
 }

@@ -1,11 +1,8 @@
 /** @file Where the files of a folder come from: a disk, the web, memory, a browser's storage. */
-import { quote, SafetensorsError } from './errors.js';
-import { openFile } from './file-source.js';
-import { type ByteSource, blobSource, bytesSource } from './source.js';
-import { urlFolder } from './url-source.js';
-
-/** Opens a file of a folder by its plain name, or gives null when there is none. */
-export type FileOpener = (file: string) => Promise<ByteSource | null>;
+import { diskFolder } from './disk.js';
+import { FileError, quote } from './errors.js';
+import { blobSource, bytesSource, type FileOpener } from './source.js';
+import { urlFolder } from './url.js';
 
 /** A folder: its path (Node), its address (`https://host/owner/model/resolve/main/`), or a function that opens its files. */
 export type Location = string | FileOpener;
@@ -21,19 +18,6 @@ export function placeName(location: Location): string {
   return typeof location === 'string' ? location.replace(/\/+$/, '') || '/' : 'checkpoint';
 }
 
-/** Files of a folder on disk (Node). */
-export function diskFolder(directory: string): FileOpener {
-  return async (file) => {
-    try {
-      return await openFile(`${directory}/${file}`);
-    } catch (error) {
-      const cause = error instanceof SafetensorsError ? (error.cause as { code?: string } | undefined) : undefined;
-      if (cause?.code === 'ENOENT' || cause?.code === 'ENOTDIR') return null;
-      throw error;
-    }
-  };
-}
-
 /** Files in memory, by name. */
 export function bytesFolder(files: Readonly<Record<string, Uint8Array | string>>): FileOpener {
   return async (file) => {
@@ -46,7 +30,7 @@ export function bytesFolder(files: Readonly<Record<string, Uint8Array | string>>
 /**
  * Files that a person chose or dropped on a page (`input.files`, also with `webkitdirectory`). Of files in folders within
  * each other, those nearest to the top are meant.
- * @throws SafetensorsError when two files of one name lie equally near.
+ * @throws FileError when two files of one name lie equally near.
  */
 export function filesFolder(files: Iterable<File>): FileOpener {
   const byName = new Map<string, { file: File; depth: number }>();
@@ -56,7 +40,7 @@ export function filesFolder(files: Iterable<File>): FileOpener {
     const other = byName.get(entry.file.name);
     if (other?.depth === entry.depth) {
       const where = `${other.file.webkitRelativePath || 'one'} and ${entry.file.webkitRelativePath || 'another'}`;
-      throw new SafetensorsError(`given twice (${where}): choose the files of one model`, entry.file.name);
+      throw new FileError(`given twice (${where}): choose the files of one model`, entry.file.name);
     }
     if (!other) byName.set(entry.file.name, entry);
   }
@@ -68,7 +52,7 @@ export function filesFolder(files: Iterable<File>): FileOpener {
 
 /**
  * All bytes of a small file of a folder, or null when it is not there.
- * @throws SafetensorsError when it is larger than `maxBytes`.
+ * @throws FileError when it is larger than `maxBytes`.
  */
 export async function readFileAt(
   location: Location,
@@ -79,7 +63,7 @@ export async function readFileAt(
   if (!source) return null;
   try {
     if (source.size > maxBytes) {
-      throw new SafetensorsError(`has ${source.size} bytes, the limit for ${quote(file)} is ${maxBytes}`, source.name);
+      throw new FileError(`has ${source.size} bytes, the limit for ${quote(file)} is ${maxBytes}`, source.name);
     }
     return await source.read(0, source.size);
   } finally {

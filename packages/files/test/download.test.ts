@@ -5,15 +5,14 @@ import { join } from 'node:path';
 import {
   diskStore,
   downloadCheckpoint,
+  FileError,
+  hubFolder,
   hubModel,
-  openCheckpoint,
-  opfsFolder,
   opfsStore,
-  SafetensorsError,
-  serialize,
-} from '@arena/safetensors';
+  portableSha256,
+  sha256,
+} from '@arena/files';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { portableSha256, sha256 } from '../src/sha256.js';
 import { type FileServer, serveFiles } from './file-server.js';
 import { memoryFolder } from './memory-folder.js';
 
@@ -27,7 +26,7 @@ test.each([0, 1, 55, 56, 63, 64, 65, 119, 1000])("SHA-256 of %i bytes, in pieces
   }
 });
 
-const weights = serialize([{ name: 'a', dtype: 'U8', shape: [300_000], data: randomBytes(300_000) }]);
+const weights = randomBytes(300_100);
 let server: FileServer;
 let root: string;
 
@@ -70,9 +69,9 @@ describe.each(Object.entries(stores))('to %s', (_, makeStore) => {
     expect(names).toEqual(['config.json', 'tokenizer.json', 'model.safetensors']);
     expect(seen.at(-1)).toBe(weights.length + 25);
     expect(seen).toEqual([...seen].sort((a, b) => a - b));
-    const checkpoint = await openCheckpoint(store.open);
-    expect((await checkpoint.read('a')).data.length).toBe(300_000);
-    await checkpoint.close();
+    const source = (await store.open('model.safetensors'))!;
+    expect(Buffer.compare(await source.read(0, source.size), weights)).toBe(0);
+    await source.close?.();
     server.asked.length = 0;
     await downloadCheckpoint(`${server.url}/m`, store);
     expect(server.asked.filter((request) => !request.endsWith(' 0-0'))).toEqual(['/m/model.safetensors.index.json']);
@@ -133,7 +132,7 @@ describe.each(Object.entries(stores))('to %s', (_, makeStore) => {
 
   test.each(['../x', 'a/b', '..', 'C:x'])('refuses the name %s', async (name) => {
     const file = { name, url: `${server.url}/m/config.json` };
-    await expect(downloadCheckpoint([file], makeStore())).rejects.toThrow(SafetensorsError);
+    await expect(downloadCheckpoint([file], makeStore())).rejects.toThrow(FileError);
     expect(await readdir(root)).toEqual([]);
   });
 });
@@ -202,13 +201,6 @@ test('gives up on a server that is out of order, and at once on a missing file',
   await expect(downloadCheckpoint([missing], diskStore(root))).rejects.toThrow('404');
 });
 
-test('opfsFolder opens a checkpoint', async () => {
-  const folder = memoryFolder(false);
-  folder.files.set('model.safetensors', { bytes: weights });
-  const checkpoint = await openCheckpoint(opfsFolder(folder.handle));
-  expect(checkpoint.names()).toEqual(['a']);
-});
-
 describe('hubModel', () => {
   const API = '/api/models/owner/model/revision/main';
   const siblings = [
@@ -242,6 +234,19 @@ describe('hubModel', () => {
     ]);
     expect(model.headers).toEqual({ authorization: 'Bearer hf_x' });
     await hub.close();
+  });
+
+  test('hubFolder opens the files that are listed, with the token', async () => {
+    const asked: (string | null)[] = [];
+    const request: typeof fetch = async (url, init) => {
+      if (String(url).includes('/api/')) return Response.json({ sha: 'c'.repeat(40), siblings });
+      asked.push(new Headers(init?.headers).get('authorization'));
+      return new Response('{', { status: 206, headers: { 'content-range': 'bytes 0-0/23' } });
+    };
+    const open = hubFolder(await hubModel('owner/model', { token: 'hf_x', fetch: request }), { fetch: request });
+    expect((await open('config.json'))?.size).toBe(23);
+    expect(await open('model.gguf')).toBeNull();
+    expect(asked).toEqual(['Bearer hf_x']);
   });
 
   test.each([

@@ -1,11 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bytesFolder, filesFolder, openCheckpoint, readFileAt, serialize, writeSafetensors } from '@arena/safetensors';
+import { bytesFolder, filesFolder, opfsFolder, placeName, readFileAt } from '@arena/files';
 import { expect, onTestFinished, test } from 'vitest';
 import { serveFiles } from './file-server.js';
-
-const tensor = { name: 'a', dtype: 'U8' as const, shape: [3], data: Uint8Array.of(1, 2, 3) };
+import { memoryFolder } from './memory-folder.js';
 
 /** A file as a page gets it from a folder that was dropped. */
 function dropped(path: string, content: Uint8Array | string): File {
@@ -13,22 +12,23 @@ function dropped(path: string, content: Uint8Array | string): File {
   return Object.defineProperty(file, 'webkitRelativePath', { value: path });
 }
 
-test('one checkpoint from a folder, the web, memory and a dropped folder', async () => {
+test('one file from a folder, the web, memory, a dropped folder and OPFS', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'location-'));
-  const bytes = serialize([tensor]);
-  const server = await serveFiles(new Map([['/m/model.safetensors', bytes]]));
+  const bytes = Uint8Array.of(1, 2, 3);
+  const server = await serveFiles(new Map([['/m/x', bytes]]));
   onTestFinished(async () => {
     await rm(directory, { recursive: true });
     await server.close();
   });
-  await writeSafetensors(join(directory, 'model.safetensors'), [tensor]);
-  const files = filesFolder([dropped('m/sub/model.safetensors', 'another'), dropped('m/model.safetensors', bytes)]);
-  for (const location of [directory, `${server.url}/m/`, bytesFolder({ 'model.safetensors': bytes }), files]) {
-    const checkpoint = await openCheckpoint(location);
-    expect([...(await checkpoint.read('a')).data]).toEqual([1, 2, 3]);
-    await checkpoint.close();
+  await writeFile(join(directory, 'x'), bytes);
+  const opfs = memoryFolder(false);
+  opfs.files.set('x', { bytes });
+  const files = filesFolder([dropped('m/sub/x', 'another'), dropped('m/x', bytes)]);
+  for (const location of [directory, `${server.url}/m/`, bytesFolder({ x: bytes }), files, opfsFolder(opfs.handle)]) {
+    expect([...(await readFileAt(location, 'x'))!]).toEqual([1, 2, 3]);
     expect(await readFileAt(location, 'config.json')).toBeNull();
   }
+  expect([placeName('/a/b//'), placeName('/'), placeName(files)]).toEqual(['/a/b', '/', 'checkpoint']);
 });
 
 test('refuses two dropped files of one name and files that are too large', async () => {

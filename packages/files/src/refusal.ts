@@ -1,5 +1,5 @@
 /** @file What a server's refusal means, in words that say what to do. Hugging Face's hub names the reason in a header. */
-import { SafetensorsError } from './errors.js';
+import { FileError } from './errors.js';
 
 /** A server that is busy or out of order: worth another try. */
 export class TemporaryRefusal extends Error {
@@ -7,14 +7,18 @@ export class TemporaryRefusal extends Error {
 }
 
 /** The error for an answer that is not ok. `cause.status` is the HTTP status. */
-export function refusal(response: Response, url: string): SafetensorsError | TemporaryRefusal {
-  const { status, statusText } = response;
+export function refusal(response: Response, url: string): FileError | TemporaryRefusal {
+  const { status } = response;
+  const reason = refusalReason(response);
+  if (status === 429 || status >= 500) return new TemporaryRefusal(reason);
+  return new FileError(reason, url, { cause: { status } });
+}
+
+/** Why an answer is not ok, and what to do. */
+export function refusalReason({ status, statusText, headers }: Response): string {
   const answered = `the server answered ${status} ${statusText}`.trimEnd();
-  if (status === 429 || status >= 500) return new TemporaryRefusal(answered);
-  const reason = reasonOf(status, response.headers.get('x-error-code'));
-  const failure = new SafetensorsError(reason ? `${answered}: ${reason}` : answered, url);
-  failure.cause = { status };
-  return failure;
+  const known = status === 429 || status >= 500 ? undefined : reasonOf(status, headers.get('x-error-code'));
+  return known ? `${answered}: ${known}` : answered;
 }
 
 function reasonOf(status: number, code: string | null): string | undefined {
