@@ -12,7 +12,9 @@ import { dirname, join, resolve } from 'node:path';
 
 const VERSIONS = { tfjs: '4.22.0', headers: '1.9.0', tensorflow: '2.21.0' };
 const caches = process.env.XDG_CACHE_HOME || join(homedir(), '.cache');
-const folder = resolve(process.argv[2] ?? join(caches, 'arena', `tfjs-node-${VERSIONS.tfjs}-tf-${VERSIONS.tensorflow}`));
+const folder = resolve(
+  process.argv[2] ?? join(caches, 'arena', `tfjs-node-${VERSIONS.tfjs}-tf-${VERSIONS.tensorflow}`),
+);
 /** Of the wheel only the C API, what it includes, and the two libraries are kept. */
 const UNPACK = `
 import sys, zipfile
