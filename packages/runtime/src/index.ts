@@ -23,8 +23,9 @@ export {
   TILE_BYTES,
 } from './wasm/gemm.js';
 export type { HeapOptions, HeapType } from './wasm/heap.js';
+export { packWords, type WasmKernel, type WasmRun, wasmKernel } from './wasm/kernel.js';
 export type { KernelModule } from './wasm/module.js';
-export { floatWord, type Job, Pool } from './wasm/pool.js';
+export { type Job, Pool } from './wasm/pool.js';
 export { DeviceLostError } from './webgpu/device.js';
 export { floatOperand, type GpuFactor, type GpuOperand, type GpuProduct, gpuMultiply } from './webgpu/gemm.js';
 export * from './webgpu/kernel.js';

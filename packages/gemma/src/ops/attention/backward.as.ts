@@ -9,6 +9,18 @@ import {
 import { exp4, madd, sum4 } from '@arena/runtime/assembly/simd';
 import { Arguments, Block, BLOCK_BYTES, KEYS, cap, fill, firstKey, gather, heightOf, scoreScale } from './tile.as';
 
+/** What the backward pass takes beside the words of the forward one. */
+@unmanaged
+class BackwardArguments extends Arguments {
+  gradient: usize;
+  dq: usize;
+  dk: usize;
+  dv: usize;
+  /** {@link Part} after part. */
+  parts: usize;
+  tokens: i32;
+}
+
 /** Blocks first, first + stride, ... below end, of tokens [start, stop); results go to the given copy of dk and dv. */
 @unmanaged
 class Part {
@@ -22,9 +34,11 @@ class Part {
 
 const PART_BYTES: usize = 24;
 
+/** Floats that one task of {@link addCopies} takes. */
+const SUM_VALUES: u32 = 16384;
+
 /** Task: one part and key head. */
-export function attentionBackward(args: usize, task: u32, scratch: usize): void {
-  const j = changetype<Arguments>(args);
+export function attentionBackward(j: BackwardArguments, task: u32, scratch: usize): void {
   const part = changetype<Part>(j.parts + <usize>(task / j.numKeyValueHeads) * PART_BYTES);
   const head = <i32>(task % j.numKeyValueHeads);
   const dimBytes = <usize>j.headDim << 2;
@@ -41,7 +55,7 @@ export function attentionBackward(args: usize, task: u32, scratch: usize): void 
   }
 }
 
-function backwardBlock(j: Arguments, block: Block, head: i32, dk: usize, dv: usize, scratch: usize): void {
+function backwardBlock(j: BackwardArguments, block: Block, head: i32, dk: usize, dv: usize, scratch: usize): void {
   const group = j.numHeads / j.numKeyValueHeads;
   const dim = j.headDim;
   const dimBytes = <usize>dim << 2;
@@ -155,10 +169,9 @@ class Sum {
 }
 
 /** Task: 16,384 floats of target = the sum of all copies, from the first to the last. */
-export function addCopies(args: usize, task: u32, scratch: usize): void {
-  const j = changetype<Sum>(args);
-  const end = min((task + 1) * 16384, j.count);
-  for (let i = task * 16384; i < end; i++) {
+export function addCopies(j: Sum, task: u32, scratch: usize): void {
+  const end = min((task + 1) * SUM_VALUES, j.count);
+  for (let i = task * SUM_VALUES; i < end; i++) {
     let at = j.source + (<usize>i << 2);
     let sum: f32 = 0;
     for (let copy = 0; copy < j.copies; copy++) {

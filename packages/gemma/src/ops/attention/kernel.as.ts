@@ -6,8 +6,7 @@ import { Arguments, Block, BLOCK_BYTES, KEYS, cap, fill, firstKey, gather, heigh
 const HIDDEN: f32 = -1e30;
 
 /** Task: one block and key head; the blocks come in the order of `blocks`, their key heads next to each other. */
-export function attention(args: usize, task: u32, scratch: usize): void {
-  const j = changetype<Arguments>(args);
+export function attention(j: Arguments, task: u32, scratch: usize): void {
   const block = changetype<Block>(j.blocks + <usize>(task / j.numKeyValueHeads) * BLOCK_BYTES);
   const head = <i32>(task % j.numKeyValueHeads);
   const group = j.numHeads / j.numKeyValueHeads;

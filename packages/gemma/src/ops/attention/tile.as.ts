@@ -8,7 +8,7 @@ import { tanh4 } from '@arena/runtime/assembly/simd';
 /** Keys of a step. */
 export const KEYS: i32 = 128;
 
-/** Words of a call, in the order in which wasm.ts writes them. */
+/** Words of a call, as wasm.ts declares them. */
 @unmanaged
 export class Arguments {
   q: usize;
@@ -27,14 +27,6 @@ export class Arguments {
   slidingWindow: i32;
   /** Largest number of rows of a tile. */
   tileRows: i32;
-  /** Backward pass only. */
-  gradient: usize;
-  dq: usize;
-  dk: usize;
-  dv: usize;
-  /** {@link Part} after part. */
-  parts: usize;
-  tokens: i32;
 }
 
 /** Query rows [row, row + count) of a sequence that starts at token `start`, and the keys [first, end) that they see. */

@@ -1,28 +1,56 @@
 /** @file Attention and its gradient on engine `wasm`: cuts the flat batch into blocks of query tokens. */
-import { floatWord, type OpKernel, TILE_BYTES, type WasmBackend, wasmBackend } from '@arena/runtime';
+import { type OpKernel, packWords, TILE_BYTES, type WasmBackend, wasmBackend, wasmKernel } from '@arena/runtime';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { kernels } from '../../wasm/kernels.generated.js';
-import type { AttentionAttrs } from './op.js';
+import type { AttentionAttrs } from './attrs.js';
+
+const geometry = {
+  numHeads: 'i32',
+  numKeyValueHeads: 'i32',
+  headDim: 'i32',
+  scale: 'f32',
+  softcap: 'f32',
+  slidingWindow: 'i32',
+  tileRows: 'i32',
+} as const;
+
+const forward = wasmKernel({
+  module: kernels,
+  name: 'attention',
+  inputs: ['q', 'k', 'v', 'rows', 'blocks'],
+  outputs: ['o', 'lse'],
+  params: geometry,
+});
+
+const backward = wasmKernel({
+  module: kernels,
+  name: 'attentionBackward',
+  inputs: ['q', 'k', 'v', 'o', 'lse', 'rows', 'blocks', 'gradient', 'parts'],
+  outputs: ['dq', 'dk', 'dv'],
+  params: { ...geometry, tokens: 'i32' },
+});
+
+const sum = wasmKernel({
+  module: kernels,
+  name: 'addCopies',
+  inputs: ['source'],
+  outputs: ['target'],
+  params: { count: 'u32', copies: 'i32' },
+});
 
 /** Rows of a tile: query tokens times query heads of a key head. */
 const TILE_ROWS = 128;
-/** Keys of a step; as in tile.as.ts. */
-const KEYS = 128;
+/** Keys of a step, and bytes of a block in memory. */
+const { KEYS, BLOCK_BYTES } = forward.constants;
 /** Most bytes of a row of a panel of columns: 16 floats. */
 const STEP = 64;
 /** Floats that one task of addCopies takes. */
-const SUM_VALUES = 16384;
+const { SUM_VALUES } = sum.constants;
 /** Tasks that the backward pass is cut into where the sequences alone give fewer. */
 const BACKWARD_TASKS = 16;
 
 /** Query rows [row, row + count) of a sequence that starts at `start`, and the keys [first, end) that they see. */
-interface Block {
-  row: number;
-  count: number;
-  start: number;
-  first: number;
-  end: number;
-}
+type Block = { [word in keyof (typeof forward)['records']['Block']]: number };
 
 /** A sequence's tokens and the numbers of its blocks. */
 interface Sequence {
@@ -36,59 +64,57 @@ type Inputs = { [name: string]: TensorInfo };
 
 export const attentionWasm: OpKernel<AttentionAttrs> = ({ inputs, attrs, backend: current }) => {
   const backend = wasmBackend(current);
-  const { numHeads, numKeyValueHeads } = attrs;
   const { blocks } = cut(backend, inputs, attrs);
-  const { pointer: o, ...oOutput } = backend.output(inputs.q.shape);
-  const { pointer: lse, ...lseOutput } = backend.output([inputs.q.shape[0], numHeads]);
   // long blocks first: the last tasks are then short ones, and the threads end together
   const ordered = [...blocks].sort((a, b) => b.end - b.first - (a.end - a.first));
-  withWords(backend, ordered.flatMap(blockWords), (pointer) => {
-    backend.pool.run({
-      module: kernels,
-      kernel: 'attention',
-      args: callWords(backend, inputs, attrs, o, lse, pointer),
-      tasks: blocks.length * numKeyValueHeads,
+  return withWords(backend, blockWords(ordered), (pointer) =>
+    backend.run(forward, {
+      inputs: { ...inputs, blocks: pointer },
+      outputs: { o: inputs.q.shape, lse: [inputs.q.shape[0], attrs.numHeads] },
+      params: geometryOf(attrs),
+      tasks: blocks.length * attrs.numKeyValueHeads,
       scratch: forwardScratch(attrs),
-    });
-  });
-  return [oOutput, lseOutput];
+    }),
+  );
 };
 
 export const attentionBackwardWasm: OpKernel<AttentionAttrs> = ({ inputs, attrs, backend: current }) => {
   const backend = wasmBackend(current);
   const { numKeyValueHeads } = attrs;
   const { blocks, sequences } = cut(backend, inputs, attrs);
-  const { pointer: dq, ...dqOutput } = backend.output(inputs.q.shape);
-  const { pointer: dk, ...dkOutput } = backend.output(inputs.k.shape);
-  const { pointer: dv, ...dvOutput } = backend.output(inputs.v.shape);
+  const [tokens, width] = inputs.k.shape;
   const copies = Math.max(1, Math.floor(BACKWARD_TASKS / (sequences.length * numKeyValueHeads)));
   const parts = sequences.flatMap(({ start, stop, firstBlock, endBlock }) =>
     // every copies-th block: all parts get short and long ones
-    Array.from({ length: copies }, (_, copy) => [firstBlock + copy, endBlock, copies, start, stop, copy]),
+    Array.from({ length: copies }, (_, copy) =>
+      packWords(backward.records.Part, { first: firstBlock + copy, end: endBlock, stride: copies, start, stop, copy }),
+    ),
   );
-  const run = (dkCopies: number, dvCopies: number) =>
-    withWords(backend, [...blocks.flatMap(blockWords), ...parts.flat()], (pointer) => {
-      const partsPointer = pointer + 4 * 5 * blocks.length;
-      const call = callWords(backend, inputs, attrs, backend.pointer(inputs.o), backend.pointer(inputs.lse), pointer);
-      backend.pool.run({
-        module: kernels,
-        kernel: 'attentionBackward',
-        args: [...call, backend.pointer(inputs.do), dq, dkCopies, dvCopies, partsPointer, inputs.k.shape[0]],
+  const run = (dk: number | number[], dv: number | number[]) =>
+    withWords(backend, [...blockWords(blocks), ...parts.flat()], (pointer) =>
+      backend.run(backward, {
+        inputs: { ...inputs, gradient: inputs.do, blocks: pointer, parts: pointer + BLOCK_BYTES * blocks.length },
+        outputs: { dq: inputs.q.shape, dk, dv },
+        params: { ...geometryOf(attrs), tokens },
         tasks: parts.length * numKeyValueHeads,
         scratch: backwardScratch(attrs),
-      });
-    });
-  if (copies === 1) run(dk, dv);
-  else {
-    const count = inputs.k.shape[0] * inputs.k.shape[1];
-    backend.withMemory(8 * copies * count, (pointer) => {
-      const values = pointer + 4 * copies * count;
-      run(pointer, values);
-      addCopies(backend, pointer, dk, count, copies);
-      addCopies(backend, values, dv, count, copies);
-    });
-  }
-  return [dqOutput, dkOutput, dvOutput];
+      }),
+    );
+  if (copies === 1) return run([tokens, width], [tokens, width]);
+  const count = tokens * width;
+  return backend.withMemory(8 * copies * count, (keys) => {
+    const values = keys + 4 * copies * count;
+    const dq = run(keys, values);
+    const [dk, dv] = [keys, values].map((source) =>
+      backend.run(sum, {
+        inputs: { source },
+        outputs: { target: [tokens, width] },
+        params: { count, copies },
+        tasks: Math.ceil(count / SUM_VALUES),
+      }),
+    );
+    return [...dq, ...dk, ...dv];
+  });
 };
 
 /** Cuts the query rows into blocks that lie in one sequence each. */
@@ -130,8 +156,12 @@ function tileRows(attrs: AttentionAttrs): number {
   return (blockTokens(attrs) * attrs.numHeads) / attrs.numKeyValueHeads;
 }
 
-function blockWords({ row, count, start, first, end }: Block): number[] {
-  return [row, count, start, first, end];
+function blockWords(blocks: Block[]): number[] {
+  return blocks.flatMap((block) => packWords(forward.records.Block, block));
+}
+
+function geometryOf(attrs: AttentionAttrs): { [name in keyof typeof geometry]: number } {
+  return { ...attrs, tileRows: tileRows(attrs) };
 }
 
 /** Bytes of thread scratch, as the kernels lay it out. */
@@ -146,29 +176,10 @@ function backwardScratch(attrs: AttentionAttrs): number {
   return TILE_BYTES + tileRows(attrs) * (4 * (dim + STEP) + 12 * KEYS + 4) + right;
 }
 
-function callWords(
-  backend: WasmBackend,
-  inputs: Inputs,
-  attrs: AttentionAttrs,
-  o: number,
-  lse: number,
-  blocks: number,
-): number[] {
-  const { numHeads, numKeyValueHeads, headDim, scale, softcap, slidingWindow } = attrs;
-  const pointers = [inputs.q, inputs.k, inputs.v].map((tensor) => backend.pointer(tensor));
-  const numbers = [numHeads, numKeyValueHeads, headDim, floatWord(scale), floatWord(softcap), slidingWindow];
-  return [...pointers, o, lse, backend.pointer(inputs.rows), blocks, ...numbers, tileRows(attrs)];
-}
-
 /** Runs `body` with the address of 32-bit words. */
-function withWords(backend: WasmBackend, words: number[], body: (pointer: number) => void): void {
-  backend.withMemory(4 * words.length, (pointer) => {
+function withWords<T>(backend: WasmBackend, words: number[], body: (pointer: number) => T): T {
+  return backend.withMemory(4 * words.length, (pointer) => {
     (backend.heap.view(pointer, words.length, 'int32') as Int32Array).set(words);
-    body(pointer);
+    return body(pointer);
   });
-}
-
-function addCopies(backend: WasmBackend, source: number, target: number, count: number, copies: number): void {
-  const tasks = Math.ceil(count / SUM_VALUES);
-  backend.pool.run({ module: kernels, kernel: 'addCopies', args: [source, target, count, copies], tasks });
 }

@@ -13,8 +13,8 @@ import {
   workgroupSum,
 } from '@arena/runtime';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import type { AttentionAttrs } from './attrs.js';
 import { attentionGeometry } from './geometry.js';
-import type { AttentionAttrs } from './op.js';
 import {
   ATTENTION_DECLARATIONS,
   ATTENTION_PARAMS,

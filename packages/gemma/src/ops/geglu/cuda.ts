@@ -1,6 +1,6 @@
 /** @file GeGlu and its gradient on engine `cuda`. */
 import { cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
-import type { GegluAttrs } from './op.js';
+import type { GegluAttrs } from './attrs.js';
 
 /** Values of a block: one for each thread. */
 const THREADS = 256;

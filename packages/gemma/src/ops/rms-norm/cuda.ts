@@ -1,6 +1,6 @@
 /** @file RmsNorm and its gradient on engine `cuda`. */
 import { cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
-import type { RmsNormAttrs, RmsNormBackwardAttrs } from './op.js';
+import type { RmsNormAttrs, RmsNormBackwardAttrs } from './attrs.js';
 
 /** Threads that share a row. */
 const THREADS = 128;

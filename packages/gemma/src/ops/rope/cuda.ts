@@ -1,6 +1,6 @@
 /** @file Rope on engine `cuda`. */
 import { cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
-import type { RopeAttrs } from './op.js';
+import type { RopeAttrs } from './attrs.js';
 import { inverseFrequencies } from './reference.js';
 
 /** Pairs of values of a block: one for each thread. */

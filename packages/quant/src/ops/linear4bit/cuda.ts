@@ -12,7 +12,7 @@ import {
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { CODEBOOK, DYNAMIC_MAP, type QuantType } from '../../tables.js';
 import type { Weight4bitAttrs } from '../../weight.js';
-import type { Linear4bitAttrs } from './op.js';
+import type { Linear4bitAttrs } from './attrs.js';
 
 const weight = {
   inputs: ['codes', 'absmax', 'tables'],

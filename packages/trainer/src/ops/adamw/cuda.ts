@@ -1,8 +1,8 @@
 /** @file AdamW and SquaredNorm on engine `cuda`. */
 import { cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
 import { util } from '@tensorflow/tfjs-core';
+import type { AdamWAttrs } from './attrs.js';
 import { adamWFactors } from './factors.js';
-import type { AdamWAttrs } from './op.js';
 
 /** Threads of a block; a step takes one value each. */
 const THREADS = 256;
