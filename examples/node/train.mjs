@@ -3,8 +3,9 @@
  * engine here, made-up votes, and a tiny base of random weights.
  */
 import { batches, cleanBattles, packer, readBattles, splitBattles, swapBattle, syntheticBattles } from '@arena/data';
+import { readAdapter, scoreSequences, trainable } from '@arena/decoder';
 import { evaluate, summaryTable } from '@arena/eval';
-import { loadGemma, readAdapter, scoreSequences, tinyBaseFiles } from '@arena/gemma';
+import { loadGemma, tinyBaseFiles } from '@arena/gemma';
 import { loraConfig, saveAdapter } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
 import { bytesFolder, readFileAt } from '@arena/safetensors';
@@ -36,7 +37,7 @@ const pack = packer(tokenizer, { maxTokens: 384 });
 
 const packed = known.map(pack);
 const { log } = await train({
-  model,
+  model: trainable(model),
   batches: (epoch) => [...batches(packed, { batchSize: 8, order: 'hf', seed: 42, epoch })],
   learningRate: 2e-3,
   warmup: 0.05,

@@ -1,6 +1,7 @@
 /** @file The base checkpoint: the built-in tiny one, or one that is kept in the browser's private file system. */
 import type { Battle } from '@arena/data';
-import { type GemmaConfig, linearModules, readConfig, tinyBaseFiles } from '@arena/gemma';
+import { type DecoderConfig, linearModules } from '@arena/decoder';
+import { readConfig, tinyBaseFiles } from '@arena/gemma';
 import {
   bytesFolder,
   CHECKPOINT_FILES,
@@ -20,7 +21,7 @@ export interface Base {
   /** How to open it again after the page was reloaded. */
   kept: KeptBase;
   location: FileOpener;
-  config: GemmaConfig;
+  config: DecoderConfig;
   tokenizer: Tokenizer;
 }
 
@@ -73,7 +74,7 @@ export async function openBase(kept: KeptBase, battles: Battle[]): Promise<Base>
   const linears = linearModules(config).reduce((sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures, 0);
   const info = {
     name,
-    layers: config.numHiddenLayers,
+    layers: config.layers.length,
     hiddenSize: config.hiddenSize,
     parameters: linears + config.vocabSize * config.hiddenSize,
     vocabulary: config.vocabSize,

@@ -9,15 +9,9 @@ import {
   packer,
   swapBattle,
 } from '@arena/data';
+import { type Classifier, planMemory, readAdapter, scoreSequences, trainable } from '@arena/decoder';
 import { evaluate, type Prediction, renderReport, summaryTable } from '@arena/eval';
-import {
-  type GemmaClassifier,
-  loadGemma,
-  planMemory,
-  readAdapter,
-  scoreSequences,
-  trainableParameters,
-} from '@arena/gemma';
+import { loadGemma } from '@arena/gemma';
 import { type AdapterFiles, adapterFolder, loraConfig } from '@arena/lora';
 import {
   type Checkpoint,
@@ -40,7 +34,7 @@ const SAVES = 10;
 
 /** A model that is open, with what it needs to read battles. */
 export interface Judge {
-  model: GemmaClassifier;
+  model: Classifier;
   pack: PackOptions;
   packOne: (battle: Battle) => Packed;
 }
@@ -64,10 +58,10 @@ export async function openJudge(
 }
 
 function newLora({ rank, firstLayer }: TrainSettings, { config, info }: Base) {
-  if (firstLayer >= config.numHiddenLayers) {
-    throw new Error(`the base has ${config.numHiddenLayers} layers: the first trained one must be below that`);
+  if (firstLayer >= config.layers.length) {
+    throw new Error(`the base has ${config.layers.length} layers: the first trained one must be below that`);
   }
-  const layers = Array.from({ length: config.numHiddenLayers - firstLayer }, (_, i) => firstLayer + i);
+  const layers = Array.from({ length: config.layers.length - firstLayer }, (_, i) => firstLayer + i);
   return loraConfig({
     r: rank,
     lora_alpha: 2 * rank,
@@ -107,8 +101,9 @@ export async function trainJudge(
     tokens: Math.max(...epochBatches(0).map(({ ids }) => ids.length)),
     quantized: true,
   });
-  const trained = trainableParameters(model).reduce((sum, { value }) => sum + value.size, 0);
-  tell({ kind: 'start', totalSteps, trained, memory: plan.total });
+  const trained = trainable(model, { activations: plan.activations });
+  const numbers = trained.parameters().reduce((sum, { value }) => sum + value.size, 0);
+  tell({ kind: 'start', totalSteps, trained: numbers, memory: plan.total });
   const info = { totalSteps, epochs, batchSize, settings };
   const begin = performance.now();
   const firstStep = checkpoint?.step ?? 0;
@@ -121,16 +116,16 @@ export async function trainJudge(
     }
   };
   const save = async (progress: TrainProgress) =>
-    keep(progress.step, false, await checkpointFiles(model, progress, info));
+    keep(progress.step, false, await checkpointFiles(trained, progress, info));
   const options: TrainOptions = {
-    model,
+    model: trained,
     batches: epochBatches,
     epochs,
     learningRate: settings.learningRate,
     warmup: 0.05,
     weightDecay: 0.01,
     seed,
-    resume: checkpoint ? restoreProgress(checkpoint, model) : undefined,
+    resume: checkpoint ? restoreProgress(checkpoint, trained) : undefined,
     signal: control.signal,
     saveEvery: Math.max(1, Math.ceil(totalSteps / SAVES)),
     onSave: save,
@@ -161,7 +156,7 @@ export async function trainJudge(
   }
 }
 
-async function measure(model: GemmaClassifier, ids: Int32Array[], battles: Battle[], signal: AbortSignal) {
+async function measure(model: Classifier, ids: Int32Array[], battles: Battle[], signal: AbortSignal) {
   const scores = await scoreSequences(model, ids, { signal });
   let loss = 0;
   let right = 0;

@@ -154,7 +154,7 @@ async function trainOn(): Promise<boolean> {
     return true;
   }
   const checkpoint = await loadCheckpoint(saved.newest);
-  judge = await openJudge(base, pack, checkpoint.adapter, loading);
+  judge = await openJudge(base, pack, await loadAdapter(saved.newest), loading);
   return fit(votes, settings, checkpoint);
 }
 

@@ -14,7 +14,7 @@ import {
   packer,
   pairTargets,
 } from '@arena/data';
-import { bradleyTerry, forward, type GemmaClassifier, type Loss, smoothedCrossEntropy } from '@arena/gemma';
+import { bradleyTerry, type Classifier, forward, type Loss, smoothedCrossEntropy } from '@arena/decoder';
 import type { Head } from './model-card.js';
 import type { TrainingSettings } from './training.js';
 
@@ -58,7 +58,7 @@ const MEASURE_TOKENS = 4096;
  * over. With two classes, and with rewards, a tie is half of each: half right whatever is said.
  */
 export async function measure(
-  model: GemmaClassifier,
+  model: Classifier,
   packed: Packed[],
   signal?: AbortSignal,
 ): Promise<{ loss: number; accuracy: number }> {

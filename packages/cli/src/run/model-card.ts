@@ -1,7 +1,7 @@
 /** @file arena.json, which stands beside an adapter or a merged checkpoint: what inference must do as training did. */
 import { readFile, stat } from 'node:fs/promises';
 import type { AnswerPackOptions, PackOptions } from '@arena/data';
-import type { QuantizationOptions } from '@arena/gemma';
+import type { QuantizationOptions } from '@arena/decoder';
 
 /** What the head says, and how prompt and answers become tokens for it. */
 export type Head =

@@ -1,8 +1,8 @@
 /** @file Probabilities for battles, many at a time. */
 
 import { type AnswerPackOptions, answerPacker, type Battle, type PackOptions, packer, swapBattle } from '@arena/data';
+import { logitsOfSequences, type ScoreOptions, scoreSequences } from '@arena/decoder';
 import type { Prediction } from '@arena/eval';
-import { logitsOfSequences, type ScoreOptions, scoreSequences } from '@arena/gemma';
 import type { Head } from './model-card.js';
 import type { TrainedModel } from './trained-model.js';
 

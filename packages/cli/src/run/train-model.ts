@@ -2,7 +2,7 @@
 import { appendFile, writeFile } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import { batches, type Packed } from '@arena/data';
-import { type GemmaClassifier, type GemmaConfig, type MemoryPlan, planMemory } from '@arena/gemma';
+import { type Classifier, type DecoderConfig, type MemoryPlan, planMemory, trainable } from '@arena/decoder';
 import type { LoraTarget } from '@arena/lora';
 import { startProfile } from '@arena/runtime';
 import {
@@ -34,7 +34,7 @@ export interface TrainingPlan {
  */
 export function planTraining(
   { settings, memoryBytes, halves }: TrainingJob,
-  config: GemmaConfig,
+  config: DecoderConfig,
   targets: LoraTarget[],
   packed: Packed[],
 ): TrainingPlan {
@@ -60,7 +60,7 @@ export function planTraining(
 /** Trains the model in place, leaving checkpoints and logs in the job's folder. */
 export async function trainModel(
   { settings, out, resume, saveEvery, keep, tensorboard = false, profile = false, ranks, say, signal }: TrainingJob,
-  model: GemmaClassifier,
+  model: Classifier,
   { batches: epochBatches, memory }: TrainingPlan,
   validation: Packed[],
   resumed: Checkpoint | undefined,
@@ -69,14 +69,15 @@ export async function trainModel(
   say(describePlan(memory));
   if (resumed) say(`going on from step ${resumed.step} (${resumed.place})`);
   const watch = ranks?.rank ? undefined : await openWatch(out, resumed, tensorboard);
+  const trained = trainable(model, { loss: lossOf(settings), activations: memory.activations });
   let total = 0;
   const save = (state: TrainProgress) =>
-    saveCheckpoint(out, model, state, { totalSteps: total, epochs, batchSize, settings }, keep);
+    saveCheckpoint(out, trained, state, { totalSteps: total, epochs, batchSize, settings }, keep);
   const watched = profile ? startProfile() : undefined;
   const begin = Date.now();
   try {
     const result = await train({
-      model,
+      model: trained,
       batches: epochBatches,
       epochs,
       maxSteps: settings.maxSteps,
@@ -84,16 +85,12 @@ export async function trainModel(
       learningRate: settings.learningRate,
       schedule: settings.schedule,
       warmup: settings.warmup,
-      loss: lossOf(settings),
       eightBit: settings.optimizer === 'adamw-8bit',
       weightDecay: settings.weightDecay,
       maxGradNorm: settings.maxGradNorm,
       rateFactor: loraPlus(settings.loraPlus, settings.headRate),
       seed,
-      recomputeLayers: memory.recomputeLayers,
-      offload: memory.offload,
-      halve: memory.halve,
-      resume: resumed && restoreProgress(resumed, model),
+      resume: resumed && restoreProgress(resumed, trained),
       ...(validation.length
         ? {
             evaluate: () => measure(model, validation, signal),
@@ -175,9 +172,10 @@ async function openWatch(out: string, resumed: Checkpoint | undefined, tensorboa
   };
 }
 
-function describePlan({ weights, adapters, saved, working, total, recomputeLayers, halve }: MemoryPlan): string {
+function describePlan({ weights, adapters, saved, working, total, activations }: MemoryPlan): string {
   const mb = (bytes: number) => `${Math.round(bytes / 1e6).toLocaleString('en')} MB`;
-  const saving = `${halve ? ', most of them in bfloat16' : ''}${recomputeLayers ? `, ${recomputeLayers} layers recomputed` : ''}`;
+  const { recompute, half } = activations;
+  const saving = `${half ? ', most of them in bfloat16' : ''}${recompute ? `, ${recompute} layers recomputed` : ''}`;
   return (
     `memory of a step: ${mb(total)} (weights ${mb(weights)}, adapters and optimizer ${mb(adapters)}, kept activations ` +
     `${mb(saved)}${saving}, one layer at work ${mb(working)})`

@@ -1,14 +1,15 @@
 /** @file A trained model for prediction: an adapter with its base, or a checkpoint that an adapter was merged into. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type GemmaClassifier, loadGemma, readConfig } from '@arena/gemma';
+import type { Classifier } from '@arena/decoder';
+import { loadGemma, readConfig } from '@arena/gemma';
 import { type AdapterFiles, loadAdapter } from '@arena/lora';
 import type { Tokenizer } from '@arena/tokenizer';
 import { baseName, openTokenizer, resolveBase } from './base.js';
 import { type ModelCard, mergedCard, readModelCard } from './model-card.js';
 
 export interface TrainedModel {
-  model: GemmaClassifier;
+  model: Classifier;
   tokenizer: Tokenizer;
   card: ModelCard;
 }

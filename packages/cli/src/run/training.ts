@@ -10,15 +10,9 @@ import {
   survival,
   swapBattle,
 } from '@arena/data';
-import {
-  type GemmaClassifier,
-  linearModules,
-  loadGemma,
-  type QuantizationOptions,
-  readAdapter,
-  readConfig,
-} from '@arena/gemma';
-import { type AdapterFiles, loraConfig, resolveTargets, saveAdapter } from '@arena/lora';
+import { type Classifier, linearModules, type QuantizationOptions, readAdapter } from '@arena/decoder';
+import { loadGemma, readConfig } from '@arena/gemma';
+import { type AdapterFiles, loadAdapter, loraConfig, resolveTargets, saveAdapter } from '@arena/lora';
 import { type Checkpoint, type Communicator, latestCheckpoint, loadCheckpoint } from '@arena/trainer';
 import type { Cleaning } from '../clean-option.js';
 import { progress } from '../progress.js';
@@ -128,7 +122,7 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
     lora_alpha: settings.alpha,
     lora_dropout: settings.dropout,
     target_modules: settings.targets,
-    layers_to_transform: layersFrom(settings.firstLayer, config.numHiddenLayers),
+    layers_to_transform: layersFrom(settings.firstLayer, config.layers.length),
     base_model_name_or_path: name,
   });
   const targets = resolveTargets(lora, linearModules(config));
@@ -151,10 +145,10 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
   const isFirst = !job.ranks?.rank;
   const resumed = job.resume && isFirst ? await findCheckpoint(out) : undefined; // the others get it from the first
   const plan = planTraining(job, config, targets, packed);
-  const bar = progress({ label: 'opening the base', total: config.numHiddenLayers * 7, unit: 'matrices' });
+  const bar = progress({ label: 'opening the base', total: config.layers.length * 7, unit: 'matrices' });
   const model = await loadGemma(base, {
     quantization: quantization ?? undefined,
-    ...(resumed ? { adapter: resumed.adapter } : { lora: { config: lora, seed: settings.seed } }),
+    ...(resumed ? { adapter: await loadAdapter(resumed.place) } : { lora: { config: lora, seed: settings.seed } }),
     numLabels: config.numLabels,
     scoreSeed: settings.seed,
     scoreStd: settings.headStd,
@@ -276,15 +270,16 @@ async function findCheckpoint(out: string): Promise<Checkpoint | undefined> {
   return folder ? loadCheckpoint(folder) : undefined;
 }
 
-function sayModel(model: GemmaClassifier, settings: TrainingSettings, say: (line: string) => void) {
-  const { numHiddenLayers, hiddenSize } = model.config;
+function sayModel(model: Classifier, settings: TrainingSettings, say: (line: string) => void) {
+  const { layers, hiddenSize } = model.config;
+  const numLayers = layers.length;
   const trained = model.lora!.targets.reduce(
     (sum, { r, inFeatures, outFeatures }) => sum + r * (inFeatures + outFeatures),
     0,
   );
   const kind = settings.quantize ? `NF4${settings.doubleQuant ? ' with double quantisation' : ''}` : 'float';
   say(
-    `base: ${numHiddenLayers} layers of width ${hiddenSize}, ${kind}; LoRA r ${settings.rank} on ${settings.targets.join(', ')} ` +
-      `of layers ${settings.firstLayer}..${numHiddenLayers - 1}: ${trained.toLocaleString('en')} trained numbers`,
+    `base: ${numLayers} layers of width ${hiddenSize}, ${kind}; LoRA r ${settings.rank} on ${settings.targets.join(', ')} ` +
+      `of layers ${settings.firstLayer}..${numLayers - 1}: ${trained.toLocaleString('en')} trained numbers`,
   );
 }
