@@ -13,11 +13,11 @@
 import { defineOp, runOp } from '@arena/runtime';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import type { AttentionAttrs, AttentionBackwardInputs, AttentionInputs } from './attrs.js';
-import { attentionBackwardCuda, attentionCuda } from './cuda.js';
+import { attentionBackwardCuda, attentionCuda } from './cuda/attention.js';
 import { attentionBackwardReference, attentionReference } from './reference.js';
 import { attentionBackwardSamples, attentionSamples } from './samples.js';
-import { attentionBackwardWasm, attentionWasm } from './wasm.js';
-import { attentionBackwardWebgpu, attentionWebgpu } from './webgpu.js';
+import { attentionBackwardWasm, attentionWasm } from './wasm/attention.js';
+import { attentionBackwardWebgpu, attentionWebgpu } from './webgpu/attention.js';
 
 export type { AttentionAttrs, AttentionInputs } from './attrs.js';
 

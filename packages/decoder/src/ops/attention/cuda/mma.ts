@@ -4,8 +4,8 @@
  */
 import { type CudaKernel, type CudaLauncher, cudaKernel } from '@arena/runtime';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { AttentionAttrs } from './attrs.js';
-import { attentionGeometry, GEOMETRY_PARAMS } from './geometry.js';
+import type { AttentionAttrs } from '../attrs.js';
+import { attentionGeometry, GEOMETRY_PARAMS } from '../geometry.js';
 
 type Inputs = { [name: string]: TensorInfo };
 

@@ -1,8 +1,8 @@
 /** @file Attention and its gradient on engine `wasm`: cuts the flat batch into blocks of query tokens. */
 import { type OpKernel, packWords, TILE_BYTES, type WasmBackend, wasmBackend, wasmKernel } from '@arena/runtime';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { kernels } from '../../wasm/kernels.generated.js';
-import type { AttentionAttrs } from './attrs.js';
+import { kernels } from '../../../wasm/kernels.generated.js';
+import type { AttentionAttrs } from '../attrs.js';
 
 const geometry = {
   numHeads: 'i32',

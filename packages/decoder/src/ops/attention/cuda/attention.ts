@@ -1,8 +1,8 @@
-/** @file Attention and its gradients on engine `cuda`: in float32 in tiles of 32 query rows and 32 keys, or on tensor cores (cuda-mma.ts). */
+/** @file Attention and its gradients on engine `cuda`: in float32 in tiles of 32 query rows and 32 keys, or on tensor cores (mma.ts). */
 import { type CudaKernel, cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
-import type { AttentionAttrs } from './attrs.js';
-import { attentionBackwardMma, attentionMma, fitsMma } from './cuda-mma.js';
-import { attentionGeometry, GEOMETRY_PARAMS as params } from './geometry.js';
+import type { AttentionAttrs } from '../attrs.js';
+import { attentionGeometry, GEOMETRY_PARAMS as params } from '../geometry.js';
+import { attentionBackwardMma, attentionMma, fitsMma } from './mma.js';
 
 /** Query rows, or keys, of a block. */
 const TILE = 32;

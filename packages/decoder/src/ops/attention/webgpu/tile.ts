@@ -3,7 +3,7 @@
  * 32 keys at a time; an invocation holds 2 x 2 of their 32 x 32 scores, and of each 64 columns of a head two rows' four. Heads are staged in vectors
  * of four, 32 columns of two matrices or 64 of one at a time, so that 14 KiB of workgroup memory do for any head size.
  */
-import { GEOMETRY_PARAMS } from './geometry.js';
+import { GEOMETRY_PARAMS } from '../geometry.js';
 
 /** Query rows and keys of a tile; columns of a head in a product of rows with rows. */
 export const TILE = 32;

@@ -13,8 +13,8 @@ import {
   workgroupSum,
 } from '@arena/runtime';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { AttentionAttrs } from './attrs.js';
-import { attentionGeometry } from './geometry.js';
+import type { AttentionAttrs } from '../attrs.js';
+import { attentionGeometry } from '../geometry.js';
 import {
   ATTENTION_DECLARATIONS,
   ATTENTION_PARAMS,
@@ -32,7 +32,7 @@ import {
   storeSums,
   TILE,
   WIDE,
-} from './tile-wgsl.js';
+} from './tile.js';
 
 type Inputs = { [name: string]: TensorInfo };
 
