@@ -3,6 +3,7 @@ export * from './cuda/gemm.js';
 export { acrossMemory, alongMemory } from './cuda/gemm-bf16.js';
 export * from './cuda/kernel.js';
 export * from './cuda/launcher.js';
+export { type CudaText, packagePtx } from './cuda/ptx.js';
 export * from './engine.js';
 export { halve, offload } from './offload.js';
 export * from './op.js';

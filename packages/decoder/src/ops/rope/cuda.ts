@@ -1,5 +1,6 @@
 /** @file Rope on engine `cuda`. */
 import { cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
+import { ptx } from '../../cuda/ptx.js';
 import type { RopeAttrs } from './attrs.js';
 import { inverseFrequencies } from './reference.js';
 
@@ -7,6 +8,7 @@ import { inverseFrequencies } from './reference.js';
 const THREADS = 256;
 
 const kernel = cudaKernel({
+  ptx,
   name: 'rotate',
   inputs: ['x', 'positions', 'frequencies'],
   outputs: ['y'],

@@ -1,5 +1,6 @@
 /** @file Attention and its gradients on engine `cuda`: in float32 in tiles of 32 query rows and 32 keys, or on tensor cores (mma.ts). */
 import { type CudaKernel, cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
+import { ptx } from '../../../cuda/ptx.js';
 import type { AttentionAttrs } from '../attrs.js';
 import { attentionGeometry, GEOMETRY_PARAMS as params } from '../geometry.js';
 import { attentionBackwardMma, attentionMma, fitsMma } from './mma.js';
@@ -23,18 +24,20 @@ const HEAD_KERNELS = [32, 64, 128, 256].map((columns): HeadKernels => {
   return {
     columns,
     forward: cudaKernel({
+      ptx,
       name: `attention${columns}`,
       inputs: ['q', 'k', 'v', 'offsets', 'rows'],
       outputs: ['o', 'lse'],
       ...common,
     }),
-    queries: cudaKernel({ name: `attentionQueries${columns}`, inputs: saved, outputs: ['dq'], ...common }),
-    keys: cudaKernel({ name: `attentionKeys${columns}`, inputs: saved, outputs: ['dk', 'dv'], ...common }),
+    queries: cudaKernel({ ptx, name: `attentionQueries${columns}`, inputs: saved, outputs: ['dq'], ...common }),
+    keys: cudaKernel({ ptx, name: `attentionKeys${columns}`, inputs: saved, outputs: ['dk', 'dv'], ...common }),
   };
 });
 
 /** D = rowsum(do o) beside lse for each query row and head, a warp each, and each row's first and last key. */
 const prepare = cudaKernel({
+  ptx,
   name: 'attentionPrepare',
   inputs: ['dO', 'o', 'lse', 'offsets', 'rows'],
   outputs: ['stats', 'spans'],

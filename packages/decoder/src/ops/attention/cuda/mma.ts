@@ -4,6 +4,7 @@
  */
 import { type CudaKernel, type CudaLauncher, cudaKernel } from '@arena/runtime';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { ptx } from '../../../cuda/ptx.js';
 import type { AttentionAttrs } from '../attrs.js';
 import { attentionGeometry, GEOMETRY_PARAMS } from '../geometry.js';
 
@@ -32,6 +33,7 @@ const HEAD_KERNELS = [64, 128, 256].map((columns): HeadKernels => {
   const common = { params, threads: THREADS };
   const keys = (rows: number) =>
     cudaKernel({
+      ptx,
       name: `attentionKeysMma${columns}x${rows}`,
       inputs: saved,
       outputs: ['dk', 'dv'],
@@ -42,6 +44,7 @@ const HEAD_KERNELS = [64, 128, 256].map((columns): HeadKernels => {
   return {
     columns,
     forward: cudaKernel({
+      ptx,
       name: `attentionMma${columns}`,
       inputs: ['q', 'k', 'v', 'offsets', 'rows'],
       outputs: ['o', 'lse'],
@@ -49,6 +52,7 @@ const HEAD_KERNELS = [64, 128, 256].map((columns): HeadKernels => {
       ...common,
     }),
     queries: cudaKernel({
+      ptx,
       name: `attentionQueriesMma${columns}`,
       inputs: saved,
       outputs: ['dq'],
@@ -60,6 +64,7 @@ const HEAD_KERNELS = [64, 128, 256].map((columns): HeadKernels => {
 });
 
 const round = cudaKernel({
+  ptx,
   name: 'attentionRound',
   inputs: ['x'],
   outputs: ['y'],
@@ -68,6 +73,7 @@ const round = cudaKernel({
 });
 
 const prepare = cudaKernel({
+  ptx,
   name: 'attentionPrepareMma',
   inputs: ['dO', 'o', 'lse', 'offsets', 'rows'],
   outputs: ['rounded', 'stats', 'spans'],
