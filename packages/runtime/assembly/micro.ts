@@ -1,6 +1,6 @@
 /**
  * @file The micro-kernel of the matrix product, in two builds: a 4 x 8 tile of C, and a 4 x 16 tile for engines that turn
- * pairs of 128-bit instructions into 256-bit ones (tools/build-wasm.mjs defines ARENA_WIDE). One k a turn: unrolling makes
+ * pairs of 128-bit instructions into 256-bit ones (arena-build-wasm defines ARENA_WIDE). One k a turn: unrolling makes
  * compilers reorder the sums and spill.
  */
 import { madd } from './simd';
