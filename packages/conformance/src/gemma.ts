@@ -12,7 +12,7 @@ import {
 import type { Location } from '@arena/files';
 import { loadGemma } from '@arena/gemma';
 import type { SafeTensor } from '@arena/safetensors';
-import { dispose } from '@tensorflow/tfjs-core';
+import { dispose, keep } from '@tensorflow/tfjs-core';
 import {
   type Case,
   type Check,
@@ -114,8 +114,9 @@ async function compareTrace(
 ): Promise<Check[]> {
   const flat = flattenPadded(batch.input_ids, batch.attention_mask);
   const width = batch.input_ids[0].length;
-  const checks: Check[] = [];
+  const checks: Promise<Check>[] = [];
   const seen = new Set<string>();
+  // a GPU's values come when it has computed them: the trace does not wait for that
   const logits = await forwardTraced(model, flat, (name, value) => {
     const probabilities = /^(.*attn_probs)\.(\d+)$/.exec(name);
     const key = probabilities ? probabilities[1] : name;
@@ -126,12 +127,20 @@ async function compareTrace(
     const picked = probabilities
       ? visibleSquare(expected, tensor.shape, Number(probabilities[2]), flat)
       : visibleRows(expected, tensor.shape, flat, width);
-    checks.push(compare(`trace.${batchName}.${name}`, value.dataSync(), picked, tolerance));
+    const copy = keep(value.clone());
+    checks.push(
+      copy.data().then((values) => {
+        copy.dispose();
+        return compare(`trace.${batchName}.${name}`, values, picked, tolerance);
+      }),
+    );
   });
   logits.dispose();
-  for (const name of want.keys())
-    if (!seen.has(name)) checks.push({ name: `trace ${name} is not given`, error: Infinity });
-  return checks;
+  const missing = [...want.keys()].filter((name) => !seen.has(name));
+  return [
+    ...(await Promise.all(checks)),
+    ...missing.map((name) => ({ name: `trace ${name} is not given`, error: Infinity })),
+  ];
 }
 
 type Flat = ReturnType<typeof flattenPadded>;
