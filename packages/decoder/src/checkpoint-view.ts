@@ -2,7 +2,7 @@
 import { type Location, placeName, readFileAt, type Weights } from '@arena/files';
 import { openWeights } from '@arena/safetensors';
 
-/** A checkpoint that is open: its tensors by Hugging Face's names, and its configuration. Close the weights when done. */
+/** A checkpoint that is open: its tensors by Hugging Face's names. Close the weights when done. */
 export interface CheckpointView<W extends Weights = Weights> {
   weights: W;
   /** Text of its config.json. */

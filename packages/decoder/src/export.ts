@@ -1,4 +1,4 @@
-/** @file A checkpoint with an adapter folded in, or in 4 bits: views that `writeCheckpoint` writes, in Node and on a page. */
+/** @file A checkpoint with an adapter folded in, or in 4 bits: views that `writeCheckpoint` writes, on a page too. */
 import { type Location, placeName, type Weights } from '@arena/files';
 import { checkAdapter, loadAdapter, type MergedWeights, mergedWeights, resolveTargets } from '@arena/lora';
 import { quantizationConfig, quantizedWeights } from '@arena/quant';
