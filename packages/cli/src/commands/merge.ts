@@ -1,6 +1,7 @@
 /** @file `arena merge`: an adapter folded into its base checkpoint. */
 import { copyFile, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { linearModules, readConfig, readQuantized } from '@arena/gemma';
+import { formatCard, mergedCard, readCard } from '@arena/judge';
 import {
   type AdapterFiles,
   checkAdapter,
@@ -17,7 +18,6 @@ import type { Command } from 'commander';
 import { checkNewFolder, makeFolder } from '../output-folder.js';
 import { resolveBase } from '../run/base.js';
 import { copiedTensor } from '../run/copied-tensor.js';
-import { formatModelCard, mergedCard, readModelCard } from '../run/model-card.js';
 import { adapterFolder, checkNotMerged } from '../run/trained-model.js';
 
 interface MergeFlags {
@@ -40,7 +40,7 @@ async function merge({ base: baseOrId, adapter: adapterPath, out }: MergeFlags):
   const base = await resolveBase(baseOrId);
   const folder = await adapterFolder(adapterPath);
   const adapter = await loadAdapter(folder);
-  const card = (await stat(`${folder}/arena.json`).catch(() => undefined)) && (await readModelCard(folder));
+  const card = (await stat(`${folder}/arena.json`).catch(() => undefined)) && (await readCard(folder));
   if (card) await checkNotMerged(baseOrId, await mergedCard(base), card);
   const config = await readConfig(base);
   await checkNewFolder(out);
@@ -85,7 +85,7 @@ async function merge({ base: baseOrId, adapter: adapterPath, out }: MergeFlags):
       if (/^(tokenizer.*|special_tokens_map\.json)$/.test(file))
         await copyFile(`${base}/${file}`, `${temporary}/${file}`);
     }
-    if (card) await writeFile(`${temporary}/arena.json`, formatModelCard({ ...card, merged: true }));
+    if (card) await writeFile(`${temporary}/arena.json`, formatCard({ ...card, merged: true }));
     await rename(temporary, out);
   } finally {
     await rm(temporary, { recursive: true, force: true });
