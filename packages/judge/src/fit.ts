@@ -144,7 +144,7 @@ export async function trainJudge(
     }
     return { judge, result };
   } catch (error) {
-    await judge.dispose();
+    await judge.dispose().catch(() => {}); // of a GPU that was lost nothing is left to free
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 /** @file From votes to a judge to a report. */
 
 export { type Base, openBase, openTokenizer, tinyBaseFor } from './base.js';
-export { baseOfCard, formatCard, type ModelCard, mergedCard, parseCard, readCard } from './card.js';
+export { baseOfCard, cardOf, formatCard, type ModelCard, mergedCard, parseCard, readCard } from './card.js';
 export { latestCheckpoint } from './checkpoints.js';
 export { type EvaluateJudgeOptions, evaluateJudge } from './evaluate.js';
 export { type JudgeRun, type RunEvent, type TrainingVotes, type TrainJudgeOptions, trainJudge } from './fit.js';
