@@ -3,13 +3,14 @@
  * alternating; the median and the range of the rounds. Without sharing, both orders would take twice the time of one.
  */
 import { parseArgs } from 'node:util';
-import { GEMMA2_2B, loadGemma, randomCheckpointFiles, scoreSequences } from '@arena/gemma';
+import { scoreSequences } from '@arena/decoder';
+import { GEMMA2_2B, loadGemma, randomCheckpointFiles } from '@arena/gemma';
 import { openEngine } from '@arena/runtime';
 import { bytesFolder } from '@arena/safetensors';
 
 const { values: flags } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } });
-const shape = { vocabSize: 1000, hiddenSize: 512, intermediateSize: 2048, numHiddenLayers: 6, headDim: 64 };
-const heads = { queryPreAttnScalar: 64, slidingLayers: [true, false, true, false, true, false], dtype: 'float32' };
+const shape = { vocab_size: 1000, hidden_size: 512, intermediate_size: 2048, num_hidden_layers: 6, head_dim: 64 };
+const heads = { query_pre_attn_scalar: 64, torch_dtype: 'float32' };
 const engine = await openEngine('wasm', { threads: 2 });
 const base = bytesFolder(randomCheckpointFiles({ ...GEMMA2_2B, ...shape, ...heads }));
 const model = await loadGemma(base, { quantization: {} });

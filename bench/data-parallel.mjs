@@ -3,12 +3,14 @@
  * [--steps 4] [--rounds 3] [--mpirun mpirun]`. Both train on the same batches, in turns; what other processes use is shown.
  * On a machine that others use too, the ratio by CPU time says what a core of its own for each rank would give: rank 0's waiting counts as work.
  */
+
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { trainable } from '@arena/decoder';
 import { loadGemma, writeRandomCheckpoint } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { joinMpi } from '@arena/mpi';
@@ -50,7 +52,7 @@ async function trainOnce(base) {
   let end;
   let cpu;
   await train({
-    model,
+    model: trainable(model),
     batches: () => batches,
     accumulation: ACCUMULATION,
     epochs: Number(flags.steps) + 1,

@@ -8,7 +8,8 @@ import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { linearModules, loadGemma, readConfig } from '@arena/gemma';
+import { linearModules } from '@arena/decoder';
+import { loadGemma, readConfig } from '@arena/gemma';
 import { openEngine } from '@arena/runtime';
 
 const { values: flags } = parseArgs({

@@ -4,11 +4,13 @@
  * inside tfjs kernels, the fused ones included. What is left of a step is the loop's: bookkeeping, reading results, gathering
  * embeddings, writing logs. Both are slowed alike by other processes, so the share holds on a shared machine.
  */
+
 import { appendFile, mkdtemp, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { batches } from '@arena/data';
+import { trainable } from '@arena/decoder';
 import { loadGemma, writeRandomCheckpoint } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
@@ -43,7 +45,7 @@ const kernels = timeKernels();
 const steps = [];
 let last;
 await train({
-  model,
+  model: trainable(model),
   batches: (epoch) => [...batches(packed, { batchSize: lengths.length, order: 'hf', epoch })],
   epochs: 1000,
   maxSteps: Number(flags.steps) + 1,
@@ -57,7 +59,7 @@ await train({
     last = now;
   },
   onSave: async (state) =>
-    void (await saveCheckpoint(folder, model, state, { totalSteps: 0, epochs: 1, batchSize: 4 }, 2)),
+    void (await saveCheckpoint(folder, trainable(model), state, { totalSteps: 0, epochs: 1, batchSize: 4 }, 2)),
 });
 await events.close();
 await model.dispose();

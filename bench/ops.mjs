@@ -4,7 +4,7 @@
  * Python that has torch, torch does the f32 products and the attention (eager, as transformers does it) in the same run, round by round.
  */
 import { parseArgs } from 'node:util';
-import { attentionBackward, attentionForward } from '@arena/gemma';
+import { attentionBackward, attentionForward } from '@arena/decoder';
 import { linear4bitBackward, linear4bitForward, quantize4bit, uploadWeight4bit } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
 import { openEngine } from '@arena/runtime';

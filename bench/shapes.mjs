@@ -1,25 +1,25 @@
 /** @file The shapes that the peer's figures were taken at, and the work in one step of each. */
-import { GEMMA2_2B, linearModules } from '@arena/gemma';
+import { linearModules } from '@arena/decoder';
+import { GEMMA2_2B, parseGemmaConfig } from '@arena/gemma';
 
 const shape = (fields) => ({
   ...GEMMA2_2B,
-  vocabSize: 8192,
-  dtype: 'float32',
+  vocab_size: 8192,
+  torch_dtype: 'float32',
   ...fields,
-  slidingLayers: Array.from({ length: fields.numHiddenLayers }, (_, i) => i % 2 === 0),
 });
 
 /** LoRA on all seven linears of every layer from `firstLayer`; `peerSeconds` and `peerGiB` are the Python stack's on two cores. */
 export const SHAPES = {
   tiny: {
     config: shape({
-      hiddenSize: 256,
-      intermediateSize: 1024,
-      numHiddenLayers: 4,
-      numAttentionHeads: 4,
-      numKeyValueHeads: 2,
-      headDim: 64,
-      queryPreAttnScalar: 64,
+      hidden_size: 256,
+      intermediate_size: 1024,
+      num_hidden_layers: 4,
+      num_attention_heads: 4,
+      num_key_value_heads: 2,
+      head_dim: 64,
+      query_pre_attn_scalar: 64,
     }),
     lengths: [512, 512, 512, 512],
     firstLayer: 0,
@@ -28,13 +28,13 @@ export const SHAPES = {
   },
   mid: {
     config: shape({
-      hiddenSize: 768,
-      intermediateSize: 3072,
-      numHiddenLayers: 8,
-      numAttentionHeads: 4,
-      numKeyValueHeads: 2,
-      headDim: 192,
-      queryPreAttnScalar: 192,
+      hidden_size: 768,
+      intermediate_size: 3072,
+      num_hidden_layers: 8,
+      num_attention_heads: 4,
+      num_key_value_heads: 2,
+      head_dim: 192,
+      query_pre_attn_scalar: 192,
     }),
     lengths: [1024],
     firstLayer: 0,
@@ -42,7 +42,7 @@ export const SHAPES = {
     peerGiB: 2.28,
   },
   wide2: {
-    config: shape({ numHiddenLayers: 2, hiddenSize: 2304 }),
+    config: shape({ num_hidden_layers: 2, hidden_size: 2304 }),
     lengths: [1900],
     firstLayer: 0,
     peerSeconds: 11.6,
@@ -64,9 +64,9 @@ export const SHAPES = {
  */
 export function stepFlops({ config, lengths, firstLayer }) {
   const tokens = lengths.reduce((a, b) => a + b, 0);
-  const last = config.numHiddenLayers - 1;
+  const last = config.num_hidden_layers - 1;
   let linear = 0;
-  for (const { layer, name, inFeatures, outFeatures } of linearModules(config)) {
+  for (const { layer, name, inFeatures, outFeatures } of linearModules(parseGemmaConfig(JSON.stringify(config)))) {
     const rows = layer === last && !/[kv]_proj/.test(name) ? lengths.length : tokens;
     const forward = 2 * rows * inFeatures * outFeatures;
     const backward = layer > firstLayer || (layer === firstLayer && !/[qkv]_proj/.test(name)) ? forward : 0;
@@ -75,7 +75,7 @@ export function stepFlops({ config, lengths, firstLayer }) {
   let attention = 0;
   for (let layer = 0; layer < last; layer++) {
     for (const length of lengths) {
-      const forward = 2 * length * length * config.numAttentionHeads * config.headDim; // QK and PV over half of the square
+      const forward = 2 * length * length * config.num_attention_heads * config.head_dim; // QK and PV over half of the square
       attention += layer >= firstLayer ? 3.5 * forward : forward;
     }
   }

@@ -9,7 +9,8 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { loadGemma, planMemory, trainableParameters, trainingPass, writeRandomCheckpoint } from '@arena/gemma';
+import { planMemory, trainableParameters, trainingPass } from '@arena/decoder';
+import { loadGemma, parseGemmaConfig, writeRandomCheckpoint } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { Mt19937 } from '@arena/random';
 import { observeOps, openEngine } from '@arena/runtime';
@@ -55,7 +56,7 @@ async function runShape(name, shape) {
   const folder = flags.base && name === 'full' ? flags.base : mkdtempSync(join(tmpdir(), 'arena-bench-'));
   if (folder !== flags.base) await writeRandomCheckpoint(folder, shape.config, { seed: 1 });
   const layers = Array.from(
-    { length: shape.config.numHiddenLayers - shape.firstLayer },
+    { length: shape.config.num_hidden_layers - shape.firstLayer },
     (_, i) => shape.firstLayer + i,
   );
   const config = loraConfig({ r: 16, lora_alpha: 32, target_modules: ALL, layers_to_transform: layers });
@@ -64,13 +65,13 @@ async function runShape(name, shape) {
   const loadSeconds = (performance.now() - loadStart) / 1000;
   const tokens = shape.lengths.reduce((a, b) => a + b, 0);
   const plan = planMemory({
-    config: shape.config,
+    config: parseGemmaConfig(JSON.stringify(shape.config)),
     targets: model.lora.targets,
     tokens,
     quantized: true,
     budgetBytes: flags.memory ? Number.parseFloat(flags.memory) * 1e9 : undefined,
   });
-  if (flags.recompute !== undefined) plan.recomputeLayers = Number(flags.recompute);
+  if (flags.recompute !== undefined) plan.activations.recompute = Number(flags.recompute);
   const optimizer = adamW(trainableParameters(model));
   const batch = randomBatch(shape);
   const profile = new Map();
@@ -112,7 +113,7 @@ async function timeStep(model, { labels, ...batch }, optimizer, plan, profile) {
     if (!backwardStart && op.endsWith('Backward')) backwardStart = performance.now() - milliseconds;
     profile.set(op, (profile.get(op) ?? 0) + milliseconds);
   });
-  const { loss, logits } = await trainingPass(model, batch, labels, plan);
+  const { loss, logits } = await trainingPass(model, batch, labels, { activations: plan.activations });
   const optimizerStart = performance.now();
   const [lossValue] = await loss.data();
   loss.dispose();
@@ -182,7 +183,7 @@ function formatReport(results) {
   for (const { name, shape, tokens, plan, median, timed, peakGiB: peak } of results) {
     const { seconds, forward, backward, optimizer, others } = median;
     const rate = stepFlops(shape).total / seconds / 1e9;
-    const keep = `${plan.recomputeLayers} layers recomputed${plan.offload ? ', offload' : ''}`;
+    const keep = `${plan.activations.recompute} layers recomputed${plan.activations.offload ? ', offload' : ''}`;
     lines.push(
       `| ${name} | ${tokens} | ${fixed(seconds)} (${timed.map((t) => fixed(t)).join(', ')}) | ${fixed(forward)} | ${fixed(backward)} | ` +
         `${fixed(optimizer, 3)} | ${fixed(tokens / seconds, 1)} | ${fixed(rate, 1)} | ${fixed(peak)} | ${fixed(others)} | ${keep} |`,

@@ -1,5 +1,5 @@
 /** @file A training step of the whole 2B shape on engine `webgpu`, with random weights made on the device: no checkpoint is needed. */
-import { planMemory, trainableParameters, trainingPass } from '@arena/gemma';
+import { planMemory, trainableParameters, trainingPass } from '@arena/decoder';
 import { openEngine, startProfile } from '@arena/runtime';
 import { adamW } from '@arena/trainer';
 import { backend, dispose } from '@tensorflow/tfjs-core';
@@ -27,7 +27,10 @@ export async function fullStep({ small, budgetBytes, steps = 3, options }) {
   const modelMs = performance.now() - start;
   const one = async (step) => {
     const begin = performance.now();
-    const { loss, logits } = await trainingPass(model, batch, [step % 2], { ...plan, dropout: { seed: 1, step } });
+    const { loss, logits } = await trainingPass(model, batch, [step % 2], {
+      activations: plan.activations,
+      dropout: { seed: 1, step },
+    });
     const recordedMs = performance.now() - begin;
     const [value] = await loss.data();
     dispose([loss, logits]);

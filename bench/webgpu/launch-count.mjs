@@ -1,5 +1,6 @@
 /** @file Launches of a training step by kernel: adapters on all seven linears of all layers of the shape tiny, one short sequence. */
-import { loadGemma, randomCheckpointFiles, trainableParameters, trainingPass } from '@arena/gemma';
+import { trainableParameters, trainingPass } from '@arena/decoder';
+import { loadGemma, randomCheckpointFiles } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { startProfile } from '@arena/runtime';
 import { bytesFolder } from '@arena/safetensors';

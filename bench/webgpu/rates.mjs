@@ -7,7 +7,7 @@ import {
   rmsNormBackwardOp,
   rmsNormOp,
   ropeOp,
-} from '@arena/gemma';
+} from '@arena/decoder';
 import { loraLinearBackward, loraLinearForward } from '@arena/lora';
 import { linear4bitBackward, linear4bitForward } from '@arena/quant';
 import { runOp, startProfile } from '@arena/runtime';

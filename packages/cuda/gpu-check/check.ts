@@ -2,7 +2,7 @@
  * @file What a machine with a GPU is asked: `node check.mjs <step> [--small]`. Each step prints lines of JSON. `--small` takes sizes that the
  * emulation of the tests can do too.
  */
-import { attentionBackwardOp, attentionOp } from '@arena/gemma';
+import { attentionBackwardOp, attentionOp } from '@arena/decoder';
 import { cuda4bit } from '@arena/quant';
 import {
   type CudaOperand,

@@ -1,20 +1,13 @@
 /** @file A training step of the whole 2B shape with random weights, made on the device: no checkpoint is needed. */
-import {
-  clearGradient,
-  type FlatBatch,
-  type GemmaConfig,
-  planMemory,
-  trainableParameters,
-  trainingPass,
-} from '@arena/gemma';
-import { type Profile, startProfile } from '@arena/runtime';
+import { type DecoderConfig, type FlatBatch, planMemory, trainableParameters, trainingPass } from '@arena/decoder';
+import { clearGradient, type Profile, startProfile } from '@arena/runtime';
 import { adamW } from '@arena/trainer';
 import { dispose } from '@tensorflow/tfjs-core';
 import { closeCuda, openCuda } from '../src/index.js';
 import { randomModel } from './random-model.js';
 
 export interface StepOptions {
-  config: GemmaConfig;
+  config: DecoderConfig;
   tokens: number;
   budgetBytes: number;
   bf16: boolean;
@@ -40,7 +33,10 @@ export async function fullStep({ config, tokens, budgetBytes, bf16, cublasLt }: 
   for (let step = 0; step < 7; step++) {
     if (step === 6) profile = startProfile(); // makes it slower: not counted
     const start = performance.now();
-    const { loss, logits } = await trainingPass(model, batch, [step % 2], { ...plan, dropout: { seed: 1, step } });
+    const { loss, logits } = await trainingPass(model, batch, [step % 2], {
+      activations: plan.activations,
+      dropout: { seed: 1, step },
+    });
     const queuedMs = performance.now() - start;
     const values = loss.data();
     await optimizer.step(1e-4, values);
@@ -59,8 +55,8 @@ export async function fullStep({ config, tokens, budgetBytes, bf16, cublasLt }: 
       tokens,
       bf16,
       cublasLt,
-      recomputeLayers: plan.recomputeLayers,
-      halve: plan.halve,
+      recomputeLayers: plan.activations.recompute,
+      halve: plan.activations.half,
       firstStepMs: steps[0].totalMs,
     },
     // the time until everything is queued; close to the total when the queue is full
@@ -78,13 +74,16 @@ export async function fullStep({ config, tokens, budgetBytes, bf16, cublasLt }: 
  * How far loss, logits and gradients of a step with bf16 are from those in float32, of the same weights, with kept activations in
  * float32 and in bfloat16; the gradients by their norm.
  */
-export async function agreement(config: GemmaConfig, tokens: number, cublasLt: boolean) {
+export async function agreement(config: DecoderConfig, tokens: number, cublasLt: boolean) {
   const { backend } = await openCuda();
   const model = randomModel(config);
   const parameters = trainableParameters(model);
   const pass = async (bf16: boolean, halve: boolean) => {
     await openCuda({ bf16, cublasLt });
-    const { loss, logits } = await trainingPass(model, batchOf(tokens), [1], { halve, dropout: { seed: 1, step: 0 } });
+    const { loss, logits } = await trainingPass(model, batchOf(tokens), [1], {
+      activations: { half: halve },
+      dropout: { seed: 1, step: 0 },
+    });
     const gradients = new Map<string, Float32Array>();
     for (const parameter of parameters) {
       if (parameter.gradient) gradients.set(parameter.name, (await parameter.gradient.data()) as Float32Array);

@@ -1,28 +1,39 @@
 /** @file A classifier of the whole 2B shape with random weights, made on the device: no checkpoint is needed. */
-import { GEMMA2_2B, type GemmaClassifier, type Layer, linearModules, NORM_NAMES, parameter } from '@arena/gemma';
-import { adapterKey, initAdapter, loraConfig, resolveTargets, SCORE_KEY } from '@arena/lora';
-import { randomNormal, tensor2d, zeros } from '@tensorflow/tfjs-core';
+import {
+  type Classifier,
+  type DecoderConfig,
+  emptyLayer,
+  type Linear,
+  linearModules,
+  putModule,
+  tensorTable,
+  uploadLora,
+} from '@arena/decoder';
+import { GEMMA2_2B, gemma2 } from '@arena/gemma';
+import { initAdapter, loraConfig, resolveTargets, SCORE_KEY } from '@arena/lora';
+import { parameter } from '@arena/runtime';
+import { randomNormal, zeros } from '@tensorflow/tfjs-core';
 import { random4bit } from './random-weight.js';
 
 const FIRST_LAYER = 6;
 
 /** The 2B shape, or a small one of as many kinds of parts. */
-export function checkedConfig(small: boolean): typeof GEMMA2_2B {
-  if (!small) return GEMMA2_2B;
-  return {
-    ...GEMMA2_2B,
-    hiddenSize: 64,
-    intermediateSize: 128,
-    numHiddenLayers: 8,
-    numAttentionHeads: 2,
-    numKeyValueHeads: 1,
-    headDim: 32,
+export function checkedConfig(small: boolean): DecoderConfig {
+  const sizes = {
+    hidden_size: 64,
+    intermediate_size: 128,
+    num_hidden_layers: 8,
+    num_attention_heads: 2,
+    num_key_value_heads: 1,
+    head_dim: 32,
   };
+  return gemma2.parseConfig({ ...GEMMA2_2B, ...(small ? sizes : {}) }, 'config.json');
 }
 
 /** LoRA r 16 on all linears from layer 6 on. */
-export function randomModel(config: typeof GEMMA2_2B): GemmaClassifier {
-  const { hiddenSize, numHiddenLayers, numLabels, vocabSize } = config;
+export function randomModel(config: DecoderConfig): Classifier {
+  const { hiddenSize, numLabels, vocabSize } = config;
+  const numHiddenLayers = config.layers.length;
   const lora = loraConfig({
     r: 16,
     lora_alpha: 32,
@@ -33,31 +44,19 @@ export function randomModel(config: typeof GEMMA2_2B): GemmaClassifier {
   const modules = linearModules(config);
   const targets = resolveTargets(lora, modules);
   const adapters = initAdapter(lora, targets, 1);
-  const layers = Array.from({ length: numHiddenLayers }, (_, index) => {
-    const layer = { index, linears: {}, norms: {} } as Layer;
-    for (const name of NORM_NAMES) layer.norms[name] = { weight: zeros([hiddenSize]) };
-    return layer;
-  });
-  for (const { layer, name, path, inFeatures, outFeatures } of modules) {
-    const weight = random4bit(outFeatures, inFeatures);
-    const index = targets.findIndex((target) => target.path === path);
-    layers[layer].linears[name] = { path, weight };
-    if (index < 0) continue;
-    const { r, scaling } = targets[index];
-    const { A, B } = adapters.get(path)!;
-    layers[layer].linears[name].lora = {
-      A: parameter(adapterKey(path, 'lora_A'), tensor2d(A, [r, inFeatures])),
-      B: parameter(adapterKey(path, 'lora_B'), tensor2d(B, [outFeatures, r])),
-      scaling,
-      dropout: lora.lora_dropout,
-      index,
-    };
+  const layers = config.layers.map((shape, index) => emptyLayer(index, shape));
+  for (const place of tensorTable(config)) {
+    if (place.role === 'norm') putModule(layers[place.layer], place.module, { weight: zeros([place.shape[0]]) });
+    if (place.role !== 'linear') continue;
+    const [outFeatures, inFeatures] = place.shape;
+    const linear: Linear = { path: place.path, weight: random4bit(outFeatures, inFeatures) };
+    putModule(layers[place.layer], place.module, linear);
+    const index = targets.findIndex(({ path }) => path === place.path);
+    if (index >= 0) linear.lora = uploadLora(targets[index], index, adapters.get(place.path)!, lora);
   }
   let rows: Float32Array | undefined; // of the one batch that is asked for
   return {
     config,
-    attention: 'eager',
-    ropeFrequencies: 'float32',
     // rows of random values by id: the table stays off the device anyway
     embedding: {
       vocabSize,

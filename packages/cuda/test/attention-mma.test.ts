@@ -2,7 +2,7 @@
  * @file Attention on the tensor cores of engine `cuda`, emulated, against float64 on inputs that bfloat16 holds. What is left then is the
  * rounding of P and ds: 2^-9 of each value at most, and of a sum's norm less, since roundings do not line up.
  */
-import { type AttentionAttrs, attentionBackwardOp, attentionOp } from '@arena/gemma';
+import { type AttentionAttrs, attentionBackwardOp, attentionOp } from '@arena/decoder';
 import { roundTo } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
 import { provideEngine, runOp } from '@arena/runtime';

@@ -1,6 +1,6 @@
 /** @file Attention on engine `cuda`, emulated, with heads of every size that has kernels of its own. */
 import '@tensorflow/tfjs-backend-cpu';
-import { type AttentionAttrs, attentionBackwardOp, attentionOp } from '@arena/gemma';
+import { type AttentionAttrs, attentionBackwardOp, attentionOp } from '@arena/decoder';
 import { Mt19937, normal } from '@arena/random';
 import { checkOps, type OpSample, openEngine, provideEngine } from '@arena/runtime';
 import { backend, tensor } from '@tensorflow/tfjs-core';

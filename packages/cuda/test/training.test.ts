@@ -44,13 +44,13 @@ describe.skipIf(!hasCompiler())(
     it('gives nearly the same when saved activations wait in bfloat16, and does so with bf16 alone', async () => {
       await openEngine('cuda', { bf16: true });
       const want = await trainTiny();
-      const got = await trainTiny({ halve: true });
+      const got = await trainTiny({ half: true });
       expect(got.loss).toBe(want.loss); // nothing is read before the backward pass
       expect(got.gradients).not.toEqual(want.gradients);
       expectSameTraining(got, want, BF16_TOLERANCE);
-      expect(await trainTiny({ halve: true, recomputeLayers: 2 })).not.toEqual(got); // only d is rounded
+      expect(await trainTiny({ half: true, recompute: 2 })).not.toEqual(got); // only d is rounded
       await openEngine('cuda');
-      expect(await trainTiny({ halve: true })).toEqual(await trainTiny());
+      expect(await trainTiny({ half: true })).toEqual(await trainTiny());
     });
 
     it('gives the same bits when the threads of each block run in the opposite order', async () => {

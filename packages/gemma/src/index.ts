@@ -1,22 +1,24 @@
-export * from './adapter.js';
-export * from './adapter-set.js';
-export * from './batch.js';
-export * from './causal.js';
-export * from './classifier.js';
-export * from './config.js';
-export * from './describe.js';
-export * from './embedding.js';
-export type { DropoutStep } from './linear.js';
-export * from './load.js';
-export * from './loss.js';
-export * from './memory.js';
-export * from './model.js';
-export * from './ops/attention/op.js';
-export * from './ops/geglu/op.js';
-export * from './ops/rms-norm/op.js';
-export * from './ops/rope/op.js';
-export * from './parameter.js';
-export * from './random-checkpoint.js';
-export * from './score.js';
-export * from './shared-prefix.js';
-export * from './tiny-base.js';
+// what everyone does with the model next, so that a user of Gemma needs no second package
+export {
+  type Classifier,
+  forward,
+  logitsOfSequences,
+  planMemory,
+  readAdapter,
+  scoreSequences,
+  trainable,
+  trainableParameters,
+  trainingPass,
+} from '@arena/decoder';
+export {
+  describeGemma,
+  GEMMA_FAMILIES,
+  type LoadGemmaOptions,
+  loadGemma,
+  parseGemmaConfig,
+  randomCheckpointFiles,
+  readConfig,
+  writeRandomCheckpoint,
+} from './families.js';
+export { GEMMA2_2B, gemma2 } from './gemma2.js';
+export { type TinyBaseOptions, tinyBaseFiles } from './tiny-base.js';

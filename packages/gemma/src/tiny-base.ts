@@ -1,7 +1,7 @@
 /** @file A small Gemma 2 of seeded random weights with a tokenizer of its own, in Hugging Face's format: a base to try things on. */
 import { loadTokenizer, trainBpe } from '@arena/tokenizer';
-import type { GemmaConfig } from './config.js';
-import { randomCheckpointFiles } from './random-checkpoint.js';
+import { randomCheckpointFiles } from './families.js';
+import { GEMMA2_2B } from './gemma2.js';
 
 /** Size and weights. Default seed 0, 4 layers, and a tokenizer of at most 1,500 tokens. */
 export interface TinyBaseOptions {
@@ -19,24 +19,18 @@ export interface TinyBaseOptions {
 export function tinyBaseFiles(texts: string[], options: TinyBaseOptions = {}): Record<string, Uint8Array> {
   const { seed = 0, hiddenSize = 128, layers = 4, vocabSize = 1500 } = options;
   const tokenizer = trainBpe(texts, { vocabSize });
-  const config: GemmaConfig = {
-    vocabSize: loadTokenizer(tokenizer).vocabSize,
-    hiddenSize,
-    intermediateSize: 2 * hiddenSize,
-    numHiddenLayers: layers,
-    numAttentionHeads: 4,
-    numKeyValueHeads: 2,
-    headDim: hiddenSize / 4,
-    queryPreAttnScalar: hiddenSize / 4,
-    rmsNormEps: 1e-6,
-    ropeTheta: 10000,
-    slidingWindow: 64,
-    slidingLayers: Array.from({ length: layers }, (_, i) => i % 2 === 0),
-    attnLogitSoftcapping: 50,
-    finalLogitSoftcapping: 30,
-    padTokenId: 0,
-    numLabels: 2,
-    dtype: 'float32',
+  const config = {
+    ...GEMMA2_2B,
+    head_dim: hiddenSize / 4,
+    hidden_size: hiddenSize,
+    intermediate_size: 2 * hiddenSize,
+    num_attention_heads: 4,
+    num_hidden_layers: layers,
+    num_key_value_heads: 2,
+    query_pre_attn_scalar: hiddenSize / 4,
+    sliding_window: 64,
+    torch_dtype: 'float32',
+    vocab_size: loadTokenizer(tokenizer).vocabSize,
   };
   const special = { bos_token: '<bos>', eos_token: '<eos>', pad_token: '<pad>', unk_token: '<unk>' };
   const tokenizerConfig = {

@@ -1,6 +1,7 @@
 /** @file The checkpoint that a judge is trained on: read but for its weights. */
 import type { Battle } from '@arena/data';
-import { type GemmaConfig, readConfig, type TinyBaseOptions, tinyBaseFiles } from '@arena/gemma';
+import type { DecoderConfig } from '@arena/decoder';
+import { readConfig, type TinyBaseOptions, tinyBaseFiles } from '@arena/gemma';
 import { type Location, placeName, readFileAt } from '@arena/safetensors';
 import { loadTokenizer, type Tokenizer } from '@arena/tokenizer';
 import { type ModelCard, mergedCard } from './card.js';
@@ -10,7 +11,7 @@ export interface Base {
   /** What adapters and cards call it: a hub id, an address, a path. */
   name: string;
   location: Location;
-  config: GemmaConfig;
+  config: DecoderConfig;
   tokenizer: Tokenizer;
   /** Set when an adapter was merged into it. */
   card?: ModelCard;

@@ -1,7 +1,8 @@
 /** @file Votes and a base become a judge: the run, from packing to the adapter, with what it keeps and what it tells. */
 import { type Packed, type SplitsFile, type Survival, survival, swapBattle } from '@arena/data';
-import { loadGemma, type MemoryPlan, readAdapter, trainableParameters } from '@arena/gemma';
-import type { AdapterFiles } from '@arena/lora';
+import { type MemoryPlan, readAdapter, trainable } from '@arena/decoder';
+import { loadGemma } from '@arena/gemma';
+import { type AdapterFiles, loadAdapter } from '@arena/lora';
 import {
   type Checkpoint,
   type Communicator,
@@ -112,13 +113,15 @@ export async function trainJudge(
   await tell?.({ kind: 'packed', survival: survival(packed) });
   const isFirst = !ranks?.rank;
   // the others get it from the first
-  const checkpoint =
-    resume?.checkpoint && isFirst ? await loadCheckpoint(store.location(resume.checkpoint)) : undefined;
+  const place = resume?.checkpoint !== undefined && isFirst ? store.location(resume.checkpoint) : undefined;
+  const checkpoint = place === undefined ? undefined : await loadCheckpoint(place);
   const plan = planTraining(packed, settings, base, adapter, objective, options);
   const card = cardOf(objective, base.name, settings);
   const model = await loadGemma(base.location, {
     quantization: card.quantization ?? undefined,
-    ...(checkpoint ? { adapter: checkpoint.adapter } : { lora: { config: adapter.config, seed: settings.seed } }),
+    ...(checkpoint
+      ? { adapter: await loadAdapter(place!) }
+      : { lora: { config: adapter.config, seed: settings.seed } }),
     numLabels: objective.labels,
     scoreSeed: settings.seed,
     scoreStd: settings.headStd,
@@ -160,7 +163,8 @@ async function fit(
   { saveEvery, keep, ranks, signal, onEvent: tell }: TrainJudgeOptions,
 ): Promise<TrainResult | undefined> {
   const { batchSize, epochs, seed, metric } = settings;
-  const trained = trainableParameters(model).reduce((sum, { value }) => sum + value.size, 0);
+  const learner = trainable(model, { loss: objective.loss, activations: memory.activations });
+  const trained = learner.parameters().reduce((sum, { value }) => sum + value.size, 0);
   await tell?.({ kind: 'begin', memory, totalSteps, trained, checkpoint });
   const log = (entry: object) => store.append('log.jsonl', line(entry));
   if (!ranks?.rank) {
@@ -171,12 +175,12 @@ async function fit(
     keepCheckpoint(
       store,
       state.step,
-      await checkpointFiles(model, state, { totalSteps, epochs, batchSize, settings }),
+      await checkpointFiles(learner, state, { totalSteps, epochs, batchSize, settings }),
       keep,
     );
   try {
     return await train({
-      model,
+      model: learner,
       batches,
       epochs,
       maxSteps: settings.maxSteps,
@@ -184,16 +188,12 @@ async function fit(
       learningRate: settings.learningRate,
       schedule: settings.schedule,
       warmup: settings.warmup,
-      loss: objective.loss,
       eightBit: settings.optimizer === 'adamw-8bit',
       weightDecay: settings.weightDecay,
       maxGradNorm: settings.maxGradNorm,
       rateFactor: loraPlus(settings.loraPlus, settings.headRate),
       seed,
-      recomputeLayers: memory.recomputeLayers,
-      offload: memory.offload,
-      halve: memory.halve,
-      resume: checkpoint && restoreProgress(checkpoint, model),
+      resume: checkpoint && restoreProgress(checkpoint, learner),
       ...(validation.length
         ? {
             evaluate: () => measure(model, objective, validation, signal),

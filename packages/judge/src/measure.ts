@@ -1,6 +1,6 @@
 /** @file How well a model does on packed votes, while it is trained. */
 import { batches, type Packed } from '@arena/data';
-import { forward, type GemmaClassifier } from '@arena/gemma';
+import { type Classifier, forward } from '@arena/decoder';
 import type { Objective, Verdict } from './objectives/objective.js';
 
 /** Tokens of a forward pass. */
@@ -11,7 +11,7 @@ const MEASURE_TOKENS = 4096;
  * over. For a head that knows no ties a tie is half of each: half right whatever is said.
  */
 export async function measure(
-  model: GemmaClassifier,
+  model: Classifier,
   { verdict, knowsTies }: Objective,
   packed: Packed[],
   signal?: AbortSignal,

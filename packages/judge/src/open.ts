@@ -1,6 +1,7 @@
 /** @file A trained judge, opened to predict: an adapter with its base, or a checkpoint that an adapter was merged into. */
 import type { Battle } from '@arena/data';
-import { type GemmaClassifier, loadGemma, readAdapter } from '@arena/gemma';
+import { type Classifier, readAdapter } from '@arena/decoder';
+import { loadGemma } from '@arena/gemma';
 import { type AdapterFiles, adapterFolder, loadAdapter } from '@arena/lora';
 import { type Location, placeName } from '@arena/safetensors';
 import type { Tokenizer } from '@arena/tokenizer';
@@ -20,7 +21,7 @@ export interface Pair {
 
 /** A model that says which of two answers people prefer, on the engine that is open. */
 export interface Judge {
-  readonly model: GemmaClassifier;
+  readonly model: Classifier;
   readonly tokenizer: Tokenizer;
   readonly objective: Objective;
   readonly card: ModelCard;

@@ -1,6 +1,6 @@
 /** @file What a run is going to do, before any weight is loaded: its adapter, the batches of its epochs, its memory. */
 import { batches, type Packed } from '@arena/data';
-import { linearModules, type MemoryPlan, planMemory } from '@arena/gemma';
+import { linearModules, type MemoryPlan, planMemory } from '@arena/decoder';
 import { type LoraConfig, type LoraTarget, loraConfig, resolveTargets } from '@arena/lora';
 import { type MicroBatch, totalSteps } from '@arena/trainer';
 import type { Base } from './base.js';
@@ -20,7 +20,7 @@ export interface NewAdapter {
  */
 export function newAdapter({ name, config }: Base, settings: TrainingSettings): NewAdapter {
   const { rank, alpha, dropout, targets, firstLayer } = settings;
-  const layers = config.numHiddenLayers;
+  const layers = config.layers.length;
   if (firstLayer >= layers) {
     throw new SettingsError(
       `\`firstLayer\` ${firstLayer}: the base has ${layers} layers (0 to ${layers - 1}), so no layer would be trained`,

@@ -1,7 +1,7 @@
 /** @file Probabilities for battles, many at a time. */
 import { type Battle, type Packed, swapBattle } from '@arena/data';
+import { type Classifier, logitsOfSequences, type ScoreOptions } from '@arena/decoder';
 import type { Prediction } from '@arena/eval';
-import { type GemmaClassifier, logitsOfSequences, type ScoreOptions } from '@arena/gemma';
 import type { Tokenizer } from '@arena/tokenizer';
 import type { Objective, Verdict } from './objectives/objective.js';
 
@@ -21,7 +21,7 @@ export interface Scored extends Prediction {
 
 /** A model, and how it reads battles. */
 export interface Scorer {
-  model: GemmaClassifier;
+  model: Classifier;
   tokenizer: Tokenizer;
   objective: Objective;
 }

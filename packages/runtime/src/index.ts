@@ -7,6 +7,7 @@ export * from './engine.js';
 export { halve, offload } from './offload.js';
 export * from './op.js';
 export { addTime, type OpTime } from './op-time.js';
+export { accumulate, clearGradient, disposeParameter, type Parameter, parameter } from './parameter.js';
 export { type Profile, startProfile } from './profile.js';
 export { importFromProject } from './project-package.js';
 export { type EngineProvider, provideEngine } from './provider.js';

@@ -1,5 +1,5 @@
 /** @file The weights of a run's best evaluation, kept outside the engine. */
-import type { Parameter } from '@arena/gemma';
+import type { Parameter } from '@arena/runtime';
 import { keep, tensor } from '@tensorflow/tfjs-core';
 
 /** Copies of all trained weights after `step` optimizer steps, where an evaluation gave `metric`. */

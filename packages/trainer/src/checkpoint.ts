@@ -1,10 +1,9 @@
 /**
- * @file A checkpoint folder, `checkpoint-<step>`: the PEFT adapter, optimizer.safetensors, trainer_state.json in the
+ * @file A checkpoint folder, `checkpoint-<step>`: the model's own files (a PEFT adapter), optimizer.safetensors, trainer_state.json in the
  * Hugging Face Trainer's form, the best weights so far, and arena_state.json with the hashes of all of them. It appears
  * whole or not at all. A checkpoint of the Hugging Face Trainer can be read too.
  */
-import { type GemmaClassifier, readAdapter, trainableParameters } from '@arena/gemma';
-import { type AdapterFiles, adapterFolder, loadAdapter, writeFolder } from '@arena/lora';
+import { writeFolder } from '@arena/lora';
 import {
   bytesSource,
   type Location,
@@ -18,6 +17,7 @@ import {
 import { readOptimizerPt } from './hf-optimizer.js';
 import { restoreState, stateTensors } from './optimizer-state.js';
 import type { TrainProgress } from './train.js';
+import type { Trainable } from './trainable.js';
 import { formatTrainerState, parseTrainerState, type RunInfo, type TrainerState } from './trainer-state.js';
 
 /** What a checkpoint says of its run. */
@@ -26,16 +26,20 @@ export interface CheckpointInfo extends RunInfo {
   settings?: unknown;
 }
 
-/** A checkpoint read back; the optimizer's moments go to the engine with {@link restoreProgress}. */
+/**
+ * A checkpoint read back, but for the model's own files (an adapter is read by `loadAdapter` from the same place). The optimizer's
+ * moments go to the engine with {@link restoreProgress}.
+ */
 export interface Checkpoint extends TrainerState {
   /** Where it was read. */
   place: string;
-  adapter: AdapterFiles;
   optimizer: { step: number; moments: Map<string, SafeTensor> };
   bestValues?: Map<string, Float32Array>;
   settings?: unknown;
   /** Names of the trained parameters in the model's order; only in a checkpoint of ours. */
   parameters?: string[];
+  /** Names of the model's own files; only in a checkpoint of ours. */
+  modelFiles?: string[];
 }
 
 interface ArenaState {
@@ -51,20 +55,22 @@ const FORMAT = 'arena-checkpoint-1';
 const FOLDER = /^checkpoint-(\d+)$/;
 const LEFTOVER = /^checkpoint-\d+\.(tmp|old)-\d+$/;
 const BEST_FILE = 'best_weights.safetensors';
+/** Files that are not the model's. */
+const OWN_FILES = ['optimizer.safetensors', 'trainer_state.json', BEST_FILE];
 const MAX_JSON_BYTES = 64e6;
 const MAX_STATE_BYTES = 4e9;
 
 /** The files of a checkpoint, by name: for {@link saveCheckpoint}, or for a page to keep where it can. */
 export async function checkpointFiles(
-  model: GemmaClassifier,
+  model: Trainable,
   progress: TrainProgress,
   info: CheckpointInfo,
 ): Promise<Record<string, Uint8Array>> {
-  const trained = trainableParameters(model);
+  const trained = model.parameters();
   const parameters = trained.map(({ name }) => name);
   const moments = await stateTensors(trained, progress.optimizer);
   const files: Record<string, Uint8Array> = {
-    ...adapterFolder(await readAdapter(model)),
+    ...(await model.files()),
     'optimizer.safetensors': serialize(moments, { format: 'pt', step: String(progress.optimizer.step) }),
     'trainer_state.json': new TextEncoder().encode(formatTrainerState(progress, info)),
   };
@@ -81,7 +87,7 @@ export async function checkpointFiles(
  */
 export async function saveCheckpoint(
   directory: string,
-  model: GemmaClassifier,
+  model: Trainable,
   progress: TrainProgress,
   info: CheckpointInfo,
   keep = Number.POSITIVE_INFINITY,
@@ -134,7 +140,6 @@ export async function loadCheckpoint(location: Location): Promise<Checkpoint> {
   };
   const arena = await read('arena_state.json', MAX_JSON_BYTES);
   const own = arena && (await checkHashes(arena, place, read));
-  const adapter = await loadAdapter(location);
   const statePath = `${place}/trainer_state.json`;
   const text = new TextDecoder().decode(await need('trainer_state.json', MAX_JSON_BYTES));
   const state = parseTrainerState(text, statePath);
@@ -147,11 +152,11 @@ export async function loadCheckpoint(location: Location): Promise<Checkpoint> {
   return {
     ...state,
     place,
-    adapter,
     optimizer,
     ...(bestValues ? { bestValues } : {}),
     settings: own?.settings,
     parameters: own?.parameters,
+    modelFiles: own && Object.keys(own.files).filter((name) => !OWN_FILES.includes(name)),
   };
 }
 
@@ -193,13 +198,13 @@ async function checkHashes(
  * Puts a checkpoint's optimizer state on the current engine, for a model that was loaded with its adapter.
  * @throws Error naming the parameter whose state is missing or of another shape.
  */
-export function restoreProgress(checkpoint: Checkpoint, model: GemmaClassifier): TrainProgress {
+export function restoreProgress(checkpoint: Checkpoint, model: Trainable): TrainProgress {
   const { place, step, log, evaluations, optimizer, best, bestValues } = checkpoint;
   return {
     step,
     log,
     evaluations,
-    optimizer: restoreState(trainableParameters(model), optimizer.step, optimizer.moments, place),
+    optimizer: restoreState(model.parameters(), optimizer.step, optimizer.moments, place),
     ...(best && bestValues ? { best: { ...best, values: bestValues } } : {}),
   };
 }

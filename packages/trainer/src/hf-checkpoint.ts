@@ -1,5 +1,4 @@
 /** @file A checkpoint of ours as one that the Hugging Face Trainer resumes from (`resume_from_checkpoint`). */
-import { adapterFolder } from '@arena/lora';
 import { type Location, readFileAt, toFloat32 } from '@arena/safetensors';
 import { loadCheckpoint } from './checkpoint.js';
 import { type OptimizerSettings, writeHfOptimizer } from './hf-optimizer.js';
@@ -16,8 +15,9 @@ export async function hfCheckpointFiles(
   settings: OptimizerSettings,
   nextRate: number,
 ): Promise<Record<string, Uint8Array>> {
-  const { place, adapter, optimizer, parameters } = await loadCheckpoint(location);
-  if (!parameters) throw new Error(`${place}: has no arena_state.json; a checkpoint that Arena wrote is expected`);
+  const { place, optimizer, parameters, modelFiles } = await loadCheckpoint(location);
+  if (!parameters || !modelFiles)
+    throw new Error(`${place}: has no arena_state.json; a checkpoint that Arena wrote is expected`);
   if (parameters.some((name) => optimizer.moments.has(`${name}.state1`))) {
     throw new Error(`${place}: its optimizer keeps 8-bit states, which the optimizer.pt of AdamW has no place for`);
   }
@@ -30,8 +30,10 @@ export async function hfCheckpointFiles(
     const { values: expAvg, shape } = values(`${name}.exp_avg`);
     return { shape, expAvg, expAvgSq: values(`${name}.exp_avg_sq`).values, decayed: isDecayed(name) };
   });
+  const own: Record<string, Uint8Array> = {};
+  for (const name of modelFiles) own[name] = (await readFileAt(location, name))!;
   return {
-    ...adapterFolder(adapter),
+    ...own,
     ...writeHfOptimizer(states, optimizer.step, settings, nextRate),
     'trainer_state.json': (await readFileAt(location, 'trainer_state.json'))!,
   };

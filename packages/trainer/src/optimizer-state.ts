@@ -1,5 +1,5 @@
 /** @file The optimizer's state as named tensors, and back: for checkpoints and for other processes. */
-import type { Parameter } from '@arena/gemma';
+import type { Parameter } from '@arena/runtime';
 import { type SafeTensor, toFloat32 } from '@arena/safetensors';
 import { keep, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { zeroMoments } from './eight-bit.js';

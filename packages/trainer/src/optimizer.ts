@@ -1,6 +1,6 @@
 /** @file AdamW over a model's parameters, with gradient clipping. */
 
-import { clearGradient, type Parameter } from '@arena/gemma';
+import { clearGradient, type Parameter } from '@arena/runtime';
 import { dispose, keep, stack, type Tensor, tensor, zerosLike } from '@tensorflow/tfjs-core';
 import { adamW8bitStep, type EightBitMoments, MIN_8BIT_SIZE, zeroMoments } from './eight-bit.js';
 import { type AdamWAttrs, adamWStep, squaredNorm } from './ops/adamw/op.js';

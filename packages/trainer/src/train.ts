@@ -1,14 +1,5 @@
 /** @file The training loop, numerically that of the Hugging Face Trainer: order, accumulation, clipping, schedule, log. */
-
-import {
-  clearGradient,
-  type FlatBatch,
-  type GemmaClassifier,
-  type Loss,
-  type SavedActivations,
-  trainableParameters,
-  trainingPass,
-} from '@arena/gemma';
+import { clearGradient, type Parameter } from '@arena/runtime';
 import type { Scalar } from '@tensorflow/tfjs-core';
 import { type BestWeights, keepWeights, restoreWeights } from './best-weights.js';
 import type { Communicator } from './communicator.js';
@@ -16,15 +7,7 @@ import { type DataParallel, dataParallel, RankFailure } from './data-parallel.js
 import { EARLY_STOPPING_START, type EarlyStoppingState, earlyStopping } from './early-stopping.js';
 import { type AdamW, type AdamWOptions, type AdamWState, adamW } from './optimizer.js';
 import { type ScheduleKind, scheduleFactor, totalSteps, warmupSteps } from './schedule.js';
-
-/** A flat batch with its labels. */
-export interface MicroBatch extends FlatBatch {
-  labels: ArrayLike<number>;
-  /** Factors of the sequences' terms in the loss (default: 1 each). */
-  weights?: ArrayLike<number>;
-  /** What the sequences are called in messages, such as their row numbers. */
-  rows?: ArrayLike<number>;
-}
+import type { MicroBatch, Trainable } from './trainable.js';
 
 /** One line of the log, in the fields of trainer_state.json's log_history. */
 export interface LogEntry {
@@ -56,11 +39,11 @@ export interface TrainProgress {
 }
 
 /**
- * A training run. Default: 1 epoch, 1 micro-batch a step, schedule `linear` without warm-up, the loss that fits the
- * head, seed 42, metric `loss`, and `onSave` is never called.
+ * A training run. Default: 1 epoch, 1 micro-batch a step, schedule `linear` without warm-up, seed 42, metric `loss`,
+ * and `onSave` is never called.
  */
-export interface TrainOptions extends AdamWOptions, SavedActivations {
-  model: GemmaClassifier;
+export interface TrainOptions extends AdamWOptions {
+  model: Trainable;
   /** Micro-batches of an epoch (from 0), in order. Every epoch has as many. */
   batches: (epoch: number) => MicroBatch[];
   learningRate: number;
@@ -72,7 +55,6 @@ export interface TrainOptions extends AdamWOptions, SavedActivations {
   schedule?: ScheduleKind;
   /** Steps of warm-up, or a share of all steps when below 1. */
   warmup?: number;
-  loss?: Loss;
   /** Sum the micro-batch means instead of averaging them, as HF's Trainer does for this model (it skips the division). */
   hfLossScaling?: boolean;
   /** Seeds the dropout masks. */
@@ -134,15 +116,66 @@ export interface TrainResult {
  * Trains what the model has to train. Gradients of the micro-batches of a step are averaged over the group's real size.
  * @throws Error naming the step, micro-batch and rows when a loss or gradient is NaN or infinite; Error when `evaluate`
  * does not give the metric; the signal's reason when aborted; {@link RankFailure} on every rank when one has failed.
+ * @example
+ * const { log } = await train({ model: trainable(model), batches: (epoch) => batchesOf(epoch), learningRate: 2e-4 });
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { model, epochs = 1, accumulation = 1, schedule = 'linear', warmup = 0, communicator, signal } = options;
+  const run = await openRun(options);
+  const { parameters, optimizer, ranks, now } = run;
+  try {
+    for (const step of stepsOf(run)) {
+      const { losses } = await passes(run, step); // forward and backward of each micro-batch
+      const norm = await optimizer.step(step.learningRate, losses); // clipping and AdamW
+      await record(run, step, await losses, norm);
+      await evaluateWhenDue(run, step);
+      await saveWhenDue(run, step);
+    }
+    await ranks?.agree();
+    if (options.restoreBest && now.best) restoreWeights(parameters, now.best);
+  } catch (error) {
+    const stopped = options.signal?.aborted || error instanceof RankFailure;
+    if (stopped && !ranks?.rank) await options.onInterrupt?.(now);
+    throw ranks && options.signal?.aborted ? options.signal.reason : error;
+  } finally {
+    for (const parameter of parameters) clearGradient(parameter);
+    optimizer.dispose();
+  }
+  const { best, bestIndex, stop } = run.outcome;
+  return {
+    steps: now.step,
+    totalSteps: run.total,
+    log: now.log,
+    evaluations: now.evaluations,
+    ...(best === null ? {} : { best: { step: now.evaluations[bestIndex].step, metric: best } }),
+    stoppedEarly: stop,
+    tokens: run.tokens,
+  };
+}
+
+/** A run under way: what was planned, and where it stands. */
+interface Run {
+  options: TrainOptions;
+  parameters: Parameter[];
+  optimizer: AdamW;
+  ranks: DataParallel | undefined;
+  /** Micro-batches of an epoch, and of a step. */
+  perEpoch: number;
+  accumulation: number;
+  stepsPerEpoch: number;
+  total: number;
+  now: TrainProgress;
+  outcome: Outcome;
+  tokens: number;
+  /** Runs a callback: of several ranks the first has them, and the others hear of its failure at the next exchange. */
+  tell(callback: () => void | Promise<void>): Promise<void>;
+}
+
+async function openRun(options: TrainOptions): Promise<Run> {
+  const { model, epochs = 1, accumulation = 1, communicator, signal } = options;
   const perEpoch = options.batches(0).length;
   if (!perEpoch) throw new Error('train: there is not one batch to train on');
   const total = options.maxSteps ?? totalSteps(perEpoch, accumulation, epochs);
-  const warm = warmupSteps(warmup, total);
-  const stepsPerEpoch = Math.ceil(perEpoch / accumulation);
-  const parameters = trainableParameters(model);
+  const parameters = model.parameters();
   const ranks = communicator && dataParallel(communicator, parameters, signal);
   const facts = { 'batches an epoch': perEpoch, 'batches a step': accumulation, 'steps in all': total };
   const resume = ranks ? await ranks.share(options.resume, facts) : options.resume;
@@ -154,144 +187,71 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     evaluations: [...(resume?.evaluations ?? [])],
     best: resume?.best,
   };
-  /** Runs a callback: of several ranks the first has them, and the others hear of its failure at the next exchange. */
-  const tell = async (callback: () => void | Promise<void>) => {
-    if (!ranks) return callback();
-    if (ranks.rank === 0) await Promise.resolve().then(callback).catch(ranks.fail);
-  };
-  const judge = judgeOf(options);
-  let outcome = judge(now.evaluations);
-  let tokens = 0;
-  try {
-    for (let epoch = Math.floor(now.step / stepsPerEpoch); now.step < total && !outcome.stop; epoch++) {
-      const batches = options.batches(epoch);
-      for (
-        let begin = (now.step % stepsPerEpoch) * accumulation;
-        begin < batches.length && now.step < total && !outcome.stop;
-        begin += accumulation
-      ) {
-        const group = batches.slice(begin, begin + accumulation);
-        const learningRate = options.learningRate * scheduleFactor(schedule, now.step, warm, total);
-        const firstMicro = epoch * perEpoch + begin;
-        const { loss, norm } = await trainStep(options, optimizer, group, learningRate, firstMicro, now.step, ranks);
-        now.step++;
-        tokens += group.reduce((sum, { ids }) => sum + ids.length, 0);
-        const end = Math.min(begin + accumulation, batches.length);
-        const at = { step: now.step, epoch: epoch + end / batches.length };
-        const entry: LogEntry = { ...at, loss, grad_norm: norm, learning_rate: learningRate };
-        now.log.push(entry);
-        await tell(() => options.onStep?.(entry, { ...now, totalSteps: total, tokens }));
-        const { evaluateEvery = stepsPerEpoch, saveEvery } = options;
-        if (options.evaluate && (now.step % evaluateEvery === 0 || now.step === total)) {
-          outcome = await evaluateNow(options, now, at, judge, ranks);
-          const measured = now.evaluations[now.evaluations.length - 1];
-          await tell(() => options.onEvaluate?.(measured, outcome));
-        }
-        if (saveEvery && now.step % saveEvery === 0) await tell(() => options.onSave?.(now));
-      }
-      if (now.step % stepsPerEpoch === 0) await tell(() => options.onEpochEnd?.(epoch, now));
-    }
-    await ranks?.agree();
-    if (options.restoreBest && now.best) restoreWeights(parameters, now.best);
-  } catch (error) {
-    const stopped = signal?.aborted || error instanceof RankFailure;
-    if (stopped && !ranks?.rank) await options.onInterrupt?.(now);
-    throw ranks && signal?.aborted ? signal.reason : error;
-  } finally {
-    for (const parameter of parameters) clearGradient(parameter);
-    optimizer.dispose();
-  }
-  const { best, bestIndex, stop } = outcome;
   return {
-    steps: now.step,
-    totalSteps: total,
-    log: now.log,
-    evaluations: now.evaluations,
-    ...(best === null ? {} : { best: { step: now.evaluations[bestIndex].step, metric: best } }),
-    stoppedEarly: stop,
-    tokens,
+    options,
+    parameters,
+    optimizer,
+    ranks,
+    perEpoch,
+    accumulation,
+    stepsPerEpoch: Math.ceil(perEpoch / accumulation),
+    total,
+    now,
+    outcome: outcomeOf(options, now.evaluations),
+    tokens: 0,
+    async tell(callback) {
+      if (!ranks) return callback();
+      if (ranks.rank === 0) await Promise.resolve().then(callback).catch(ranks.fail);
+    },
   };
 }
 
-type Judge = (evaluations: EvaluationEntry[]) => EarlyStoppingState & { stop: boolean };
-
-/** Judges all evaluations from the first, so that a resumed run decides as the whole run would have. */
-function judgeOf({ metric = 'loss', patience = Number.POSITIVE_INFINITY, threshold }: TrainOptions): Judge {
-  const rule = { patience, threshold, greaterIsBetter: !metric.endsWith('loss') };
-  const start = { ...EARLY_STOPPING_START, stop: false };
-  return (evaluations) =>
-    evaluations.reduce((state, entry) => earlyStopping(state, entry[`eval_${metric}`], rule), start);
+/** One optimizer step to take. */
+interface Step {
+  epoch: number;
+  /** Its micro-batches, and the number of the first among those of the whole run. */
+  group: MicroBatch[];
+  firstMicro: number;
+  /** Share of the epoch that is done after it, in epochs. */
+  epochAfter: number;
+  learningRate: number;
 }
 
-async function evaluateNow(
-  options: TrainOptions,
-  now: TrainProgress,
-  at: { step: number; epoch: number },
-  judge: Judge,
-  ranks: DataParallel | undefined,
-): Promise<ReturnType<Judge>> {
-  const { metric = 'loss', restoreBest, model } = options;
-  const evaluate = () => options.evaluate!(now.step);
-  const measured = Object.entries(await (ranks ? ranks.fromFirst(evaluate) : evaluate()));
-  const entry: EvaluationEntry = {
-    ...Object.fromEntries(measured.map(([name, value]) => [`eval_${name}`, value])),
-    ...at,
-  };
-  const value = entry[`eval_${metric}`];
-  if (typeof value !== 'number' || Number.isNaN(value)) {
-    throw new Error(`step ${now.step}: the evaluation gave ${measured.map(([name]) => name)}; '${metric}' is ${value}`);
+/** The steps that are left, until the last or until early stopping; batches of an epoch are made when it begins. */
+function* stepsOf(run: Run): Generator<Step> {
+  const { options, now, accumulation, perEpoch, stepsPerEpoch, total } = run;
+  const { schedule = 'linear', warmup = 0 } = options;
+  const warm = warmupSteps(warmup, total);
+  const goesOn = () => now.step < total && !run.outcome.stop;
+  for (let epoch = Math.floor(now.step / stepsPerEpoch); goesOn(); epoch++) {
+    const batches = options.batches(epoch);
+    let begin = (now.step % stepsPerEpoch) * accumulation;
+    for (; begin < batches.length && goesOn(); begin += accumulation) {
+      yield {
+        epoch,
+        group: batches.slice(begin, begin + accumulation),
+        firstMicro: epoch * perEpoch + begin,
+        epochAfter: epoch + Math.min(begin + accumulation, batches.length) / batches.length,
+        learningRate: options.learningRate * scheduleFactor(schedule, now.step, warm, total),
+      };
+    }
   }
-  now.evaluations.push(entry);
-  const outcome = judge(now.evaluations);
-  if (restoreBest && outcome.bestIndex === now.evaluations.length - 1) {
-    now.best = await keepWeights(trainableParameters(model), now.step, value);
-  }
-  return outcome;
 }
 
-async function trainStep(
-  { model, loss: lossOf, hfLossScaling = false, seed = 42, recomputeLayers, offload, halve, signal }: TrainOptions,
-  optimizer: AdamW,
-  group: MicroBatch[],
-  learningRate: number,
-  firstMicro: number,
-  step: number,
-  ranks: DataParallel | undefined,
-): Promise<{ loss: number; norm: number }> {
-  const lossScale = hfLossScaling ? 1 : 1 / group.length;
-  /** Queues a micro-batch; its loss is there when the engine has come so far. */
+/**
+ * Forward and backward over the micro-batches of a step, which leaves its gradients on the parameters. The losses come when the
+ * engine has got so far: on a GPU the gradients' norm is queued behind them, and all are read at once.
+ */
+async function passes(run: Run, { group, firstMicro }: Step): Promise<{ losses: Promise<number[]> }> {
+  const { model, seed = 42, signal } = run.options;
+  const { ranks, now } = run;
   const pass = async (i: number) => {
     signal?.throwIfAborted();
-    const batch = group[i];
     const dropout = { seed, step: firstMicro + i };
-    const options = {
-      loss: lossOf,
-      sampleWeights: batch.weights,
-      lossScale,
-      dropout,
-      recomputeLayers,
-      offload,
-      halve,
-      signal,
-    };
-    const { loss, logits } = await trainingPass(model, batch, batch.labels, options);
-    logits.dispose();
-    const value = readLoss(loss, i);
+    const { loss } = await model.pass(group[i], { lossScale: lossScale(run, group), dropout, signal });
+    const value = readLoss(loss, () => `step ${now.step + 1}, micro-batch ${i + 1} of ${group.length}`, group[i]);
     value.catch(() => {}); // it is awaited before the optimizer's step
     return { value };
-  };
-  const readLoss = async (loss: Scalar, i: number) => {
-    const [value] = await loss.data();
-    loss.dispose();
-    if (!Number.isFinite(value)) {
-      const { rows: of } = group[i];
-      const rows = of ? ` (rows ${Array.from(of).join(', ')})` : '';
-      throw new Error(
-        `step ${step + 1}, micro-batch ${i + 1} of ${group.length}${rows}: the loss is ${value}; ` +
-          'lower the learning rate, or look at this batch',
-      );
-    }
-    return value;
   };
   const { rank, size } = ranks ?? { rank: 0, size: 1 };
   const losses: (number | Promise<number>)[] = [];
@@ -301,15 +261,75 @@ async function trainStep(
     else losses.push(...(await ranks.exchange(own < group.length ? async () => (await pass(own)).value : undefined)));
   }
   await ranks?.takeTotals();
-  // on a GPU the norm is queued behind the losses, and both are read at once
-  const values = Promise.all(losses);
-  const norm = await optimizer.step(learningRate, values);
-  let total = 0;
-  for (const value of await values) total += value * lossScale;
+  return { losses: Promise.all(losses) };
+}
+
+function lossScale({ options }: Run, group: MicroBatch[]): number {
+  return options.hfLossScaling ? 1 : 1 / group.length;
+}
+
+async function readLoss(loss: Scalar, where: () => string, { rows }: MicroBatch): Promise<number> {
+  const [value] = await loss.data();
+  loss.dispose();
+  if (Number.isFinite(value)) return value;
+  const of = rows ? ` (rows ${Array.from(rows).join(', ')})` : '';
+  throw new Error(`${where()}${of}: the loss is ${value}; lower the learning rate, or look at this batch`);
+}
+
+/** Logs the step that was just taken. */
+async function record(run: Run, step: Step, losses: number[], norm: number): Promise<void> {
+  const { now, options, total } = run;
   if (!Number.isFinite(norm)) {
     throw new Error(
-      `step ${step + 1}: the norm of the gradients is ${norm}; lower the learning rate, or look at its rows`,
+      `step ${now.step + 1}: the norm of the gradients is ${norm}; lower the learning rate, or look at its rows`,
     );
   }
-  return { loss: total, norm };
+  const scale = lossScale(run, step.group);
+  const loss = losses.reduce((sum, value) => sum + value * scale, 0);
+  now.step++;
+  run.tokens += step.group.reduce((sum, { ids }) => sum + ids.length, 0);
+  const { epochAfter: epoch, learningRate } = step;
+  const entry: LogEntry = { step: now.step, epoch, loss, grad_norm: norm, learning_rate: learningRate };
+  now.log.push(entry);
+  await run.tell(() => options.onStep?.(entry, { ...now, totalSteps: total, tokens: run.tokens }));
+}
+
+async function evaluateWhenDue(run: Run, { epochAfter: epoch }: Step): Promise<void> {
+  const { options, now, ranks, parameters } = run;
+  const { evaluateEvery = run.stepsPerEpoch, metric = 'loss', restoreBest } = options;
+  if (!options.evaluate || (now.step % evaluateEvery && now.step !== run.total)) return;
+  const evaluate = () => options.evaluate!(now.step);
+  const measured = Object.entries(await (ranks ? ranks.fromFirst(evaluate) : evaluate()));
+  const entry: EvaluationEntry = {
+    ...Object.fromEntries(measured.map(([name, value]) => [`eval_${name}`, value])),
+    step: now.step,
+    epoch,
+  };
+  const value = entry[`eval_${metric}`];
+  if (typeof value !== 'number' || Number.isNaN(value)) {
+    throw new Error(`step ${now.step}: the evaluation gave ${measured.map(([name]) => name)}; '${metric}' is ${value}`);
+  }
+  now.evaluations.push(entry);
+  run.outcome = outcomeOf(options, now.evaluations);
+  if (restoreBest && run.outcome.bestIndex === now.evaluations.length - 1) {
+    now.best = await keepWeights(parameters, now.step, value);
+  }
+  await run.tell(() => options.onEvaluate?.(entry, run.outcome));
+}
+
+async function saveWhenDue({ options, now, stepsPerEpoch, tell }: Run, { epoch }: Step): Promise<void> {
+  if (options.saveEvery && now.step % options.saveEvery === 0) await tell(() => options.onSave?.(now));
+  if (now.step % stepsPerEpoch === 0) await tell(() => options.onEpochEnd?.(epoch, now));
+}
+
+type Outcome = EarlyStoppingState & { stop: boolean };
+
+/** Judges all evaluations from the first, so that a resumed run decides as the whole run would have. */
+function outcomeOf(
+  { metric = 'loss', patience = Number.POSITIVE_INFINITY, threshold }: TrainOptions,
+  evaluations: EvaluationEntry[],
+): Outcome {
+  const rule = { patience, threshold, greaterIsBetter: !metric.endsWith('loss') };
+  const start = { ...EARLY_STOPPING_START, stop: false };
+  return evaluations.reduce((state, entry) => earlyStopping(state, entry[`eval_${metric}`], rule), start);
 }

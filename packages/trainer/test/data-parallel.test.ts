@@ -1,7 +1,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { crossEntropy, type GemmaClassifier, type LoadGemmaOptions, loadGemma } from '@arena/gemma';
+import { type Classifier, crossEntropy, type Loss, trainable } from '@arena/decoder';
+import { type LoadGemmaOptions, loadGemma } from '@arena/gemma';
+import { loadAdapter } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
 import {
   type Communicator,
@@ -28,8 +30,8 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true }))));
 
-const opened: GemmaClassifier[] = [];
-async function load(options: LoadGemmaOptions = LORA): Promise<GemmaClassifier> {
+const opened: Classifier[] = [];
+async function load(options: LoadGemmaOptions = LORA): Promise<Classifier> {
   const model = await loadGemma(base, options);
   opened.push(model);
   return model;
@@ -40,14 +42,14 @@ const disposeAll = async () => {
 afterEach(disposeAll);
 
 interface Rank {
-  model: GemmaClassifier;
+  model: Classifier;
   result: PromiseSettledResult<TrainResult>;
 }
 
 /** Trains on `size` ranks side by side. Rank 0 has the adapter of seed 1, the others one of their own, which must not count. */
 async function trainRanks(
   size: number,
-  more: (rank: number, model: GemmaClassifier) => Partial<TrainOptions> = () => ({}),
+  more: (rank: number, model: Classifier) => Partial<TrainOptions> = () => ({}),
   communicators: Communicator[] = localCommunicators(size),
 ): Promise<Rank[]> {
   const models = await Promise.all(
@@ -61,7 +63,7 @@ async function trainRanks(
   return results.map((result, rank) => ({ model: models[rank], result }));
 }
 
-async function alone(more: (model: GemmaClassifier) => Partial<TrainOptions> = () => ({})) {
+async function alone(more: (model: Classifier) => Partial<TrainOptions> = () => ({})) {
   const model = await load();
   const result = await train({ ...optionsFor(model), accumulation: 4, ...more(model) });
   return { weights: await weightsOf(model), result };
@@ -117,15 +119,19 @@ describe('the result is that of one process, bit for bit', () => {
 
 describe('a rank that fails ends the run everywhere, with a checkpoint of the last whole step', () => {
   /** Trains on two ranks until `spoil` strikes; resumes from what rank 0 saved, with the checkpoint on rank 0 alone. */
-  async function resumable(spoil: (rank: number) => Partial<TrainOptions>, message: string, step: number) {
+  async function resumable(
+    spoil: (rank: number, model: Classifier) => Partial<TrainOptions>,
+    message: string,
+    step: number,
+  ) {
     const directory = await mkdtemp(join(tmpdir(), 'arena-trainer-'));
     folders.push(directory);
     const ranks = await trainRanks(2, (rank, model) => ({
       onInterrupt: async (progress) => {
         expect(rank).toBe(0);
-        await saveCheckpoint(directory, model, progress, { totalSteps: 4, epochs: 2, batchSize: 2 });
+        await saveCheckpoint(directory, trainable(model), progress, { totalSteps: 4, epochs: 2, batchSize: 2 });
       },
-      ...spoil(rank),
+      ...spoil(rank, model),
     }));
     for (const { result } of ranks) {
       expect(result.status).toBe('rejected');
@@ -135,12 +141,12 @@ describe('a rank that fails ends the run everywhere, with a checkpoint of the la
     expect(checkpoint.step).toBe(step);
     const want = await alone();
     const models = [
-      await load({ quantization: {}, adapter: checkpoint.adapter }),
+      await load({ quantization: {}, adapter: await loadAdapter(checkpoint.place) }),
       await load({ ...LORA, lora: { ...LORA.lora!, seed: 9 } }),
     ];
     const results = await Promise.all(
       localCommunicators(2).map((communicator, rank) => {
-        const resume = rank === 0 ? restoreProgress(checkpoint, models[0]) : undefined;
+        const resume = rank === 0 ? restoreProgress(checkpoint, trainable(models[0])) : undefined;
         return train({ ...optionsFor(models[rank]), accumulation: 4, communicator, resume });
       }),
     );
@@ -156,12 +162,13 @@ describe('a rank that fails ends the run everywhere, with a checkpoint of the la
     const broken: Partial<TrainOptions> = {
       batches: (epoch) =>
         batches(epoch).map((one, i) => (epoch === 1 && i === 1 ? { ...one, rows: [6, 7], labels: [7, 1] } : one)),
-      loss: (logits, labels) => {
-        const { loss, dlogits } = crossEntropy(logits, labels[0] === 7 ? [0, 1] : labels);
-        return { loss: labels[0] === 7 ? mul<Scalar>(loss, Number.NaN) : loss, dlogits };
-      },
     };
-    const ranks = await resumable(() => broken, 'rank 1: step 3, micro-batch 2 of 4 (rows 6, 7): the loss is NaN', 2);
+    const spoiled: Loss = (logits, labels) => {
+      const { loss, dlogits } = crossEntropy(logits, labels[0] === 7 ? [0, 1] : labels);
+      return { loss: labels[0] === 7 ? mul<Scalar>(loss, Number.NaN) : loss, dlogits };
+    };
+    const spoil = (_: number, model: Classifier) => ({ ...broken, model: trainable(model, { loss: spoiled }) });
+    const ranks = await resumable(spoil, 'rank 1: step 3, micro-batch 2 of 4 (rows 6, 7): the loss is NaN', 2);
     for (const { result } of ranks) expect((result as PromiseRejectedResult).reason).toBeInstanceOf(RankFailure);
   });
 
@@ -176,12 +183,14 @@ describe('a rank that fails ends the run everywhere, with a checkpoint of the la
     const abort = new AbortController();
     let passes = 0;
     await resumable(
-      (rank) => ({
+      (rank, model) => ({
         signal: rank === 1 ? abort.signal : undefined,
-        loss: (logits, labels) => {
-          if (++passes === 6) abort.abort(new Error('asked to stop'));
-          return crossEntropy(logits, labels);
-        },
+        model: trainable(model, {
+          loss: (logits, labels) => {
+            if (++passes === 6) abort.abort(new Error('asked to stop'));
+            return crossEntropy(logits, labels);
+          },
+        }),
       }),
       'asked to stop',
       2,

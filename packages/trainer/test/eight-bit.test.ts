@@ -1,9 +1,10 @@
 import { rm } from 'node:fs/promises';
-import { type GemmaClassifier, loadGemma, type Parameter } from '@arena/gemma';
-import { loraConfig } from '@arena/lora';
+import { type Classifier, trainable } from '@arena/decoder';
+import { loadGemma } from '@arena/gemma';
+import { loadAdapter, loraConfig } from '@arena/lora';
 import { DYNAMIC_MAP } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
-import { openEngine } from '@arena/runtime';
+import { openEngine, type Parameter } from '@arena/runtime';
 import { bytesFolder } from '@arena/safetensors';
 import {
   type AdamWOptions,
@@ -164,7 +165,7 @@ describe('a run', () => {
   // 256 x 16: adapters of 4,096 values; the head stays in float32
   const lora = { config: loraConfig({ r: 256, lora_alpha: 32, target_modules: ['q_proj'] }), seed: 1 };
   const load = () => loadGemma(base, { quantization: {}, lora });
-  const options = (model: GemmaClassifier): TrainOptions => ({ ...optionsFor(model), eightBit: true });
+  const options = (model: Classifier): TrainOptions => ({ ...optionsFor(model), eightBit: true });
   let files: Record<string, Uint8Array>;
   let whole: { weights: number[][]; log: unknown };
 
@@ -175,7 +176,7 @@ describe('a run', () => {
       saveEvery: 3,
       onSave: async (progress) => {
         if (progress.step > 3) return;
-        files = await checkpointFiles(model, progress, { totalSteps: 6, epochs: 2, batchSize: 2 });
+        files = await checkpointFiles(trainable(model), progress, { totalSteps: 6, epochs: 2, batchSize: 2 });
       },
     });
     whole = { weights: await weightsOf(model), log };
@@ -184,18 +185,17 @@ describe('a run', () => {
 
   test('resumed from its checkpoint gives the bits of the whole run, alone or on two ranks', async () => {
     const checkpoint = await loadCheckpoint(bytesFolder(files));
+    const adapter = await loadAdapter(bytesFolder(files));
     const names = [...checkpoint.optimizer.moments.keys()].map((name) => name.split('.').at(-1));
     expect(new Set(names)).toEqual(new Set(['state1', 'state2', 'absmax1', 'absmax2', 'exp_avg', 'exp_avg_sq']));
     for (const communicators of [[undefined], localCommunicators(2)]) {
-      const models = await Promise.all(
-        communicators.map(() => loadGemma(base, { quantization: {}, adapter: checkpoint.adapter })),
-      );
+      const models = await Promise.all(communicators.map(() => loadGemma(base, { quantization: {}, adapter })));
       const results = await Promise.all(
         communicators.map((communicator, i) =>
           train({
             ...options(models[i]),
             communicator,
-            resume: i === 0 ? restoreProgress(checkpoint, models[i]) : undefined,
+            resume: i === 0 ? restoreProgress(checkpoint, trainable(models[i])) : undefined,
           }),
         ),
       );

@@ -2,7 +2,9 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { GEMMA2_2B, type GemmaClassifier, loadGemma, writeRandomCheckpoint } from '@arena/gemma';
+import { type Classifier, trainable } from '@arena/decoder';
+import { GEMMA2_2B, loadGemma, writeRandomCheckpoint } from '@arena/gemma';
+import { loadAdapter } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
 import { bytesFolder, bytesSource, openSafetensors, toFloat32 } from '@arena/safetensors';
 import { checkpointFiles, floatMoments, hfCheckpointFiles, loadCheckpoint, restoreProgress } from '@arena/trainer';
@@ -11,26 +13,24 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 const FIXTURES = fileURLToPath(new URL('fixtures/', import.meta.url));
 const CHECKPOINT = join(FIXTURES, 'hf-checkpoint');
 let folder: string;
-let model: GemmaClassifier;
+let model: Classifier;
 
 /** The model that the fixture's checkpoint was trained on, with other weights. */
 beforeAll(async () => {
   await openEngine('cpu');
   folder = await mkdtemp(join(tmpdir(), 'arena-hf-'));
   const shape = {
-    vocabSize: 512,
-    hiddenSize: 64,
-    intermediateSize: 128,
-    numHiddenLayers: 4,
-    numAttentionHeads: 4,
-    numKeyValueHeads: 2,
-    headDim: 16,
-    queryPreAttnScalar: 16,
-    slidingLayers: [true, false, true, false],
+    vocab_size: 512,
+    hidden_size: 64,
+    intermediate_size: 128,
+    num_hidden_layers: 4,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    head_dim: 16,
+    query_pre_attn_scalar: 16,
   };
-  await writeRandomCheckpoint(folder, { ...GEMMA2_2B, ...shape, dtype: 'float32' });
-  const { adapter } = await loadCheckpoint(CHECKPOINT);
-  model = await loadGemma(folder, { adapter });
+  await writeRandomCheckpoint(folder, { ...GEMMA2_2B, ...shape, torch_dtype: 'float32' });
+  model = await loadGemma(folder, { adapter: await loadAdapter(CHECKPOINT) });
 });
 afterAll(async () => {
   await model.dispose();
@@ -42,7 +42,7 @@ describe('a checkpoint of the Hugging Face Trainer', () => {
     const checkpoint = await loadCheckpoint(CHECKPOINT);
     expect(checkpoint.step).toBe(15);
     expect(checkpoint.log.length).toBeGreaterThan(10);
-    const { optimizer } = restoreProgress(checkpoint, model);
+    const { optimizer } = restoreProgress(checkpoint, trainable(model));
     const want = await openSafetensors(bytesSource(await readFile(join(FIXTURES, 'optimizer_state.safetensors'))));
     expect(optimizer.step).toBe(15);
     expect(optimizer.moments).toHaveLength(43);
@@ -53,8 +53,8 @@ describe('a checkpoint of the Hugging Face Trainer', () => {
   });
 
   test('comes back from ours with the bytes that torch wrote', async () => {
-    const progress = restoreProgress(await loadCheckpoint(CHECKPOINT), model);
-    const ours = await checkpointFiles(model, progress, { totalSteps: 15, epochs: 3, batchSize: 4 });
+    const progress = restoreProgress(await loadCheckpoint(CHECKPOINT), trainable(model));
+    const ours = await checkpointFiles(trainable(model), progress, { totalSteps: 15, epochs: 3, batchSize: 4 });
     const settings = { learningRate: 2e-3, weightDecay: 0.01, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
     const files = await hfCheckpointFiles(bytesFolder(ours), settings, 0);
     for (const name of ['optimizer', 'scheduler']) {
@@ -69,7 +69,7 @@ describe('a checkpoint of the Hugging Face Trainer', () => {
 
   test('that lacks a file says which', async () => {
     const files = { 'trainer_state.json': await readFile(join(CHECKPOINT, 'trainer_state.json')) };
-    await expect(loadCheckpoint(bytesFolder(files))).rejects.toThrow('adapter_config.json: cannot be read');
+    await expect(loadCheckpoint(bytesFolder(files))).rejects.toThrow('optimizer.pt: cannot be read');
     await expect(hfCheckpointFiles(CHECKPOINT, {} as never, 0)).rejects.toThrow('has no arena_state.json');
   });
 });

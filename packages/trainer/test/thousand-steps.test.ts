@@ -2,7 +2,8 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { GEMMA2_2B, loadGemma, trainableParameters, writeRandomCheckpoint } from '@arena/gemma';
+import { trainable, trainableParameters } from '@arena/decoder';
+import { GEMMA2_2B, loadGemma, writeRandomCheckpoint } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { openEngine, wasmBackend } from '@arena/runtime';
 import { train } from '@arena/trainer';
@@ -14,13 +15,18 @@ const ALL = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'do
 async function run(steps: number) {
   const opened = await openEngine('wasm', { threads: 2 });
   const base = await mkdtemp(join(tmpdir(), 'arena-thousand-'));
-  const shape = { vocabSize: 64, hiddenSize: 32, intermediateSize: 64, numHiddenLayers: 2, numAttentionHeads: 2 };
+  const shape = {
+    vocab_size: 64,
+    hidden_size: 32,
+    intermediate_size: 64,
+    num_hidden_layers: 2,
+    num_attention_heads: 2,
+  };
   const heads = {
-    numKeyValueHeads: 1,
-    headDim: 16,
-    queryPreAttnScalar: 16,
-    slidingLayers: [true, false],
-    dtype: 'float32' as const,
+    num_key_value_heads: 1,
+    head_dim: 16,
+    query_pre_attn_scalar: 16,
+    torch_dtype: 'float32',
   };
   await writeRandomCheckpoint(base, { ...GEMMA2_2B, ...shape, ...heads });
   const lora = { config: loraConfig({ r: 4, lora_alpha: 8, lora_dropout: 0.1, target_modules: ALL }), seed: 1 };
@@ -35,7 +41,7 @@ async function run(steps: number) {
   const { heap } = wasmBackend(engine().backend);
   const seen: { tensors: number; bytes: number; peak: number }[] = [];
   await train({
-    model,
+    model: trainable(model),
     batches,
     epochs: steps / 10,
     learningRate: 1e-3,

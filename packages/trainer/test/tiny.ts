@@ -2,26 +2,26 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  GEMMA2_2B,
-  type GemmaClassifier,
-  type LoadGemmaOptions,
-  trainableParameters,
-  writeRandomCheckpoint,
-} from '@arena/gemma';
+import { type Classifier, trainable, trainableParameters } from '@arena/decoder';
+import { GEMMA2_2B, type LoadGemmaOptions, writeRandomCheckpoint } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import type { MicroBatch, TrainOptions } from '@arena/trainer';
 
 /** A new folder with a base of two layers. */
 export async function tinyBase(): Promise<string> {
   const base = await mkdtemp(join(tmpdir(), 'arena-trainer-'));
-  const shape = { vocabSize: 40, hiddenSize: 16, intermediateSize: 24, numHiddenLayers: 2, numAttentionHeads: 2 };
+  const shape = {
+    vocab_size: 40,
+    hidden_size: 16,
+    intermediate_size: 24,
+    num_hidden_layers: 2,
+    num_attention_heads: 2,
+  };
   const heads = {
-    numKeyValueHeads: 1,
-    headDim: 8,
-    queryPreAttnScalar: 8,
-    slidingLayers: [true, false],
-    dtype: 'float32' as const,
+    num_key_value_heads: 1,
+    head_dim: 8,
+    query_pre_attn_scalar: 8,
+    torch_dtype: 'float32',
   };
   await writeRandomCheckpoint(base, { ...GEMMA2_2B, ...shape, ...heads });
   return base;
@@ -43,10 +43,19 @@ export function batches(epoch: number, count = 5): MicroBatch[] {
   });
 }
 
-export function optionsFor(model: GemmaClassifier): TrainOptions {
-  return { model, batches, learningRate: 1e-2, epochs: 2, accumulation: 2, warmup: 1, weightDecay: 0.01, seed: 3 };
+export function optionsFor(model: Classifier): TrainOptions {
+  return {
+    model: trainable(model),
+    batches,
+    learningRate: 1e-2,
+    epochs: 2,
+    accumulation: 2,
+    warmup: 1,
+    weightDecay: 0.01,
+    seed: 3,
+  };
 }
 
-export async function weightsOf(model: GemmaClassifier) {
+export async function weightsOf(model: Classifier) {
   return Promise.all(trainableParameters(model).map(async ({ value }) => [...(await value.data())]));
 }

@@ -1,8 +1,9 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { crossEntropy, type GemmaClassifier, loadGemma, trainableParameters } from '@arena/gemma';
-import { loraConfig } from '@arena/lora';
+import { type Classifier, crossEntropy, trainable, trainableParameters } from '@arena/decoder';
+import { loadGemma } from '@arena/gemma';
+import { loadAdapter, loraConfig } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
 import {
   latestCheckpoint,
@@ -96,14 +97,14 @@ describe('train', () => {
         if (entry.step === step) abort.abort(new Error('stop here'));
       },
       onInterrupt: async (progress) => {
-        await saveCheckpoint(directory, first, progress, { totalSteps: 6, epochs: 2, batchSize: 2 });
+        await saveCheckpoint(directory, trainable(first), progress, { totalSteps: 6, epochs: 2, batchSize: 2 });
       },
     });
     await expect(interrupted).rejects.toThrow('stop here');
     expect(await readdir(directory)).toEqual([`checkpoint-${step}`]);
     const checkpoint = await loadCheckpoint((await latestCheckpoint(directory))!);
-    const second = await loadGemma(base, { quantization: {}, adapter: checkpoint.adapter });
-    const resumed = await train({ ...optionsFor(second), resume: restoreProgress(checkpoint, second) });
+    const second = await loadGemma(base, { quantization: {}, adapter: await loadAdapter(checkpoint.place) });
+    const resumed = await train({ ...optionsFor(second), resume: restoreProgress(checkpoint, trainable(second)) });
     expect(resumed.log).toEqual(want.log);
     expect(await weightsOf(second)).toEqual(await weightsOf(whole));
     for (const model of [whole, first, second]) await model.dispose();
@@ -115,12 +116,14 @@ describe('train', () => {
     let before: number[][] = [];
     const broken: TrainOptions = {
       ...optionsFor(model),
-      loss: (logits, labels) => {
-        const marked = labels[0] === 7;
-        if (marked) before = weights();
-        const { loss, dlogits } = crossEntropy(logits, marked ? [0, 1] : labels);
-        return { loss: marked ? mul<Scalar>(loss, Number.NaN) : loss, dlogits };
-      },
+      model: trainable(model, {
+        loss: (logits, labels) => {
+          const marked = labels[0] === 7;
+          if (marked) before = weights();
+          const { loss, dlogits } = crossEntropy(logits, marked ? [0, 1] : labels);
+          return { loss: marked ? mul<Scalar>(loss, Number.NaN) : loss, dlogits };
+        },
+      }),
       batches: (epoch) =>
         batches(epoch).map((batch, i) => (i === 3 ? { ...batch, rows: [6, 7], labels: [7, 1] } : batch)),
     };
@@ -148,7 +151,7 @@ describe('train', () => {
 describe('evaluation', () => {
   /** Accuracies of six evaluations: the third is best. */
   const ACCURACY = [0.5, 0.6, 0.7, 0.65, 0.7, 0.4];
-  const evaluated = (model: GemmaClassifier, more: Partial<TrainOptions> = {}): TrainOptions => ({
+  const evaluated = (model: Classifier, more: Partial<TrainOptions> = {}): TrainOptions => ({
     ...optionsFor(model),
     evaluate: async (step) => ({ loss: 1 / step, accuracy: ACCURACY[step - 1] }),
     evaluateEvery: 1,
@@ -205,14 +208,14 @@ describe('evaluation', () => {
         patience: 2,
         restoreBest: true,
         saveEvery: 1,
-        onSave: async (progress) => void (await saveCheckpoint(directory, first, progress, info, 2)),
+        onSave: async (progress) => void (await saveCheckpoint(directory, trainable(first), progress, info, 2)),
       }),
     );
     expect((await readdir(directory)).sort()).toEqual(['checkpoint-4', 'checkpoint-5']);
     const checkpoint = await loadCheckpoint(`${directory}/checkpoint-4`);
     expect(checkpoint.best).toEqual({ step: 3, metric: 0.7 });
-    const second = await loadGemma(base, { quantization: {}, adapter: checkpoint.adapter });
-    const resume = restoreProgress(checkpoint, second);
+    const second = await loadGemma(base, { quantization: {}, adapter: await loadAdapter(checkpoint.place) });
+    const resume = restoreProgress(checkpoint, trainable(second));
     const result = await train(evaluated(second, { patience: 2, restoreBest: true, resume }));
     expect(result).toMatchObject({ steps: 5, stoppedEarly: true });
     expect(await weightsOf(second)).toEqual(await weightsOf(whole));
@@ -261,7 +264,7 @@ describe('checkpoints', () => {
       ...optionsFor(model),
       maxSteps: 1,
       saveEvery: 1,
-      onSave: async (progress) => void (await saveCheckpoint(directory, model, progress, info)),
+      onSave: async (progress) => void (await saveCheckpoint(directory, trainable(model), progress, info)),
     });
     const folder = `${directory}/checkpoint-1`;
     expect((await loadCheckpoint(folder)).settings).toEqual({ note: 'kept' });
@@ -281,7 +284,7 @@ describe('checkpoints', () => {
     await train({
       ...optionsFor(model),
       onStep: async (_entry, progress) => {
-        await saveCheckpoint(directory, model, progress, { totalSteps: 6, epochs: 2, batchSize: 2 });
+        await saveCheckpoint(directory, trainable(model), progress, { totalSteps: 6, epochs: 2, batchSize: 2 });
       },
       maxSteps: 2,
     });
@@ -297,13 +300,13 @@ describe('checkpoints', () => {
       ...optionsFor(model),
       maxSteps: 1,
       onStep: async (_entry, progress) => {
-        await saveCheckpoint(directory, model, progress, { totalSteps: 1, epochs: 2, batchSize: 2 });
+        await saveCheckpoint(directory, trainable(model), progress, { totalSteps: 1, epochs: 2, batchSize: 2 });
       },
     });
     const checkpoint = await loadCheckpoint(`${directory}/checkpoint-1`);
     const config = loraConfig({ r: 3, target_modules: ['q_proj', 'down_proj'] });
     const other = await loadGemma(base, { ...LORA, lora: { config, seed: 1 } });
-    expect(() => restoreProgress(checkpoint, other)).toThrow(
+    expect(() => restoreProgress(checkpoint, trainable(other))).toThrow(
       "q_proj.lora_A.weight.exp_avg' has shape [2,16], the model wants [3,16]",
     );
     await other.dispose();

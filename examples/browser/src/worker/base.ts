@@ -1,6 +1,6 @@
 /** @file The base checkpoint: the built-in tiny one, or one that is kept in the browser's private file system. */
 import type { Battle } from '@arena/data';
-import { linearModules } from '@arena/gemma';
+import { linearModules } from '@arena/decoder';
 import { type Base as JudgeBase, openBase as openJudgeBase, tinyBaseFor } from '@arena/judge';
 import {
   bytesFolder,
@@ -63,7 +63,7 @@ export async function openBase(kept: KeptBase, battles: Battle[]): Promise<Base>
   const linears = linearModules(config).reduce((sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures, 0);
   const info = {
     name,
-    layers: config.numHiddenLayers,
+    layers: config.layers.length,
     hiddenSize: config.hiddenSize,
     parameters: linears + config.vocabSize * config.hiddenSize,
     vocabulary: config.vocabSize,

@@ -53,8 +53,8 @@ it('downloads into OPFS in a Worker, with a promised digest that is wrong first'
 });
 
 it('loads a 4-bit model with adapters from OPFS', async () => {
-  const shape = { vocabSize: 50, hiddenSize: 64, intermediateSize: 96, numHiddenLayers: 2, headDim: 16 };
-  const config = { ...GEMMA2_2B, ...shape, slidingLayers: [true, false] };
+  const shape = { vocab_size: 50, hidden_size: 64, intermediate_size: 96, num_hidden_layers: 2, head_dim: 16 };
+  const config = { ...GEMMA2_2B, ...shape };
   const [stored, inMemory] = (await worker.ask({ folder: NAME, config })) as number[][];
   expect(stored).toHaveLength(4);
   expect(stored.every((value) => Number.isFinite(value) && value !== 0)).toBe(true);

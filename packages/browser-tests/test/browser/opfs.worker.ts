@@ -1,5 +1,6 @@
 /** @file A Worker that keeps models in OPFS, where files have synchronous access. */
-import { forward, type GemmaConfig, loadGemma, randomCheckpointFiles } from '@arena/gemma';
+import { forward } from '@arena/decoder';
+import { loadGemma, randomCheckpointFiles } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
 import { bytesFolder, downloadCheckpoint, type Location, opfsStore, type RemoteFile } from '@arena/safetensors';
@@ -11,7 +12,7 @@ export interface OpfsRequest {
   /** Downloads a file into it and answers with its size there. */
   file?: RemoteFile;
   /** Keeps a random model in it and answers with logits of it, and of the same from memory. */
-  config?: GemmaConfig;
+  config?: Record<string, unknown>;
 }
 
 async function logitsOf(source: Location): Promise<number[]> {

@@ -1,38 +1,41 @@
 /** @file A training pass of a tiny 4-bit Gemma 2 with LoRA, made in memory: the same in Node and in a browser. */
 import {
+  type Activations,
+  type Classifier,
   checkpointEmbedding,
-  GEMMA2_2B,
-  type GemmaClassifier,
-  type GemmaConfig,
-  type Layer,
+  emptyLayer,
   linearModules,
-  NORM_NAMES,
-  parameter,
-  type SavedActivations,
+  putModule,
+  tensorTable,
   trainableParameters,
   trainingPass,
-} from '@arena/gemma';
-import { adapterKey, initAdapter, loraConfig, resolveTargets, SCORE_KEY } from '@arena/lora';
+  uploadLora,
+} from '@arena/decoder';
+import { GEMMA2_2B, gemma2 } from '@arena/gemma';
+import { initAdapter, loraConfig, resolveTargets, SCORE_KEY } from '@arena/lora';
 import { quantize4bit, uploadWeight4bit } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
+import { parameter } from '@arena/runtime';
 import { bytesSource, openCheckpoint, serialize } from '@arena/safetensors';
 import { adamW } from '@arena/trainer';
 import { dispose, memory, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 
-const CONFIG: GemmaConfig = {
-  ...GEMMA2_2B,
-  vocabSize: 50,
-  hiddenSize: 64,
-  intermediateSize: 96,
-  numHiddenLayers: 2,
-  numAttentionHeads: 4,
-  numKeyValueHeads: 2,
-  headDim: 16,
-  queryPreAttnScalar: 16,
-  slidingWindow: 8,
-  slidingLayers: [true, false],
-  dtype: 'float32',
-};
+const CONFIG = gemma2.parseConfig(
+  {
+    ...GEMMA2_2B,
+    vocab_size: 50,
+    hidden_size: 64,
+    intermediate_size: 96,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    head_dim: 16,
+    query_pre_attn_scalar: 16,
+    sliding_window: 8,
+    torch_dtype: 'float32',
+  },
+  'config.json',
+);
 
 const EMBEDDING = 'model.embed_tokens.weight';
 
@@ -58,12 +61,12 @@ function tinyBatch() {
 }
 
 /** One training step with dropout: {@link trainingPass}, then AdamW with clipping and weight decay. */
-export async function trainTiny(saving: SavedActivations = {}): Promise<TrainingResult> {
+export async function trainTiny(activations: Partial<Activations> = {}): Promise<TrainingResult> {
   const model = await tinyModel();
   const parameters = trainableParameters(model);
   // with the usual eps of 1e-8 the first step is the gradient's sign, which rounding decides where a gradient is almost zero
   const optimizer = adamW(parameters, { weightDecay: 0.1, eps: 1e-2 });
-  const options = { ...saving, dropout: { seed: 5, step: 3 } };
+  const options = { activations, dropout: { seed: 5, step: 3 } };
   const { loss, logits } = await trainingPass(model, tinyBatch(), LABELS, options);
   const gradients: TrainingResult['gradients'] = {};
   for (const { name, gradient } of parameters) gradients[name] = [...(await gradient!.data())];
@@ -105,14 +108,14 @@ export async function trainTinySteps(steps: number): Promise<StepMemory[]> {
   return held;
 }
 
-async function tinyModel(): Promise<GemmaClassifier> {
-  const { vocabSize, hiddenSize, numHiddenLayers, numLabels } = CONFIG;
+async function tinyModel(): Promise<Classifier> {
+  const { vocabSize, hiddenSize, numLabels } = CONFIG;
   const generator = new Mt19937(7);
   const draw = (count: number, fanIn: number) => normal(generator, count, 0, fanIn ** -0.5);
 
-  const table = draw(vocabSize * hiddenSize, hiddenSize);
+  const embeddings = draw(vocabSize * hiddenSize, hiddenSize);
   const file = serialize([
-    { name: EMBEDDING, dtype: 'F32', shape: [vocabSize, hiddenSize], data: new Uint8Array(table.buffer) },
+    { name: EMBEDDING, dtype: 'F32', shape: [vocabSize, hiddenSize], data: new Uint8Array(embeddings.buffer) },
   ]);
   const checkpoint = await openCheckpoint(async (name) => (name === 'model.safetensors' ? bytesSource(file) : null));
 
@@ -123,35 +126,25 @@ async function tinyModel(): Promise<GemmaClassifier> {
     init_lora_weights: false, // B is not zero, so that every gradient counts
     target_modules: 'all-linear',
   });
-  const modules = linearModules(CONFIG);
-  const targets = resolveTargets(config, modules);
+  const targets = resolveTargets(config, linearModules(CONFIG));
   const adapters = initAdapter(config, targets, 1);
   const norm = () => ({ weight: tensor1d(normal(generator, hiddenSize, 0, 0.1)) });
-  const layers = Array.from({ length: numHiddenLayers }, (_, index) => {
-    const layer = { index, linears: {}, norms: {} } as Layer;
-    for (const name of NORM_NAMES) layer.norms[name] = norm();
-    return layer;
-  });
-  for (const { layer, name, path, inFeatures, outFeatures } of modules) {
-    const weight = uploadWeight4bit(
-      quantize4bit(draw(outFeatures * inFeatures, inFeatures), [outFeatures, inFeatures]),
-    );
+  const layers = CONFIG.layers.map((shape, index) => emptyLayer(index, shape));
+  const table = tensorTable(CONFIG);
+  for (const place of table) if (place.role === 'norm') putModule(layers[place.layer], place.module, norm());
+  for (const place of table) {
+    if (place.role !== 'linear') continue;
+    const { path, shape, layer, module } = place;
+    const weight = uploadWeight4bit(quantize4bit(draw(shape[0] * shape[1], shape[1]), shape));
     const index = targets.findIndex((target) => target.path === path);
-    const { r, scaling } = targets[index];
-    const { A, B } = adapters.get(path)!;
-    const lora = {
-      A: parameter(adapterKey(path, 'lora_A'), tensor2d(A, [r, inFeatures])),
-      B: parameter(adapterKey(path, 'lora_B'), tensor2d(B, [outFeatures, r])),
-      scaling,
-      dropout: config.lora_dropout,
-      index,
-    };
-    layers[layer].linears[name] = { path, weight, lora };
+    putModule(layers[layer], module, {
+      path,
+      weight,
+      lora: uploadLora(targets[index], index, adapters.get(path)!, config),
+    });
   }
-  const model: GemmaClassifier = {
+  const model: Classifier = {
     config: CONFIG,
-    attention: 'eager',
-    ropeFrequencies: 'float32',
     embedding: checkpointEmbedding(checkpoint, EMBEDDING),
     layers,
     norm: norm(),

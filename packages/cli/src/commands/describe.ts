@@ -1,5 +1,6 @@
 /** @file `arena describe`: what a base holds and what training on it takes, before anything is loaded. */
-import { type CheckpointPart, describeGemma, type GemmaDescription, readConfig } from '@arena/gemma';
+import type { CheckpointPart, ModelDescription } from '@arena/decoder';
+import { describeGemma, readConfig } from '@arena/gemma';
 import { DEFAULT_SETTINGS } from '@arena/judge';
 import { loraConfig } from '@arena/lora';
 import type { Command } from 'commander';
@@ -38,7 +39,7 @@ export function addDescribe(program: Command): void {
 
 async function describe({ base, maxTokens, rank, targets, firstLayer, quantize, memory, json }: DescribeFlags) {
   const location = await peekBase(base);
-  const { numHiddenLayers: layers } = await readConfig(location);
+  const layers = (await readConfig(location)).layers.length;
   if (firstLayer >= layers) throw new Error(`--first-layer ${firstLayer}: the base has ${layers} layers`);
   const lora = loraConfig({
     r: rank,
@@ -50,7 +51,7 @@ async function describe({ base, maxTokens, rank, targets, firstLayer, quantize, 
 }
 
 /** The description as lines for a terminal. */
-export function describeText(description: GemmaDescription): string {
+export function describeText(description: ModelDescription): string {
   const { config, parts, files, unused, linearType, training } = description;
   const rows = (entries: [string, ...string[]][]) => {
     const widths = [1, 2].map((column) => Math.max(...entries.map((entry) => entry[column]?.length ?? 0)));
@@ -63,11 +64,11 @@ export function describeText(description: GemmaDescription): string {
     count(parameters),
     size(bytes),
   ];
-  const { weights, adapters, saved, working, total, recomputeLayers, tokens, lowestLayer, trainableParameters } =
-    training;
-  const recomputed = recomputeLayers ? `, ${recomputeLayers} recomputed` : '';
+  const { weights, adapters, saved, working, total, activations, tokens, lowestLayer, trainableParameters } = training;
+  const { recompute } = activations;
+  const recomputed = recompute ? `, ${recompute} recomputed` : '';
   return [
-    `Gemma 2: ${config.numHiddenLayers} layers, width ${config.hiddenSize}, vocabulary ${count(config.vocabSize)}, ` +
+    `Gemma 2: ${config.layers.length} layers, width ${config.hiddenSize}, vocabulary ${count(config.vocabSize)}, ` +
       `linears as ${linearType}, ${files.length} file${files.length === 1 ? '' : 's'}`,
     ...rows([
       ['', 'parameters', 'in the files'],

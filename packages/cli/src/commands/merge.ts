@@ -1,6 +1,7 @@
 /** @file `arena merge`: an adapter folded into its base checkpoint. */
 import { copyFile, readdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { linearModules, readConfig, readQuantized } from '@arena/gemma';
+import { linearModules, readQuantized } from '@arena/decoder';
+import { readConfig } from '@arena/gemma';
 import { formatCard, mergedCard, readCard } from '@arena/judge';
 import {
   type AdapterFiles,

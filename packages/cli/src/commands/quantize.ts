@@ -1,6 +1,7 @@
 /** @file `arena quantize`: a float checkpoint as a bitsandbytes 4-bit one that transformers loads. */
 import { copyFile, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { isSkipped, linearModules, quantizeWeight, readConfig } from '@arena/gemma';
+import { isSkipped, linearModules, quantizeWeight } from '@arena/decoder';
+import { readConfig } from '@arena/gemma';
 import { type QuantType, serializeState } from '@arena/quant';
 import { openEngine } from '@arena/runtime';
 import { editJson, openCheckpoint, type TensorInput, toFloat32, writeSharded } from '@arena/safetensors';

@@ -1,17 +1,17 @@
 /** @file Area gemma: the whole classifier against transformers, forward, trace, loss, pooling and every gradient. */
 import { join } from 'node:path';
 import {
+  type Classifier,
   flattenPadded,
   forward,
   forwardTraced,
-  type GemmaClassifier,
-  loadGemma,
   pooledRows,
   trainableParameters,
   trainingPass,
-} from '@arena/gemma';
+} from '@arena/decoder';
+import { loadGemma } from '@arena/gemma';
 import type { SafeTensor } from '@arena/safetensors';
-import { dispose, type Tensor2D } from '@tensorflow/tfjs-core';
+import { dispose } from '@tensorflow/tfjs-core';
 import {
   type Case,
   type Check,
@@ -69,7 +69,7 @@ export async function gemmaCase(one: Case): Promise<Check[]> {
   return checks;
 }
 
-export async function logitsOf(model: GemmaClassifier, batch: PaddedBatch): Promise<Float32Array> {
+export async function logitsOf(model: Classifier, batch: PaddedBatch): Promise<Float32Array> {
   const logits = await forward(model, flattenPadded(batch.input_ids, batch.attention_mask));
   const values = Float32Array.from(await logits.data());
   logits.dispose();
@@ -97,14 +97,14 @@ async function compareWidened(
 }
 
 /** The pooled token of each row as a column of the padded batch. */
-function pooledColumns({ config }: GemmaClassifier, { input_ids, attention_mask }: PaddedBatch): number[] {
+function pooledColumns({ config }: Classifier, { input_ids, attention_mask }: PaddedBatch): number[] {
   const flat = flattenPadded(input_ids, attention_mask);
   return Array.from(pooledRows(flat, config.padTokenId), (row) => flat.columns[row]);
 }
 
 /** Compares the rows of visible tokens: this project has no others. */
 async function compareTrace(
-  model: GemmaClassifier,
+  model: Classifier,
   batchName: string,
   batch: PaddedBatch,
   want: Map<string, SafeTensor>,
@@ -114,7 +114,7 @@ async function compareTrace(
   const width = batch.input_ids[0].length;
   const checks: Check[] = [];
   const seen = new Set<string>();
-  const logits = await forwardTraced(model, flat, (name, value: Tensor2D) => {
+  const logits = await forwardTraced(model, flat, (name, value) => {
     const probabilities = /^(.*attn_probs)\.(\d+)$/.exec(name);
     const key = probabilities ? probabilities[1] : name;
     const tensor = want.get(key);

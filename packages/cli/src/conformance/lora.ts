@@ -2,16 +2,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  type Classifier,
   flattenPadded,
-  type GemmaClassifier,
-  type LoadGemmaOptions,
   linearModules,
-  loadGemma,
+  linearsOf,
   quantizeWeight,
-  readConfig,
   trainableParameters,
   trainingPass,
-} from '@arena/gemma';
+} from '@arena/decoder';
+import { type LoadGemmaOptions, loadGemma, readConfig } from '@arena/gemma';
 import {
   type AdapterFiles,
   formatLoraConfig,
@@ -163,13 +162,11 @@ async function mergeChecks(
 }
 
 /** Puts a merged float matrix in the place of a module's weight and adapter. */
-function replaceWeight(model: GemmaClassifier, path: string, weight: Float32Array, shape: [number, number]) {
-  for (const { linears } of model.layers) {
-    for (const linear of Object.values(linears)) {
-      if (linear.path !== path) continue;
-      linear.weight = { kind: 'float', tensor: tensor2d(weight, shape) };
-      linear.lora = undefined;
-    }
+function replaceWeight(model: Classifier, path: string, weight: Float32Array, shape: [number, number]) {
+  for (const linear of model.layers.flatMap(linearsOf)) {
+    if (linear.path !== path) continue;
+    linear.weight = { kind: 'float', tensor: tensor2d(weight, shape) };
+    linear.lora = undefined;
   }
 }
 

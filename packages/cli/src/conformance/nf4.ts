@@ -1,6 +1,7 @@
 /** @file Area nf4: bitsandbytes' codes, statistics and serialised state, and 4-bit checkpoints by transformers. */
 import { join } from 'node:path';
-import { isSkipped, linearModules, loadGemma, quantizeWeight, readConfig } from '@arena/gemma';
+import { isSkipped, linearModules, quantizeWeight } from '@arena/decoder';
+import { loadGemma, readConfig } from '@arena/gemma';
 import {
   dequantize4bit,
   type FloatDtype,

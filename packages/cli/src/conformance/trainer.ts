@@ -3,18 +3,18 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
+  type Classifier,
   crossEntropy,
   flattenPadded,
   forward,
-  type GemmaClassifier,
   linearModules,
-  loadGemma,
-  parameter,
-  readConfig,
+  trainable,
   trainableParameters,
-} from '@arena/gemma';
+} from '@arena/decoder';
+import { loadGemma, readConfig } from '@arena/gemma';
 import { type AdapterFiles, type LoraConfig, loraConfig, resolveTargets } from '@arena/lora';
 import { Mt19937, randperm } from '@arena/random';
+import { parameter } from '@arena/runtime';
 import {
   type AdamWState,
   adamW,
@@ -96,7 +96,7 @@ async function runCase(one: Case): Promise<Check[]> {
   const evaluations: { loss: number; accuracy: number }[] = [];
   let state: AdamWState | undefined;
   const result = await train({
-    model,
+    model: trainable(model),
     batches: (epoch) => {
       order[epoch] = hfOrder(data.train.length, settings.bs, settings.seed + epoch);
       return order[epoch].map((rows) =>
@@ -179,7 +179,7 @@ async function runCase(one: Case): Promise<Check[]> {
   return checks;
 }
 
-async function startModel({ directory, json }: Case, base: string, { full }: Settings): Promise<GemmaClassifier> {
+async function startModel({ directory, json }: Case, base: string, { full }: Settings): Promise<Classifier> {
   if (full) return loadGemma(base, { trainAll: true });
   const config = loraConfig(json.lora as Partial<LoraConfig>);
   const start = await readTensors(directory, 'adapter_start.safetensors');
@@ -232,7 +232,7 @@ function microBatch(rows: Row[], side: 'left' | 'right'): MicroBatch {
   return { ...flattenPadded(ids, mask), labels: rows.map(({ labels }) => labels) };
 }
 
-async function evaluate(model: GemmaClassifier, rows: Row[], side: 'left' | 'right') {
+async function evaluate(model: Classifier, rows: Row[], side: 'left' | 'right') {
   const batch = microBatch(rows, side);
   const logits = await forward(model, batch);
   const { loss, dlogits } = crossEntropy(logits, batch.labels);

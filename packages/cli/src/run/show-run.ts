@@ -1,5 +1,5 @@
 /** @file What a run tells, as people see it: lines and a bar on the terminal, TensorBoard, a profile. */
-import type { GemmaClassifier, MemoryPlan } from '@arena/gemma';
+import type { Classifier, MemoryPlan } from '@arena/decoder';
 import type { Base, RunEvent, TrainingSettings } from '@arena/judge';
 import { type Profile, startProfile } from '@arena/runtime';
 import {
@@ -117,22 +117,23 @@ function describePacking({ survival: kept }: Extract<RunEvent, { kind: 'packed' 
   );
 }
 
-function describeModel({ config, lora }: GemmaClassifier, settings: TrainingSettings): string {
-  const { numHiddenLayers, hiddenSize } = config;
+function describeModel({ config, lora }: Classifier, settings: TrainingSettings): string {
+  const { layers, hiddenSize } = config;
   const trained = lora!.targets.reduce(
     (sum, { r, inFeatures, outFeatures }) => sum + r * (inFeatures + outFeatures),
     0,
   );
   const kind = settings.quantize ? `NF4${settings.doubleQuant ? ' with double quantisation' : ''}` : 'float';
   return (
-    `base: ${numHiddenLayers} layers of width ${hiddenSize}, ${kind}; LoRA r ${settings.rank} on ${settings.targets.join(', ')} ` +
-    `of layers ${settings.firstLayer}..${numHiddenLayers - 1}: ${trained.toLocaleString('en')} trained numbers`
+    `base: ${layers.length} layers of width ${hiddenSize}, ${kind}; LoRA r ${settings.rank} on ${settings.targets.join(', ')} ` +
+    `of layers ${settings.firstLayer}..${layers.length - 1}: ${trained.toLocaleString('en')} trained numbers`
   );
 }
 
-function describePlan({ weights, adapters, saved, working, total, recomputeLayers, halve }: MemoryPlan): string {
+function describePlan({ weights, adapters, saved, working, total, activations }: MemoryPlan): string {
   const mb = (bytes: number) => `${Math.round(bytes / 1e6).toLocaleString('en')} MB`;
-  const saving = `${halve ? ', most of them in bfloat16' : ''}${recomputeLayers ? `, ${recomputeLayers} layers recomputed` : ''}`;
+  const { recompute, half } = activations;
+  const saving = `${half ? ', most of them in bfloat16' : ''}${recompute ? `, ${recompute} layers recomputed` : ''}`;
   return (
     `memory of a step: ${mb(total)} (weights ${mb(weights)}, adapters and optimizer ${mb(adapters)}, kept activations ` +
     `${mb(saved)}${saving}, one layer at work ${mb(working)})`

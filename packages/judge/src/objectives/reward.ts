@@ -6,7 +6,7 @@ import {
   GEMMA_ANSWER_FRAME,
   pairTargets,
 } from '@arena/data';
-import { bradleyTerry } from '@arena/gemma';
+import { bradleyTerry } from '@arena/decoder';
 import type { TrainingSettings } from '../settings.js';
 import { SettingsError } from '../settings-error.js';
 import { type Labelling, logSoftmax, type Objective, type Verdict } from './objective.js';

@@ -1,0 +1,137 @@
+/** @file What a checkpoint holds and what training on it takes, from config.json and the headers of its files alone. */
+import { type LoraConfig, type LoraTarget, loraConfig, resolveTargets } from '@arena/lora';
+import { type Location, openCheckpoint, placeName, type TensorEntry } from '@arena/safetensors';
+import type { DecoderConfig, Family } from './config.js';
+import { readConfig } from './family.js';
+import { type MemoryPlan, planMemory } from './memory.js';
+import { linearModules, type TensorPlace, tensorTable } from './tensors.js';
+
+/** A part of a checkpoint. */
+export interface CheckpointPart {
+  name: 'embeddings' | 'linears' | 'norms' | 'head';
+  /** Numbers of the model, however they are stored. */
+  parameters: number;
+  /** Bytes in the files, quantisation statistics included. */
+  bytes: number;
+}
+
+/**
+ * What {@link describeCheckpoint} gives. `parameters` and `bytes` are sums over `parts`: tied embeddings count once, the
+ * head only where the checkpoint holds one.
+ */
+export interface ModelDescription {
+  config: DecoderConfig;
+  /** Files that hold the weights. */
+  files: string[];
+  parts: CheckpointPart[];
+  parameters: number;
+  bytes: number;
+  /** How the linears are stored: safetensors' type, or the 4-bit code. */
+  linearType: string;
+  /** Tensors that a classifier does not use, with their bytes. */
+  unused: { name: string; bytes: number }[];
+  /** What a training step takes. */
+  training: MemoryPlan & {
+    tokens: number;
+    targets: LoraTarget[];
+    trainableParameters: number;
+  };
+}
+
+/** The training step to plan for; of the rest only the head and `config` depend on it, by `numLabels`. */
+export interface DescribeOptions {
+  /** Which families of models are taken: see `@arena/gemma`. */
+  families: Family[];
+  /** Adapters to be trained. Default r 16 on all seven linears of every layer. */
+  lora?: LoraConfig;
+  /** Tokens of the largest batch. Default 1900. */
+  tokens?: number;
+  /** Whether float linears would be quantised to 4 bits. Default true. */
+  quantize?: boolean;
+  /** Default the checkpoint's. */
+  numLabels?: number;
+  /** See {@link planMemory}. */
+  budgetBytes?: number;
+}
+
+/**
+ * Describes a checkpoint without loading it.
+ * @throws Error when it is of no family, files or tensors are missing, shapes differ from config.json, no module is targeted, or
+ * not even a step with every layer recomputed fits the budget.
+ */
+export async function describeCheckpoint(source: Location, options: DescribeOptions): Promise<ModelDescription> {
+  const { tokens = 1900, quantize = true, budgetBytes } = options;
+  const config = await readConfig(source, options);
+  const checkpoint = await openCheckpoint(source);
+  await checkpoint.close();
+  const place = placeName(source);
+  const { tensors } = checkpoint;
+  const modules = linearModules(config);
+  const { hiddenSize, numLabels } = config;
+  const used = new Set<string>();
+  const table = tensorTable(config).filter(({ role, name }) => role !== 'head' || tensors.has(name));
+  const parts = PARTS.map(({ name, roles }): CheckpointPart => {
+    const own = table.filter(({ role }) => roles.includes(role));
+    const bytes = own.reduce((sum, one) => sum + tensorBytes(tensors, one, used, place), 0);
+    return { name, bytes, parameters: own.reduce((sum, { shape }) => sum + product(shape), 0) };
+  });
+  const lora = options.lora ?? loraConfig({ r: 16, lora_alpha: 16, target_modules: 'all-linear' });
+  const targets = resolveTargets(lora, modules);
+  const firstLinear = `${modules[0].path}.weight`;
+  const code = stateOf(tensors, firstLinear);
+  const quantized = quantize || code !== undefined;
+  const plan = planMemory({ config, targets, tokens, quantized, budgetBytes });
+  return {
+    config,
+    files: checkpoint.files,
+    parts,
+    parameters: parts.reduce((sum, { parameters }) => sum + parameters, 0),
+    bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
+    linearType: code ?? tensors.get(firstLinear)!.dtype,
+    unused: [...tensors].flatMap(([name, { begin, end }]) => (used.has(name) ? [] : [{ name, bytes: end - begin }])),
+    training: {
+      ...plan,
+      tokens,
+      targets,
+      trainableParameters:
+        targets.reduce((sum, { r, inFeatures, outFeatures }) => sum + r * (inFeatures + outFeatures), 0) +
+        numLabels * hiddenSize,
+    },
+  };
+}
+
+const PARTS: { name: CheckpointPart['name']; roles: TensorPlace['role'][] }[] = [
+  { name: 'embeddings', roles: ['embedding'] },
+  { name: 'linears', roles: ['linear'] },
+  { name: 'norms', roles: ['norm', 'final-norm'] },
+  { name: 'head', roles: ['head'] },
+];
+
+type Tensors = ReadonlyMap<string, TensorEntry>;
+
+/** `nf4` or `fp4` when a weight is stored in 4 bits. */
+function stateOf(tensors: Tensors, name: string): string | undefined {
+  return ['nf4', 'fp4'].find((code) => tensors.has(`${name}.quant_state.bitsandbytes__${code}`));
+}
+
+/** Bytes of a weight and of the statistics beside it. The shape of a 4-bit weight is in its state, which is not read here. */
+function tensorBytes(tensors: Tensors, { name, shape }: TensorPlace, used: Set<string>, place: string): number {
+  const entry = tensors.get(name);
+  if (!entry) throw new Error(`${place}: tensor '${name}' is missing; its config.json asks for it`);
+  const code = stateOf(tensors, name);
+  const fits = code ? entry.end - entry.begin === Math.ceil(product(shape) / 2) : entry.shape.join() === shape.join();
+  if (!fits) throw new Error(`${place}: '${name}' has shape [${entry.shape}], config.json asks for [${shape}]`);
+  const beside = ['absmax', 'quant_map', 'nested_absmax', 'nested_quant_map', `quant_state.bitsandbytes__${code}`];
+  let bytes = 0;
+  for (const one of [name, ...(code ? beside.map((suffix) => `${name}.${suffix}`) : [])]) {
+    const found = tensors.get(one);
+    if (!found) continue;
+    used.add(one);
+    bytes += found.end - found.begin;
+  }
+  return bytes;
+}
+
+function product(shape: number[]): number {
+  return shape.reduce((a, b) => a * b, 1);
+}

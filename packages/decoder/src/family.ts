@@ -1,0 +1,54 @@
+/** @file Which family a checkpoint is of, and what its config.json says. */
+import { roundTo } from '@arena/quant';
+import { type Location, placeName, readFileAt } from '@arena/safetensors';
+import type { DecoderConfig, Family } from './config.js';
+
+/** Largest config.json that is read. */
+const MAX_CONFIG_BYTES = 10e6;
+
+/**
+ * Reads and checks `config.json` of a checkpoint.
+ * @throws Error naming the file and the field when it is of none of the families, or a value cannot be.
+ */
+export async function readConfig(
+  source: Location,
+  { families, numLabels }: { families: Family[]; numLabels?: number },
+): Promise<DecoderConfig> {
+  const path = `${placeName(source)}/config.json`;
+  const bytes = await readFileAt(source, 'config.json', { maxBytes: MAX_CONFIG_BYTES });
+  if (!bytes) throw new Error(`${path}: cannot be read (ENOENT); a checkpoint as Hugging Face keeps it is expected`);
+  const config = parseConfig(new TextDecoder().decode(bytes), families, path);
+  return numLabels === undefined ? config : { ...config, numLabels };
+}
+
+/** Reads the text of a config.json. @throws Error as {@link readConfig}. */
+export function parseConfig(text: string, families: Family[], path = 'config.json'): DecoderConfig {
+  let json: Record<string, unknown>;
+  try {
+    json = JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${path}: not JSON (${(error as Error).message})`);
+  }
+  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new Error(`${path}: not a JSON object`);
+  return familyOf(json, families, path).parseConfig(json, path);
+}
+
+/** The family of a parsed config.json. @throws Error naming those that are known. */
+export function familyOf(json: Record<string, unknown>, families: Family[], path: string): Family {
+  const type = json.model_type;
+  const architecture = (json.architectures as string[] | null | undefined)?.[0];
+  const family = families.find(({ modelTypes }) => modelTypes.includes(type as string));
+  if (family && (architecture === undefined || family.architectures.includes(architecture))) return family;
+  const known = families.map(
+    ({ modelTypes, architectures }) => `${modelTypes.join(', ')} (${architectures.join(', ')})`,
+  );
+  throw new Error(
+    `${path}: model_type ${JSON.stringify(type)}, architecture ${JSON.stringify(architecture)}; ` +
+      `these are known: ${known.join('; ')}`,
+  );
+}
+
+/** sqrt(hidden_size) in the type of the embedding weights: 59.75, not 59.87, for a bfloat16 9B. */
+export function embeddingFactor({ hiddenSize, dtype }: Pick<DecoderConfig, 'hiddenSize' | 'dtype'>): number {
+  return roundTo(Float32Array.of(Math.sqrt(hiddenSize)), dtype)[0];
+}

@@ -1,0 +1,222 @@
+/** @file A classifier from a Hugging Face checkpoint, quantised on the way when asked for. */
+import {
+  type AdapterFiles,
+  checkAdapter,
+  type FrozenWeight,
+  initAdapter,
+  initScore,
+  type LoraConfig,
+  resolveTargets,
+  SCORE_KEY,
+} from '@arena/lora';
+import { dequantize4bit, disposeWeight4bit } from '@arena/quant';
+import { disposeParameter, parameter } from '@arena/runtime';
+import { type Location, openCheckpoint, placeName } from '@arena/safetensors';
+import { keep, type Tensor1D, type Tensor2D, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
+import type { DecoderConfig, Family } from './config.js';
+import { checkpointEmbedding } from './embedding-table.js';
+import { readConfig } from './family.js';
+import {
+  checkShape,
+  checkStoredShape,
+  frozenWeight,
+  type OpenedCheckpoint,
+  type QuantizationOptions,
+  readFloats,
+  readQuantized,
+} from './frozen-weight.js';
+import {
+  type Classifier,
+  emptyLayer,
+  type Linear,
+  linearsOf,
+  type Norm,
+  normsOf,
+  putModule,
+  trainableParameters,
+} from './model.js';
+import { EMBEDDING_NAME, FINAL_NORM_NAME, HEAD_NAME, linearModules, tensorTable } from './tensors.js';
+import { uploadLora } from './upload-adapter.js';
+
+/**
+ * What is made of a checkpoint, and what of it is trained: without `adapter`, `lora` and `trainAll` the head alone.
+ * `adapter` goes before `lora`. Default attention `eager`.
+ */
+export interface LoadOptions {
+  /** Which families of models are taken: see `@arena/gemma`. */
+  families: Family[];
+  /** Quantise float linears to 4 bits. A 4-bit checkpoint loads as it is, whatever is said here. */
+  quantization?: QuantizationOptions;
+  /** A trained adapter. */
+  adapter?: AdapterFiles;
+  /** A new adapter, drawn from `seed`. */
+  lora?: { config: LoraConfig; seed: number };
+  /** Train every weight (float checkpoints only). */
+  trainAll?: boolean;
+  /** Default the checkpoint's, 2 when it does not say. */
+  numLabels?: number;
+  /** Draws a head that the checkpoint lacks, N(0, scoreStd). Default 42. */
+  scoreSeed?: number;
+  /** Default 0.02, transformers' initializer_range. */
+  scoreStd?: number;
+  /** `sdpa` drops the soft cap, as transformers' default attention did for Gemma 2. */
+  attention?: 'eager' | 'sdpa';
+  /** Default `float32`; `bfloat16` reproduces a model that torch's `.to(bfloat16)` was called on. */
+  ropeFrequencies?: 'float32' | 'bfloat16';
+  /** Called after each linear module. */
+  onProgress?: (done: number, total: number) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Opens a checkpoint as a classifier on the current engine. One source matrix is held at a time; embeddings stay where
+ * they are, rows are read as batches need them.
+ * @param source A folder's path (Node) or its address on the web, or a function that opens its files by name: for OPFS
+ * (`opfsFolder`), files that a person chose (`filesFolder`), memory (`bytesFolder`).
+ * @throws Error naming the file, tensor or field that is missing, of another shape or of another model.
+ * @example
+ * const model = await loadClassifier('gemma-2-2b', { families: [gemma2], quantization: {} });
+ */
+export async function loadClassifier(source: Location, options: LoadOptions): Promise<Classifier> {
+  const config = arithmeticOf(await readConfig(source, options), options);
+  const checkpoint = await openCheckpoint(source);
+  try {
+    return await buildClassifier({ checkpoint, config, place: placeName(source) }, options);
+  } catch (error) {
+    await checkpoint.close();
+    throw error;
+  }
+}
+
+/** The configuration with what the options change of the layers' arithmetic. */
+function arithmeticOf(config: DecoderConfig, { attention = 'eager', ropeFrequencies = 'float32' }: LoadOptions) {
+  const layers = config.layers.map((shape) => ({
+    ...shape,
+    softcap: attention === 'eager' ? shape.softcap : 0,
+    rope: { ...shape.rope, frequencyDtype: ropeFrequencies },
+  }));
+  return { ...config, layers };
+}
+
+async function buildClassifier(opened: OpenedCheckpoint, options: LoadOptions): Promise<Classifier> {
+  const { checkpoint, config, place } = opened;
+  const { trainAll = false } = options;
+  const table = tensorTable(config);
+  const loraConfig = options.adapter?.config ?? options.lora?.config;
+  const targets = loraConfig ? resolveTargets(loraConfig, linearModules(config)) : [];
+  if (options.adapter) checkAdapter(options.adapter, targets);
+  const adapterWeights =
+    options.adapter?.weights ?? (options.lora && initAdapter(options.lora.config, targets, options.lora.seed));
+
+  // All but the layers comes first: a head or table that does not fit is found before minutes of quantising.
+  const embedding = table.find(({ role }) => role === 'embedding')!;
+  checkShape(opened, embedding.name, embedding.shape);
+  const finalNorm = await norm(opened, FINAL_NORM_NAME, [config.hiddenSize], trainAll);
+  const score = await headParameter(opened, options).catch((error) => {
+    finalNorm.weight.dispose();
+    throw error;
+  });
+  const model: Classifier = {
+    config,
+    embedding: checkpointEmbedding(checkpoint, EMBEDDING_NAME),
+    layers: [],
+    norm: finalNorm,
+    score,
+    ...(loraConfig ? { lora: { config: loraConfig, targets } } : {}),
+    async dispose() {
+      disposeTensors(model);
+      await checkpoint.close();
+    },
+  };
+  const linears = table.filter(({ role }) => role === 'linear').length;
+  let done = 0;
+  try {
+    for (const [index, shape] of config.layers.entries()) {
+      const layer = emptyLayer(index, shape);
+      model.layers.push(layer);
+      for (const one of table) {
+        if (!('layer' in one) || one.layer !== index) continue;
+        options.signal?.throwIfAborted();
+        if (one.role === 'norm') {
+          putModule(layer, one.module, await norm(opened, one.name, one.shape, trainAll));
+          continue;
+        }
+        const linear: Linear = { path: one.path, weight: await frozenWeight(opened, one, options.quantization) };
+        putModule(layer, one.module, linear);
+        if (trainAll) trainWeight(linear, place);
+        const target = targets.findIndex(({ path }) => path === one.path);
+        if (target >= 0 && adapterWeights) {
+          linear.lora = uploadLora(targets[target], target, adapterWeights.get(one.path)!, loraConfig!);
+        }
+        options.onProgress?.(++done, linears);
+      }
+    }
+    if (trainAll) {
+      const values = await readFloats(opened, embedding.name, embedding.shape);
+      model.trainedEmbedding = parameter(EMBEDDING_NAME, tensor2d(values, embedding.shape as [number, number]));
+    }
+  } catch (error) {
+    disposeTensors(model); // of the layers so far
+    throw error;
+  }
+  return model;
+}
+
+async function norm(opened: OpenedCheckpoint, name: string, shape: number[], trainAll: boolean): Promise<Norm> {
+  const weight = keep(tensor1d(await readFloats(opened, name, shape)));
+  if (!trainAll) return { weight };
+  const trained = parameter(name, weight);
+  return {
+    trained,
+    get weight() {
+      return trained.value as Tensor1D;
+    },
+  };
+}
+
+/** Makes the weight itself a parameter; the module then reads its value of the moment. */
+function trainWeight(linear: Linear, place: string) {
+  const { weight, path } = linear;
+  if (weight.kind === '4bit') throw new Error(`${place}: ${path} is 4-bit, only its adapter can be trained`);
+  const trained = parameter(`${path}.weight`, weight.tensor);
+  linear.trained = trained;
+  linear.weight = {
+    kind: 'float',
+    get tensor() {
+      return trained.value as Tensor2D;
+    },
+  };
+}
+
+function disposeTensors(model: Classifier) {
+  for (const one of trainableParameters(model)) disposeParameter(one);
+  for (const layer of model.layers) {
+    for (const { weight } of linearsOf(layer)) disposeFrozen(weight);
+    for (const { weight } of normsOf(layer)) weight.dispose();
+  }
+  model.norm.weight.dispose();
+}
+
+function disposeFrozen(weight: FrozenWeight) {
+  if (weight.kind === '4bit') disposeWeight4bit(weight);
+  else if (!weight.tensor.isDisposed) weight.tensor.dispose();
+}
+
+async function headParameter(opened: OpenedCheckpoint, options: LoadOptions) {
+  const { numLabels, hiddenSize } = opened.config;
+  const { adapter, lora, scoreSeed = 42, scoreStd = 0.02 } = options;
+  const name = adapter || lora ? SCORE_KEY : HEAD_NAME;
+  const shape: [number, number] = [numLabels, hiddenSize];
+  const head = (values: Float32Array) => parameter(name, tensor2d(values, shape) as Tensor2D);
+  if (adapter?.score) {
+    if (adapter.score.shape.join() !== shape.join()) {
+      throw new Error(`the adapter's score head is [${adapter.score.shape}], the base wants [${shape}]`);
+    }
+    return head(adapter.score.values);
+  }
+  if (!opened.checkpoint.tensors.has(HEAD_NAME)) return head(initScore(numLabels, hiddenSize, scoreSeed, scoreStd));
+  const stored = await readQuantized(opened.checkpoint, HEAD_NAME, opened.place);
+  if (!stored) return head(Float32Array.from(await readFloats(opened, HEAD_NAME, shape)));
+  checkStoredShape(opened, HEAD_NAME, stored, shape);
+  return head(dequantize4bit(stored));
+}

@@ -1,0 +1,71 @@
+/** @file Rope on engine `wasm`. */
+import { floatWord, type OpKernel, type WasmBackend, wasmBackend } from '@arena/runtime';
+import { kernels } from '../../wasm/kernels.generated.js';
+import type { RopeAttrs } from './op.js';
+import { inverseFrequencies } from './reference.js';
+
+/** Rows that one task takes; as in kernel.as.ts. */
+const ROWS = 16;
+/** Positions that the table may reach: 128 MiB at a head size of 256. */
+const MAX_POSITIONS = 131_072;
+
+export const ropeWasm: OpKernel<RopeAttrs> = ({ inputs, attrs, backend: current }) => {
+  const backend = wasmBackend(current);
+  const { x, positions } = inputs;
+  const { headDim, inverse } = attrs;
+  const [tokens, width] = x.shape;
+  const pointers = [backend.pointer(x), backend.pointer(positions)];
+  const table = rotationTable(backend, attrs, largest(backend.data.get(positions.dataId).values as Int32Array));
+  const { pointer: y, ...output } = backend.output([tokens, width]);
+  backend.pool.run({
+    module: kernels,
+    kernel: 'rope',
+    args: [pointers[0], y, pointers[1], table, tokens, width / headDim, headDim, floatWord(inverse ? -1 : 1)],
+    tasks: Math.ceil(tokens / ROWS),
+  });
+  return [output];
+};
+
+function largest(positions: Int32Array): number {
+  let most = 0;
+  for (const position of positions) {
+    if (position < 0 || position >= MAX_POSITIONS) {
+      throw new RangeError(`rope: position ${position} is outside [0, ${MAX_POSITIONS})`);
+    }
+    most = Math.max(most, position);
+  }
+  return most;
+}
+
+interface RotationTable {
+  pointer: number;
+  positions: number;
+}
+
+const tables = new WeakMap<WasmBackend, Map<string, RotationTable>>();
+
+/** Address of the cosines and sines of all positions up to `last`. Kept with the backend, rebuilt when it must reach further. */
+function rotationTable(backend: WasmBackend, attrs: RopeAttrs, last: number): number {
+  const { headDim, theta, factor, frequencyDtype } = attrs;
+  const known = tables.get(backend) ?? new Map<string, RotationTable>();
+  tables.set(backend, known);
+  const key = `${headDim} ${theta} ${factor} ${frequencyDtype}`;
+  const old = known.get(key);
+  if (old && last < old.positions) return old.pointer;
+  if (old) backend.heap.free(old.pointer);
+  known.delete(key);
+  const positions = Math.ceil((last + 1) / 512) * 512;
+  const half = headDim / 2;
+  const frequencies = inverseFrequencies(attrs);
+  const pointer = backend.heap.allocate(4 * positions * headDim);
+  const values = backend.heap.view(pointer, positions * headDim, 'float32');
+  for (let position = 0; position < positions; position++) {
+    for (let i = 0; i < half; i++) {
+      const angle = Math.fround(position * frequencies[i]);
+      values[position * headDim + i] = Math.cos(angle);
+      values[position * headDim + half + i] = Math.sin(angle);
+    }
+  }
+  known.set(key, { pointer, positions });
+  return pointer;
+}

@@ -1,0 +1,36 @@
+/** @file All that training knows of a model. */
+import type { Parameter } from '@arena/runtime';
+import type { Scalar } from '@tensorflow/tfjs-core';
+
+/** A flat batch with its labels. */
+export interface MicroBatch {
+  /** Token ids of all sequences, one after another. [tokens] */
+  ids: Int32Array;
+  /** Start of each sequence, and the number of tokens at the end. [n + 1] */
+  offsets: Int32Array;
+  labels: ArrayLike<number>;
+  /** Factors of the sequences' terms in the loss (default: 1 each). */
+  weights?: ArrayLike<number>;
+  /** What the sequences are called in messages, such as their row numbers. */
+  rows?: ArrayLike<number>;
+}
+
+/** What a pass over one micro-batch is told. */
+export interface PassOptions {
+  /** The gradients are those of loss * lossScale. */
+  lossScale: number;
+  /** Names the dropout masks: `step` counts micro-batches, so that no two share a mask. */
+  dropout: { seed: number; step: number };
+  /** Heard within the pass. */
+  signal?: AbortSignal;
+}
+
+/** A model that can be trained: `trainable()` of @arena/decoder makes one of a classifier and its loss. */
+export interface Trainable {
+  /** Everything that training changes, in an order that stays. */
+  parameters(): Parameter[];
+  /** Forward and backward: adds gradients to the parameters. The caller owns the loss, which is not scaled. */
+  pass(batch: MicroBatch, options: PassOptions): Promise<{ loss: Scalar }>;
+  /** What a checkpoint keeps of the model, by file name. */
+  files(): Promise<Record<string, Uint8Array>>;
+}
