@@ -189,10 +189,11 @@ async function fit(from: Votes, on: Base, form: TrainSettings, checkpoint?: stri
   const control = {
     signal: stopping.signal,
     async opened() {
-      if (checkpoint) return;
-      await forgetRun();
+      if (!checkpoint) {
+        await forgetRun();
+        await store.write('votes.jsonl', votesToText(from));
+      }
       await store.write('page.json', JSON.stringify(file));
-      await store.write('votes.jsonl', votesToText(from));
     },
     resumed: async () => pause?.over,
   };
