@@ -19,7 +19,7 @@ export {
 } from './open.js';
 export { newAdapter } from './plan.js';
 export { type Evaluation, type EvaluationInput, evaluationOf, keepEvaluation } from './results.js';
-export { meanOfOrders, type Scored, type Scorer, type ScoringOptions, scoreBattles } from './score.js';
+export { meanOfOrders, type Scored, type ScoringOptions } from './score.js';
 export {
   checkSettings,
   completeSettings,
