@@ -1,7 +1,7 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: ['src/index.ts', 'src/bin.ts', 'src/conformance-bin.ts'],
+  entry: ['src/index.ts', 'src/bin.ts'],
   format: 'esm',
   target: 'es2022',
   dts: { compilerOptions: { ignoreDeprecations: '6.0', noEmit: false } },

@@ -1,2 +1,1 @@
-export { type CaseResult, runConformance } from './conformance/run.js';
 export { createProgram, main } from './program.js';

@@ -1,5 +1,5 @@
 /** @file The forward pass with every intermediate value in sight, under transformers' module names: to hold it beside another. */
-import { gather, matMul, type Tensor, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
+import { gather, matMul, type Tensor, type Tensor2D, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import { type AttentionSaved, attentionAttrs, attentionInputs, attentionOperands } from './attention-half.js';
 import type { FlatBatch } from './batch.js';
 import { headForward } from './head.js';
@@ -26,7 +26,7 @@ export async function forwardTraced(model: Classifier, batch: FlatBatch, trace: 
       const { post_feedforward_layernorm } = layer.mlp;
       named('post_attention_layernorm', normForward(saved.attention.a, post_attention_layernorm, eps));
       named('post_feedforward_layernorm', normForward(saved.mlp.d, post_feedforward_layernorm, eps));
-      traceProbabilities(saved.attention, layer, pass, named);
+      traceProbabilities(saved.attention, layer, pass, batch, named);
       hidden = y;
     }
     const normed = normForward(hidden, model.norm, eps);
@@ -39,11 +39,19 @@ export async function forwardTraced(model: Classifier, batch: FlatBatch, trace: 
   return logits;
 }
 
-function traceProbabilities(saved: AttentionSaved, { attention }: Layer, { context }: Pass, named: Trace) {
+function traceProbabilities(
+  saved: AttentionSaved,
+  { attention }: Layer,
+  { context }: Pass,
+  { ids, offsets }: FlatBatch,
+  named: Trace,
+) {
   const { q, k } = attentionOperands(saved, attention, context);
-  const inputs = attentionInputs(q, k, saved.v, context);
-  for (let sequence = 0; sequence + 1 < context.offsets.shape[0]; sequence++) {
-    const probabilities = attentionProbabilities({ ...inputs }, attentionAttrs(attention.shape), sequence);
+  // the reference reads these on the host, where a GPU's tensor is not once it was used
+  const onHost = () => ({ offsets: tensor1d(offsets, 'int32'), rows: tensor1d(Int32Array.from(ids.keys()), 'int32') });
+  for (let sequence = 0; sequence + 1 < offsets.length; sequence++) {
+    const inputs = { ...attentionInputs(q, k, saved.v, context), ...onHost() };
+    const probabilities = attentionProbabilities(inputs, attentionAttrs(attention.shape), sequence);
     named(`attn_probs.${sequence}`, probabilities);
   }
 }

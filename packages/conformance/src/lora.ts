@@ -1,6 +1,4 @@
 /** @file Area lora: PEFT's targets, initialisation, files, logits, gradients and merges. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import {
   type Classifier,
   flattenPadded,
@@ -26,9 +24,21 @@ import {
 } from '@arena/lora';
 import { dequantize4bit, type QuantType } from '@arena/quant';
 import { Mt19937, normal, uniform } from '@arena/random';
-import { openCheckpoint, toFloat32 } from '@arena/safetensors';
+import { type Location, openCheckpoint, toFloat32 } from '@arena/safetensors';
 import { dispose, tensor2d } from '@tensorflow/tfjs-core';
-import { type Case, type Check, compare, floats, readJson, readTensors, same, toleranceOf } from './case.js';
+import {
+  type Case,
+  type Check,
+  compare,
+  floats,
+  folderOf,
+  readBytes,
+  readJson,
+  readTensors,
+  same,
+  sharedFolder,
+  toleranceOf,
+} from './case.js';
 import { logitsOf, type PaddedBatch } from './gemma.js';
 
 export async function loraCase(one: Case): Promise<Check[]> {
@@ -36,13 +46,13 @@ export async function loraCase(one: Case): Promise<Check[]> {
 }
 
 async function adapterCase(one: Case): Promise<Check[]> {
-  const { root, directory, json } = one;
-  const base = join(root, json.base_model as string);
-  const expected = await readTensors(directory, json.expected as string);
-  const batches = readJson<Record<string, PaddedBatch>>(directory, 'batches.json');
+  const { json } = one;
+  const base = sharedFolder(one, json.base_model);
+  const expected = await readTensors(one, json.expected as string);
+  const batches = await readJson<Record<string, PaddedBatch>>(one, 'batches.json');
   const quantization = quantizationOf(json.quantization as Record<string, string> | null);
-  const adapter = await loadAdapter(join(directory, json.adapter as string));
-  const checks = [...(await initChecks(one, base)), ...fileChecks(one, adapter)];
+  const adapter = await loadAdapter(folderOf(one, json.adapter as string));
+  const checks = [...(await initChecks(one, base)), ...(await fileChecks(one, adapter))];
 
   const plain = await loadGemma(base, { quantization });
   for (const [name, batch] of Object.entries(batches)) {
@@ -87,11 +97,11 @@ function configOf(fields: Record<string, unknown>): LoraConfig {
   return loraConfig(fields as Partial<LoraConfig>);
 }
 
-async function initChecks(one: Case, base: string): Promise<Check[]> {
-  const { directory, json } = one;
+async function initChecks(one: Case, base: Location): Promise<Check[]> {
+  const { json } = one;
   const config = configOf(json.lora as Record<string, unknown>);
   const targets = resolveTargets(config, linearModules(await readConfig(base)));
-  const init = await readTensors(directory, json.init as string);
+  const init = await readTensors(one, json.init as string);
   const weights = initAdapter(config, targets, json.init_seed as number);
   const scaling = Object.fromEntries(targets.map((target) => [target.path, target.scaling]));
   const order = targets.flatMap(({ path }) => ['A', 'B'].map((m) => `base_model.model.${path}.lora_${m}.weight`));
@@ -108,8 +118,8 @@ async function initChecks(one: Case, base: string): Promise<Check[]> {
 }
 
 /** The folder's files written again from what was read. */
-function fileChecks({ directory, json }: Case, adapter: AdapterFiles): Check[] {
-  const read = (file: string) => readFileSync(join(directory, json.adapter as string, file));
+async function fileChecks(one: Case, adapter: AdapterFiles): Promise<Check[]> {
+  const read = (file: string) => readBytes(one, `${one.json.adapter}/${file}`);
   const sorted = (text: string) => {
     const parsed = JSON.parse(text) as { target_modules: string[] | string };
     // A Python set: its order in the file is arbitrary.
@@ -117,9 +127,10 @@ function fileChecks({ directory, json }: Case, adapter: AdapterFiles): Check[] {
     return parsed;
   };
   const written = formatLoraConfig(adapter.config);
-  const original = read('adapter_config.json').toString();
+  const original = new TextDecoder().decode(await read('adapter_config.json'));
+  const weights = await read('adapter_model.safetensors');
   return [
-    compare('adapter_model.safetensors bytes', serializeAdapter(adapter), read('adapter_model.safetensors'), {}),
+    compare('adapter_model.safetensors bytes', serializeAdapter(adapter), weights, {}),
     same('adapter_config.json fields', sorted(written), sorted(original)),
     same('adapter_config.json text', written, original),
   ];
@@ -127,15 +138,15 @@ function fileChecks({ directory, json }: Case, adapter: AdapterFiles): Check[] {
 
 async function mergeChecks(
   one: Case,
-  base: string,
+  base: Location,
   adapter: AdapterFiles,
   batches: Record<string, PaddedBatch>,
 ): Promise<Check[]> {
-  const { directory, json } = one;
+  const { json } = one;
   const config = await readConfig(base);
   const quantization = quantizationOf(json.quantization as Record<string, string> | null);
-  const merged = json.merged ? await readTensors(directory, json.merged as string) : undefined;
-  const expected = await readTensors(directory, json.expected as string);
+  const merged = json.merged ? await readTensors(one, json.merged as string) : undefined;
+  const expected = await readTensors(one, json.expected as string);
   const checkpoint = await openCheckpoint(base);
   const model = await loadGemma(base, { quantization, adapter });
   const checks: Check[] = [];
@@ -180,7 +191,7 @@ interface Draw {
 }
 
 async function drawsCase(one: Case): Promise<Check[]> {
-  const tensors = await readTensors(one.directory, one.json.tensors as string);
+  const tensors = await readTensors(one, one.json.tensors as string);
   const exact = toleranceOf(one, 'lora_A (kaiming), rand20');
   const close = toleranceOf(one, 'gaussian lora_A, randn, score');
   return (one.json.draws as Draw[]).flatMap(({ key, seed, in_features, out_features, r, init_lora_weights: init }) => {

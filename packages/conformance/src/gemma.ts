@@ -1,5 +1,5 @@
 /** @file Area gemma: the whole classifier against transformers, forward, trace, loss, pooling and every gradient. */
-import { join } from 'node:path';
+
 import {
   type Classifier,
   flattenPadded,
@@ -10,13 +10,14 @@ import {
   trainingPass,
 } from '@arena/decoder';
 import { loadGemma } from '@arena/gemma';
-import type { SafeTensor } from '@arena/safetensors';
-import { dispose } from '@tensorflow/tfjs-core';
+import type { Location, SafeTensor } from '@arena/safetensors';
+import { dispose, keep } from '@tensorflow/tfjs-core';
 import {
   type Case,
   type Check,
   compare,
   floats,
+  folderOf,
   readJson,
   readTensors,
   same,
@@ -34,11 +35,11 @@ export interface PaddedBatch {
 }
 
 export async function gemmaCase(one: Case): Promise<Check[]> {
-  const { directory, json } = one;
-  const batches = readJson<Record<string, PaddedBatch>>(directory, json.batches_file as string);
-  const expected = await readTensors(directory, json.expected as string);
+  const { json } = one;
+  const batches = await readJson<Record<string, PaddedBatch>>(one, json.batches_file as string);
+  const expected = await readTensors(one, json.expected as string);
   const checks: Check[] = [];
-  const base = join(directory, json.model as string);
+  const base = folderOf(one, json.model as string);
   const model = await loadGemma(base);
   for (const [name, batch] of Object.entries(batches)) {
     const logits = await logitsOf(model, batch);
@@ -46,12 +47,12 @@ export async function gemmaCase(one: Case): Promise<Check[]> {
     if (batch.pooled_index) checks.push(same(`${name}.pooled_index`, pooledColumns(model, batch), batch.pooled_index));
   }
   for (const name of json.traced as string[]) {
-    const trace = await readTensors(directory, `trace.${name}.safetensors`);
+    const trace = await readTensors(one, `trace.${name}.safetensors`);
     checks.push(...(await compareTrace(model, name, batches[name], trace, toleranceOf(one, 'trace'))));
   }
   await model.dispose();
   for (const name of json.gradients as string[]) {
-    const gradients = await readTensors(directory, `grads.${name}.safetensors`);
+    const gradients = await readTensors(one, `grads.${name}.safetensors`);
     checks.push(...(await compareGradients(one, base, name, batches[name], gradients)));
   }
   checks.push(...(await compareWidened(one, base, batches, expected)));
@@ -79,7 +80,7 @@ export async function logitsOf(model: Classifier, batch: PaddedBatch): Promise<F
 /** bfloat16 weights computed in float32. The reference was cast as a whole, its RoPE frequencies too. */
 async function compareWidened(
   one: Case,
-  base: string,
+  base: Location,
   batches: Record<string, PaddedBatch>,
   expected: Map<string, SafeTensor>,
 ): Promise<Check[]> {
@@ -112,8 +113,9 @@ async function compareTrace(
 ): Promise<Check[]> {
   const flat = flattenPadded(batch.input_ids, batch.attention_mask);
   const width = batch.input_ids[0].length;
-  const checks: Check[] = [];
+  const checks: Promise<Check>[] = [];
   const seen = new Set<string>();
+  // a GPU's values come when it has computed them: the trace does not wait for that
   const logits = await forwardTraced(model, flat, (name, value) => {
     const probabilities = /^(.*attn_probs)\.(\d+)$/.exec(name);
     const key = probabilities ? probabilities[1] : name;
@@ -124,12 +126,20 @@ async function compareTrace(
     const picked = probabilities
       ? visibleSquare(expected, tensor.shape, Number(probabilities[2]), flat)
       : visibleRows(expected, tensor.shape, flat, width);
-    checks.push(compare(`trace.${batchName}.${name}`, value.dataSync(), picked, tolerance));
+    const copy = keep(value.clone());
+    checks.push(
+      copy.data().then((values) => {
+        copy.dispose();
+        return compare(`trace.${batchName}.${name}`, values, picked, tolerance);
+      }),
+    );
   });
   logits.dispose();
-  for (const name of want.keys())
-    if (!seen.has(name)) checks.push({ name: `trace ${name} is not given`, error: Infinity });
-  return checks;
+  const missing = [...want.keys()].filter((name) => !seen.has(name));
+  return [
+    ...(await Promise.all(checks)),
+    ...missing.map((name) => ({ name: `trace ${name} is not given`, error: Infinity })),
+  ];
 }
 
 type Flat = ReturnType<typeof flattenPadded>;
@@ -160,7 +170,7 @@ function visibleSquare(values: Float32Array, shape: number[], row: number, { off
 
 async function compareGradients(
   one: Case,
-  base: string,
+  base: Location,
   name: string,
   batch: PaddedBatch,
   want: Map<string, SafeTensor>,

@@ -6,7 +6,7 @@ import { type Case, type Check, compare, readJson, same, type Tolerance } from '
 type Figure = number | null;
 
 export async function metricsCase(one: Case): Promise<Check[]> {
-  const files: Record<string, (one: Case, file: string) => Check[]> = {
+  const files: Record<string, (one: Case, file: string) => Promise<Check[]>> = {
     'binary.json': binary,
     'multiclass.json': multiclass,
     'tests.json': significance,
@@ -14,11 +14,13 @@ export async function metricsCase(one: Case): Promise<Check[]> {
     'bradley_terry.json': bradleyTerry,
     'swap.json': swap,
   };
-  return (one.json.files as string[]).flatMap((file) => {
+  const checks: Check[] = [];
+  for (const file of one.json.files as string[]) {
     const run = files[file];
     if (!run) throw new Error(`no runner knows the file ${file}`);
-    return run(one, file);
-  });
+    checks.push(...(await run(one, file)));
+  }
+  return checks;
 }
 
 /** The tolerance under a key; the general one where the case has none of its own. */
@@ -45,9 +47,9 @@ interface Binary {
   temperature?: { at_bound: boolean; temperature: number; nll_before: number; nll_after: number };
 }
 
-function binary(one: Case, file: string): Check[] {
+async function binary(one: Case, file: string): Promise<Check[]> {
   const tolerance = toleranceFor(one);
-  return readJson<Binary[]>(one.directory, file).flatMap(({ name, p, y, expected, temperature }) => {
+  return (await readJson<Binary[]>(one, file)).flatMap(({ name, p, y, expected, temperature }) => {
     const top = metrics.topLabel(p, y);
     const figures: [string, Figure, Figure][] = [
       ['accuracy', metrics.accuracy(p, y), expected.accuracy],
@@ -97,14 +99,14 @@ function temperatureChecks(
   ];
 }
 
-function multiclass(one: Case, file: string): Check[] {
+async function multiclass(one: Case, file: string): Promise<Check[]> {
   interface Row {
     name: string;
     probs: number[][];
     y: number[];
     expected: Record<string, Figure> & { confusion: number[][] };
   }
-  return readJson<Row[]>(one.directory, file).flatMap(({ name, probs, y, expected }) => {
+  return (await readJson<Row[]>(one, file)).flatMap(({ name, probs, y, expected }) => {
     const figures: [string, Figure, Figure][] = [
       ['accuracy', metrics.multiclassAccuracy(probs, y), expected.accuracy],
       ['log loss', metrics.multiclassLogLoss(probs, y), expected.log_loss],
@@ -122,12 +124,12 @@ function multiclass(one: Case, file: string): Check[] {
   });
 }
 
-function significance(one: Case, file: string): Check[] {
+async function significance(one: Case, file: string): Promise<Check[]> {
   interface Tests {
     mcnemar: { b: number; c: number; exact_two_sided_p: Figure; chi2_continuity: Figure; chi2_p: Figure }[];
     wilson: { k: number; n: number; confidence: number; interval: [number, number] }[];
   }
-  const { mcnemar, wilson } = readJson<Tests>(one.directory, file);
+  const { mcnemar, wilson } = await readJson<Tests>(one, file);
   const tolerance = { ...toleranceFor(one, 'mcnemar'), atol: 0 };
   return [
     ...mcnemar.flatMap(({ b, c, exact_two_sided_p, chi2_continuity, chi2_p }) => {
@@ -144,23 +146,23 @@ function significance(one: Case, file: string): Check[] {
   ];
 }
 
-function ranking(one: Case, file: string): Check[] {
+async function ranking(one: Case, file: string): Promise<Check[]> {
   type Row = { name: string; x: number[]; y: number[]; kendall_tau_b: Figure; spearman: Figure; pearson: Figure };
-  return readJson<Row[]>(one.directory, file).flatMap(({ name, x, y, kendall_tau_b, spearman, pearson }) => [
+  return (await readJson<Row[]>(one, file)).flatMap(({ name, x, y, kendall_tau_b, spearman, pearson }) => [
     figure(`ranking ${name}: Kendall`, metrics.kendallTauB(x, y), kendall_tau_b, toleranceFor(one)),
     figure(`ranking ${name}: Spearman`, metrics.spearman(x, y), spearman, toleranceFor(one)),
     figure(`ranking ${name}: Pearson`, metrics.pearson(x, y), pearson, toleranceFor(one)),
   ]);
 }
 
-function bradleyTerry(one: Case, file: string): Check[] {
+async function bradleyTerry(one: Case, file: string): Promise<Check[]> {
   interface Row {
     name: string;
     battles: metrics.Vote[];
     C?: number;
     expected: { models: string[]; coefficients: number[]; ratings: number[]; log_likelihood: number };
   }
-  return readJson<Row[]>(one.directory, file).flatMap(({ name, battles, C, expected }) => {
+  return (await readJson<Row[]>(one, file)).flatMap(({ name, battles, C, expected }) => {
     const got = metrics.bradleyTerry(battles, { models: expected.models, C });
     const coefficients = toleranceFor(one, 'coefficients');
     return [
@@ -171,7 +173,7 @@ function bradleyTerry(one: Case, file: string): Check[] {
   });
 }
 
-function swap(one: Case, file: string): Check[] {
+async function swap(one: Case, file: string): Promise<Check[]> {
   interface Row {
     p_ab: number[];
     p_ba: number[];
@@ -180,7 +182,7 @@ function swap(one: Case, file: string): Check[] {
     mean_abs_gap: Figure;
     averaged: number[];
   }
-  return readJson<Row[]>(one.directory, file).flatMap((row, i) => {
+  return (await readJson<Row[]>(one, file)).flatMap((row, i) => {
     const got = metrics.swapAgreement(row.p_ab, row.p_ba);
     return [
       figure(`swap ${i}: consistency`, got.consistency, row.swap_consistency, toleranceFor(one)),

@@ -1,23 +1,23 @@
 /** @file Area data: every file of every schema, row by row, with its flags, duplicates and rejected rows. */
-import { join } from 'node:path';
 import { readRows, type Schema } from '@arena/data';
-import { type Case, type Check, readJson, same } from './case.js';
+import { type Case, type Check, readBytes, readJson, same } from './case.js';
 
 interface Expected {
   rows: Record<string, unknown>[];
   rejected: { row: number; reason: string }[];
 }
 
-export async function dataCase({ directory, json }: Case): Promise<Check[]> {
+export async function dataCase(one: Case): Promise<Check[]> {
   const checks: Check[] = [];
-  for (const { file, schema } of json.files as { file: string; schema: Schema }[]) {
-    const expected = readJson<Expected>(directory, `${file}.expected.json`);
+  for (const { file, schema } of one.json.files as { file: string; schema: Schema }[]) {
+    const expected = await readJson<Expected>(one, `${file}.expected.json`);
+    const content = new File([(await readBytes(one, file)) as Uint8Array<ArrayBuffer>], file);
     // The schema is recognised from the content, and given: both must read alike.
     for (const given of [undefined, schema]) {
       const name = given ? `${file} as ${given}` : file;
       const rows: Record<string, unknown>[] = [];
       const rejected: Expected['rejected'] = [];
-      for await (const { battle, rejected: out } of readRows(join(directory, file), { schema: given })) {
+      for await (const { battle, rejected: out } of readRows(content, { schema: given })) {
         if (battle) {
           const { session: _, ...fields } = battle; // the expected rows have none
           rows.push(fields);

@@ -1,7 +1,5 @@
 /** @file Walks a folder of golden cases and runs every case that is known through the packages' public API. */
-import { existsSync, readdirSync } from 'node:fs';
-import { join, relative } from 'node:path';
-import { type Case, type CaseJson, type Check, MissingInput, readJson } from './case.js';
+import { type Case, type CaseJson, type CaseSource, type Check, MissingInput, readJson } from './case.js';
 import { dataCase } from './data.js';
 import { gemmaCase } from './gemma.js';
 import { loraCase } from './lora.js';
@@ -37,37 +35,18 @@ export interface CaseResult {
   failures: string[];
 }
 
-/**
- * Runs every case below `root`.
- * @throws Error when the folder cannot be read or holds no case.json.
- */
-export async function runConformance(root: string, onResult: (result: CaseResult) => void): Promise<CaseResult[]> {
-  const results: CaseResult[] = [];
-  for (const directory of caseFolders(root)) {
-    const result = await runCase(root, directory);
-    results.push(result);
-    onResult(result);
-  }
-  if (!results.length) throw new Error(`${root}: there is no case.json below it; a folder of fixtures is expected`);
-  return results;
-}
-
-function caseFolders(directory: string): string[] {
-  const here = existsSync(join(directory, 'case.json')) ? [directory] : [];
-  const folders = readdirSync(directory, { withFileTypes: true }).filter((entry) => entry.isDirectory());
-  return [...here, ...folders.flatMap(({ name }) => caseFolders(join(directory, name)))].sort();
-}
-
-async function runCase(root: string, directory: string): Promise<CaseResult> {
-  const [folderArea = '', ...rest] = relative(root, directory).split(/[\\/]/);
+/** Runs one case. */
+export async function runCase(source: CaseSource, folder: string): Promise<CaseResult> {
+  const [folderArea = '', ...rest] = folder.split('/');
   const blank = { area: folderArea, case: rest.join('/'), checks: 0, largestError: 0, where: '', failures: [] };
+  const one: Case = { source, folder, area: folderArea, name: '', json: {} };
   try {
-    const json = readJson<CaseJson>(directory, 'case.json');
+    const json = await readJson<CaseJson>(one, 'case.json');
     const area = typeof json.area === 'string' ? json.area : folderArea;
     const name = typeof json.case === 'string' ? json.case : rest.join('/') || area;
     const named = { ...blank, area, case: name };
     const runner = Object.hasOwn(AREAS, area) ? AREAS[area] : undefined;
-    const checks = await runner?.({ root, directory, area, name, json });
+    const checks = await runner?.({ ...one, area, name, json });
     if (!checks) return { ...named, status: 'not run', where: 'no runner knows this kind of case' };
     if (!checks.length) return { ...named, status: 'failed', where: 'the case compares nothing' };
     const failures = checks.filter(({ error }) => !(error <= 1));

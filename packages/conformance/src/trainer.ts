@@ -1,7 +1,5 @@
 /** @file Area trainer: whole runs of the HF Trainer, and its parts (schedules, order, AdamW, clipping, early stopping). */
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+
 import {
   type Classifier,
   crossEntropy,
@@ -15,6 +13,7 @@ import { loadGemma, readConfig } from '@arena/gemma';
 import { type AdapterFiles, type LoraConfig, loraConfig, resolveTargets } from '@arena/lora';
 import { Mt19937, randperm } from '@arena/random';
 import { parameter } from '@arena/runtime';
+import type { Location } from '@arena/safetensors';
 import {
   type AdamWState,
   adamW,
@@ -36,10 +35,13 @@ import {
   type Case,
   type Check,
   compare,
+  findBytes,
   floats,
   readJson,
   readTensors,
   same,
+  sha256,
+  sharedFolder,
   type Tolerance,
   toleranceOf,
 } from './case.js';
@@ -86,10 +88,10 @@ interface HistoryEntry {
 }
 
 async function runCase(one: Case): Promise<Check[]> {
-  const { root, directory, json } = one;
+  const { json } = one;
   const settings = json.settings as Settings;
-  const data = readJson<{ train: Row[]; eval: Row[] }>(directory, 'data.json');
-  const base = join(root, json.base_model as string);
+  const data = await readJson<{ train: Row[]; eval: Row[] }>(one, 'data.json');
+  const base = sharedFolder(one, json.base_model);
   const model = await startModel(one, base, settings);
   const history = json.log_history as HistoryEntry[];
   const order: number[][][] = [];
@@ -165,11 +167,11 @@ async function runCase(one: Case): Promise<Check[]> {
     checks.push(compare(`step ${i + 1} loss`, [entry.loss], [logged[i].loss!], tolerance));
     checks.push(compare(`step ${i + 1} grad_norm`, [entry.grad_norm], [logged[i].grad_norm!], tolerance));
   });
-  const want = await readTensors(directory, 'weights_final.safetensors');
+  const want = await readTensors(one, 'weights_final.safetensors');
   for (const { name, value } of trainableParameters(model)) {
     checks.push(compare(name, await value.data(), floats(want, name), toleranceOf(one, 'weights_final')));
   }
-  if (existsSync(join(directory, 'optimizer_state.safetensors'))) {
+  if (await findBytes(one, 'optimizer_state.safetensors')) {
     checks.push(...(await stateChecks(one, state!, toleranceOf(one, 'weights_final'))));
   }
   const best = evaluations.reduce((lowest, { loss }, i) => (loss < evaluations[lowest].loss ? i : lowest), 0);
@@ -179,10 +181,10 @@ async function runCase(one: Case): Promise<Check[]> {
   return checks;
 }
 
-async function startModel({ directory, json }: Case, base: string, { full }: Settings): Promise<Classifier> {
+async function startModel(one: Case, base: Location, { full }: Settings): Promise<Classifier> {
   if (full) return loadGemma(base, { trainAll: true });
-  const config = loraConfig(json.lora as Partial<LoraConfig>);
-  const start = await readTensors(directory, 'adapter_start.safetensors');
+  const config = loraConfig(one.json.lora as Partial<LoraConfig>);
+  const start = await readTensors(one, 'adapter_start.safetensors');
   const weights: AdapterFiles['weights'] = new Map();
   for (const { path, r } of resolveTargets(config, linearModules(await readConfig(base)))) {
     const matrix = (name: string) => floats(start, `base_model.model.${path}.${name}.weight`);
@@ -197,8 +199,8 @@ function copyMoments({ expAvg, expAvgSq }: { expAvg: Tensor; expAvgSq: Tensor })
   return { expAvg: expAvg.clone(), expAvgSq: expAvgSq.clone() };
 }
 
-async function stateChecks({ directory }: Case, state: AdamWState, tolerance: Tolerance): Promise<Check[]> {
-  const want = await readTensors(directory, 'optimizer_state.safetensors');
+async function stateChecks(one: Case, state: AdamWState, tolerance: Tolerance): Promise<Check[]> {
+  const want = await readTensors(one, 'optimizer_state.safetensors');
   const checks: Check[] = [];
   for (const [i, { expAvg, expAvgSq }] of floatMoments(state).entries()) {
     checks.push(compare(`state ${i} step`, [state.step], floats(want, `${i}.step`), {}));
@@ -270,24 +272,21 @@ function schedulesCase(one: Case): Check[] {
   ];
 }
 
-function randpermCase({ json }: Case): Check[] {
+async function randpermCase({ json }: Case): Promise<Check[]> {
   const rows = json.rows as { seed: number; n: number; perm: number[] }[];
   const large = (json.large ?? []) as { seed: number; n: number; sha256_of_little_endian_int32: string }[];
-  return [
-    ...rows.map(({ seed, n, perm }) => compare(`seed ${seed}, n ${n}`, randperm(new Mt19937(seed), n), perm, {})),
-    ...large.map(({ seed, n, sha256_of_little_endian_int32: want }) => {
-      const order = randperm(new Mt19937(seed), n);
-      return same(
-        `seed ${seed}, n ${n}`,
-        createHash('sha256').update(new Uint8Array(order.buffer)).digest('hex'),
-        want,
-      );
-    }),
-  ];
+  const checks = rows.map(({ seed, n, perm }) =>
+    compare(`seed ${seed}, n ${n}`, randperm(new Mt19937(seed), n), perm, {}),
+  );
+  for (const { seed, n, sha256_of_little_endian_int32: want } of large) {
+    const order = randperm(new Mt19937(seed), n);
+    checks.push(same(`seed ${seed}, n ${n}`, await sha256(new Uint8Array(order.buffer)), want));
+  }
+  return checks;
 }
 
 async function adamWCase(one: Case): Promise<Check[]> {
-  const tensors = await readTensors(one.directory, one.json.tensors as string);
+  const tensors = await readTensors(one, one.json.tensors as string);
   const checks: Check[] = [];
   type Run = { key: string; lr: number; weight_decay: number; betas: [number, number]; eps: number; steps: number };
   for (const { key, lr, weight_decay: weightDecay, betas, eps, steps } of one.json.runs as Run[]) {
@@ -315,7 +314,7 @@ async function adamWCase(one: Case): Promise<Check[]> {
 }
 
 async function clipCase(one: Case): Promise<Check[]> {
-  const tensors = await readTensors(one.directory, one.json.tensors as string);
+  const tensors = await readTensors(one, one.json.tensors as string);
   const tolerance = one.json.tolerance as Tolerance;
   const checks: Check[] = [];
   for (const { case: index, max_norm, norm } of one.json.rows as { case: number; max_norm: number; norm: number }[]) {

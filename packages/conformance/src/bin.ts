@@ -1,14 +1,18 @@
 /** @file `pnpm conformance --fixtures DIR [--engine NAME] [--json]`: golden cases through the public API. */
 
-import { type EngineName, openEngine } from '@arena/runtime';
+import { type EngineName, openEngine, provideEngine } from '@arena/runtime';
 import { Command, Option } from 'commander';
-import { type CaseResult, runConformance } from './conformance/run.js';
-import { provideEngines } from './engine-option.js';
+import { folderSource } from './node-source.js';
+import { type CaseResult, runCase } from './run.js';
 
 const program = new Command('conformance')
   .description('Runs every golden case below a folder; exits with 1 when one fails.')
   .requiredOption('--fixtures <dir>', 'folder with <area>/<case>/case.json')
-  .addOption(new Option('--engine <name>', 'engine to run on').choices(['cpu', 'wasm', 'cuda']).default('cpu'))
+  .addOption(
+    new Option('--engine <name>', 'engine to run on')
+      .choices(['cpu', 'wasm', 'webgpu', 'cuda', 'tensorflow'])
+      .default('cpu'),
+  )
   .option('--json', 'one JSON object a case instead of lines for people', false)
   .option('--verbose', 'name every check that failed', false);
 
@@ -40,9 +44,15 @@ function print(result: CaseResult) {
 }
 
 try {
-  provideEngines();
+  provideEngine('cuda', async () => (await import('@arena/cuda')).cudaEngine);
+  const source = await folderSource(fixtures);
   const engine = await openEngine(engineName);
-  const results = await runConformance(fixtures, print);
+  const results: CaseResult[] = [];
+  for (const folder of source.folders) {
+    const result = await runCase(source, folder);
+    results.push(result);
+    print(result);
+  }
   engine.dispose();
   const count = (status: CaseResult['status']) => results.filter((result) => result.status === status).length;
   if (!json) console.log(`${count('passed')} passed, ${count('failed')} failed, ${count('not run')} not run`);

@@ -1,14 +1,27 @@
 /** @file A case folder of golden numbers, and what comparing with it gives. */
-import { readFileSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { bytesSource, openSafetensors, type SafeTensor, toFloat32 } from '@arena/safetensors';
+import {
+  bytesSource,
+  type Location,
+  openSafetensors,
+  readFileAt,
+  type SafeTensor,
+  toFloat32,
+} from '@arena/safetensors';
+
+/** Where cases come from: a folder on disk, or an address. Paths have '/' between folders, from the root of the fixtures. */
+export interface CaseSource {
+  /** Folders with a case.json, sorted. */
+  folders: string[];
+  /** A folder below the root. */
+  location(folder: string): Location;
+  /** A file that no fixture holds: null where it is not at hand. */
+  input(name: 'gemma2-tokenizer.json' | 'arena-like.jsonl'): Promise<Uint8Array | null>;
+}
 
 /** A folder with a case.json. */
 export interface Case {
-  /** The root of the fixtures, for files that cases share. */
-  root: string;
-  directory: string;
+  source: CaseSource;
+  folder: string;
   area: string;
   name: string;
   json: CaseJson;
@@ -28,16 +41,44 @@ export class MissingInput extends Error {
   override readonly name = 'MissingInput';
 }
 
-export function readJson<T>(...path: string[]): T {
-  return JSON.parse(readFileSync(join(...path), 'utf8')) as T;
+/** A folder of the case, for what opens folders. */
+export function folderOf({ source, folder }: Case, name: string): Location {
+  return source.location(`${folder}/${name}`);
 }
 
-export async function readTensors(...path: string[]): Promise<Map<string, SafeTensor>> {
-  const file = join(...path);
-  const open = await openSafetensors(bytesSource(await readFile(file), file));
+/** A folder that cases share, by its path from the root. */
+export function sharedFolder({ source }: Case, json: unknown): Location {
+  return source.location(json as string);
+}
+
+/** A file of the case. @throws Error when it is missing. */
+export async function readBytes(one: Case, file: string): Promise<Uint8Array> {
+  const bytes = await findBytes(one, file);
+  if (!bytes) throw new Error(`${one.folder}/${file} is missing`);
+  return bytes;
+}
+
+export async function findBytes({ source, folder }: Case, file: string): Promise<Uint8Array | null> {
+  const path = `${folder}/${file}`.split('/');
+  const name = path.pop()!;
+  return readFileAt(source.location(path.join('/')), name);
+}
+
+export async function readJson<T>(one: Case, file: string): Promise<T> {
+  return JSON.parse(new TextDecoder().decode(await readBytes(one, file))) as T;
+}
+
+export async function readTensors(one: Case, file: string): Promise<Map<string, SafeTensor>> {
+  const open = await openSafetensors(bytesSource(await readBytes(one, file), file));
   const tensors = new Map<string, SafeTensor>();
   for (const name of open.names()) tensors.set(name, await open.read(name));
   return tensors;
+}
+
+/** SHA-256 in hexadecimal. */
+export async function sha256(bytes: Uint8Array): Promise<string> {
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 export function floats(tensors: Map<string, SafeTensor>, name: string): Float32Array {

@@ -1,5 +1,4 @@
 /** @file Area nf4: bitsandbytes' codes, statistics and serialised state, and 4-bit checkpoints by transformers. */
-import { join } from 'node:path';
 import { isSkipped, linearModules, quantizeWeight } from '@arena/decoder';
 import { loadGemma, readConfig } from '@arena/gemma';
 import {
@@ -14,7 +13,18 @@ import {
   stateJson,
 } from '@arena/quant';
 import { openCheckpoint, type SafeTensor, toFloat32 } from '@arena/safetensors';
-import { type Case, type Check, compare, floats, readJson, readTensors, same, toleranceOf } from './case.js';
+import {
+  type Case,
+  type Check,
+  compare,
+  floats,
+  folderOf,
+  readJson,
+  readTensors,
+  same,
+  sharedFolder,
+  toleranceOf,
+} from './case.js';
 import { logitsOf, type PaddedBatch } from './gemma.js';
 
 export async function nf4Case(one: Case): Promise<Check[]> {
@@ -29,8 +39,9 @@ interface Variant {
   state_json: string;
 }
 
-async function matrixCase({ directory, json }: Case): Promise<Check[]> {
-  const tensors = await readTensors(directory, json.tensors as string);
+async function matrixCase(one: Case): Promise<Check[]> {
+  const { json } = one;
+  const tensors = await readTensors(one, json.tensors as string);
   const input = floats(tensors, json.input as string);
   const shape = json.shape as number[];
   const checks: Check[] = [];
@@ -84,10 +95,10 @@ function readBack(key: string, tensors: Map<string, SafeTensor>): Check[] {
 }
 
 async function checkpointCase(one: Case): Promise<Check[]> {
-  const { root, directory, json } = one;
-  const folder = join(directory, json.model as string);
-  const batches = readJson<Record<string, PaddedBatch>>(directory, json.batches_file as string);
-  const expected = await readTensors(directory, json.expected as string);
+  const { json } = one;
+  const folder = folderOf(one, json.model as string);
+  const batches = await readJson<Record<string, PaddedBatch>>(one, json.batches_file as string);
+  const expected = await readTensors(one, json.expected as string);
   const model = await loadGemma(folder);
   const checks: Check[] = [];
   for (const [name, batch] of Object.entries(batches)) {
@@ -96,8 +107,8 @@ async function checkpointCase(one: Case): Promise<Check[]> {
   }
   await model.dispose();
   const stored = await openCheckpoint(folder);
-  const source = await openCheckpoint(join(root, json.from_model as string));
-  const config = await readConfig(join(root, json.from_model as string));
+  const source = await openCheckpoint(sharedFolder(one, json.from_model));
+  const config = await readConfig(sharedFolder(one, json.from_model));
   const options = json.quantization as Record<string, string>;
   const skipModules = (await readConfig(folder)).skipModules;
   const type = (options.bnb_4bit_quant_type ?? 'fp4') as QuantType;

@@ -1,0 +1,35 @@
+/// <reference types="vite/client" />
+/** @file Tests of every golden case on an engine, in a Worker. */
+import type { CaseResult } from '@arena/conformance';
+import type { EngineName } from '@arena/runtime';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GoldenRequest } from './golden.worker.js';
+
+const cases = Object.keys(import.meta.glob('../../../conformance/fixtures/**/case.json', { query: '?url' })).map(
+  (path) => path.split('/fixtures/')[1].slice(0, -'/case.json'.length),
+);
+
+/** A test for each case of these areas. */
+export function goldenTests(engine: EngineName, areas: string[]): void {
+  const worker = new Worker(new URL('./golden.worker.ts', import.meta.url), { type: 'module' });
+  const ask = (request: GoldenRequest) =>
+    new Promise<CaseResult>((resolve, reject) => {
+      worker.onmessage = ({ data }) => ('error' in data ? reject(new Error(data.error)) : resolve(data.result));
+      worker.onerror = ({ message }) => reject(new Error(message));
+      worker.postMessage(request);
+    });
+  describe(`golden cases on engine ${engine} in a Worker`, () => {
+    beforeAll(async () => void (await ask({ open: engine })));
+    afterAll(() => worker.terminate());
+
+    it.each(cases.filter((folder) => areas.includes(folder.split('/')[0])))('%s', async (folder) => {
+      const { status, checks, where, failures } = await ask({ folder });
+      expect({ status, where: status === 'passed' ? '' : where, failures }).toEqual({
+        status: 'passed',
+        where: '',
+        failures: [],
+      });
+      expect(checks).toBeGreaterThan(0);
+    });
+  });
+}
