@@ -4,6 +4,7 @@ import {
   evaluateJudge,
   type Judge,
   type JudgeRun,
+  type RunEvent,
   type Store,
   type TrainingSettings,
   trainJudge,
@@ -25,7 +26,7 @@ export interface Control {
 }
 
 /** Trains, from a checkpoint of the store if one is named, telling the page of every step. */
-export async function trainHere(
+export function trainHere(
   votes: Votes,
   base: Base,
   settings: TrainingSettings,
@@ -36,34 +37,30 @@ export async function trainHere(
 ): Promise<JudgeRun> {
   let begin = 0;
   let firstStep = 0;
-  return trainJudge({ parts: votes.splits }, settings, store, {
-    base,
-    resume: checkpoint === undefined ? undefined : { checkpoint },
-    saveEvery: settings.evalEvery,
-    measured: MEASURED,
-    signal,
-    async onEvent(event) {
-      if (event.kind === 'loading') tell({ ...event, kind: 'progress', label: 'opening the base' });
-      if (event.kind === 'opened') await opened();
-      if (event.kind === 'begin') {
-        begin = performance.now();
-        firstStep = event.checkpoint?.step ?? 0;
-        tell({ kind: 'start', totalSteps: event.totalSteps, trained: event.trained, memory: event.memory.total });
-      }
-      if (event.kind === 'step') {
-        const { totalSteps, tokens } = event;
-        const { step, loss } = event.entry;
-        const seconds = (performance.now() - begin) / 1000;
-        const secondsLeft = (seconds / (step - firstStep)) * (totalSteps - step);
-        tell({ kind: 'step', step, totalSteps, loss, tokensPerSecond: tokens / seconds, secondsLeft });
-        await resumed();
-      }
-      if (event.kind === 'measured') {
-        const { step, eval_loss: loss, eval_accuracy: accuracy } = event.entry;
-        tell({ kind: 'measured', step, loss, accuracy });
-      }
-    },
-  });
+  const resume = checkpoint === undefined ? undefined : { checkpoint };
+  const saveEvery = settings.evalEvery;
+  async function onEvent(event: RunEvent): Promise<void> {
+    if (event.kind === 'loading') tell({ ...event, kind: 'progress', label: 'opening the base' });
+    if (event.kind === 'opened') await opened();
+    if (event.kind === 'begin') {
+      begin = performance.now();
+      firstStep = event.checkpoint?.step ?? 0;
+      tell({ kind: 'start', totalSteps: event.totalSteps, trained: event.trained, memory: event.memory.total });
+    }
+    if (event.kind === 'step') {
+      const { totalSteps, tokens, entry } = event;
+      const seconds = (performance.now() - begin) / 1000;
+      const secondsLeft = (seconds / (entry.step - firstStep)) * (totalSteps - entry.step);
+      tell({ ...entry, kind: 'step', totalSteps, tokensPerSecond: tokens / seconds, secondsLeft });
+      await resumed();
+    }
+    if (event.kind === 'measured') {
+      const { step, eval_loss: loss, eval_accuracy: accuracy } = event.entry;
+      tell({ kind: 'measured', step, loss, accuracy });
+    }
+  }
+  const options = { base, resume, saveEvery, measured: MEASURED, onEvent, signal };
+  return trainJudge({ parts: votes.splits }, settings, store, options);
 }
 
 /** Scores the test part and makes the report. */
