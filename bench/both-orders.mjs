@@ -4,9 +4,9 @@
  */
 import { parseArgs } from 'node:util';
 import { scoreSequences } from '@arena/decoder';
+import { bytesFolder } from '@arena/files';
 import { GEMMA2_2B, loadGemma, randomCheckpointFiles } from '@arena/gemma';
 import { openEngine } from '@arena/runtime';
-import { bytesFolder } from '@arena/safetensors';
 
 const { values: flags } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } });
 const shape = { vocab_size: 1000, hidden_size: 512, intermediate_size: 2048, num_hidden_layers: 6, head_dim: 64 };

@@ -1,5 +1,10 @@
 export declare const ROOT: string;
 export declare const INCLUDES: string[];
 export declare function cudaSources(extensions?: string[]): string[];
+export declare function targetOf(source: string): 'sm_80' | 'sm_90a';
 export declare function allKernels(): string;
+export declare function sourceHash(source: string): string;
 export declare function sourcesHash(): string;
+export declare function readPtx(source: string): { sources: string; ptx: string } | undefined;
+export declare function writePtx(source: string, ptx: string): void;
+export declare function isBuilt(source: string): boolean;

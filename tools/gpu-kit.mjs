@@ -9,7 +9,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { ROOT } from './cuda-sources.mjs';
+import { cudaSources, ROOT } from './cuda-sources.mjs';
 
 const folder = resolve(process.argv[2]);
 const engine = process.argv[3];
@@ -25,6 +25,13 @@ const PARTS = {
       [koffi, 'node_modules/koffi'],
       [realpathSync(join(koffi, '..', '@koromix', ours)), `node_modules/@koromix/${ours}`],
     ];
+    // the kernels: PTX is read from the package that holds it
+    const texts = cudaSources().map((source) => source.replace(/\.cu$/, '.ptx.gz'));
+    const packages = new Set(texts.map((path) => path.split('/')[1]));
+    for (const name of packages) {
+      copies.push([join(ROOT, 'packages', name, 'package.json'), `node_modules/@arena/${name}/package.json`]);
+    }
+    for (const path of texts) copies.push([join(ROOT, path), path.replace('packages/', 'node_modules/@arena/')]);
     return { check: join(cuda, 'gpu-check/check.ts'), copies, leftOut: /\/(doc|vendor|musl_\w+)(\/|$)/ };
   },
   webgpu() {

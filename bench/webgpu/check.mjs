@@ -11,9 +11,8 @@ import {
   uploadWeight4bit,
 } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
-import { checkOps, importFromProject, openEngine, storeTiles, tileName, tilesOf } from '@arena/runtime';
+import { checkOps, declaredOps, importFromProject, openEngine, storeTiles, tileName, tilesOf } from '@arena/runtime';
 import { backend, dispose, matMul, tensor2d } from '@tensorflow/tfjs-core';
-import { OPS } from '../../packages/browser-tests/test/browser/ops.js';
 import { trainTiny } from '../../packages/browser-tests/test/browser/training.js';
 import { random4bit, randomMatrix } from '../../packages/cuda/gpu-check/random-weight.js';
 import { fullStep } from './full-step.mjs';
@@ -82,7 +81,7 @@ const STEPS = {
   },
 
   async conformance() {
-    for (const op of OPS) {
+    for (const op of declaredOps()) {
       const start = performance.now();
       const results = await checkOps([op], 'webgpu', { f16 });
       print({ f16, op: op.name, ...summary(results), ms: performance.now() - start });
@@ -93,7 +92,7 @@ const STEPS = {
   async tiles() {
     const { notes } = await openEngine('webgpu', { f16 });
     const { launcher, device } = backend();
-    const ops = OPS.filter(({ name }) => /^(Linear4bit|LoraLinear|LoraLinearBackward)$/.test(name));
+    const ops = declaredOps().filter(({ name }) => /^(Linear4bit|LoraLinear|LoraLinearBackward)$/.test(name));
     // a software adapter compiles the kernels of a tile for half a minute
     for (const tile of tilesOf(device.limits).slice(small ? -1 : 0)) {
       launcher.tiles = { nt: tile, nn: tile, tn: tile };

@@ -1,9 +1,9 @@
 /** @file Launches of a training step by kernel: adapters on all seven linears of all layers of the shape tiny, one short sequence. */
 import { trainableParameters, trainingPass } from '@arena/decoder';
+import { bytesFolder } from '@arena/files';
 import { loadGemma, randomCheckpointFiles } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { startProfile } from '@arena/runtime';
-import { bytesFolder } from '@arena/safetensors';
 import { adamW } from '@arena/trainer';
 import { dispose } from '@tensorflow/tfjs-core';
 import { SHAPES } from '../shapes.mjs';

@@ -3,10 +3,9 @@
  * engine here, made-up votes, and a tiny base of random weights.
  */
 import { cleanBattles, syntheticBattles } from '@arena/data';
+import { bytesFolder, writeFolder } from '@arena/files';
 import { evaluateJudge, memoryStore, openBase, readVotes, splitVotes, tinyBaseFor, trainJudge } from '@arena/judge';
-import { writeFolder } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
-import { bytesFolder } from '@arena/safetensors';
 
 const [engineName = 'auto', votesFile, baseFolder] = process.argv.slice(2);
 

@@ -1,7 +1,8 @@
 /** @file The folder that a command leaves its results in. */
 import { constants } from 'node:fs';
-import { access, mkdir, readdir, rmdir, stat } from 'node:fs/promises';
+import { access, readdir, rmdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { makeFolder } from '@arena/files';
 
 /**
  * Makes sure that results can be written to a new or empty folder, and creates it.
@@ -18,15 +19,6 @@ export async function prepareOutput(path: string, hint = 'choose another --out')
     throw new Error(`${path}: cannot be created (${error.code}); choose a folder that you may write to`);
   });
   await checkWritable(path);
-}
-
-/** Makes a folder and those above it. Node's own way to do so never ends where the system takes none, such as in /proc. */
-export async function makeFolder(path: string): Promise<void> {
-  const above = dirname(resolve(path));
-  if (!(await stat(above).catch(() => undefined))) await makeFolder(above);
-  await mkdir(path).catch(async (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error;
-  });
 }
 
 /** Takes a folder away again when nothing was put into it. */

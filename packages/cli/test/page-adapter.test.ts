@@ -1,6 +1,7 @@
 /** @file An adapter made as the browser page makes it, with the same functions and settings, says in the command what it said there. */
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { type Battle, cleanBattles } from '@arena/data';
+import { bytesFolder } from '@arena/files';
 import {
   type GivenSettings,
   meanOfOrders,
@@ -13,7 +14,6 @@ import {
   trainJudge,
 } from '@arena/judge';
 import { openEngine } from '@arena/runtime';
-import { bytesFolder } from '@arena/safetensors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formFor, settingsOf } from '../../../examples/browser/src/worker/settings.js';
 import { arena, BATTLES, type Workspace, workspace } from './workspace.js';

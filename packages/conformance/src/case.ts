@@ -1,12 +1,6 @@
 /** @file A case folder of golden numbers, and what comparing with it gives. */
-import {
-  bytesSource,
-  type Location,
-  openSafetensors,
-  readFileAt,
-  type SafeTensor,
-  toFloat32,
-} from '@arena/safetensors';
+import { bytesSource, type Location, readFileAt } from '@arena/files';
+import { openSafetensors, type SafeTensor, toFloat32 } from '@arena/safetensors';
 
 /** Where cases come from: a folder on disk, or an address. Paths have '/' between folders, from the root of the fixtures. */
 export interface CaseSource {

@@ -9,8 +9,9 @@ import {
   trainableParameters,
   trainingPass,
 } from '@arena/decoder';
+import type { Location } from '@arena/files';
 import { loadGemma } from '@arena/gemma';
-import type { Location, SafeTensor } from '@arena/safetensors';
+import type { SafeTensor } from '@arena/safetensors';
 import { dispose, keep } from '@tensorflow/tfjs-core';
 import {
   type Case,

@@ -8,6 +8,7 @@ import {
   trainableParameters,
   trainingPass,
 } from '@arena/decoder';
+import type { Location } from '@arena/files';
 import { type LoadGemmaOptions, loadGemma, readConfig } from '@arena/gemma';
 import {
   type AdapterFiles,
@@ -24,7 +25,7 @@ import {
 } from '@arena/lora';
 import { dequantize4bit, type QuantType } from '@arena/quant';
 import { Mt19937, normal, uniform } from '@arena/random';
-import { type Location, openCheckpoint, toFloat32 } from '@arena/safetensors';
+import { openCheckpoint, toFloat32 } from '@arena/safetensors';
 import { dispose, tensor2d } from '@tensorflow/tfjs-core';
 import {
   type Case,

@@ -9,11 +9,11 @@ import {
   trainable,
   trainableParameters,
 } from '@arena/decoder';
+import type { Location } from '@arena/files';
 import { loadGemma, readConfig } from '@arena/gemma';
 import { type AdapterFiles, type LoraConfig, loraConfig, resolveTargets } from '@arena/lora';
 import { Mt19937, randperm } from '@arena/random';
 import { parameter } from '@arena/runtime';
-import type { Location } from '@arena/safetensors';
 import {
   type AdamWState,
   adamW,

@@ -11,12 +11,12 @@ import {
   cudaFloat,
   cudaMultiply,
   declaredCudaKernels,
+  declaredOps,
   openEngine,
   provideEngine,
   runOp,
 } from '@arena/runtime';
 import { dispose, engine, fill, type Tensor, type TensorInfo, tensor1d, tidy, zeros } from '@tensorflow/tfjs-core';
-import { OPS } from '../../browser-tests/test/browser/ops.js';
 import { trainTiny } from '../../browser-tests/test/browser/training.js';
 import { CudaOutOfMemoryError, closeCuda, cudaEngine, inspectCuda, openCuda } from '../src/index.js';
 import { agreement, fullStep } from './full-step.js';
@@ -67,16 +67,16 @@ const STEPS: { [step: string]: () => Promise<void> } = {
     const start = performance.now();
     const { backend } = await openCuda();
     const openMs = performance.now() - start;
-    const names = declaredCudaKernels().map(({ name }) => name);
-    for (const name of names) backend.context.kernel(name);
-    print({ step: 'load', openMs, kernels: names.length, resolveMs: performance.now() - start - openMs });
+    const kernels = declaredCudaKernels().filter(({ target }) => !target || backend.launcher.wgmma);
+    for (const kernel of kernels) backend.context.kernel(kernel);
+    print({ step: 'load', openMs, kernels: kernels.length, resolveMs: performance.now() - start - openMs });
     await closeCuda(backend);
   },
 
   async conformance() {
-    for (const op of OPS) {
+    for (const op of declaredOps()) {
       const results = await checkOps([op], 'cuda');
-      const failed = results.filter(({ passed, path }) => !passed || path !== 'kernel');
+      const failed = results.filter(({ passed }) => !passed);
       print({
         step: 'conformance',
         op: op.name,

@@ -2,10 +2,12 @@
 import { type CudaKernel, cudaKernel } from '@arena/runtime';
 import type { Context } from './context.js';
 import type { HostBlock } from './host-block.js';
+import { ptx } from './ptx.js';
 
 const declaration = { inputs: ['x'], outputs: ['y'], params: { count: 'u32' }, threads: 256 } as const;
-const roundToStore = cudaKernel({ name: 'roundToStore', ...declaration });
-const widenFromStore = cudaKernel({ name: 'widenFromStore', ...declaration });
+/** The least kernel of all: that it loads shows that the driver takes them. */
+export const roundToStore = cudaKernel({ ptx, name: 'roundToStore', ...declaration });
+const widenFromStore = cudaKernel({ ptx, name: 'widenFromStore', ...declaration });
 
 const ARGUMENTS = 3;
 /** Values of a thread. */
@@ -39,11 +41,11 @@ export class Bf16Store {
     return this.convert(widenFromStore, pointer, length, 4);
   }
 
-  private convert({ name, threads }: CudaKernel, from: number, length: number, bytes: number): number {
+  private convert(kernel: CudaKernel, from: number, length: number, bytes: number): number {
     const { allocator } = this.context;
     const to = allocator.allocate(bytes * length);
     this.slots.set([BigInt(from), BigInt(to), BigInt(length)], ARGUMENTS);
-    this.context.launch(name, [Math.ceil(length / EIGHT / threads)], threads, this.block.pointer);
+    this.context.launch(kernel, [Math.ceil(length / EIGHT / kernel.threads)], this.block.pointer);
     allocator.free(from);
     return to;
   }

@@ -1,4 +1,5 @@
 /** @file One device's context: its stream, memory, kernels and copies. All work is queued on the one stream, in order. */
+import type { CudaKernel, CudaText } from '@arena/runtime';
 import { Allocator, type AllocatorOptions } from './allocator.js';
 import type { CudaDevice } from './device.js';
 import type { Driver } from './driver.js';
@@ -19,7 +20,7 @@ const MOST_SHARED_BYTES = 8; // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
 const EAGER_POLLS = 50;
 
 export interface ContextOptions extends AllocatorOptions {
-  /** PTX of more kernels, such as those of an op of your own. */
+  /** PTX of kernels that takes the place of what their packages hold. */
   modules?: readonly string[];
 }
 
@@ -30,6 +31,8 @@ export class Context {
   readonly stream: number;
   /** Texts by kernel, and what was loaded of them. */
   private readonly texts = new Map<string, string>();
+  /** Packages whose texts are among them. */
+  private readonly read = new Set<CudaText>();
   private readonly modules: number[] = [];
   private readonly functions = new Map<string, number>();
   /** Kernels that may have more shared memory than a block gets unasked: how much. */
@@ -42,19 +45,18 @@ export class Context {
   times?: KernelTimes;
   private readonly out = new BigUint64Array(1);
 
-  /** @throws CudaError when the device is taken, or does not load the kernels. */
+  /** @throws CudaError when the device is taken, or does not load the first kernel. */
   constructor(
     readonly driver: Driver,
     readonly device: CudaDevice,
-    kernels: readonly string[],
+    first: CudaKernel,
     { modules = [], ...options }: ContextOptions = {},
   ) {
     const context = this.made('cuDevicePrimaryCtxRetain', device.handle);
     try {
       driver.call('cuCtxSetCurrent', context);
-      this.addKernels([...kernels, ...modules]);
-      const [first] = this.texts.keys();
-      this.kernel(first); // a driver that does not take them says so now
+      this.addKernels(modules);
+      this.kernel(first); // a driver that does not take it says so now
       this.stream = this.made('cuStreamCreate', NON_BLOCKING);
     } catch (error) {
       driver.result('cuDevicePrimaryCtxRelease_v2', device.handle);
@@ -63,7 +65,7 @@ export class Context {
     this.allocator = new Allocator(driver, options);
   }
 
-  /** Takes PTX of more kernels. One of a name that is known takes the place of the other. */
+  /** Takes PTX of kernels. One of a name that is known takes the place of the other. */
   addKernels(modules: readonly string[]): void {
     for (const [name, text] of modules.flatMap((module) => [...kernelTexts(module)])) {
       if (this.texts.get(name) === text) continue;
@@ -79,30 +81,40 @@ export class Context {
   }
 
   /** The driver's handle of a kernel, which is loaded when it is first asked for. @throws CudaError when no text has it, or the driver does not take it. */
-  kernel(name: string): number {
+  kernel({ name, ptx }: CudaKernel): number {
     const known = this.functions.get(name);
     if (known !== undefined) return known;
-    const text = this.texts.get(name);
-    if (text) {
-      const module = loadModule(this.driver, this.device, text);
-      this.modules.push(module);
-      this.driver.call('cuModuleGetFunction', this.out, module, name);
-      const handle = Number(this.out[0]);
-      this.functions.set(name, handle);
-      return handle;
+    const text = this.texts.get(name) ?? this.readText(name, ptx);
+    const module = loadModule(this.driver, this.device, text);
+    this.modules.push(module);
+    this.driver.call('cuModuleGetFunction', this.out, module, name);
+    const handle = Number(this.out[0]);
+    this.functions.set(name, handle);
+    return handle;
+  }
+
+  /** Reads the texts of a kernel's package, and gives the kernel's. */
+  private readText(name: string, ptx: CudaText): string {
+    if (!this.read.has(ptx)) {
+      for (const [other, text] of ptx.read().flatMap((module) => [...kernelTexts(module)])) {
+        if (!this.texts.has(other)) this.texts.set(other, text);
+      }
+      this.read.add(ptx);
     }
+    const text = this.texts.get(name);
+    if (text) return text;
     throw new CudaError(
-      `engine 'cuda': there is no kernel ${name} in the engine's text: @arena/cuda is of another version than the package that declares it`,
+      `engine 'cuda': ${ptx.package} has no PTX of its kernel ${name}: where CUDA's compiler is, run node tools/build-cuda.mjs`,
     );
   }
 
   /**
-   * Queues a kernel. `parameters` is the address of the array of addresses of its arguments, `sharedBytes` is of its dynamic
-   * shared memory.
+   * Queues a kernel. `parameters` is the address of the array of addresses of its arguments.
    */
-  launch(name: string, grid: readonly number[], threads: number, parameters: number, sharedBytes = 0): void {
+  launch(declared: CudaKernel, grid: readonly number[], parameters: number): void {
     const [x, y = 1, z = 1] = grid;
-    const kernel = this.kernel(name);
+    const { name, threads, sharedBytes } = declared;
+    const kernel = this.kernel(declared);
     if (sharedBytes > (this.sharing.get(name) ?? SHARED_BYTES)) {
       this.driver.call('cuFuncSetAttribute', kernel, MOST_SHARED_BYTES, sharedBytes);
       this.sharing.set(name, sharedBytes);

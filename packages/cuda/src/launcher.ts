@@ -85,7 +85,7 @@ export class Launcher implements CudaLauncher {
         `kernel ${kernel.name}: a grid of ${grid.join(' x ')} blocks, CUDA allows ${MOST_BLOCKS.join(' x ')}`,
       );
     }
-    this.backend.context.launch(kernel.name, grid, kernel.threads, this.block.pointer, kernel.sharedBytes);
+    this.backend.context.launch(kernel, grid, this.block.pointer);
   }
 
   /** Puts an address into a slot: two words, since a BigInt takes longer than the launch. */

@@ -2,10 +2,10 @@
 import { BACKEND_OF } from '@arena/runtime';
 import { findBackend, registerBackend, removeBackend, setBackend } from '@tensorflow/tfjs-core';
 import { CudaBackend } from './backend.js';
+import { roundToStore } from './bf16-store.js';
 import { Context, type ContextOptions } from './context.js';
-import { type CudaDevice, chooseDevice, hasWgmma, listDevices } from './device.js';
+import { type CudaDevice, chooseDevice, listDevices } from './device.js';
 import { openDriver } from './driver.js';
-import { KERNELS_PTX, KERNELS_SM90A_PTX } from './kernels.ptx.js';
 import { registerPlainKernels } from './plain/register.js';
 
 const CUDA_BACKEND = BACKEND_OF.cuda;
@@ -46,8 +46,7 @@ export async function openCuda(options: CudaOptions = {}): Promise<OpenCuda> {
   if (open) removeBackend(CUDA_BACKEND);
   const driver = await openDriver();
   const device = chooseDevice(listDevices(driver), options.device);
-  const kernels = hasWgmma(driver, device) ? [KERNELS_PTX, KERNELS_SM90A_PTX] : [KERNELS_PTX];
-  const backend = new CudaBackend(new Context(driver, device, kernels, options));
+  const backend = new CudaBackend(new Context(driver, device, roundToStore, options));
   try {
     configure(backend, options);
   } catch (error) {

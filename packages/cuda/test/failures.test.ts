@@ -2,8 +2,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { cudaKernel } from '@arena/runtime';
 import { add, backend, memory, neg, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { cudaSources, isBuilt } from '../../../tools/cuda-sources.mjs';
 import { CudaError, CudaOutOfMemoryError, closeCuda, cudaEngine, type OpenCuda, openCuda } from '../src/index.js';
 import { importKoffi } from '../src/koffi.js';
 import { emulatedDriver, hasCompiler } from './emulator/build.js';
@@ -29,7 +31,11 @@ describe('without what it needs', () => {
   });
 });
 
-describe.skipIf(!hasCompiler())('on an emulated driver', { timeout: 300_000 }, () => {
+/** The child process reads the PTX as it is: after a change of the engine's own .cu files it needs nvcc. */
+const BUILT_TEXTS = cudaSources().every((source) => !source.startsWith('packages/cuda/') || isBuilt(source));
+if (!BUILT_TEXTS) console.warn('failures of engine cuda are not tested: its kernels are not rebuilt, nvcc needed');
+
+describe.skipIf(!hasCompiler() || !BUILT_TEXTS)('on an emulated driver', { timeout: 300_000 }, () => {
   let library: string;
   beforeAll(() => {
     library = emulatedDriver();
@@ -211,11 +217,13 @@ describe.skipIf(!hasCompiler())('on an emulated driver', { timeout: 300_000 }, (
       await open(Number.POSITIVE_INFINITY);
       const { context } = cuda.backend;
       const x = tensor1d([1, 2]);
-      expect(() => context.kernel('mine')).toThrow('there is no kernel mine');
-      const mine = '.version 7.0\n.target sm_80\n.address_size 64\n.visible .entry mine(\n)\n{\n\tret;\n}\n';
-      const again = await openCuda({ modules: [mine] });
+      const ptx = { package: 'own', read: () => [] };
+      const mine = cudaKernel({ ptx, name: 'mine', inputs: [], outputs: [], params: {}, threads: 32 });
+      expect(() => context.kernel(mine)).toThrow('own has no PTX of its kernel mine');
+      const text = '.version 7.0\n.target sm_80\n.address_size 64\n.visible .entry mine(\n)\n{\n\tret;\n}\n';
+      const again = await openCuda({ modules: [text] });
       expect(again.backend).toBe(cuda.backend);
-      expect(() => context.kernel('mine')).toThrow('cuModuleGetFunction'); // the emulated driver has no code of it
+      expect(() => context.kernel(mine)).toThrow('cuModuleGetFunction'); // the emulated driver has no code of it
       expect([...(await neg(x).data())]).toEqual([-1, -2]);
       x.dispose();
     });

@@ -10,8 +10,17 @@ export interface Prompt {
   key: string;
 }
 
+/**
+ * A key that two battles share when their prompt is the same question: its turns joined, Unicode, case and white space
+ * evened out. The rule by which splits keep battles together and leaks are counted; hand it to `evaluate` and
+ * `compareRuns` of `@arena/eval`, so that a report counts by it too.
+ */
+export function promptKey(battle: { prompt: readonly string[] }): string {
+  return readPrompt(battle).key;
+}
+
 /** The question of a battle; the turns are joined. */
-export function readPrompt(battle: Battle): Prompt {
+export function readPrompt(battle: { prompt: readonly string[] }): Prompt {
   const text = normalizeText(battle.prompt.join('\n'));
   return { text, key: textKey([text]) };
 }

@@ -25,6 +25,7 @@ export {
   GEMMA_ANSWER_FRAME,
   GEMMA_FRAME,
 } from './frame.js';
+export { promptKey } from './groups.js';
 export { type Histogram, histogram } from './histogram.js';
 export { type NearOptions, type NearPair, nearDuplicates } from './near-duplicates.js';
 export { type NonText, REJECT_REASONS, type RejectReason } from './normalize-row.js';

@@ -1,5 +1,6 @@
 /** @file Records of a JSON-lines text, with integers beyond 2^53 kept exact in ids. */
 
+import { joined } from '@arena/files';
 import { DataError } from './error.js';
 
 /** A parsed record, or null for a line that is no JSON object. */
@@ -45,16 +46,6 @@ export async function* readJsonLines(chunks: AsyncIterable<Uint8Array>, file: st
       throw new DataError(`a line of more than ${MAX_LINE} bytes; is this JSON lines?`, { file, row });
   }
   if (waiting > 0) yield parse(joined(rest));
-}
-
-function joined(parts: Uint8Array[]): Uint8Array {
-  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
 }
 
 function isBlankLine(line: string): boolean {

@@ -1,13 +1,7 @@
 /** @file Packed battles as a .safetensors file, so that a set is tokenised once; readable from Python as well. */
 
-import {
-  bytesSource,
-  openSafetensors,
-  type SafeTensor,
-  SafetensorsError,
-  serialize,
-  type TensorSpec,
-} from '@arena/safetensors';
+import { bytesSource } from '@arena/files';
+import { openSafetensors, type SafeTensor, SafetensorsError, serialize, type TensorSpec } from '@arena/safetensors';
 import type { Battle } from './battle.js';
 import { DataError } from './error.js';
 import type { Cut, Packed, PackedEntry, PackOptions } from './pack.js';

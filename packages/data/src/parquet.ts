@@ -1,5 +1,6 @@
 /** @file Records of a Parquet file, a row group at a time, by the hyparquet library. */
 
+import type { ByteSource } from '@arena/files';
 import {
   type AsyncBuffer,
   type ColumnMetaData,
@@ -13,7 +14,6 @@ import {
 import { compressors as allCompressors } from 'hyparquet-compressors';
 import { DataError } from './error.js';
 import { checkPages } from './parquet-pages.js';
-import type { ByteSource } from './source.js';
 
 /** A page never grows to more than this, nor to more than 1,000 times its size on disk and 16 MB. */
 const MAX_PAGE_BYTES = 2 ** 29;
@@ -45,11 +45,11 @@ export async function openParquet(source: ByteSource): Promise<ParquetFile> {
   let metadata: FileMetaData;
   let columns: string[];
   try {
-    if (source.byteLength < 12) throw new Error(`${source.byteLength} bytes are too few`);
+    if (source.size < 12) throw new Error(`${source.size} bytes are too few`);
     metadata = await parquetMetadataAsync(buffer);
     const schema = parquetSchema(metadata);
     columns = schema.children.map((column) => column.element.name);
-    checkFooter(metadata, schema, source.byteLength);
+    checkFooter(metadata, schema, source.size);
   } catch (cause) {
     throw new DataError(
       `not a readable Parquet file (${(cause as Error).message}); is the download complete?`,
@@ -129,10 +129,10 @@ const compressors: Compressors = Object.fromEntries(
 
 function asyncBuffer(source: ByteSource): AsyncBuffer {
   return {
-    byteLength: source.byteLength,
-    async slice(start, end = source.byteLength) {
-      const from = start < 0 ? Math.max(0, source.byteLength + start) : start;
-      const bytes = await source.slice(from, Math.min(end, source.byteLength));
+    byteLength: source.size,
+    async slice(start, end = source.size) {
+      const from = start < 0 ? Math.max(0, source.size + start) : start;
+      const bytes = await source.read(from, Math.min(end, source.size));
       return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
     },
   };
@@ -169,7 +169,7 @@ async function checkedChunks(source: ByteSource, chunks: ColumnMetaData[], rows:
   const loaded: { start: number; end: number; bytes: Uint8Array }[] = [];
   for (const column of chunks) {
     const { start, end } = chunkRange(column);
-    const bytes = await source.slice(start, end);
+    const bytes = await source.read(start, end);
     const isList = column.path_in_schema.length > 1;
     try {
       const limit = isList ? rows * MAX_LIST_LENGTH + 2 ** 16 : rows;
@@ -183,8 +183,8 @@ async function checkedChunks(source: ByteSource, chunks: ColumnMetaData[], rows:
   }
   const whole = asyncBuffer(source);
   return {
-    byteLength: source.byteLength,
-    slice(start, end = source.byteLength) {
+    byteLength: source.size,
+    slice(start, end = source.size) {
       const chunk = loaded.find((one) => one.start <= start && end <= one.end);
       if (!chunk) return whole.slice(start, end);
       // The usual case, without a copy: a whole chunk in a buffer of its own.

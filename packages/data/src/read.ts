@@ -1,5 +1,6 @@
 /** @file Reads battles from any public preference set: format and schema recognised from the content. */
 
+import { type ByteSource, blobSource, partsOf, readStream } from '@arena/files';
 import type { Battle } from './battle.js';
 import { readCsv } from './csv.js';
 import { textKeys } from './duplicates.js';
@@ -8,7 +9,7 @@ import { readJsonLines } from './json-lines.js';
 import { type NonText, normalizeRow, type RejectReason } from './normalize-row.js';
 import { openParquet } from './parquet.js';
 import { COLUMNS, type Column, detectSchema, type Format, type Schema } from './schema.js';
-import { type BattleSource, type ByteSource, openSources, readStream } from './source.js';
+import { type BattleSource, openSources } from './source.js';
 
 /** How to read. */
 export interface ReadOptions {
@@ -64,19 +65,23 @@ export async function* readBattles(source: BattleSource, options: ReadOptions = 
 export async function* readRows(source: BattleSource, options: ReadOptions = {}): AsyncGenerator<ReadRow> {
   const markDuplicates = duplicateMarker();
   let row = 0;
-  for await (const opened of openSources(source)) {
-    const { records, schema } = await openRecords(await decompress(opened), options);
-    for await (const some of records) {
-      for (const record of some) {
-        options.signal?.throwIfAborted();
-        const battle = normalizeRow(record, schema, row, options.nonText);
-        if (typeof battle === 'string') yield { rejected: { file: opened.name, row, reason: battle } };
-        else {
-          markDuplicates(battle);
-          yield { battle };
+  for await (const file of openSources(source)) {
+    try {
+      const { records, schema } = await openRecords(await contentOf(file), options);
+      for await (const some of records) {
+        for (const record of some) {
+          options.signal?.throwIfAborted();
+          const battle = normalizeRow(record, schema, row, options.nonText);
+          if (typeof battle === 'string') yield { rejected: { file: file.name, row, reason: battle } };
+          else {
+            markDuplicates(battle);
+            yield { battle };
+          }
+          row++;
         }
-        row++;
       }
+    } finally {
+      await file.close?.();
     }
   }
 }
@@ -97,12 +102,12 @@ function duplicateMarker(): (battle: Battle) => void {
   };
 }
 
-async function openRecords(source: ByteSource, options: ReadOptions): Promise<{ records: Records; schema: Schema }> {
-  const format = options.format ?? (await detectFormat(source));
+async function openRecords(content: Content, options: ReadOptions): Promise<{ records: Records; schema: Schema }> {
+  const format = options.format ?? detectFormat(content);
   const names = new Map(Object.entries(options.columns ?? {}).map(([column, name]) => [name, column]));
-  const file = source.name;
+  const file = content.name;
   if (format === 'parquet') {
-    const parquet = await openParquet(source);
+    const parquet = await openParquet(await content.ranges());
     const wanted = parquet.columns.filter((name) => (COLUMNS as readonly string[]).includes(names.get(name) ?? name));
     const columns = parquet.columns.map((name) => names.get(name) ?? name);
     return withSchema(
@@ -110,7 +115,7 @@ async function openRecords(source: ByteSource, options: ReadOptions): Promise<{ 
       (first) => options.schema ?? detectSchema(columns, first, format, file),
     );
   }
-  const lines = format === 'csv' ? readCsv(source.stream(), file) : readJsonLines(source.stream(), file);
+  const lines = format === 'csv' ? readCsv(content.parts(), file) : readJsonLines(content.parts(), file);
   return withSchema(renamed(lines, names), (first) => {
     if (options.schema) return options.schema;
     if (first.length === 0) throw new DataError('the file has no records', { file });
@@ -154,48 +159,57 @@ async function withSchema(
   }
 }
 
-async function detectFormat(source: ByteSource): Promise<Format> {
-  const head = await source.slice(0, Math.min(4096, source.byteLength));
-  const start = new TextDecoder().decode(head);
-  if (start.startsWith('PAR1')) return 'parquet';
-  if (start.startsWith('PK\u0003\u0004')) throw new DataError('a zip archive; unzip it first', { file: source.name });
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: many of them tell data from text; a text may hold one
-  const controls = start.match(/[\0-\x08\x0e-\x1a]/g)?.length ?? 0;
-  if (controls > start.length / 100) {
-    throw new DataError('neither text nor Parquet, which begins with PAR1; is the file damaged?', {
-      file: source.name,
-    });
-  }
-  const text = start.trimStart();
-  if (text === '') throw new DataError('the file is empty', { file: source.name });
-  if (text.startsWith('['))
-    throw new DataError('one JSON array; write it as JSON lines (one object a line)', { file: source.name });
-  return text.startsWith('{') ? 'jsonl' : 'csv';
+/** A file as the formats read it: what a gzip holds, in the place of its own bytes. */
+interface Content {
+  name: string;
+  /** Its first bytes. */
+  head: Uint8Array;
+  parts(): AsyncIterable<Uint8Array>;
+  /** For Parquet, which is read by ranges: the content of a gzip is then held whole. */
+  ranges(): Promise<ByteSource>;
 }
 
-/** A gzip file as the source of its content. Parquet inside is held whole, because it is read by ranges. */
-async function decompress(source: ByteSource): Promise<ByteSource> {
-  const magic = await source.slice(0, Math.min(2, source.byteLength));
-  if (magic[0] !== 0x1f || magic[1] !== 0x8b) return source;
-  const { name } = source;
-  const stream = () => inflate(source);
-  const head = await firstBytes(stream(), 4096);
-  if (new TextDecoder().decode(head.subarray(0, 4)) !== 'PAR1') {
-    return { name, byteLength: head.length, slice: async (start, end) => head.slice(start, end), stream };
+/** Bytes of a head. */
+const HEAD_BYTES = 4096;
+
+async function contentOf(file: ByteSource): Promise<Content> {
+  const { name } = file;
+  const head = await file.read(0, Math.min(HEAD_BYTES, file.size));
+  if (head[0] !== 0x1f || head[1] !== 0x8b) {
+    return { name, head, parts: () => partsOf(file), ranges: async () => file };
   }
-  const parts: Uint8Array<ArrayBuffer>[] = [];
-  for await (const chunk of stream()) parts.push(chunk as Uint8Array<ArrayBuffer>);
-  const blob = new Blob(parts);
+  const parts = () => inflate(file);
   return {
     name,
-    byteLength: blob.size,
-    slice: async (start, end) => new Uint8Array(await blob.slice(start, end).arrayBuffer()),
-    stream,
+    head: await firstBytes(parts(), HEAD_BYTES),
+    parts,
+    async ranges() {
+      const all: Uint8Array<ArrayBuffer>[] = [];
+      for await (const part of parts()) all.push(part as Uint8Array<ArrayBuffer>);
+      return blobSource(new Blob(all), name);
+    },
   };
 }
 
+function detectFormat({ name: file, head }: Content): Format {
+  const start = new TextDecoder().decode(head);
+  if (start.startsWith('PAR1')) return 'parquet';
+  if (start.startsWith('PK\u0003\u0004')) throw new DataError('a zip archive; unzip it first', { file });
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: many of them tell data from text; a text may hold one
+  const controls = start.match(/[\0-\x08\x0e-\x1a]/g)?.length ?? 0;
+  if (controls > start.length / 100) {
+    throw new DataError('neither text nor Parquet, which begins with PAR1; is the file damaged?', { file });
+  }
+  const text = start.trimStart();
+  if (text === '') throw new DataError('the file is empty', { file });
+  if (text.startsWith('[')) {
+    throw new DataError('one JSON array; write it as JSON lines (one object a line)', { file });
+  }
+  return text.startsWith('{') ? 'jsonl' : 'csv';
+}
+
 async function* inflate(source: ByteSource): AsyncGenerator<Uint8Array> {
-  const chunks = source.stream()[Symbol.asyncIterator]();
+  const chunks = partsOf(source);
   const compressed = new ReadableStream<Uint8Array<ArrayBuffer>>({
     async pull(controller) {
       const { done, value } = await chunks.next();
@@ -203,7 +217,7 @@ async function* inflate(source: ByteSource): AsyncGenerator<Uint8Array> {
       else controller.enqueue(value as Uint8Array<ArrayBuffer>);
     },
     async cancel() {
-      await chunks.return?.();
+      await chunks.return(undefined);
     },
   });
   try {

@@ -1,39 +1,50 @@
-/** @file Where bytes come from: a path, folder, URL, Blob or buffer, all read by ranges or as a stream. */
+/** @file What battles are read from: paths, folders, addresses, Blobs, bytes, each opened as the files that it means. */
 
+import {
+  type ByteSource,
+  blobSource,
+  bytesSource,
+  FileError,
+  nodeFs,
+  openFile,
+  partsOf,
+  urlSource,
+} from '@arena/files';
 import { DataError } from './error.js';
-import { openPath } from './node-files.js';
-import { urlSource } from './url-source.js';
 
 /** Something that `readBattles` reads: a file or folder path (Node), an http(s) URL, a Blob, bytes, or several of those. */
 export type BattleSource = string | URL | Blob | Uint8Array | ArrayBuffer | BattleSource[];
 
-/** Bytes of a chunk of a stream, where it is ours to choose. */
-export const CHUNK_BYTES = 2 ** 18;
+const DATA_FILE = /\.(parquet|csv|jsonl|ndjson|json)(\.gz)?$/i;
 
-/** One file's bytes. */
-export interface ByteSource {
-  /** For messages. */
-  name: string;
-  byteLength: number;
-  /** Bytes [start, end); `end` is at most byteLength. */
-  slice(start: number, end: number): Promise<Uint8Array>;
-  stream(): AsyncIterable<Uint8Array>;
+/**
+ * Opens every file that a source means, in order; a folder gives its data files by name. Each is to be closed. A server
+ * without ranges sends its file whole, so that the formats work all the same.
+ *
+ * @throws DataError for what cannot be opened or read
+ */
+export async function* openSources(source: BattleSource): AsyncGenerator<ByteSource> {
+  try {
+    yield* openAll(source);
+  } catch (error) {
+    throw dataError(error);
+  }
 }
 
-/** Opens every file that a source means, in order; a folder gives its data files by name. */
-export async function* openSources(source: BattleSource): AsyncGenerator<ByteSource> {
+async function* openAll(source: BattleSource): AsyncGenerator<ByteSource> {
   if (Array.isArray(source)) {
-    for (const part of source) yield* openSources(part);
+    for (const part of source) yield* openAll(part);
   } else if (source instanceof Uint8Array) {
-    yield bytesSource(source, 'bytes');
+    yield dataFile(bytesSource(source));
   } else if (source instanceof ArrayBuffer) {
-    yield bytesSource(new Uint8Array(source), 'bytes');
+    yield dataFile(bytesSource(new Uint8Array(source)));
   } else if (source instanceof Blob) {
-    yield blobSource(source, source instanceof File ? source.name : 'blob');
+    yield dataFile(blobSource(source));
   } else if (source instanceof URL || (typeof source === 'string' && /^(https?|file):\/\//.test(source))) {
     const url = new URL(source);
-    if (url.protocol === 'file:') yield* openPath(url);
-    else yield await urlSource(url);
+    if (url.protocol === 'file:') yield* openPath(pathOf(url));
+    else
+      yield dataFile(await urlSource(url.href, { withoutRanges: 'hold' }), url.pathname.split('/').at(-1) || url.host);
   } else if (typeof source === 'string') {
     yield* openPath(source);
   } else {
@@ -41,38 +52,46 @@ export async function* openSources(source: BattleSource): AsyncGenerator<ByteSou
   }
 }
 
-/** A Blob, or what fits in one, as a source. */
-export function blobSource(blob: Blob, name: string): ByteSource {
-  return {
-    name,
-    byteLength: blob.size,
-    slice: async (start, end) => new Uint8Array(await blob.slice(start, end).arrayBuffer()),
-    stream: () => readStream(blob.stream()),
-  };
-}
-
-/** Bytes that are at hand, without a copy of the whole. */
-export function bytesSource(bytes: Uint8Array, name: string): ByteSource {
-  return {
-    name,
-    byteLength: bytes.length,
-    slice: async (start, end) => bytes.slice(start, end),
-    async *stream() {
-      for (let at = 0; at < bytes.length; at += CHUNK_BYTES) yield bytes.subarray(at, at + CHUNK_BYTES);
-    },
-  };
-}
-
-/** The chunks of a web stream; written out because browsers do not iterate streams yet. */
-export async function* readStream(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
-  const reader = stream.getReader();
-  try {
-    for (;;) {
-      const { done, value } = await reader.read();
-      if (done) return;
-      yield value;
-    }
-  } finally {
-    await reader.cancel().catch(() => {});
+/** Opens a file, or the data files of a folder (not of those below it) by name (Node). */
+async function* openPath(path: string): AsyncGenerator<ByteSource> {
+  const { readdir, stat } = nodeFs();
+  const info = await stat(path).catch((cause) => {
+    throw new DataError(`cannot be opened (${cause.code}); check the path`, { file: path }, { cause });
+  });
+  if (!info.isDirectory()) {
+    yield dataFile(await openFile(path), path.split(/[\\/]/).at(-1));
+    return;
   }
+  const files = (await readdir(path)).filter((file) => DATA_FILE.test(file)).sort();
+  if (files.length === 0) throw new DataError('the folder has no .parquet, .csv, .jsonl or .json file', { file: path });
+  for (const file of files) yield* openPath(`${path}/${file}`);
+}
+
+function pathOf(url: URL): string {
+  nodeFs(); // says so where there is none
+  return process.getBuiltinModule('node:url').fileURLToPath(url);
+}
+
+/** A file of battles: messages call it by its plain name, and what cannot be read is a DataError. */
+function dataFile(source: ByteSource, name = source.name): ByteSource {
+  return {
+    name,
+    size: source.size,
+    read: (begin, end) =>
+      source.read(begin, end).catch((error) => {
+        throw dataError(error);
+      }),
+    async *stream() {
+      try {
+        yield* partsOf(source);
+      } catch (error) {
+        throw dataError(error);
+      }
+    },
+    close: async () => source.close?.(),
+  };
+}
+
+function dataError(error: unknown): unknown {
+  return error instanceof FileError ? new DataError(error.reason, { file: error.file }, { cause: error }) : error;
 }

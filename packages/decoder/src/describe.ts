@@ -1,6 +1,8 @@
 /** @file What a checkpoint holds and what training on it takes, from config.json and the headers of its files alone. */
+
+import { type Location, placeName, type Weights } from '@arena/files';
 import { type LoraConfig, type LoraTarget, loraConfig, resolveTargets } from '@arena/lora';
-import { type Location, openCheckpoint, placeName, type TensorEntry } from '@arena/safetensors';
+import { checkpointWeights, openCheckpoint } from '@arena/safetensors';
 import type { DecoderConfig, Family } from './config.js';
 import { readConfig } from './family.js';
 import { type MemoryPlan, planMemory } from './memory.js';
@@ -64,15 +66,15 @@ export async function describeCheckpoint(source: Location, options: DescribeOpti
   const config = await readConfig(source, options);
   const checkpoint = await openCheckpoint(source);
   await checkpoint.close();
-  const place = placeName(source);
-  const { tensors } = checkpoint;
+  const weights = checkpointWeights(checkpoint, placeName(source));
+  const { tensors } = weights;
   const modules = linearModules(config);
   const { hiddenSize, numLabels } = config;
   const used = new Set<string>();
   const table = tensorTable(config).filter(({ role, name }) => role !== 'head' || tensors.has(name));
   const parts = PARTS.map(({ name, roles }): CheckpointPart => {
     const own = table.filter(({ role }) => roles.includes(role));
-    const bytes = own.reduce((sum, one) => sum + tensorBytes(tensors, one, used, place), 0);
+    const bytes = own.reduce((sum, one) => sum + tensorBytes(weights, one, used), 0);
     return { name, bytes, parameters: own.reduce((sum, { shape }) => sum + product(shape), 0) };
   });
   const lora = options.lora ?? loraConfig({ r: 16, lora_alpha: 16, target_modules: 'all-linear' });
@@ -87,8 +89,8 @@ export async function describeCheckpoint(source: Location, options: DescribeOpti
     parts,
     parameters: parts.reduce((sum, { parameters }) => sum + parameters, 0),
     bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
-    linearType: code ?? tensors.get(firstLinear)!.dtype,
-    unused: [...tensors].flatMap(([name, { begin, end }]) => (used.has(name) ? [] : [{ name, bytes: end - begin }])),
+    linearType: code ?? tensors.get(firstLinear)!.stored,
+    unused: [...tensors].flatMap(([name, { bytes }]) => (used.has(name) ? [] : [{ name, bytes }])),
     training: {
       ...plan,
       tokens,
@@ -107,19 +109,17 @@ const PARTS: { name: CheckpointPart['name']; roles: TensorPlace['role'][] }[] = 
   { name: 'head', roles: ['head'] },
 ];
 
-type Tensors = ReadonlyMap<string, TensorEntry>;
-
 /** `nf4` or `fp4` when a weight is stored in 4 bits. */
-function stateOf(tensors: Tensors, name: string): string | undefined {
+function stateOf(tensors: Weights['tensors'], name: string): string | undefined {
   return ['nf4', 'fp4'].find((code) => tensors.has(`${name}.quant_state.bitsandbytes__${code}`));
 }
 
 /** Bytes of a weight and of the statistics beside it. The shape of a 4-bit weight is in its state, which is not read here. */
-function tensorBytes(tensors: Tensors, { name, shape }: TensorPlace, used: Set<string>, place: string): number {
+function tensorBytes({ tensors, place }: Weights, { name, shape }: TensorPlace, used: Set<string>): number {
   const entry = tensors.get(name);
   if (!entry) throw new Error(`${place}: tensor '${name}' is missing; its config.json asks for it`);
   const code = stateOf(tensors, name);
-  const fits = code ? entry.end - entry.begin === Math.ceil(product(shape) / 2) : entry.shape.join() === shape.join();
+  const fits = code ? entry.bytes === Math.ceil(product(shape) / 2) : entry.shape.join() === shape.join();
   if (!fits) throw new Error(`${place}: '${name}' has shape [${entry.shape}], config.json asks for [${shape}]`);
   const beside = ['absmax', 'quant_map', 'nested_absmax', 'nested_quant_map', `quant_state.bitsandbytes__${code}`];
   let bytes = 0;
@@ -127,7 +127,7 @@ function tensorBytes(tensors: Tensors, { name, shape }: TensorPlace, used: Set<s
     const found = tensors.get(one);
     if (!found) continue;
     used.add(one);
-    bytes += found.end - found.begin;
+    bytes += found.bytes;
   }
   return bytes;
 }

@@ -1,6 +1,5 @@
 /** @file Token embeddings off the device: rows are read out of the checkpoint as batches need them. */
-import type { Checkpoint } from '@arena/safetensors';
-import { toFloat32 } from '@arena/safetensors';
+import type { Weights } from '@arena/files';
 
 /** A table of token embeddings [vocabSize, hiddenSize] on the host. */
 export interface EmbeddingTable {
@@ -14,14 +13,14 @@ export interface EmbeddingTable {
 }
 
 /**
- * The table of an open checkpoint. Rows are read when first met and kept, up to `cacheBytes`; the oldest go first.
+ * The table that a model holds under `name`. Rows are read when first met and kept, up to `cacheBytes`; the oldest go first.
  */
 export function checkpointEmbedding(
-  checkpoint: Checkpoint,
+  weights: Weights,
   name: string,
   { cacheBytes = 256e6 }: { cacheBytes?: number } = {},
 ): EmbeddingTable {
-  const [vocabSize, hiddenSize] = checkpoint.tensors.get(name)!.shape;
+  const [vocabSize, hiddenSize] = weights.tensors.get(name)!.shape;
   const cache = new Map<number, Float32Array>();
   const capacity = Math.max(1, Math.floor(cacheBytes / (4 * hiddenSize)));
   return {
@@ -39,7 +38,7 @@ export function checkpointEmbedding(
       for (let i = 0; i < ids.length; i++) {
         let row = cache.get(ids[i]);
         if (!row) {
-          row = toFloat32(await checkpoint.readRows(name, ids[i], ids[i] + 1));
+          row = await weights.readFloat32(name, [ids[i], ids[i] + 1]);
           if (cache.size >= capacity) cache.delete(cache.keys().next().value!);
           cache.set(ids[i], row);
         }

@@ -1,16 +1,15 @@
 /** @file A checkpoint's weights as the model holds them: checked, quantised on the way where asked for, on the engine. */
+import type { Weights } from '@arena/files';
 import type { FrozenWeight } from '@arena/lora';
 import {
   type FloatDtype,
-  findState,
-  parseState,
   type Quantized4bit,
   type QuantType,
   quantize4bit,
+  readQuantized,
   roundTo,
   uploadWeight4bit,
 } from '@arena/quant';
-import { type Checkpoint, type SafeTensor, toFloat32 } from '@arena/safetensors';
 import { keep, tensor2d } from '@tensorflow/tfjs-core';
 import type { DecoderConfig } from './config.js';
 
@@ -33,20 +32,19 @@ export interface QuantizationOptions {
   skipModules?: string[];
 }
 
-/** An open checkpoint and what it is held against. */
-export interface OpenedCheckpoint {
-  checkpoint: Checkpoint;
+/** A model's tensors and what they are held against. */
+export interface OpenedModel {
+  weights: Weights;
   config: DecoderConfig;
-  /** Where it was opened, for messages. */
-  place: string;
 }
 
 /** A float tensor as float32. @throws Error when it is missing, of another shape, or holds what is not finite. */
-export async function readFloats(opened: OpenedCheckpoint, name: string, shape: number[]): Promise<Float32Array> {
+export async function readFloats(opened: OpenedModel, name: string, shape: number[]): Promise<Float32Array> {
   checkShape(opened, name, shape);
-  const values = toFloat32(await opened.checkpoint.read(name));
+  const values = await opened.weights.readFloat32(name);
   const bad = firstNonFinite(values);
-  if (bad >= 0) throw new Error(`${opened.place}: '${name}' holds ${values[bad]} at ${bad}: the checkpoint is damaged`);
+  if (bad >= 0)
+    throw new Error(`${opened.weights.place}: '${name}' holds ${values[bad]} at ${bad}: the checkpoint is damaged`);
   return values;
 }
 
@@ -57,8 +55,9 @@ function firstNonFinite(values: Float32Array): number {
 }
 
 /** @throws Error when the tensor is missing or not of the shape that config.json asks for. */
-export function checkShape({ checkpoint, place }: OpenedCheckpoint, name: string, shape: number[]): void {
-  const entry = checkpoint.tensors.get(name);
+export function checkShape({ weights }: OpenedModel, name: string, shape: number[]): void {
+  const { place } = weights;
+  const entry = weights.tensors.get(name);
   if (!entry) throw new Error(`${place}: tensor '${name}' is missing; its config.json asks for it`);
   if (entry.shape.join() !== shape.join()) {
     throw new Error(`${place}: '${name}' has shape [${entry.shape}], config.json asks for [${shape}]`);
@@ -67,11 +66,11 @@ export function checkShape({ checkpoint, place }: OpenedCheckpoint, name: string
 
 /** A linear's weight [outFeatures, inFeatures] on the engine: 4-bit as it is stored, else quantised where that is asked for. */
 export async function frozenWeight(
-  opened: OpenedCheckpoint,
+  opened: OpenedModel,
   { name, path, shape }: { name: string; path: string; shape: number[] },
   quantization: QuantizationOptions | undefined,
 ): Promise<FrozenWeight> {
-  const stored = await readQuantized(opened.checkpoint, name, opened.place);
+  const stored = await readQuantized(opened.weights, name);
   if (stored) {
     checkStoredShape(opened, name, stored, shape);
     return keepWeight(uploadWeight4bit(stored));
@@ -90,9 +89,9 @@ function keepWeight(weight: FrozenWeight): FrozenWeight {
 }
 
 /** @throws Error when a 4-bit tensor is not of the shape that config.json asks for. */
-export function checkStoredShape({ place }: OpenedCheckpoint, name: string, stored: Quantized4bit, shape: number[]) {
+export function checkStoredShape({ weights }: OpenedModel, name: string, stored: Quantized4bit, shape: number[]) {
   if (stored.shape.join() === shape.join()) return;
-  throw new Error(`${place}: '${name}' is 4-bit of shape [${stored.shape}], config.json asks for [${shape}]`);
+  throw new Error(`${weights.place}: '${name}' is 4-bit of shape [${stored.shape}], config.json asks for [${shape}]`);
 }
 
 /** Rounds to the asked type, then quantises. */
@@ -108,22 +107,4 @@ export function quantizeWeight(
 /** transformers' rule: a module is skipped when its path, or a part of it at a dot, is in the list. */
 export function isSkipped(path: string, skipModules: string[] = []): boolean {
   return skipModules.some((name) => path === name || path.startsWith(`${name}.`) || path.split('.').includes(name));
-}
-
-/** The 4-bit weight that a checkpoint holds under `name`, if it is one. */
-export async function readQuantized(
-  checkpoint: Checkpoint,
-  name: string,
-  place: string,
-): Promise<Quantized4bit | undefined> {
-  if (!findState(checkpoint.names(), name)) return undefined;
-  const tensors = new Map<string, SafeTensor>();
-  for (const key of checkpoint.names()) {
-    if (key === name || key.startsWith(`${name}.`)) tensors.set(key, await checkpoint.read(key));
-  }
-  try {
-    return parseState(name, tensors);
-  } catch (error) {
-    throw new Error(`${place}: ${(error as Error).message}`);
-  }
 }

@@ -7,8 +7,14 @@ export type { DecoderConfig, Family, LayerShape, RopeShape } from './config.js';
 export { type ConfigFields, commonConfig, configFields, headCounts, object, slidingLayers } from './config-fields.js';
 export { type CheckpointPart, type DescribeOptions, describeCheckpoint, type ModelDescription } from './describe.js';
 export { checkpointEmbedding, type EmbeddingTable } from './embedding-table.js';
-export { embeddingFactor, familyOf, parseConfig, readConfig } from './family.js';
-export { isSkipped, type QuantizationOptions, quantizeWeight, readQuantized } from './frozen-weight.js';
+export {
+  type MergedCheckpoint,
+  mergedCheckpoint,
+  type QuantizedCheckpointOptions,
+  quantizedCheckpoint,
+} from './export.js';
+export { type CheckpointView, embeddingFactor, familyOf, parseConfig, readConfig } from './family.js';
+export { isSkipped, type QuantizationOptions, quantizeWeight } from './frozen-weight.js';
 export type { DropoutStep } from './linear.js';
 export { type LoadOptions, loadClassifier } from './load.js';
 export {

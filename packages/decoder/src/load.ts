@@ -1,4 +1,6 @@
 /** @file A classifier from a Hugging Face checkpoint, quantised on the way when asked for. */
+
+import type { Location } from '@arena/files';
 import {
   type AdapterFiles,
   checkAdapter,
@@ -9,21 +11,20 @@ import {
   resolveTargets,
   SCORE_KEY,
 } from '@arena/lora';
-import { dequantize4bit, disposeWeight4bit } from '@arena/quant';
+import { dequantize4bit, disposeWeight4bit, readQuantized } from '@arena/quant';
 import { disposeParameter, parameter } from '@arena/runtime';
-import { type Location, openCheckpoint, placeName } from '@arena/safetensors';
+import { openWeights } from '@arena/safetensors';
 import { keep, type Tensor1D, type Tensor2D, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 import type { DecoderConfig, Family } from './config.js';
 import { checkpointEmbedding } from './embedding-table.js';
-import { readConfig } from './family.js';
+import { type CheckpointView, readConfig } from './family.js';
 import {
   checkShape,
   checkStoredShape,
   frozenWeight,
-  type OpenedCheckpoint,
+  type OpenedModel,
   type QuantizationOptions,
   readFloats,
-  readQuantized,
 } from './frozen-weight.js';
 import {
   type Classifier,
@@ -72,18 +73,19 @@ export interface LoadOptions {
  * Opens a checkpoint as a classifier on the current engine. One source matrix is held at a time; embeddings stay where
  * they are, rows are read as batches need them.
  * @param source A folder's path (Node) or its address on the web, or a function that opens its files by name: for OPFS
- * (`opfsFolder`), files that a person chose (`filesFolder`), memory (`bytesFolder`).
+ * (`opfsFolder`), files that a person chose (`filesFolder`), memory (`bytesFolder`). Or a checkpoint that is open: the
+ * model then closes its weights.
  * @throws Error naming the file, tensor or field that is missing, of another shape or of another model.
  * @example
  * const model = await loadClassifier('gemma-2-2b', { families: [gemma2], quantization: {} });
  */
-export async function loadClassifier(source: Location, options: LoadOptions): Promise<Classifier> {
+export async function loadClassifier(source: Location | CheckpointView, options: LoadOptions): Promise<Classifier> {
   const config = arithmeticOf(await readConfig(source, options), options);
-  const checkpoint = await openCheckpoint(source);
+  const weights = typeof source === 'object' ? source.weights : await openWeights(source);
   try {
-    return await buildClassifier({ checkpoint, config, place: placeName(source) }, options);
+    return await buildClassifier({ weights, config }, options);
   } catch (error) {
-    await checkpoint.close();
+    await weights.close();
     throw error;
   }
 }
@@ -98,8 +100,8 @@ function arithmeticOf(config: DecoderConfig, { attention = 'eager', ropeFrequenc
   return { ...config, layers };
 }
 
-async function buildClassifier(opened: OpenedCheckpoint, options: LoadOptions): Promise<Classifier> {
-  const { checkpoint, config, place } = opened;
+async function buildClassifier(opened: OpenedModel, options: LoadOptions): Promise<Classifier> {
+  const { weights, config } = opened;
   const { trainAll = false } = options;
   const table = tensorTable(config);
   const loraConfig = options.adapter?.config ?? options.lora?.config;
@@ -118,14 +120,14 @@ async function buildClassifier(opened: OpenedCheckpoint, options: LoadOptions): 
   });
   const model: Classifier = {
     config,
-    embedding: checkpointEmbedding(checkpoint, EMBEDDING_NAME),
+    embedding: checkpointEmbedding(weights, EMBEDDING_NAME),
     layers: [],
     norm: finalNorm,
     score,
     ...(loraConfig ? { lora: { config: loraConfig, targets } } : {}),
     async dispose() {
       disposeTensors(model);
-      await checkpoint.close();
+      await weights.close();
     },
   };
   const linears = table.filter(({ role }) => role === 'linear').length;
@@ -143,7 +145,7 @@ async function buildClassifier(opened: OpenedCheckpoint, options: LoadOptions): 
         }
         const linear: Linear = { path: one.path, weight: await frozenWeight(opened, one, options.quantization) };
         putModule(layer, one.module, linear);
-        if (trainAll) trainWeight(linear, place);
+        if (trainAll) trainWeight(linear, weights.place);
         const target = targets.findIndex(({ path }) => path === one.path);
         if (target >= 0 && adapterWeights) {
           linear.lora = uploadLora(targets[target], target, adapterWeights.get(one.path)!, loraConfig!);
@@ -162,7 +164,7 @@ async function buildClassifier(opened: OpenedCheckpoint, options: LoadOptions): 
   return model;
 }
 
-async function norm(opened: OpenedCheckpoint, name: string, shape: number[], trainAll: boolean): Promise<Norm> {
+async function norm(opened: OpenedModel, name: string, shape: number[], trainAll: boolean): Promise<Norm> {
   const weight = keep(tensor1d(await readFloats(opened, name, shape)));
   if (!trainAll) return { weight };
   const trained = parameter(name, weight);
@@ -202,7 +204,7 @@ function disposeFrozen(weight: FrozenWeight) {
   else if (!weight.tensor.isDisposed) weight.tensor.dispose();
 }
 
-async function headParameter(opened: OpenedCheckpoint, options: LoadOptions) {
+async function headParameter(opened: OpenedModel, options: LoadOptions) {
   const { numLabels, hiddenSize } = opened.config;
   const { adapter, lora, scoreSeed = 42, scoreStd = 0.02 } = options;
   const name = adapter || lora ? SCORE_KEY : HEAD_NAME;
@@ -214,8 +216,8 @@ async function headParameter(opened: OpenedCheckpoint, options: LoadOptions) {
     }
     return head(adapter.score.values);
   }
-  if (!opened.checkpoint.tensors.has(HEAD_NAME)) return head(initScore(numLabels, hiddenSize, scoreSeed, scoreStd));
-  const stored = await readQuantized(opened.checkpoint, HEAD_NAME, opened.place);
+  if (!opened.weights.tensors.has(HEAD_NAME)) return head(initScore(numLabels, hiddenSize, scoreSeed, scoreStd));
+  const stored = await readQuantized(opened.weights, HEAD_NAME);
   if (!stored) return head(Float32Array.from(await readFloats(opened, HEAD_NAME, shape)));
   checkStoredShape(opened, HEAD_NAME, stored, shape);
   return head(dequantize4bit(stored));

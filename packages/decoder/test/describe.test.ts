@@ -1,9 +1,10 @@
 import { linearModules, quantizeWeight } from '@arena/decoder';
+import { bytesFolder, readFileAt } from '@arena/files';
 import { describeGemma, GEMMA2_2B, loadGemma, parseGemmaConfig } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { serializeState } from '@arena/quant';
 import { openEngine } from '@arena/runtime';
-import { bytesFolder, openCheckpoint, readFileAt, serialize, toFloat32 } from '@arena/safetensors';
+import { openCheckpoint, serialize, toFloat32 } from '@arena/safetensors';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { TINY_CONFIG, tinyCheckpoint } from './tiny.js';
 

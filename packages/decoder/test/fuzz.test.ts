@@ -1,9 +1,9 @@
 /** @file Damaged config.json files and 4-bit states: a right answer, or an error that names the place. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { bytesFolder } from '@arena/files';
 import { describeGemma } from '@arena/gemma';
 import { dequantize4bit, parseState, quantize4bit, serializeState } from '@arena/quant';
-import { bytesFolder } from '@arena/safetensors';
 import { expect, test } from 'vitest';
 import { mutate } from '../../safetensors/test/mutate.js';
 import { tinyCheckpoint } from './tiny.js';

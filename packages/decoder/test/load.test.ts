@@ -1,10 +1,10 @@
 import { readFile, truncate, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Classifier, forward } from '@arena/decoder';
+import { bytesFolder, filesFolder } from '@arena/files';
 import { loadGemma, randomCheckpointFiles } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
-import { bytesFolder, filesFolder } from '@arena/safetensors';
 import { memory } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { TINY, tinyBatch, tinyCheckpoint } from './tiny.js';

@@ -19,9 +19,10 @@ import {
   trainableParameters,
   trainingPass,
 } from '@arena/decoder';
+import { bytesFolder, bytesSource } from '@arena/files';
 import { loraConfig } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
-import { bytesFolder, bytesSource, fromFloat32, openSafetensors, serialize } from '@arena/safetensors';
+import { fromFloat32, openSafetensors, serialize } from '@arena/safetensors';
 import { dispose, memory } from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 

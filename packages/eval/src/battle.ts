@@ -134,16 +134,22 @@ export function lengthOf(turns: readonly string[]): number {
   return turns.reduce((sum, turn) => sum + turn.length, 0);
 }
 
-/** What makes two battles share a prompt: its text, white space and Unicode form aside. */
-export function promptKey(battle: Battle): string {
-  return battle.prompt.join('\n').normalize('NFC').replace(/\s+/g, ' ').trim();
+/** What makes two battles share a prompt: the same key. `promptKey` of `@arena/data` is the rule of its splits. */
+export type PromptKey = (battle: Battle) => string;
+
+/** The prompt letter for letter. */
+export function promptText(battle: Battle): string {
+  return battle.prompt.join('\n');
 }
 
 /** Cluster number of each battle [battles]: battles with the same prompt share one. */
-export function clusterByPrompt(battles: readonly Battle[]): { clusterOf: Int32Array; clusters: number } {
+export function clusterByPrompt(
+  battles: readonly Battle[],
+  keyOf: PromptKey,
+): { clusterOf: Int32Array; clusters: number } {
   const numbers = new Map<string, number>();
   const clusterOf = Int32Array.from(battles, (battle) => {
-    const key = promptKey(battle);
+    const key = keyOf(battle);
     const known = numbers.get(key);
     if (known !== undefined) return known;
     numbers.set(key, numbers.size);

@@ -1,5 +1,5 @@
 /** @file Bootstrap of means over all examples, many columns at once. */
-import { type Clustering, countOf, type Draws, type Statistic } from './bootstrap.js';
+import { type Clustering, countOf, type Draws, type Statistic } from './draws.js';
 
 /** Means of columns of any values: one row of sums a cluster, one pass over the rows a round. */
 export class ColumnMeans implements Statistic {

@@ -1,7 +1,15 @@
 /** @file Two or more sets of predictions of the same battles beside each other: scores with intervals, paired tests for each pair. */
 import type { Predictor } from './baselines.js';
-import { type Battle, clusterByPrompt, EvaluationInputError, joinPredictions, type Prediction } from './battle.js';
-import { type Clustering, resample } from './bootstrap.js';
+import {
+  type Battle,
+  clusterByPrompt,
+  EvaluationInputError,
+  joinPredictions,
+  type Prediction,
+  type PromptKey,
+  promptText,
+} from './battle.js';
+import { type Clustering, resample } from './draws.js';
 import { type Page, pageHtml, pageMarkdown, type Table, tableMarkdown } from './page.js';
 import type { Comparison, PredictorScores } from './report.js';
 import { ScoreSums } from './score-sums.js';
@@ -22,6 +30,11 @@ export interface CompareOptions {
   /** 'drop' leaves ties out, 'half' counts them as half a win for each side. */
   ties?: 'drop' | 'half';
   title?: string;
+  /**
+   * Which battles share a prompt: intervals are over prompts. Default letter for letter; where battles were split by
+   * `@arena/data`, its `promptKey`.
+   */
+  promptKey?: PromptKey;
   /** false: the battles' prompts only stand in for prompts that are not known. Default true. */
   promptsKnown?: boolean;
 }
@@ -63,6 +76,7 @@ export function compareRuns(
     ties = 'drop',
     title = 'Comparison',
     promptsKnown = true,
+    promptKey = promptText,
   } = options;
   if (runs.length < 2 || runs.length > MOST_RUNS) {
     throw new EvaluationInputError(`${runs.length} runs are given; 2 to ${MOST_RUNS} can be compared`);
@@ -72,7 +86,7 @@ export function compareRuns(
   if (twice !== undefined) throw new EvaluationInputError(`two runs have the name ${JSON.stringify(twice)}`);
   const joined = runs.map(({ name, predictions }) => joinPredictions(predictions, battles, ties, name));
   const { labels, battles: counted, ties: tied, unlabelled } = joined[0];
-  const clustering: Clustering = { ...clusterByPrompt(counted), rounds };
+  const clustering: Clustering = { ...clusterByPrompt(counted, promptKey), rounds };
   const predictors = joined.map(
     ({ predictions }, k): Predictor => ({
       name: names[k],

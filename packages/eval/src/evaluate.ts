@@ -8,12 +8,14 @@ import {
   type Joined,
   joinPredictions,
   type Prediction,
-  promptKey,
+  type PromptKey,
+  promptText,
 } from './battle.js';
 import { ascending, brier, credits, logLoss, logLosses } from './binary.js';
-import { bootstrapFigure, type Clustering, resample, shareFigure } from './bootstrap.js';
+import { bootstrapFigure, shareFigure } from './bootstrap.js';
 import { applyTemperature, calibrationError, fitTemperature, reliability, topLabel } from './calibration.js';
 import { ColumnMeans } from './column-means.js';
+import { type Clustering, resample } from './draws.js';
 import { leaderboardSection } from './leaderboard.js';
 import { lengthSection } from './length.js';
 import type {
@@ -45,6 +47,11 @@ export interface EvaluateOptions {
   /** 'drop' leaves ties out, 'half' counts them as half a win for each side. */
   ties?: 'drop' | 'half';
   title?: string;
+  /**
+   * Which battles share a prompt: intervals are over prompts, and those that training saw are counted. Default letter for
+   * letter; where battles were split by `@arena/data`, its `promptKey`: the report then counts the leaks that it counts.
+   */
+  promptKey?: PromptKey;
 }
 
 /** Bins of the calibration error. */
@@ -62,7 +69,15 @@ export function evaluate(
   battles: readonly Battle[],
   options: EvaluateOptions = {},
 ): Report {
-  const { train, validation, seed = 0, bootstrapRounds: rounds = 2000, ties = 'drop', title = 'Evaluation' } = options;
+  const {
+    train,
+    validation,
+    seed = 0,
+    bootstrapRounds: rounds = 2000,
+    ties = 'drop',
+    title = 'Evaluation',
+    promptKey = promptText,
+  } = options;
   if (!Number.isSafeInteger(seed)) throw new EvaluationInputError(`seed is ${seed}; expected a whole number`);
   if (!Number.isSafeInteger(rounds) || rounds < 1 || rounds > 100_000) {
     throw new EvaluationInputError(`bootstrapRounds is ${rounds}; expected a whole number from 1 to 100,000`);
@@ -71,7 +86,7 @@ export function evaluate(
   const joined = joinPredictions(predictions, battles, ties);
   const held = validation && joinPredictions(validation.predictions, validation.battles, ties, 'validation');
   const { labels } = joined;
-  const drawn: Clustering = { ...clusterByPrompt(joined.battles), rounds };
+  const drawn: Clustering = { ...clusterByPrompt(joined.battles, promptKey), rounds };
   const { clusters } = drawn;
   const p = Float64Array.from(joined.predictions, ({ probabilityA }) => probabilityA);
   const swapped = swappedOf(joined);
@@ -80,13 +95,13 @@ export function evaluate(
   const scores = scoreSection(predictors, labels, drawn, BINS);
   const swap = swapSection(p, swapped, labels, drawn);
   const length = lengthSection(joined.battles, labels, p, drawn);
-  const slices = sliceSection(joined.battles, labels, p, drawn, train);
+  const slices = sliceSection(joined.battles, labels, p, drawn, promptKey, train);
   const leaderboard = leaderboardSection(joined.battles, labels, p, drawn);
   const statistics = [scores, swap, length, slices, leaderboard].flatMap((section) => section.statistics);
   resample(clusters, rounds, seed, statistics);
 
   const { predictors: table, comparisons } = scores.finish();
-  const data = dataOf(battles.length, joined, clusters, train, held);
+  const data = dataOf(battles.length, joined, clusters, promptKey, train, held);
   return {
     format: 'arena-eval-report',
     version: 1,
@@ -189,6 +204,7 @@ function dataOf(
   battles: number,
   { labels, ties, unlabelled, battles: counted }: Joined,
   prompts: number,
+  promptKey: PromptKey,
   train: readonly Battle[] | undefined,
   held: Joined | undefined,
 ): Report['data'] {

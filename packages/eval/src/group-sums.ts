@@ -2,7 +2,8 @@
  * @file Bootstrap of means within groups. Examples of one group with the same values are of one kind, so that a round
  * only counts how often each kind was drawn; with votes of 0 and 1 there are few.
  */
-import { type Clustering, countingSort, type Draws, type Statistic, sumCounts } from './bootstrap.js';
+import { countingSort } from './bootstrap.js';
+import { type Clustering, type Draws, type Statistic, sumCounts } from './draws.js';
 
 /** Means of several values in each group; examples of group -1 take no part. */
 export class GroupSums implements Statistic {

@@ -1,7 +1,8 @@
 /** @file Ratings of the answering models from people's votes and from predicted ones: does the model rank alike? */
 import type { Battle } from './battle.js';
-import { bootstrapFigure, type Clustering, countOf, type Draws, type Figure, type Statistic } from './bootstrap.js';
+import { bootstrapFigure, type Figure } from './bootstrap.js';
 import { bradleyTerry, fitPairs, gatherVotes, modelsOf, ratingOf, type Vote } from './bradley-terry.js';
+import { type Clustering, countOf, type Draws, type Statistic } from './draws.js';
 import { fitLogistic, sparseRows } from './logistic.js';
 import { kendallTauB, spearman } from './ranking.js';
 import type { Section } from './report.js';

@@ -2,7 +2,8 @@
 import { longerSide } from './baselines.js';
 import { type Battle, lengthOf } from './battle.js';
 import { credits } from './binary.js';
-import { type Clustering, type Figure, shareFigure } from './bootstrap.js';
+import { type Figure, shareFigure } from './bootstrap.js';
+import type { Clustering } from './draws.js';
 import { GroupSums } from './group-sums.js';
 import type { Section } from './report.js';
 

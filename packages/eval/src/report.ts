@@ -1,6 +1,7 @@
 /** @file The report of an evaluation: plain JSON, every number with its n and, where it has one, a 95 % interval. */
-import type { Figure, Statistic } from './bootstrap.js';
+import type { Figure } from './bootstrap.js';
 import type { ReliabilityBin, Temperature } from './calibration.js';
+import type { Statistic } from './draws.js';
 import type { LeaderboardSection } from './leaderboard.js';
 import type { LengthSection } from './length.js';
 import type { RiskCoverage } from './risk-coverage.js';

@@ -3,8 +3,9 @@
  * run, so that a round only counts how often each run was drawn; every score follows from those counts.
  */
 import { ascending, brierScores, logLosses } from './binary.js';
-import { type Clustering, countingSort, type Draws, type Statistic, sumCounts } from './bootstrap.js';
+import { countingSort } from './bootstrap.js';
 import { binOf } from './calibration.js';
+import { type Clustering, type Draws, type Statistic, sumCounts } from './draws.js';
 import { logit } from './special.js';
 
 /** Up to this many different probabilities are kept apart; more are put in about so many groups. */

@@ -1,8 +1,9 @@
 /** @file The main table: every predictor's scores and the paired tests, from one bootstrap over shared rounds. */
 import type { Predictor } from './baselines.js';
 import { accuracy, brier, credits, logLoss, rocAuc } from './binary.js';
-import { bootstrapFigure, type Clustering, type Figure, shareFigure } from './bootstrap.js';
+import { bootstrapFigure, type Figure, shareFigure } from './bootstrap.js';
 import { calibrationError } from './calibration.js';
+import type { Clustering } from './draws.js';
 import type { Comparison, PredictorScores, Section } from './report.js';
 import { ScoreSums } from './score-sums.js';
 import { mcnemar } from './significance.js';

@@ -1,8 +1,9 @@
 /** @file Accuracy by kind of battle, with a guard against reading chance as a finding. */
 import { longerSide } from './baselines.js';
-import { type Battle, promptKey } from './battle.js';
+import type { Battle, PromptKey } from './battle.js';
 import { credits, accuracy as meanCredit } from './binary.js';
-import type { Clustering, Figure } from './bootstrap.js';
+import type { Figure } from './bootstrap.js';
+import type { Clustering } from './draws.js';
 import { groupShares, longerPicks, plain } from './length.js';
 import type { Section } from './report.js';
 import { scriptOf } from './script.js';
@@ -34,7 +35,7 @@ const MOST_SLICES = 20;
 /** How battles are divided: a name and the slice of a battle, null where it has none. */
 type Dimension = readonly [name: string, sliceOf: (battle: Battle) => string | null];
 
-function dimensionsOf(train: readonly Battle[] | undefined): Dimension[] {
+function dimensionsOf(promptKey: PromptKey, train: readonly Battle[] | undefined): Dimension[] {
   const list: Dimension[] = [
     ['language (labelled)', ({ language }) => language ?? null],
     ['script of the prompt', ({ prompt }) => scriptOf(prompt.join('\n'))],
@@ -64,11 +65,12 @@ export function sliceSection(
   labels: Float64Array,
   p: Float64Array,
   clustering: Clustering,
+  promptKey: PromptKey,
   train: readonly Battle[] | undefined,
 ): Section<SliceSection> {
   const credit = credits(p, labels);
   const longerCredit = credits(longerPicks(longerSide(battles)), labels);
-  const parts = dimensionsOf(train).flatMap(([name, sliceOf]) => {
+  const parts = dimensionsOf(promptKey, train).flatMap(([name, sliceOf]) => {
     const { groupOf, values } = group(battles.map(sliceOf));
     if (values.length < 2) return [];
     return [{ name, values, shares: groupShares([credit, longerCredit], groupOf, values.length, clustering) }];

@@ -2,11 +2,13 @@ import {
   type Battle,
   baselinePredictors,
   clusteredMean,
+  compareRuns,
   EvaluationInputError,
   evaluate,
   fitTemperature,
   mcnemar,
   type Prediction,
+  type PromptKey,
   riskCoverage,
   scriptOf,
   styleCounts,
@@ -44,6 +46,20 @@ test('accuracy, log loss and the rest of a case worked by hand', () => {
   expect(report.comparisons[0].mcnemar).toEqual(mcnemar(0, 0));
   expect(report.examples.worst.map(({ id }) => id)).toEqual(['3', '2', '1']);
   expect(report.examples.leastCertain[0].id).toBe('2');
+});
+
+test('what counts as the same prompt is a rule that is handed in', () => {
+  const battles = [battle('1', 'Why?', 'a', 'b', 'a'), battle('2', 'why?', 'a', 'b', 'a')];
+  const train = [battle('3', 'WHY?', 'a', 'b', 'a')];
+  const predictions = predict(battles, 70);
+  const count = (promptKey?: PromptKey) => {
+    const { prompts, promptsSeenInTraining } = evaluate(predictions, battles, { ...rounds, train, promptKey }).data;
+    const runs = ['x', 'y'].map((name) => ({ name, predictions }));
+    expect(compareRuns(runs, battles, { ...rounds, promptKey }).data.prompts).toBe(prompts);
+    return [prompts, promptsSeenInTraining];
+  };
+  expect(count()).toEqual([2, 0]);
+  expect(count(({ prompt }) => prompt.join().toLowerCase())).toEqual([1, 2]);
 });
 
 test('a report is plain JSON, equal for equal input and seed, and of another seed differs', () => {

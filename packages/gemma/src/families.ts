@@ -1,5 +1,6 @@
 /** @file The families of this package, and what a user of Gemma does with a checkpoint of any of them. */
 import {
+  type CheckpointView,
   type Classifier,
   type DecoderConfig,
   type DescribeOptions,
@@ -7,15 +8,19 @@ import {
   type Family,
   type LoadOptions,
   loadClassifier,
+  type MergedCheckpoint,
   type ModelDescription,
+  mergedCheckpoint as merged,
   parseConfig,
+  type QuantizedCheckpointOptions,
+  quantizedCheckpoint as quantized,
   type RandomCheckpointOptions,
   type RandomWeightsOptions,
   randomCheckpointFiles as randomFiles,
   readConfig as readConfigOf,
   writeRandomCheckpoint as writeRandom,
 } from '@arena/decoder';
-import type { Location } from '@arena/safetensors';
+import type { Location } from '@arena/files';
 import { gemma2 } from './gemma2.js';
 
 /** What {@link loadGemma} and its neighbours take for their own. */
@@ -26,12 +31,13 @@ export type LoadGemmaOptions = Omit<LoadOptions, 'families'>;
 
 /**
  * Opens a Gemma checkpoint as a classifier on the current engine: {@link loadClassifier} with {@link GEMMA_FAMILIES}.
- * @param source A folder's path (Node) or its address on the web, or a function that opens its files by name.
+ * @param source A folder's path (Node) or its address on the web, or a function that opens its files by name; or a
+ * checkpoint that is open.
  * @throws Error naming the file, tensor or field that is missing, of another shape or of another model.
  * @example
  * const model = await loadGemma('gemma-2-2b', { quantization: {}, adapter: await loadAdapter('run/adapter') });
  */
-export function loadGemma(source: Location, options: LoadGemmaOptions = {}): Promise<Classifier> {
+export function loadGemma(source: Location | CheckpointView, options: LoadGemmaOptions = {}): Promise<Classifier> {
   return loadClassifier(source, { ...options, families: GEMMA_FAMILIES });
 }
 
@@ -71,4 +77,17 @@ export function randomCheckpointFiles(
   options: RandomWeightsOptions = {},
 ): Record<'config.json' | 'model.safetensors', Uint8Array> {
   return randomFiles(config, GEMMA_FAMILIES, options);
+}
+
+/** The base with an adapter folded in, as a view to write: {@link merged} with {@link GEMMA_FAMILIES}. */
+export function mergedCheckpoint(base: Location, adapter: Location): Promise<MergedCheckpoint> {
+  return merged(base, adapter, { families: GEMMA_FAMILIES });
+}
+
+/** A checkpoint in 4 bits, as a view to write: {@link quantized} with {@link GEMMA_FAMILIES}. */
+export function quantizedCheckpoint(
+  base: Location,
+  options: Omit<QuantizedCheckpointOptions, 'families'> = {},
+): Promise<CheckpointView> {
+  return quantized(base, { ...options, families: GEMMA_FAMILIES });
 }

@@ -1,5 +1,5 @@
 /** @file What an evaluation leaves: predictions.jsonl, metrics.json, report.html and .md, and validation.json where there is such a part. */
-import type { Battle } from '@arena/data';
+import { type Battle, promptKey } from '@arena/data';
 import {
   evaluate,
   macroF1,
@@ -35,7 +35,7 @@ export interface Evaluation {
 
 /** Evaluates predictions. @throws EvaluationInputError when they do not fit the battles. */
 export function evaluationOf({ predictions, battles, train, validation, title, seed }: EvaluationInput): Evaluation {
-  const report = evaluate(predictions, battles, { train, validation, seed, title });
+  const report = evaluate(predictions, battles, { train, validation, seed, title, promptKey });
   const lines = predictions.map((prediction, i) => JSON.stringify({ ...prediction, winner: battles[i].winner }));
   const files: Record<string, string> = {
     'predictions.jsonl': `${lines.join('\n')}\n`,
@@ -43,7 +43,11 @@ export function evaluationOf({ predictions, battles, train, validation, title, s
     'report.md': renderReport(report, 'markdown'),
   };
   if (validation) {
-    const held = evaluate(validation.predictions, validation.battles, { seed, title: `${title}: validation` });
+    const held = evaluate(validation.predictions, validation.battles, {
+      seed,
+      title: `${title}: validation`,
+      promptKey,
+    });
     files['validation.json'] = renderReport(held, 'json');
   }
   const classes = threeClasses(predictions, battles);

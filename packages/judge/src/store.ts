@@ -1,5 +1,5 @@
 /** @file Where a run keeps things: a folder on disk, a browser's private file system, memory. */
-import { bytesFolder, type Location, readFileAt } from '@arena/safetensors';
+import { bytesFolder, type Location, readFileAt } from '@arena/files';
 
 /** Files by name, and folders of such files. */
 export interface Store {

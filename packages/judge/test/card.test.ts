@@ -1,5 +1,6 @@
 /** @file arena.json: the bytes that are written, and what every version of it means. */
 import { COMPACT_FRAME } from '@arena/data';
+import { bytesFolder } from '@arena/files';
 import {
   baseOfCard,
   cardOf,
@@ -10,7 +11,6 @@ import {
   parseCard,
   readCard,
 } from '@arena/judge';
-import { bytesFolder } from '@arena/safetensors';
 import { describe, expect, test } from 'vitest';
 
 const SETTINGS = completeSettings({ base: 'google/gemma-2-2b', data: ['v'], maxTokens: 384, frame: 'compact' });

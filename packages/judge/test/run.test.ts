@@ -1,5 +1,6 @@
 /** @file The whole way in memory: votes, a judge, its report; stopped and gone on with. */
 import { type Battle, cleanBattles, syntheticBattles } from '@arena/data';
+import { bytesFolder, readFileAt } from '@arena/files';
 import {
   type Base,
   evaluateJudge,
@@ -19,7 +20,6 @@ import {
   trainJudge,
 } from '@arena/judge';
 import { type Engine, openEngine } from '@arena/runtime';
-import { bytesFolder, readFileAt } from '@arena/safetensors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const { battles } = cleanBattles(syntheticBattles({ count: 160, seed: 4 }));

@@ -1,5 +1,5 @@
+import { readFileAt } from '@arena/files';
 import { memoryStore, readText } from '@arena/judge';
-import { readFileAt } from '@arena/safetensors';
 import { expect, test } from 'vitest';
 
 test('files and folders in memory are written, added to, named and taken away', async () => {

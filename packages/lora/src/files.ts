@@ -1,16 +1,8 @@
 /** @file A PEFT adapter folder, both ways: adapter_config.json, adapter_model.safetensors and a model card. */
-import {
-  type Location,
-  openerAt,
-  openSafetensors,
-  placeName,
-  readFileAt,
-  type SafeTensor,
-  serialize,
-  toFloat32,
-} from '@arena/safetensors';
+import { type Location, openerAt, placeName, readFileAt, writeFolder } from '@arena/files';
+import { openSafetensors, type SafeTensor, serialize, toFloat32 } from '@arena/safetensors';
 import { formatLoraConfig, type LoraConfig, parseLoraConfig } from './config.js';
-import { writeFolder } from './folder.js';
+
 import type { LoraWeights } from './init.js';
 import type { LoraTarget } from './targets.js';
 

@@ -1,8 +1,8 @@
 /** @file A thousand damaged adapter folders: a right answer, or an error that names the file. */
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { bytesFolder } from '@arena/files';
 import { checkAdapter, loadAdapter, parseLoraConfig, resolveTargets } from '@arena/lora';
-import { bytesFolder } from '@arena/safetensors';
 import { expect, test } from 'vitest';
 import { mutate, withHeaderLength } from '../../safetensors/test/mutate.js';
 

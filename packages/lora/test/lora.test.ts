@@ -2,6 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { bytesFolder } from '@arena/files';
 import {
   adapterFolder,
   checkAdapter,
@@ -20,7 +21,6 @@ import {
 } from '@arena/lora';
 import { Mt19937, normal } from '@arena/random';
 import { checkGradient, openEngine } from '@arena/runtime';
-import { bytesFolder } from '@arena/safetensors';
 import { grads, mul, sum, type Tensor2D, tensor2d } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 

@@ -54,10 +54,15 @@ export function stateJson({ quantType, blockSize, dtype, shape, nested }: Quanti
   return `{${fields.join(', ')}}`;
 }
 
-/** Whether a checkpoint holds `name` as a 4-bit weight. */
-export function findState(names: Iterable<string>, name: string): string | undefined {
-  const known = new Set(names);
-  return (['nf4', 'fp4'] as const).map((type) => `${name}.${STATE_SUFFIX}${type}`).find((state) => known.has(state));
+/** The name of the state of `name`, when a checkpoint holds that as a 4-bit weight. */
+export function findState(names: { has(name: string): boolean }, name: string): string | undefined {
+  return (['nf4', 'fp4'] as const).map((type) => `${name}.${STATE_SUFFIX}${type}`).find((state) => names.has(state));
+}
+
+/** Names of the tensors of the 4-bit weight `name`: its codes, what stands beside them, and its state. */
+export function stateTensors(name: string, state: string): string[] {
+  const beside = ['absmax', 'quant_map', 'nested_absmax', 'nested_quant_map'].map((suffix) => `${name}.${suffix}`);
+  return [name, ...beside, state];
 }
 
 /**
@@ -65,7 +70,7 @@ export function findState(names: Iterable<string>, name: string): string | undef
  * @throws Error naming the tensor and what is wrong with it.
  */
 export function parseState(name: string, tensors: Map<string, SafeTensor>): Quantized4bit {
-  const stateName = findState(tensors.keys(), name);
+  const stateName = findState(tensors, name);
   if (!stateName) throw new Error(`${name}: no ${STATE_SUFFIX}nf4 or fp4 tensor stands beside it`);
   const get = (suffix: string, dtype: string) => {
     const tensor = tensors.get(suffix ? `${name}.${suffix}` : name);

@@ -1,29 +1,10 @@
-import { setFlagsFromString } from 'node:v8';
-import { CODEBOOK, linear4bitOp, quantize4bit } from '@arena/quant';
+import { CODEBOOK, quantize4bit } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
-import { checkOps, openEngine } from '@arena/runtime';
+import { openEngine } from '@arena/runtime';
 import { describe, expect, it } from 'vitest';
+import { wasmConformance } from '../../runtime/test/wasm-conformance.js';
 
-/** 256-bit vectors are a flag of Node 24. Only optimised code has them, so here all code is. */
-const HAS_FLAG = Number.parseInt(process.versions.node, 10) >= 24;
-
-describe.each([{ threads: 1 }, { threads: 2 }, { threads: 2, relaxedSimd: false }])('engine wasm (%o)', (options) => {
-  it('agrees with the reference on every sample of Linear4bit', async () => {
-    const results = await checkOps([linear4bitOp], 'wasm', options);
-    expect(results.length).toBeGreaterThan(0);
-    expect(results.filter(({ passed, path }) => !passed || path !== 'kernel')).toEqual([]);
-  });
-});
-
-describe.skipIf(!HAS_FLAG)('engine wasm with 256-bit vectors (a flag of Node 24)', () => {
-  it('agrees with the reference on every sample of Linear4bit', async () => {
-    setFlagsFromString('--no-liftoff');
-    const results = await checkOps([linear4bitOp], 'wasm', { threads: 2, wide: true });
-    setFlagsFromString('--liftoff');
-    expect(results.length).toBeGreaterThan(0);
-    expect(results.filter(({ passed, path }) => !passed || path !== 'kernel')).toEqual([]);
-  });
-});
+wasmConformance('@arena/quant');
 
 describe('quantize4bit on engine wasm', () => {
   it.each(['nf4', 'fp4'] as const)('gives the bits of the host for %s', async (type) => {

@@ -1,11 +1,7 @@
 /** @file The conformance suite: every sample of every op on an engine against the op's reference on engine `cpu`. */
 import { setBackend, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { type EngineName, type EngineOptions, openEngine } from './engine.js';
-import { BACKEND_OF, type FusedOp, type OpInputs, type OpSample, runOp } from './op.js';
-
-/** An op of any attributes, as the suite takes it. */
-// biome-ignore lint/suspicious/noExplicitAny: a list of ops holds ops of different attributes, and FusedOp is invariant in them
-export type AnyOp = FusedOp<any>;
+import { type AnyOp, BACKEND_OF, type OpInputs, type OpSample, runOp } from './op.js';
 
 /** What one sample gave. */
 export interface SampleResult {

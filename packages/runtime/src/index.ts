@@ -3,6 +3,7 @@ export * from './cuda/gemm.js';
 export { acrossMemory, alongMemory } from './cuda/gemm-bf16.js';
 export * from './cuda/kernel.js';
 export * from './cuda/launcher.js';
+export { type CudaText, packagePtx } from './cuda/ptx.js';
 export * from './engine.js';
 export { halve, offload } from './offload.js';
 export * from './op.js';
@@ -24,8 +25,9 @@ export {
   TILE_BYTES,
 } from './wasm/gemm.js';
 export type { HeapOptions, HeapType } from './wasm/heap.js';
+export { packWords, type WasmKernel, type WasmRun, wasmKernel } from './wasm/kernel.js';
 export type { KernelModule } from './wasm/module.js';
-export { floatWord, type Job, Pool } from './wasm/pool.js';
+export { type Job, Pool } from './wasm/pool.js';
 export { DeviceLostError } from './webgpu/device.js';
 export { floatOperand, type GpuFactor, type GpuOperand, type GpuProduct, gpuMultiply } from './webgpu/gemm.js';
 export * from './webgpu/kernel.js';

@@ -15,7 +15,7 @@ import {
 } from '@tensorflow/tfjs-core';
 import type { EngineName } from './engine.js';
 
-/** Inputs of an op by name. An optional input that is absent is left out of the object. */
+/** Inputs of an op by name. An optional one may be undefined; kernels and references are not shown it then. */
 export type OpInputs = { [name: string]: Tensor };
 
 /** A kernel for one engine: reads tensor infos of the engine's backend, returns the outputs in the op's order. */
@@ -34,20 +34,45 @@ export interface OpSample<A> {
   tolerance?: number;
 }
 
-/** What {@link defineOp} takes. */
-export interface FusedOp<A extends object> {
-  /** Kernel name on tfjs's registry, such as `RmsNorm`. */
+/** What {@link defineOp} takes: attributes, inputs by name, and outputs in their order. */
+export interface FusedOp<A extends object, In extends object = OpInputs, Out extends unknown[] = Tensor[]> {
+  /** Kernel name on tfjs's registry, such as `RmsNorm`. No two packages may declare the same. */
   readonly name: string;
-  readonly reference: (inputs: OpInputs, attrs: A) => Tensor[];
+  /** Name of the package that it belongs to. */
+  readonly package: string;
+  readonly reference: (inputs: In, attrs: A) => Tensor[];
   /** Kernels by engine; they are registered with tfjs when the op first runs there. */
   readonly kernels: { [name in EngineName]?: OpKernel<A> };
   /** What the conformance suite runs: sizes 1, 63, 64, 65, 1,900 and odd widths where they make sense. */
   readonly samples: () => OpSample<A>[];
+  /** Never set: it carries the outputs' types. */
+  readonly outputs?: Out;
 }
 
-/** Declares a fused op. Declaring it is all that is needed for the conformance suite to run it on every engine. */
-export function defineOp<A extends object>(op: FusedOp<A>): FusedOp<A> {
+/** An op of any attributes, inputs and outputs. */
+// biome-ignore lint/suspicious/noExplicitAny: a list of ops holds ops of different attributes, and FusedOp is invariant in them
+export type AnyOp = FusedOp<any, any, any>;
+
+const declared = new Map<string, AnyOp>();
+
+/**
+ * Declares a fused op. Declaring it is all that is needed for the conformance suites to run it on every engine.
+ * @throws Error when another package has declared an op of that name.
+ */
+export function defineOp<A extends object, In extends object = OpInputs, Out extends unknown[] = Tensor[]>(
+  op: FusedOp<A, In, Out>,
+): FusedOp<A, In, Out> {
+  const other = declared.get(op.name);
+  if (other && other.package !== op.package) {
+    throw new Error(`the op '${op.name}' of ${op.package} has the name of one of ${other.package}: rename it`);
+  }
+  declared.set(op.name, op);
   return op;
+}
+
+/** Every op that the imported modules have declared, or those of one package. */
+export function declaredOps(packageName?: string): AnyOp[] {
+  return [...declared.values()].filter((op) => packageName === undefined || op.package === packageName);
 }
 
 /** tfjs backend name of each engine. */
@@ -77,7 +102,11 @@ export function observeOps(next: OpObserver | null): void {
  * Runs a fused op on the current tfjs backend: its kernel there, else its reference.
  * The caller owns the outputs. Nothing is recorded on the autodiff tape: gradients are ops of their own.
  */
-export function runOp<A extends object>(op: FusedOp<A>, inputs: OpInputs, attrs: A): Tensor[] {
+export function runOp<A extends object, In extends object, Out extends unknown[]>(
+  op: FusedOp<A, In, Out>,
+  inputs: In,
+  attrs: A,
+): Out {
   if (!observer) return run(op, inputs, attrs);
   const start = performance.now();
   const outputs = run(op, inputs, attrs);
@@ -85,11 +114,16 @@ export function runOp<A extends object>(op: FusedOp<A>, inputs: OpInputs, attrs:
   return outputs;
 }
 
-function run<A extends object>(op: FusedOp<A>, inputs: OpInputs, attrs: A): Tensor[] {
+function run<A extends object, In extends object, Out extends unknown[]>(
+  op: FusedOp<A, In, Out>,
+  given: In,
+  attrs: A,
+): Out {
+  const inputs = present(given);
   const backendName = getBackend();
   const name = engineOfBackend(backendName);
   const kernel = name && op.kernels[name];
-  if (!kernel) return tidy(() => op.reference(inputs, attrs));
+  if (!kernel) return tidy(() => op.reference(inputs, attrs)) as unknown as Out;
   if (!getKernel(op.name, backendName)) {
     registerKernel({
       kernelName: op.name,
@@ -97,5 +131,12 @@ function run<A extends object>(op: FusedOp<A>, inputs: OpInputs, attrs: A): Tens
       kernelFunc: (call) => kernel(call as unknown as Parameters<OpKernel<A>>[0]),
     });
   }
-  return engine().runKernel(op.name, inputs, attrs as never) as unknown as Tensor[];
+  return engine().runKernel(op.name, inputs as never, attrs as never) as unknown as Out;
+}
+
+/** Inputs without those that are undefined. */
+function present<In extends object>(inputs: In): In {
+  const entries = Object.entries(inputs);
+  if (entries.every(([, tensor]) => tensor !== undefined)) return inputs;
+  return Object.fromEntries(entries.filter(([, tensor]) => tensor !== undefined)) as In;
 }

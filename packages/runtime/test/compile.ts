@@ -16,5 +16,5 @@ export async function compile(text: string): Promise<KernelModule> {
   });
   if (error) throw new Error(stderr.toString());
   const base64 = Buffer.from(binary).toString('base64');
-  return { name: 'test', plain: base64, relaxed: base64 };
+  return { name: 'test', kernels: {}, plain: base64, relaxed: base64 };
 }

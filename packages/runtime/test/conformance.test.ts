@@ -8,6 +8,7 @@ type Attrs = Record<string, never>;
 function op(name: string, kernel?: OpKernel<Attrs>) {
   return defineOp<Attrs>({
     name,
+    package: 'test',
     reference: ({ x }): Tensor[] => [add(mul(x, scalar(2)), scalar(1))],
     kernels: kernel ? { wasm: kernel } : {},
     samples: () => [

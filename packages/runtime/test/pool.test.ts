@@ -1,7 +1,8 @@
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { floatWord, type KernelModule } from '../src/index.js';
+import type { KernelModule } from '../src/index.js';
 import { Heap } from '../src/wasm/heap.js';
+import { floatWord } from '../src/wasm/kernel.js';
 import { openPool, type Pool } from '../src/wasm/pool.js';
 import { compile } from './compile.js';
 
@@ -155,7 +156,7 @@ describe('Pool', () => {
     for (const other of [compiled, undefined]) {
       const run = () => pool.run({ module: other as unknown as KernelModule, kernel: 'scale', args: [], tasks: 1 });
       expect(run).toThrow(TypeError);
-      expect(run).toThrow('a KernelModule is { name, plain, relaxed }');
+      expect(run).toThrow('a KernelModule is { name, kernels, plain, relaxed }');
     }
   });
 

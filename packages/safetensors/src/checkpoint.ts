@@ -1,10 +1,9 @@
 /** @file A checkpoint folder: `model.safetensors`, or `model.safetensors.index.json` and the files that it names. */
-import { quote, SafetensorsError } from './errors.js';
+import { type ByteSource, type FileOpener, type Location, openerAt, placeName, quote } from '@arena/files';
+import { SafetensorsError } from './errors.js';
 import type { TensorEntry } from './header.js';
 import { doubledKey } from './json-keys.js';
-import { type FileOpener, type Location, openerAt, placeName } from './location.js';
 import { entryOf, openSafetensors, type SafetensorsFile, type TensorReader } from './reader.js';
-import type { ByteSource } from './source.js';
 
 /** An open checkpoint. */
 export interface Checkpoint extends TensorReader {

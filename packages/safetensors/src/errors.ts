@@ -1,4 +1,5 @@
 /** @file The one error that this package throws for files that are not what they should be. */
+import { quote } from '@arena/files';
 
 /** A file, header or tensor that cannot be used. `file` and `tensor` name the place when known. */
 export class SafetensorsError extends Error {
@@ -11,9 +12,4 @@ export class SafetensorsError extends Error {
     this.file = file;
     this.tensor = tensor;
   }
-}
-
-/** Text from a file as it may stand in a message: quoted, and cut where it is long. */
-export function quote(text: string): string {
-  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}...` : text);
 }

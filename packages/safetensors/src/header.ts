@@ -2,10 +2,10 @@
  * @file The header of a .safetensors file: 8 bytes of length (little-endian u64), JSON, then the tensors' bytes without
  * a hole between them. Every field is checked before anything else is read.
  */
+import { type ByteSource, quote } from '@arena/files';
 import { type Dtype, isDtype, tensorBytes } from './dtype.js';
-import { quote, SafetensorsError } from './errors.js';
+import { SafetensorsError } from './errors.js';
 import { doubledKey } from './json-keys.js';
-import type { ByteSource } from './source.js';
 
 /** Largest header that is read, in bytes: the reference reader's limit. */
 export const MAX_HEADER_BYTES = 100_000_000;

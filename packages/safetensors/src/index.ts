@@ -1,17 +1,13 @@
-export * from './checkpoint.js';
-export * from './download.js';
-export * from './dtype.js';
+/** @file The .safetensors format: one file or a checkpoint of several, read by ranges and written byte for byte. */
+export { type Checkpoint, type CheckpointOptions, openCheckpoint } from './checkpoint.js';
+export { type Dtype, isDtype, tensorBytes } from './dtype.js';
 export { SafetensorsError } from './errors.js';
-export * from './file-source.js';
-export * from './float.js';
+export { type FloatDtype, fromFloat32, toFloat32 } from './float.js';
 export type { TensorEntry } from './header.js';
-export * from './hub.js';
-export * from './location.js';
-export * from './python-json.js';
-export * from './reader.js';
+export { editJson, pythonFloat, pythonJson } from './python-json.js';
+export { openSafetensors, type SafeTensor, type SafetensorsFile, type TensorReader } from './reader.js';
 export { type Metadata, serialize, type TensorSpec } from './serialize.js';
-export { type ByteSource, blobSource, bytesSource } from './source.js';
-export * from './store.js';
-export * from './url-source.js';
+export { checkpointWeights, openWeights, weightsView } from './weights.js';
+export { type CheckpointFiles, writeCheckpoint } from './write-checkpoint.js';
 export { type TensorInput, writeSafetensors } from './write-file.js';
 export { type ShardOptions, writeSharded } from './write-sharded.js';

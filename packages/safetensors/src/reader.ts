@@ -1,8 +1,8 @@
 /** @file Reads tensors of one .safetensors file by name, whole or a range of rows. */
+import type { ByteSource } from '@arena/files';
 import { DTYPE_BYTES, type Dtype } from './dtype.js';
 import { SafetensorsError } from './errors.js';
 import { readHeader, type TensorEntry } from './header.js';
-import type { ByteSource } from './source.js';
 
 /** A tensor as raw little-endian bytes, rows first. */
 export interface SafeTensor {
@@ -46,18 +46,29 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
     },
     async readRows(name, rowBegin, rowEnd) {
       const { dtype, shape, begin } = entryOf(tensors, name, source.name);
-      const [rows, ...rest] = shape;
-      const whole = Number.isSafeInteger(rowBegin) && Number.isSafeInteger(rowEnd);
-      if (rows === undefined || !whole || rowBegin < 0 || rowBegin > rowEnd || rowEnd > rows) {
-        const message = `rows ${rowBegin} to ${rowEnd} were asked for, its shape is [${shape.join(', ')}]`;
-        throw new SafetensorsError(message, source.name, name);
-      }
+      checkRows(shape, rowBegin, rowEnd, source.name, name);
+      const [, ...rest] = shape;
       const rowBytes = rest.reduce((product, size) => product * size, DTYPE_BYTES[dtype]);
       const data = await source.read(begin + rowBegin * rowBytes, begin + rowEnd * rowBytes);
       return { name, dtype, shape: [rowEnd - rowBegin, ...rest], data };
     },
     close: async () => source.close?.(),
   };
+}
+
+/** Throws unless a tensor of the shape has the rows `[rowBegin, rowEnd)`. */
+export function checkRows(
+  shape: readonly number[],
+  rowBegin: number,
+  rowEnd: number,
+  file: string,
+  name: string,
+): void {
+  const [rows] = shape;
+  const whole = Number.isSafeInteger(rowBegin) && Number.isSafeInteger(rowEnd);
+  if (rows !== undefined && whole && rowBegin >= 0 && rowBegin <= rowEnd && rowEnd <= rows) return;
+  const message = `rows ${rowBegin} to ${rowEnd} were asked for, its shape is [${shape.join(', ')}]`;
+  throw new SafetensorsError(message, file, name);
 }
 
 /** The entry of a tensor, or an error that says what there is. */

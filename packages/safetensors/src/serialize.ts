@@ -1,6 +1,7 @@
 /** @file Lays tensors out as the reference writer does and makes the bytes of a file. */
+import { quote } from '@arena/files';
 import { DTYPE_ORDER, type Dtype, isDtype, tensorBytes } from './dtype.js';
-import { quote, SafetensorsError } from './errors.js';
+import { SafetensorsError } from './errors.js';
 import { MAX_HEADER_BYTES } from './header.js';
 
 /** A tensor's name, type and shape. */

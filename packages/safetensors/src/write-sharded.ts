@@ -1,10 +1,9 @@
-/** @file Writes a checkpoint of several files and its index, split and named as transformers does (Node). */
-
-import { tensorBytes } from './dtype.js';
+/** @file Writes a checkpoint of one or several files and an index, split and named as transformers does. */
+import { diskStore, type FileTarget, quote, type Weights } from '@arena/files';
+import { isDtype, tensorBytes } from './dtype.js';
 import { SafetensorsError } from './errors.js';
-import { nodeFs } from './node-fs.js';
 import { compareNames, type Metadata, PYTORCH_METADATA } from './serialize.js';
-import { replaceFile, type TensorInput, writeSafetensors } from './write-file.js';
+import { fillSafetensors, type TensorInput } from './write-file.js';
 
 /** How a checkpoint is split and named. Default basename `model`, metadata {@link PYTORCH_METADATA}. */
 export interface ShardOptions {
@@ -47,18 +46,23 @@ export function splitShards<T extends TensorInput>(tensors: readonly T[], maxSha
 /**
  * Writes `<basename>.safetensors`, or several files and `<basename>.safetensors.index.json` when one would pass
  * `maxShardBytes`. The index is written last; files of the same basename from an earlier save are then removed.
+ * @param to A folder's path (Node), or where its files go: `opfsStore(handle)`, `bytesTarget()`.
+ * @param weights Tensors in the order in which they are split: a list, or those of a model, which are read one part at a
+ * time.
  * @returns the names of the files, the index last.
- * @throws SafetensorsError when there are no tensors, and as `writeSafetensors`.
+ * @throws SafetensorsError when there are no tensors, or one is stored in a way that is not safetensors'; and as
+ * `writeSafetensors`.
  */
 export async function writeSharded(
-  dir: string,
-  tensors: readonly TensorInput[],
+  to: string | FileTarget,
+  weights: readonly TensorInput[] | Weights,
   { maxShardBytes = 5e9, basename = 'model', metadata = PYTORCH_METADATA }: ShardOptions = {},
 ): Promise<string[]> {
-  const { mkdir, readdir, rm } = nodeFs();
-  if (!tensors.length) throw new SafetensorsError('there are no tensors to write', dir);
+  const target = typeof to === 'string' ? diskStore(to) : to;
+  const tensors = 'tensors' in weights ? inputsOf(weights) : weights;
+  const place = typeof to === 'string' ? to : 'checkpoint';
+  if (!tensors.length) throw new SafetensorsError('there are no tensors to write', place);
   const shards = splitShards(tensors, maxShardBytes);
-  await mkdir(dir, { recursive: true });
 
   const written: string[] = [];
   const weightMap = new Map<string, string>();
@@ -66,23 +70,30 @@ export async function writeSharded(
   for (const [i, shard] of shards.entries()) {
     const single = shards.length === 1;
     const file = `${basename}${single ? '' : `-${number(i + 1)}-of-${number(shards.length)}`}.safetensors`;
-    await writeSafetensors(`${dir}/${file}`, shard, metadata);
+    await target.write(file, fillSafetensors(shard, metadata, `${place}/${file}`));
     written.push(file);
     for (const tensor of shard) weightMap.set(tensor.name, file);
   }
   if (shards.length > 1) {
     const file = `${basename}.safetensors.index.json`;
-    const text = indexJson(tensors, weightMap);
-    await replaceFile(`${dir}/${file}`, (write) => write(new TextEncoder().encode(text)));
+    await target.write(file, indexJson(tensors, weightMap));
     written.push(file);
   }
-  for (const file of await readdir(dir)) {
+  for (const file of await target.names()) {
     const ours =
       file.startsWith(basename) &&
       /^(-\d{5}-of-\d{5})?\.safetensors(\.index\.json)?$/.test(file.slice(basename.length));
-    if (ours && !written.includes(file)) await rm(`${dir}/${file}`);
+    if (ours && !written.includes(file)) await target.remove(file);
   }
   return written;
+}
+
+/** A model's tensors as a writer takes them: each is read when its turn comes. */
+function inputsOf(weights: Weights): TensorInput[] {
+  return Array.from(weights.tensors, ([name, { shape, stored }]) => {
+    if (isDtype(stored)) return { name, dtype: stored, shape, data: () => weights.readStored(name) };
+    throw new SafetensorsError(`is stored as ${quote(stored)}, which no .safetensors file holds`, weights.place, name);
+  });
 }
 
 /** The index as Python's json.dumps writes it with indent 2 and sorted keys. */

@@ -1,7 +1,8 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bytesSource, openCheckpoint, SafetensorsError, urlFolder, writeSharded } from '@arena/safetensors';
+import { bytesSource, urlFolder } from '@arena/files';
+import { openCheckpoint, SafetensorsError, writeSharded } from '@arena/safetensors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 let root: string;

@@ -1,12 +1,6 @@
 /** @file Thousands of damaged files: a SafetensorsError or a right answer, and no read beyond the file. */
-import {
-  bytesFolder,
-  openCheckpoint,
-  openSafetensors,
-  SafetensorsError,
-  serialize,
-  toFloat32,
-} from '@arena/safetensors';
+import { bytesFolder } from '@arena/files';
+import { openCheckpoint, openSafetensors, SafetensorsError, serialize, toFloat32 } from '@arena/safetensors';
 import { expect, test } from 'vitest';
 import { draws, mutate, withHeaderLength } from './mutate.js';
 

@@ -1,17 +1,8 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  blobSource,
-  bytesSource,
-  type Dtype,
-  openFile,
-  openSafetensors,
-  serialize,
-  toFloat32,
-  urlSource,
-  writeSafetensors,
-} from '@arena/safetensors';
+import { blobSource, bytesSource, openFile, urlSource } from '@arena/files';
+import { type Dtype, openSafetensors, serialize, toFloat32, writeSafetensors } from '@arena/safetensors';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const FIXTURES = ['adapter_model', 'nf4_odd_count', 'nf4_vector_bf16'];

@@ -3,17 +3,8 @@
  * Hugging Face Trainer's form, the best weights so far, and arena_state.json with the hashes of all of them. It appears
  * whole or not at all. A checkpoint of the Hugging Face Trainer can be read too.
  */
-import { writeFolder } from '@arena/lora';
-import {
-  bytesSource,
-  type Location,
-  openSafetensors,
-  placeName,
-  readFileAt,
-  type SafeTensor,
-  serialize,
-  toFloat32,
-} from '@arena/safetensors';
+import { bytesSource, type Location, placeName, readFileAt, writeFolder } from '@arena/files';
+import { openSafetensors, type SafeTensor, serialize, toFloat32 } from '@arena/safetensors';
 import { readOptimizerPt } from './hf-optimizer.js';
 import { restoreState, stateTensors } from './optimizer-state.js';
 import type { TrainProgress } from './train.js';
@@ -53,7 +44,7 @@ interface ArenaState {
 
 const FORMAT = 'arena-checkpoint-1';
 const FOLDER = /^checkpoint-(\d+)$/;
-const LEFTOVER = /^checkpoint-\d+\.(tmp|old)-\d+$/;
+const LEFTOVER = /^checkpoint-\d+\.(tmp|old)-[\w-]+$/;
 const BEST_FILE = 'best_weights.safetensors';
 /** Files that are not the model's. */
 const OWN_FILES = ['optimizer.safetensors', 'trainer_state.json', BEST_FILE];

@@ -7,8 +7,10 @@
  * ((g0 + g1) + g2) + ..., each sum rounded to float32, as one process adds up the same micro-batches. A rank without a
  * micro-batch gives -0, which changes no sum. So the bits are those of one process with the same batches and accumulation.
  */
+
+import { bytesSource } from '@arena/files';
 import { clearGradient, type Parameter } from '@arena/runtime';
-import { bytesSource, openSafetensors, type SafeTensor, serialize, toFloat32 } from '@arena/safetensors';
+import { openSafetensors, type SafeTensor, serialize, toFloat32 } from '@arena/safetensors';
 import { keep, tensor } from '@tensorflow/tfjs-core';
 import { restoreWeights } from './best-weights.js';
 import type { Communicator } from './communicator.js';

@@ -1,11 +1,11 @@
 import { rm } from 'node:fs/promises';
 import { type Classifier, trainable } from '@arena/decoder';
+import { bytesFolder } from '@arena/files';
 import { loadGemma } from '@arena/gemma';
 import { loadAdapter, loraConfig } from '@arena/lora';
 import { DYNAMIC_MAP } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
 import { openEngine, type Parameter } from '@arena/runtime';
-import { bytesFolder } from '@arena/safetensors';
 import {
   type AdamWOptions,
   type AdamWState,

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Classifier, trainable } from '@arena/decoder';
+import { bytesFolder, bytesSource } from '@arena/files';
 import { GEMMA2_2B, loadGemma, writeRandomCheckpoint } from '@arena/gemma';
 import { loadAdapter } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
-import { bytesFolder, bytesSource, openSafetensors, toFloat32 } from '@arena/safetensors';
+import { openSafetensors, toFloat32 } from '@arena/safetensors';
 import { checkpointFiles, floatMoments, hfCheckpointFiles, loadCheckpoint, restoreProgress } from '@arena/trainer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { bytesSource, openSafetensors, toFloat32 } from '@arena/safetensors';
+import { bytesSource } from '@arena/files';
+import { openSafetensors, toFloat32 } from '@arena/safetensors';
 import { describe, expect, test } from 'vitest';
 import {
   Float,

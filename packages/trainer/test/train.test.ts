@@ -281,6 +281,8 @@ describe('checkpoints', () => {
     const directory = await scratch();
     expect(await latestCheckpoint(directory)).toBeUndefined();
     const model = await loadGemma(base, LORA);
+    const killed = () => writeFile(join(directory, `checkpoint-9.tmp-${crypto.randomUUID()}`), 'half-written');
+    await killed();
     await train({
       ...optionsFor(model),
       onStep: async (_entry, progress) => {
@@ -288,7 +290,8 @@ describe('checkpoints', () => {
       },
       maxSteps: 2,
     });
-    await writeFile(join(directory, 'checkpoint-9.tmp-1'), 'half-written');
+    expect((await readdir(directory)).sort()).toEqual(['checkpoint-1', 'checkpoint-2']); // what was left is gone
+    await killed();
     expect(await latestCheckpoint(directory)).toBe(`${directory}/checkpoint-2`);
     await model.dispose();
   });

@@ -1,7 +1,6 @@
 /** @file The base checkpoint: the built-in tiny one, or one that is kept in the browser's private file system. */
 import type { Battle } from '@arena/data';
 import { linearModules } from '@arena/decoder';
-import { type Base as JudgeBase, openBase as openJudgeBase, tinyBaseFor } from '@arena/judge';
 import {
   bytesFolder,
   CHECKPOINT_FILES,
@@ -9,7 +8,8 @@ import {
   downloadCheckpoint,
   opfsFolder,
   opfsStore,
-} from '@arena/safetensors';
+} from '@arena/files';
+import { type Base as JudgeBase, openBase as openJudgeBase, tinyBaseFor } from '@arena/judge';
 import type { BaseChoice, BaseInfo } from '../protocol.js';
 import { formFor } from './settings.js';
 import { folder } from './storage.js';

@@ -1,6 +1,7 @@
 /** @file The run under way, kept in the browser's private file system (OPFS) so that a reloaded page goes on from it. */
+
+import { opfsFolder, readFileAt } from '@arena/files';
 import type { Store } from '@arena/judge';
-import { opfsFolder, readFileAt } from '@arena/safetensors';
 
 const ROOT = 'arena';
 const RUN = 'run';

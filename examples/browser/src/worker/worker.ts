@@ -1,7 +1,8 @@
 /** @file The Worker that computes: the page asks for one task after another and stays free to answer its user. */
+
+import { bytesFolder, readFileAt } from '@arena/files';
 import { cardOf, type Judge, objectiveOf, openJudge, readJudge } from '@arena/judge';
 import { DeviceLostError, type Engine, openEngine } from '@arena/runtime';
-import { bytesFolder, readFileAt } from '@arena/safetensors';
 import { unzipSync, zipSync } from 'fflate';
 import type { Argument, Event, Request, Result, TaskName, TrainSettings } from '../protocol.js';
 import { type Base, chooseBase, type KeptBase, openBase } from './base.js';

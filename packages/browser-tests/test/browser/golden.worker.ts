@@ -1,8 +1,8 @@
 /// <reference types="vite/client" />
 /** @file A Worker that runs golden cases on an engine. Answers a {@link GoldenRequest} with its result or its error. */
 import { type CaseResult, type CaseSource, runCase } from '@arena/conformance';
+import { bytesSource } from '@arena/files';
 import { type EngineName, openEngine } from '@arena/runtime';
-import { bytesSource } from '@arena/safetensors';
 
 const ROOT = '../../../conformance/fixtures/';
 const urls: Record<string, string> = import.meta.glob('../../../conformance/fixtures/**/*', {

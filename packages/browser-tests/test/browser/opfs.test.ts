@@ -1,5 +1,6 @@
+import { downloadCheckpoint, opfsFolder, opfsStore } from '@arena/files';
 import { GEMMA2_2B } from '@arena/gemma';
-import { downloadCheckpoint, openCheckpoint, opfsFolder, opfsStore, serialize } from '@arena/safetensors';
+import { openCheckpoint, serialize } from '@arena/safetensors';
 import { afterAll, expect, it } from 'vitest';
 import { OpfsWorker } from './opfs.js';
 
@@ -52,13 +53,14 @@ it('downloads into OPFS in a Worker, with a promised digest that is wrong first'
   expect(await worker.ask({ folder: NAME, file: { ...wrong, sha256: await digestOf(weights) } })).toBe(weights.length);
 });
 
-it('loads a 4-bit model with adapters from OPFS', async () => {
+it('loads a 4-bit model with adapters from OPFS, and writes one there', async () => {
   const shape = { vocab_size: 50, hidden_size: 64, intermediate_size: 96, num_hidden_layers: 2, head_dim: 16 };
   const config = { ...GEMMA2_2B, ...shape };
-  const [stored, inMemory] = (await worker.ask({ folder: NAME, config })) as number[][];
+  const [stored, inMemory, written] = (await worker.ask({ folder: NAME, config })) as number[][];
   expect(stored).toHaveLength(4);
   expect(stored.every((value) => Number.isFinite(value) && value !== 0)).toBe(true);
   expect(stored).toEqual(inMemory);
+  expect(written).toEqual(stored);
 });
 
 async function digestOf(bytes: Uint8Array): Promise<string> {

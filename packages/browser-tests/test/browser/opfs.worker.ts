@@ -1,9 +1,10 @@
 /** @file A Worker that keeps models in OPFS, where files have synchronous access. */
 import { forward } from '@arena/decoder';
-import { loadGemma, randomCheckpointFiles } from '@arena/gemma';
+import { bytesFolder, downloadCheckpoint, type Location, opfsStore, type RemoteFile } from '@arena/files';
+import { loadGemma, quantizedCheckpoint, randomCheckpointFiles } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
-import { bytesFolder, downloadCheckpoint, type Location, opfsStore, type RemoteFile } from '@arena/safetensors';
+import { writeCheckpoint } from '@arena/safetensors';
 
 /** What the Worker can be asked for. */
 export interface OpfsRequest {
@@ -11,7 +12,7 @@ export interface OpfsRequest {
   folder: string;
   /** Downloads a file into it and answers with its size there. */
   file?: RemoteFile;
-  /** Keeps a random model in it and answers with logits of it, and of the same from memory. */
+  /** Keeps a random model in it and answers with logits of it, of the same from memory, and of a 4-bit copy written beside it. */
   config?: Record<string, unknown>;
 }
 
@@ -29,7 +30,8 @@ async function logitsOf(source: Location): Promise<number[]> {
 addEventListener('message', async ({ data }: MessageEvent<OpfsRequest>) => {
   try {
     const root = await navigator.storage.getDirectory();
-    const store = opfsStore(await root.getDirectoryHandle(data.folder, { create: true }));
+    const folder = await root.getDirectoryHandle(data.folder, { create: true });
+    const store = opfsStore(folder);
     if (data.file) {
       await downloadCheckpoint([data.file], store);
       const source = await store.open(data.file.name);
@@ -42,7 +44,16 @@ addEventListener('message', async ({ data }: MessageEvent<OpfsRequest>) => {
     });
     await downloadCheckpoint(remote, store);
     await openEngine('cpu');
-    postMessage({ result: [await logitsOf(store.open), await logitsOf(bytesFolder(files))] });
+    const quantized = opfsStore(await folder.getDirectoryHandle('4bit', { create: true }));
+    for (let times = 0; times < 2; times++) {
+      const { weights, config } = await quantizedCheckpoint(store.open);
+      await writeCheckpoint(quantized, weights, { config }); // the second in place of the first
+      await weights.close();
+    }
+    const sources = [store.open, bytesFolder(files), quantized.open];
+    const result: number[][] = [];
+    for (const source of sources) result.push(await logitsOf(source));
+    postMessage({ result });
   } catch (error) {
     postMessage({ error: String(error) });
   }

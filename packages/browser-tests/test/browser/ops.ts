@@ -1,12 +1,7 @@
-/** @file Every fused op that the packages export. */
-import * as gemma from '@arena/gemma';
-import * as lora from '@arena/lora';
-import * as quant from '@arena/quant';
-import type { AnyOp } from '@arena/runtime';
-import * as trainer from '@arena/trainer';
+/// <reference types="vite/client" />
+/** @file Every fused op of the packages: a new one is among them by its folder. */
+import { declaredOps } from '@arena/runtime';
 
-export const OPS: AnyOp[] = [quant, lora, gemma, trainer].flatMap((exports) => Object.values(exports).filter(isOp));
+import.meta.glob('../../../*/src/ops/*/op.ts', { eager: true });
 
-function isOp(value: unknown): value is AnyOp {
-  return typeof value === 'object' && value !== null && 'reference' in value && 'kernels' in value;
-}
+export const OPS = declaredOps();

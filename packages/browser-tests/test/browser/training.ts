@@ -11,12 +11,13 @@ import {
   trainingPass,
   uploadLora,
 } from '@arena/decoder';
+import { bytesSource } from '@arena/files';
 import { GEMMA2_2B, gemma2 } from '@arena/gemma';
 import { initAdapter, loraConfig, resolveTargets, SCORE_KEY } from '@arena/lora';
 import { quantize4bit, uploadWeight4bit } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
 import { parameter } from '@arena/runtime';
-import { bytesSource, openCheckpoint, serialize } from '@arena/safetensors';
+import { openWeights, serialize } from '@arena/safetensors';
 import { adamW } from '@arena/trainer';
 import { dispose, memory, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 
@@ -117,7 +118,7 @@ async function tinyModel(): Promise<Classifier> {
   const file = serialize([
     { name: EMBEDDING, dtype: 'F32', shape: [vocabSize, hiddenSize], data: new Uint8Array(embeddings.buffer) },
   ]);
-  const checkpoint = await openCheckpoint(async (name) => (name === 'model.safetensors' ? bytesSource(file) : null));
+  const checkpoint = await openWeights(async (name) => (name === 'model.safetensors' ? bytesSource(file) : null));
 
   const config = loraConfig({
     r: 4,

@@ -1,6 +1,7 @@
 /** @file `arena compare`: two or more runs on the same battles, with paired tests. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promptKey } from '@arena/data';
 import { compareRuns, comparisonSummary, renderComparison } from '@arena/eval';
 import { type Command, Option } from 'commander';
 import { integer } from '../arguments.js';
@@ -41,7 +42,8 @@ async function compare(paths: string[], { data, out, common, ties, rounds, seed 
     const battles = data ? await battlesOfFiles(data, runs, onInterrupt()) : battlesOfRuns(runs);
     const title = runs.map(({ name }) => name).join(' against ');
     const promptsKnown = data !== undefined;
-    const comparison = compareRuns(runs, battles, { ties, bootstrapRounds: rounds, seed, title, promptsKnown });
+    const known = promptsKnown ? { promptKey } : { promptsKnown }; // a stand-in for a prompt is an id, letter for letter
+    const comparison = compareRuns(runs, battles, { ties, bootstrapRounds: rounds, seed, title, ...known });
     if (!promptsKnown) console.error('give the votes with --data for intervals over prompts');
     if (out) {
       await writeFile(join(out, 'comparison.json'), renderComparison(comparison, 'json'));

@@ -1,6 +1,6 @@
 /** @file `arena export`: a checkpoint as one that the Hugging Face Trainer resumes from. */
+import { writeFolder } from '@arena/files';
 import type { TrainingSettings } from '@arena/judge';
-import { writeFolder } from '@arena/lora';
 import { hfCheckpointFiles, loadCheckpoint, scheduleFactor, warmupSteps } from '@arena/trainer';
 import type { Command } from 'commander';
 import { checkNewFolder } from '../output-folder.js';

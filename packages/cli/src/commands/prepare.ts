@@ -1,5 +1,5 @@
 /** @file `arena prepare`: votes to a folder with their parts, their tokens and a data card. */
-import { readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import {
@@ -17,12 +17,13 @@ import {
   type Truncation,
 } from '@arena/data';
 import { percent, scriptOf } from '@arena/eval';
+import { replaceFolder } from '@arena/files';
 import { type Cleaning, describeDrops, type LeftOut, openTokenizer } from '@arena/judge';
 import { type Command, Option } from 'commander';
 import { integer } from '../arguments.js';
 import { addCleanOption } from '../clean-option.js';
 import { onInterrupt } from '../interrupt.js';
-import { checkNewFolder, makeFolder } from '../output-folder.js';
+import { checkNewFolder } from '../output-folder.js';
 import { progress } from '../progress.js';
 import { appender } from '../run/appender.js';
 import { resolveBase } from '../run/base.js';
@@ -90,9 +91,7 @@ async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): 
     ...(flags.truncation === 'head+tail' ? {} : { truncation: flags.truncation }),
   };
   packer(tokenizer, packing); // settings that cannot be are told before anything is read
-  const temporary = `${out}.tmp-${process.pid}`;
-  try {
-    await makeFolder(temporary);
+  const fill = async (temporary: string) => {
     const { outlines, ...leftOut } = await storeBattles(data, join(temporary, BATTLES), {
       ties: flags.ties === 'keep',
       softLabels: true,
@@ -132,11 +131,8 @@ async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): 
     await writeFile(join(temporary, 'card.html'), dataCardHtml(content));
     await writer.finish(splits);
     signal.throwIfAborted();
-    await rename(temporary, out);
-  } catch (error) {
-    await rm(temporary, { recursive: true, force: true });
-    throw error;
-  }
+  };
+  await replaceFolder(out, fill, { isNew: true });
   console.log(`${out} written; look at ${out}/card.html. next: arena train --base ${base} --data ${out} --out RUN`);
 }
 

@@ -1,11 +1,12 @@
 /** @file `arena sweep`: arena train over a grid or random draws of its flags. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
+import { makeFolder } from '@arena/files';
 import { type Command, Option } from 'commander';
 import { integer } from '../arguments.js';
 import { configWords } from '../config-file.js';
 import { onInterrupt } from '../interrupt.js';
-import { checkNewFolder, makeFolder } from '../output-folder.js';
+import { checkNewFolder } from '../output-folder.js';
 import { ranked, runSweep, sweepTable } from '../run/sweep.js';
 import { readSpace, trialsOf } from '../run/sweep-space.js';
 import { checkTrainFlags } from './train.js';

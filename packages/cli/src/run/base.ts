@@ -1,8 +1,8 @@
 /** @file A base checkpoint by folder or hub id. */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
+import { hubFolder, hubModel, type Location } from '@arena/files';
 import { type Base, openBase } from '@arena/judge';
-import { hubModel, type Location, urlFolder } from '@arena/safetensors';
 import { onInterrupt } from '../interrupt.js';
 import { type Progress, progress } from '../progress.js';
 import { accessToken, cachedSnapshot, downloadModel, hubPlaces } from './hub-cache.js';
@@ -49,8 +49,8 @@ export async function peekBase(base: string): Promise<Location> {
   if (cached) return cached;
   const { endpoint, offline } = hubPlaces();
   if (offline) return resolveBase(base); // which says what is missing
-  const { files, headers } = await hubModel(base, { endpoint, token: await accessToken() });
-  return urlFolder(files[0].url.slice(0, files[0].url.lastIndexOf('/')), { headers });
+  const model = await hubModel(base, { endpoint, token: await accessToken() });
+  return hubFolder(model);
 }
 
 /** Opens a base but for its weights, under the name that adapters have for it. @throws Error as {@link resolveBase} and `openBase`. */

@@ -1,7 +1,7 @@
 /** @file A folder on disk as a run's store: files and folders in it are whole or not there. */
-import { appendFile, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { appendFile, readdir, rename, rm } from 'node:fs/promises';
+import { replaceFile, writeFolder } from '@arena/files';
 import type { Store } from '@arena/judge';
-import { writeFolder } from '@arena/lora';
 
 /** What a killed process left of writing a checkpoint, or of removing one. */
 const LEFTOVER = /^checkpoint-\d+\.(tmp|old)-[\w-]+$/;
@@ -11,10 +11,7 @@ export function folderStore(directory: string): Store {
   const at = (name: string) => `${directory}/${name}`;
   return {
     location: (folder) => (folder === undefined ? directory : at(folder)),
-    async write(file, content) {
-      await writeFile(at(`${file}.tmp`), content);
-      await rename(at(`${file}.tmp`), at(file));
-    },
+    write: (file, content) => replaceFile(at(file), content),
     append: (file, text) => appendFile(at(file), text),
     async writeFolder(folder, files) {
       await writeFolder(at(folder), files);

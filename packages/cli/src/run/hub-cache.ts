@@ -12,8 +12,8 @@ import {
   type HubFile,
   type HubModel,
   hubModel,
-  openCheckpoint,
-} from '@arena/safetensors';
+} from '@arena/files';
+import { openCheckpoint } from '@arena/safetensors';
 
 /** Where things are, by the environment variables that Hugging Face's own tools heed. */
 export function hubPlaces(env: NodeJS.ProcessEnv = process.env) {

@@ -2,12 +2,13 @@
 import { cudaKernel } from '@arena/runtime';
 import { backend_util, type DataType, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { CudaBackend } from '../backend.js';
+import { ptx } from '../ptx.js';
 import { broadcastStrides, collapse, gridOf, type PlainKernel, THREADS } from './kernel.js';
 
 const value = { inputs: ['x'], outputs: ['y'], params: { count: 'u32', op: 'i32' }, threads: THREADS } as const;
-const unaryFloat = cudaKernel({ name: 'unaryFloat', ...value });
-const unaryInt = cudaKernel({ name: 'unaryInt', ...value });
-const castValues = cudaKernel({ name: 'castValues', ...value });
+const unaryFloat = cudaKernel({ ptx, name: 'unaryFloat', ...value });
+const unaryInt = cudaKernel({ ptx, name: 'unaryInt', ...value });
+const castValues = cudaKernel({ ptx, name: 'castValues', ...value });
 
 const pair = {
   inputs: ['a', 'b'],
@@ -15,12 +16,13 @@ const pair = {
   params: { count: 'u32', op: 'i32', rank: 'i32', shape: 'i32x6', aStrides: 'i32x6', bStrides: 'i32x6' },
   threads: THREADS,
 } as const;
-const binaryFloat = cudaKernel({ name: 'binaryFloat', ...pair });
-const binaryInt = cudaKernel({ name: 'binaryInt', ...pair });
-const compareFloat = cudaKernel({ name: 'compareFloat', ...pair });
-const compareInt = cudaKernel({ name: 'compareInt', ...pair });
+const binaryFloat = cudaKernel({ ptx, name: 'binaryFloat', ...pair });
+const binaryInt = cudaKernel({ ptx, name: 'binaryInt', ...pair });
+const compareFloat = cudaKernel({ ptx, name: 'compareFloat', ...pair });
+const compareInt = cudaKernel({ ptx, name: 'compareInt', ...pair });
 
 const selectValues = cudaKernel({
+  ptx,
   name: 'selectValues',
   inputs: ['condition', 'a', 'b'],
   outputs: ['y'],
@@ -29,6 +31,7 @@ const selectValues = cudaKernel({
 });
 
 const fillValues = cudaKernel({
+  ptx,
   name: 'fill',
   inputs: [],
   outputs: ['y'],

@@ -1,10 +1,12 @@
 /** @file Plain ops by index: gather, scatter, segment sums, one-hot. */
 import { cudaKernel } from '@arena/runtime';
 import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { ptx } from '../ptx.js';
 import { bitsOf } from './elementwise.js';
 import { gridOf, type PlainKernel, stridesOf, THREADS } from './kernel.js';
 
 const gatherAxis = cudaKernel({
+  ptx,
   name: 'gatherAxis',
   inputs: ['x', 'ids'],
   outputs: ['y'],
@@ -12,6 +14,7 @@ const gatherAxis = cudaKernel({
   threads: THREADS,
 });
 const scatterSum = cudaKernel({
+  ptx,
   name: 'scatterSum',
   inputs: ['indices', 'updates'],
   outputs: ['y'],
@@ -19,6 +22,7 @@ const scatterSum = cudaKernel({
   threads: THREADS,
 });
 const segmentSum = cudaKernel({
+  ptx,
   name: 'segmentSum',
   inputs: ['x', 'ids'],
   outputs: ['y'],
@@ -26,6 +30,7 @@ const segmentSum = cudaKernel({
   threads: THREADS,
 });
 const oneHotValues = cudaKernel({
+  ptx,
   name: 'oneHotValues',
   inputs: ['ids'],
   outputs: ['y'],

@@ -3,6 +3,7 @@ import { cudaKernel } from '@arena/runtime';
 import { backend_util, type DataType, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { CudaBackend } from '../backend.js';
 import { CudaError } from '../error.js';
+import { ptx } from '../ptx.js';
 import { cast, fill } from './elementwise.js';
 import { gridOf, type PlainKernel, THREADS } from './kernel.js';
 import { transpose } from './shape.js';
@@ -10,6 +11,7 @@ import { transpose } from './shape.js';
 const REDUCE_THREADS = 128;
 
 const reduceFloat = cudaKernel({
+  ptx,
   name: 'reduceFloat',
   inputs: ['x'],
   outputs: ['y'],
@@ -17,6 +19,7 @@ const reduceFloat = cudaKernel({
   threads: REDUCE_THREADS,
 });
 const reduceInt = cudaKernel({
+  ptx,
   name: 'reduceInt',
   inputs: ['x'],
   outputs: ['y'],
@@ -24,6 +27,7 @@ const reduceInt = cudaKernel({
   threads: REDUCE_THREADS,
 });
 const argReduce = cudaKernel({
+  ptx,
   name: 'argReduce',
   inputs: ['x'],
   outputs: ['y'],
@@ -31,6 +35,7 @@ const argReduce = cudaKernel({
   threads: THREADS,
 });
 const softmaxRows = cudaKernel({
+  ptx,
   name: 'softmaxRows',
   inputs: ['x'],
   outputs: ['y'],

@@ -2,10 +2,12 @@
 import { cudaKernel } from '@arena/runtime';
 import { backend_util, slice_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { CudaBackend } from '../backend.js';
+import { ptx } from '../ptx.js';
 import { fill } from './elementwise.js';
 import { collapse, gridOf, type PlainKernel, stridesOf, THREADS } from './kernel.js';
 
 const copyStrided = cudaKernel({
+  ptx,
   name: 'copyStrided',
   inputs: ['x'],
   outputs: ['y'],

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { allKernels, INCLUDES, sourcesHash } from '../../../../tools/cuda-sources.mjs';
+import { fillInUnbuilt } from './unbuilt.js';
 
 const HERE = import.meta.dirname;
 const OPTIONS = [
@@ -28,8 +29,9 @@ export function hasCompiler(): boolean {
   return found;
 }
 
-/** Path of the driver's stand-in, with the kernels in it; built when the sources have changed. */
+/** Path of the driver's stand-in, with the kernels in it; built when the sources have changed. PTX that has not may be old. */
 export function emulatedDriver(): string {
+  fillInUnbuilt();
   return build(['driver.cpp'], ['emulator.h'], allKernels());
 }
 

@@ -6,6 +6,7 @@ import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { CudaProduct } from './gemm.js';
 import { type CudaKernel, cudaKernel } from './kernel.js';
 import type { CudaLaunch, CudaLauncher } from './launcher.js';
+import { ptx } from './own-ptx.js';
 
 /** Rows and columns of C that a block of {@link wgmma} takes. */
 const SIDE = 192;
@@ -13,6 +14,7 @@ const SIDE = 192;
 const SHARED_BYTES = 4 * 2 * SIDE * 128 + 1024;
 
 const wgmma = cudaKernel({
+  ptx,
   name: 'multiplyWgmma',
   inputs: ['a', 'b'],
   optional: ['lowA', 'lowB', 'residual'],
@@ -36,6 +38,7 @@ const wgmma = cudaKernel({
 });
 
 const round = cudaKernel({
+  ptx,
   name: 'roundBf16',
   inputs: ['x'],
   outputs: ['y'],
@@ -44,6 +47,7 @@ const round = cudaKernel({
 });
 
 const roundTransposed = cudaKernel({
+  ptx,
   name: 'roundBf16Transposed',
   inputs: ['x'],
   outputs: ['y'],

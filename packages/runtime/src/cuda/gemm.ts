@@ -7,6 +7,8 @@ import { fitsBf16, maskParams, multiplyCublasLt, multiplyWgmma, roundedAcross, r
 import { type CudaKernel, type CudaScalar, cudaKernel } from './kernel.js';
 import type { CudaLaunch, CudaLauncher } from './launcher.js';
 import { isNarrow, multiplyNarrow } from './narrow.js';
+import { ptx } from './own-ptx.js';
+import type { CudaText } from './ptx.js';
 
 /** How A and B lie in memory: `nt` [M, K] and [N, K]; `nn` [M, K] and [K, N]; `tn` [K, M] and [K, N]. */
 export type CudaForm = 'nt' | 'nn' | 'tn';
@@ -34,6 +36,7 @@ export type ProductKernels = { readonly [form in CudaForm]?: { readonly [tile in
  * Their arguments are A, the inputs of the second matrix, then the product's, then the numbers of the second matrix.
  */
 export function productKernels(
+  ptx: CudaText,
   name: string,
   forms: readonly CudaForm[],
   second: { inputs: readonly string[]; optional?: readonly string[]; params: { readonly [name: string]: CudaScalar } },
@@ -41,6 +44,7 @@ export function productKernels(
 ): ProductKernels {
   const declare = (form: CudaForm, tile: CudaTile) =>
     cudaKernel({
+      ptx,
       name: `${name}${SUFFIX[form]}${tile === 'mma' ? 'Mma' : tile}`,
       inputs: ['a', ...second.inputs],
       optional: [...(second.optional ?? []), 'lowA', 'lowB', 'residual'],
@@ -65,7 +69,7 @@ export function productKernels(
 }
 
 const float = { inputs: ['b'], params: { batchA: 'u32', batchB: 'u32' } } as const;
-const floatKernels = productKernels('multiply', ['nt', 'nn', 'tn'], float);
+const floatKernels = productKernels(ptx, 'multiply', ['nt', 'nn', 'tn'], float);
 
 /** The second matrix of a product. */
 export interface CudaOperand {

@@ -1,13 +1,16 @@
 /**
- * @file A CUDA kernel as TypeScript sees it: its name in a .cu file and its arguments in order. The text of the kernels
- * travels with the engine (package @arena/cuda), which tests hold against these declarations.
+ * @file A CUDA kernel as TypeScript sees it: its name in a .cu file and its arguments in order. Tests of @arena/cuda hold
+ * the kernels' text against these declarations.
  */
+import type { CudaText } from './ptx.js';
 
 /** A number of a call; `i32x6` is up to six, the missing ones being 0 (C++: `Six`). */
 export type CudaScalar = 'u32' | 'i32' | 'f32' | 'i32x6';
 
 /** What {@link cudaKernel} declares: it must agree with the entry in the .cu file. */
 export interface CudaKernelSource {
+  /** Where its text is found. */
+  ptx: CudaText;
   /** Name of the entry in the .cu file. */
   name: string;
   /** Pointers that are read. */
@@ -28,6 +31,7 @@ export interface CudaKernelSource {
 
 /** A kernel that is ready to be launched. */
 export interface CudaKernel {
+  readonly ptx: CudaText;
   readonly name: string;
   readonly inputs: readonly string[];
   readonly optional: readonly string[];
@@ -40,15 +44,24 @@ export interface CudaKernel {
 
 const declared = new Map<string, CudaKernel>();
 
-/** Declares a kernel. In C++ its arguments are the inputs, the optional inputs, the outputs and the numbers, in this order. */
+/**
+ * Declares a kernel. In C++ its arguments are the inputs, the optional inputs, the outputs and the numbers, in this order.
+ * @throws Error when another package has declared a kernel of that name.
+ */
 export function cudaKernel(source: CudaKernelSource): CudaKernel {
   const { params, optional = [], sharedBytes = 0, ...rest } = source;
   const kernel = { ...rest, optional, sharedBytes, params: Object.entries(params) };
+  const other = declared.get(kernel.name)?.ptx.package ?? kernel.ptx.package;
+  if (other !== kernel.ptx.package) {
+    throw new Error(
+      `the CUDA kernel '${kernel.name}' of ${kernel.ptx.package} has the name of one of ${other}: rename it`,
+    );
+  }
   declared.set(kernel.name, kernel);
   return kernel;
 }
 
-/** Every kernel that was declared, for the check that the engine's text has them all. */
+/** Every kernel that the imported modules have declared. */
 export function declaredCudaKernels(): CudaKernel[] {
   return [...declared.values()];
 }

@@ -4,6 +4,7 @@ import type { CudaProduct } from './gemm.js';
 import { maskParams } from './gemm-bf16.js';
 import { cudaKernel } from './kernel.js';
 import type { CudaLauncher } from './launcher.js';
+import { ptx } from './own-ptx.js';
 
 const numbers = {
   m: 'u32',
@@ -16,7 +17,7 @@ const numbers = {
   factor: 'f32',
 } as const;
 const declare = (name: string, threads: number, more = {}) =>
-  cudaKernel({ name, inputs: ['x', 'w'], outputs: ['c'], threads, params: { ...numbers, ...more } });
+  cudaKernel({ ptx, name, inputs: ['x', 'w'], outputs: ['c'], threads, params: { ...numbers, ...more } });
 const transposed = { transposed: 'u32' } as const;
 
 /** C [m, n] = X W^T for a narrow W [n, k]; or [k, n] (`rowsAcross`). C [n, m], or its transpose, = W^T X for a narrow W [k, n] (`columns`). */

@@ -7,6 +7,7 @@ import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import type { backend_util, DataId, DataType, KernelBackend, TensorInfo } from '@tensorflow/tfjs-core';
 import { util } from '@tensorflow/tfjs-core';
 import { bytesPerElement, type Heap, type HeapType, type HeapView } from './heap.js';
+import { floatWord, type WasmKernel, type WasmRun } from './kernel.js';
 import type { Pool } from './pool.js';
 
 /** Where a tensor's values lie in the heap. */
@@ -81,6 +82,39 @@ export class WasmBackend extends MathBackendCPU {
     this.data.get(tensor.dataId).values = values;
     this.residences.delete(tensor.dataId);
     this.heap.free(residence.pointer);
+  }
+
+  /**
+   * Runs a kernel on all threads and waits for it.
+   * @returns the new tensors in the order of the kernel's words; the caller owns them.
+   * @throws Error naming the kernel when an input or a number is missing, a thread traps, or the heap is full.
+   */
+  run(kernel: WasmKernel, { inputs, outputs, params, tasks, scratch }: WasmRun): TensorInfo[] {
+    const made: TensorInfo[] = [];
+    const args = kernel.words.map(([word, role]) => {
+      if (role === 'input' || role === 'optional') {
+        const input = inputs[word] ?? (role === 'optional' ? 0 : missing(kernel, word));
+        return typeof input === 'number' ? input : this.pointer(input);
+      }
+      if (role === 'output') {
+        const output = outputs[word] ?? missing(kernel, word);
+        if (typeof output === 'number') return output;
+        const { pointer, ...tensor } = Array.isArray(output)
+          ? this.output(output)
+          : this.output(output.shape, output.dtype);
+        made.push(tensor);
+        return pointer;
+      }
+      const value = params[word] ?? missing(kernel, word);
+      return role === 'f32' ? floatWord(value) : value;
+    });
+    try {
+      this.pool.run({ module: kernel.module, kernel: kernel.name, args, tasks, scratch });
+    } catch (error) {
+      for (const { dataId } of made) this.disposeData(dataId);
+      throw error;
+    }
+    return made;
   }
 
   /** Runs `body` with the address of `bytes` bytes, which are freed after it. */
@@ -169,6 +203,10 @@ export class WasmBackend extends MathBackendCPU {
 export function wasmBackend(backend: KernelBackend): WasmBackend {
   if (backend instanceof WasmBackend) return backend;
   throw new Error("a kernel of engine 'wasm' was called with the backend of another engine");
+}
+
+function missing({ module, name }: WasmKernel, word: string): never {
+  throw new Error(`${module.name} wasm kernel '${name}': '${word}' is missing`);
 }
 
 function arrayOn(buffer: ArrayBuffer, dtype: HeapType): HeapView {

@@ -9,30 +9,53 @@ const PACK_PANELS: i32 = 16;
 /** Columns of C that one task of the products of few rows takes. */
 const FEW_COLUMNS: i32 = 128;
 
-/** Words of a call, in the order in which gemm.ts writes them. Leading dimensions in elements. */
+/** A is [m, k], stored as [k, m] when transposed. Leading dimensions in elements. */
 @unmanaged
-class Arguments {
+class Packing {
+  a: usize;
+  packed: usize;
+  m: i32;
+  k: i32;
+  lda: i32;
+  transposeA: i32;
+  scale: f32;
+}
+
+/** C [m, n] = packed A times B. */
+@unmanaged
+class Blocks {
+  packed: usize;
+  b: usize;
+  c: usize;
+  m: i32;
+  n: i32;
+  k: i32;
+  ldb: i32;
+  ldc: i32;
+  transposeB: i32;
+  accumulate: i32;
+  /** Rows of C that one task computes; a multiple of 4. */
+  chunk: i32;
+}
+
+/** C [m, n] = scale A B for a few rows of A, as it lies. */
+@unmanaged
+class FewRows {
   a: usize;
   b: usize;
   c: usize;
-  packed: usize;
   m: i32;
   n: i32;
   k: i32;
   lda: i32;
   ldb: i32;
   ldc: i32;
-  transposeA: i32;
-  transposeB: i32;
   accumulate: i32;
   scale: f32;
-  /** Rows of C that one task computes; a multiple of 4. */
-  chunk: i32;
 }
 
 /** Task: 16 panels of A over all of K, written as [k block][panel][k][4]. */
-export function packLeft(args: usize, task: u32, scratch: usize): void {
-  const j = changetype<Arguments>(args);
+export function packLeft(j: Packing, task: u32, scratch: usize): void {
   const panels = (j.m + MR - 1) / MR;
   const first = <i32>task * PACK_PANELS;
   const row = first * MR;
@@ -47,8 +70,7 @@ export function packLeft(args: usize, task: u32, scratch: usize): void {
 }
 
 /** Task: rows `chunk` x columns NC of C, over all of K. */
-export function multiply(args: usize, task: u32, scratch: usize): void {
-  const j = changetype<Arguments>(args);
+export function multiply(j: Blocks, task: u32, scratch: usize): void {
   const panels = (j.m + MR - 1) / MR;
   const chunks = (j.m + j.chunk - 1) / j.chunk;
   const row = (<i32>task % chunks) * j.chunk;
@@ -69,8 +91,7 @@ export function multiply(args: usize, task: u32, scratch: usize): void {
 }
 
 /** Task: 128 columns of C = A B^T for a few rows of A, B [n, k]: B is read once, as it lies. */
-export function multiplyFewTransposed(args: usize, task: u32, scratch: usize): void {
-  const j = changetype<Arguments>(args);
+export function multiplyFewTransposed(j: FewRows, task: u32, scratch: usize): void {
   const first = <i32>task * FEW_COLUMNS;
   const end = min(first + FEW_COLUMNS, j.n);
   const bytes = <usize>j.k << 2;
@@ -100,8 +121,7 @@ export function multiplyFewTransposed(args: usize, task: u32, scratch: usize): v
 }
 
 /** Task: 128 columns of C = A B for a few rows of A, B [k, n]: adds row by row of B to sums in scratch. */
-export function multiplyFew(args: usize, task: u32, scratch: usize): void {
-  const j = changetype<Arguments>(args);
+export function multiplyFew(j: FewRows, task: u32, scratch: usize): void {
   const first = <i32>task * FEW_COLUMNS;
   const columns = min(FEW_COLUMNS, j.n - first);
   const whole = (<usize>columns << 2) & ~15;

@@ -1,23 +1,52 @@
 /** @file f32 matrix product on the pool: packs the left operand, then multiplies it block by block. */
 import type { WasmBackend } from './backend.js';
+import { wasmKernel } from './kernel.js';
 import { kernels } from './kernels.generated.js';
-import { floatWord } from './pool.js';
 
-/** Columns of C of one task, depth of a block, and rows of a panel; as in assembly/gemm.ts. */
-const NC = 192;
-const KC = 256;
-const MR = 4;
-/** Panels that one packing task takes; as in gemm.as.ts. */
-const PACK_PANELS = 16;
+const pack = wasmKernel({
+  module: kernels,
+  name: 'packLeft',
+  inputs: ['a'],
+  outputs: ['packed'],
+  params: { m: 'i32', k: 'i32', lda: 'i32', transposeA: 'i32', scale: 'f32' },
+});
+
+const blocks = wasmKernel({
+  module: kernels,
+  name: 'multiply',
+  inputs: ['packed', 'b'],
+  outputs: ['c'],
+  params: {
+    ...{ m: 'i32', n: 'i32', k: 'i32', ldb: 'i32', ldc: 'i32' },
+    ...{ transposeB: 'i32', accumulate: 'i32', chunk: 'i32' },
+  },
+});
+
+const [few, fewTransposed] = (['multiplyFew', 'multiplyFewTransposed'] as const).map((name) =>
+  wasmKernel({
+    module: kernels,
+    name,
+    inputs: ['a', 'b'],
+    outputs: ['c'],
+    params: {
+      ...{ m: 'i32', n: 'i32', k: 'i32', lda: 'i32', ldb: 'i32', ldc: 'i32' },
+      ...{ accumulate: 'i32', scale: 'f32' },
+    },
+  }),
+);
+
+/** Columns of C of one task, depth of a block, and rows of a panel. */
+const { NC, KC, MR } = blocks.constants;
+/** Panels that one packing task takes. */
+const { PACK_PANELS } = pack.constants;
+/** Columns of C that one task of a product of few rows takes. */
+const { FEW_COLUMNS } = few.constants;
+/** Bytes of thread scratch for a tile of C. */
+export const { TILE_BYTES } = blocks.constants;
 /** Fewest rows of C of one task: below it packing the block of B costs more than the product. */
 const MIN_CHUNK = 64;
 /** Most rows of A that are multiplied without packing: packing B would cost more than the product. */
 export const FEW_ROWS = 3;
-/** Columns of C that one task of such a product takes; as in gemm.as.ts. */
-const FEW_COLUMNS = 128;
-
-/** Bytes of thread scratch for a tile of C; as in assembly/gemm.ts. */
-export const TILE_BYTES = 256;
 /** Bytes of thread scratch for a block of B and a tile of C. */
 export const BLOCK_SCRATCH = 4 * KC * NC + TILE_BYTES;
 
@@ -71,10 +100,10 @@ export function packLeft(backend: WasmBackend, a: LeftOperand): PackedLeft {
   const { m, k, transpose = false, stride = transpose ? m : k, scale = 1 } = a;
   const panels = Math.ceil(m / MR);
   const pointer = backend.heap.allocate(4 * MR * panels * k);
-  backend.pool.run({
-    module: kernels,
-    kernel: 'packLeft',
-    args: [a.pointer, 0, 0, pointer, m, 0, k, stride, 0, 0, Number(transpose), 0, 0, floatWord(scale), 0],
+  backend.run(pack, {
+    inputs: { a: a.pointer },
+    outputs: { packed: pointer },
+    params: { m, k, lda: stride, transposeA: Number(transpose), scale },
     tasks: Math.ceil(panels / PACK_PANELS),
   });
   return { pointer, m, k, source: a, free: () => backend.heap.free(pointer) };
@@ -95,10 +124,10 @@ export function multiply(backend: WasmBackend, product: Product): void {
   const source = 'free' in a ? a.source : a;
   if (m <= FEW_ROWS && !source.transpose) {
     const { pointer, stride = k, scale = 1 } = source;
-    backend.pool.run({
-      module: kernels,
-      kernel: transposeB ? 'multiplyFewTransposed' : 'multiplyFew',
-      args: [pointer, b, c, 0, m, n, k, stride, strideB, strideC, 0, 0, Number(accumulate), floatWord(scale), 0],
+    backend.run(transposeB ? fewTransposed : few, {
+      inputs: { a: pointer, b },
+      outputs: { c },
+      params: { m, n, k, lda: stride, ldb: strideB, ldc: strideC, accumulate: Number(accumulate), scale },
       tasks: Math.ceil(n / FEW_COLUMNS),
       scratch: 4 * FEW_ROWS * FEW_COLUMNS,
     });
@@ -107,11 +136,13 @@ export function multiply(backend: WasmBackend, product: Product): void {
   const packed = 'free' in a ? a : packLeft(backend, a);
   try {
     const { chunk, tasks } = productTasks(m, n, backend.pool.threads);
-    const shape = [m, n, k, 0, strideB, strideC];
-    backend.pool.run({
-      module: kernels,
-      kernel: 'multiply',
-      args: [0, b, c, packed.pointer, ...shape, 0, Number(transposeB), Number(accumulate), floatWord(1), chunk],
+    backend.run(blocks, {
+      inputs: { packed: packed.pointer, b },
+      outputs: { c },
+      params: {
+        ...{ m, n, k, ldb: strideB, ldc: strideC },
+        ...{ transposeB: Number(transposeB), accumulate: Number(accumulate), chunk },
+      },
       tasks,
       scratch: BLOCK_SCRATCH,
     });

@@ -5,10 +5,24 @@
  */
 export type Build = 'plain' | 'relaxed' | 'wide';
 
-/** Kernels as tools/build-wasm.mjs writes them: a WebAssembly module for each build, in base64. */
+/** Type of a 32-bit word that a kernel is given; `usize` is an address. */
+export type WasmWord = 'usize' | 'i32' | 'u32' | 'f32';
+
+/** What `arena-build-wasm` reads of a kernel in its .as.ts file. */
+export interface WasmLayout {
+  /** Fields of the class that the kernel takes, in their order. */
+  readonly words: { readonly [word: string]: WasmWord };
+  /** Whole-number constants that the file declares or imports. */
+  readonly constants: { readonly [name: string]: number };
+  /** Fields of other classes that the file declares or imports. */
+  readonly records: { readonly [name: string]: { readonly [word: string]: WasmWord } };
+}
+
+/** Kernels as `arena-build-wasm` writes them: a WebAssembly module for each build, in base64. */
 export interface KernelModule {
   /** Package that they come from, for messages. */
   readonly name: string;
+  readonly kernels: { readonly [name: string]: WasmLayout };
   readonly plain: string;
   readonly relaxed: string;
   /** Left out where it would be the same as `relaxed`. */
@@ -57,7 +71,7 @@ export function moduleBytes(module: KernelModule, build: Build, shared: boolean)
   const text: unknown = module?.[build] ?? module?.relaxed;
   if (typeof text !== 'string') {
     throw new TypeError(
-      'a KernelModule is { name, plain, relaxed }: its name, and the WebAssembly of each build in base64',
+      'a KernelModule is { name, kernels, plain, relaxed }: its name, the kernels in it, and the WebAssembly of each build in base64',
     );
   }
   const bytes = Uint8Array.from(atob(text), (char) => char.charCodeAt(0));

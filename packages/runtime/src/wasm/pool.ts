@@ -39,9 +39,9 @@ export interface PoolOptions {
 /** What runs on all threads: a function of a module, its arguments and how many tasks there are. */
 export interface Job {
   module: KernelModule;
-  /** Exported function `(args: usize, task: u32, scratch: usize)`. */
+  /** Exported function `(words: Class, task: u32, scratch: usize)`. */
   kernel: string;
-  /** 32-bit words: integers and pointers as they are, floats through {@link floatWord}. */
+  /** 32-bit words: integers and pointers as they are, floats as their bits. */
   args: readonly number[];
   tasks: number;
   /** Bytes of scratch that each thread gets (default 0). */
@@ -57,15 +57,6 @@ interface LoadedModule {
 interface WorkerThread {
   index: number;
   terminate(): void;
-}
-
-const floatScratch = new Float32Array(1);
-const wordScratch = new Int32Array(floatScratch.buffer);
-
-/** The 32 bits of a float, as an argument word of a {@link Job}. */
-export function floatWord(value: number): number {
-  floatScratch[0] = value;
-  return wordScratch[0];
 }
 
 /** Worker threads over one heap. Made by {@link openPool}; every method is for the thread that opened it. */

@@ -1,6 +1,6 @@
 /** @file The numbers of a call that the GPU kernels are given. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { AttentionAttrs } from './op.js';
+import type { AttentionAttrs } from './attrs.js';
 
 /** Sizes, scale, soft cap and window; a window of 2^31 is none. */
 export function attentionGeometry({ q, k, offsets }: { [name: string]: TensorInfo }, attrs: AttentionAttrs) {

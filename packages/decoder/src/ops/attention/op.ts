@@ -10,52 +10,34 @@
  * with dk and dv summed over the query heads that share a key head.
  */
 
-import { defineOp, type OpInputs, runOp } from '@arena/runtime';
-import type { Tensor1D, Tensor2D } from '@tensorflow/tfjs-core';
-import { attentionBackwardCuda, attentionCuda } from './cuda.js';
+import { defineOp, runOp } from '@arena/runtime';
+import type { Tensor2D } from '@tensorflow/tfjs-core';
+import type { AttentionAttrs, AttentionBackwardInputs, AttentionInputs } from './attrs.js';
+import { attentionBackwardCuda, attentionCuda } from './cuda/attention.js';
 import { attentionBackwardReference, attentionReference } from './reference.js';
 import { attentionBackwardSamples, attentionSamples } from './samples.js';
-import { attentionBackwardWasm, attentionWasm } from './wasm.js';
-import { attentionBackwardWebgpu, attentionWebgpu } from './webgpu.js';
+import { attentionBackwardWasm, attentionWasm } from './wasm/attention.js';
+import { attentionBackwardWebgpu, attentionWebgpu } from './webgpu/attention.js';
 
-/** One layer's attention. Query head h reads key head floor(h numKeyValueHeads / numHeads). */
-export interface AttentionAttrs {
-  numHeads: number;
-  numKeyValueHeads: number;
-  headDim: number;
-  /** query_pre_attn_scalar ** -0.5 */
-  scale: number;
-  /** attn_logit_softcapping; 0 for none. */
-  softcap: number;
-  /** Keys j with j > i - slidingWindow are visible to query i; 0 for all. */
-  slidingWindow: number;
-}
-
-/** The tensors of one attention: a query row may be any token of the batch, keys and values are all of them. */
-export interface AttentionInputs {
-  /** [Q, numHeads * headDim] */
-  q: Tensor2D;
-  /** [T, numKeyValueHeads * headDim] */
-  k: Tensor2D;
-  /** [T, numKeyValueHeads * headDim] */
-  v: Tensor2D;
-  /** Where each sequence starts in the flat batch, and T at the end. int32 [n + 1] */
-  offsets: Tensor1D;
-  /** Flat token index of each query row, ascending. int32 [Q] */
-  rows: Tensor1D;
-}
+export type { AttentionAttrs, AttentionInputs } from './attrs.js';
 
 /** Inputs as {@link AttentionInputs} -> o [Q, numHeads * headDim], lse [Q, numHeads]. */
-export const attentionOp = defineOp<AttentionAttrs>({
+export const attentionOp = defineOp<AttentionAttrs, AttentionInputs, [o: Tensor2D, lse: Tensor2D]>({
   name: 'Attention',
+  package: '@arena/decoder',
   reference: attentionReference,
   kernels: { wasm: attentionWasm, webgpu: attentionWebgpu, cuda: attentionCuda },
   samples: attentionSamples,
 });
 
 /** Inputs do, q, k, v, o, lse, offsets, rows -> dq, dk, dv. */
-export const attentionBackwardOp = defineOp<AttentionAttrs>({
+export const attentionBackwardOp = defineOp<
+  AttentionAttrs,
+  AttentionBackwardInputs,
+  [dq: Tensor2D, dk: Tensor2D, dv: Tensor2D]
+>({
   name: 'AttentionBackward',
+  package: '@arena/decoder',
   reference: attentionBackwardReference,
   kernels: { wasm: attentionBackwardWasm, webgpu: attentionBackwardWebgpu, cuda: attentionBackwardCuda },
   samples: attentionBackwardSamples,
@@ -63,8 +45,8 @@ export const attentionBackwardOp = defineOp<AttentionAttrs>({
 
 /** o [Q, numHeads * headDim], and lse [Q, numHeads] for {@link attentionBackward}; without a gradient. */
 export function attentionForward(inputs: AttentionInputs, attrs: AttentionAttrs): { o: Tensor2D; lse: Tensor2D } {
-  const [o, lse] = runOp(attentionOp, { ...inputs } as OpInputs, attrs);
-  return { o: o as Tensor2D, lse: lse as Tensor2D };
+  const [o, lse] = runOp(attentionOp, inputs, attrs);
+  return { o, lse };
 }
 
 /**
@@ -73,9 +55,9 @@ export function attentionForward(inputs: AttentionInputs, attrs: AttentionAttrs)
  */
 export function attentionBackward(
   dO: Tensor2D,
-  saved: AttentionInputs & { o: Tensor2D; lse: Tensor2D },
+  saved: Omit<AttentionBackwardInputs, 'do'>,
   attrs: AttentionAttrs,
 ): { dq: Tensor2D; dk: Tensor2D; dv: Tensor2D } {
-  const [dq, dk, dv] = runOp(attentionBackwardOp, { do: dO, ...saved } as OpInputs, attrs);
-  return { dq: dq as Tensor2D, dk: dk as Tensor2D, dv: dv as Tensor2D };
+  const [dq, dk, dv] = runOp(attentionBackwardOp, { do: dO, ...saved }, attrs);
+  return { dq, dk, dv };
 }

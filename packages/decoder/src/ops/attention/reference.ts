@@ -1,6 +1,5 @@
 /** @file Attention and its gradient in plain tfjs ops: one sequence at a time, with the whole score matrix in memory. */
 
-import type { OpInputs } from '@arena/runtime';
 import {
   add,
   concat,
@@ -22,11 +21,11 @@ import {
   tile,
   transpose,
 } from '@tensorflow/tfjs-core';
-import type { AttentionAttrs } from './op.js';
+import type { AttentionAttrs, AttentionBackwardInputs, AttentionInputs } from './attrs.js';
 
 const HIDDEN = -1e30; // finite, so that no row becomes NaN
 
-export function attentionReference(inputs: OpInputs, attrs: AttentionAttrs): Tensor[] {
+export function attentionReference(inputs: AttentionInputs, attrs: AttentionAttrs): Tensor[] {
   const parts = sequences(inputs).map((span) => {
     const { scores } = spanScores(inputs, attrs, span);
     const lse = logSumExp(scores, -1, true); // [H, Q, 1]
@@ -45,7 +44,7 @@ export function attentionReference(inputs: OpInputs, attrs: AttentionAttrs): Ten
   ];
 }
 
-export function attentionBackwardReference(inputs: OpInputs, attrs: AttentionAttrs): Tensor[] {
+export function attentionBackwardReference(inputs: AttentionBackwardInputs, attrs: AttentionAttrs): Tensor[] {
   const { numHeads, scale, softcap } = attrs;
   const parts = sequences(inputs).map((span) => {
     const { firstQuery, queries, length } = span;
@@ -76,7 +75,7 @@ export function attentionBackwardReference(inputs: OpInputs, attrs: AttentionAtt
 }
 
 /** Attention probabilities [numHeads, Q, S] of the sequence with the given number, for looking at. */
-export function attentionProbabilities(inputs: OpInputs, attrs: AttentionAttrs, sequence: number): Tensor {
+export function attentionProbabilities(inputs: AttentionInputs, attrs: AttentionAttrs, sequence: number): Tensor {
   const { scores } = spanScores(inputs, attrs, sequences(inputs)[sequence]);
   return exp(sub(scores, logSumExp(scores, -1, true)));
 }
@@ -89,7 +88,7 @@ interface Span {
   queries: number;
 }
 
-function sequences({ offsets, rows }: OpInputs): Span[] {
+function sequences({ offsets, rows }: AttentionInputs): Span[] {
   const starts = offsets.dataSync();
   const queryRows = rows.dataSync();
   const spans: Span[] = [];
@@ -103,7 +102,7 @@ function sequences({ offsets, rows }: OpInputs): Span[] {
   return spans;
 }
 
-function spanScores(inputs: OpInputs, attrs: AttentionAttrs, span: Span) {
+function spanScores(inputs: AttentionInputs, attrs: AttentionAttrs, span: Span) {
   const { scale, softcap, slidingWindow } = attrs;
   const { start, length, firstQuery, queries } = span;
   const q = splitHeads(slice(inputs.q, [firstQuery, 0], [queries, -1]), attrs); // [H, Q, D]

@@ -1,7 +1,7 @@
 /** @file What the conformance suite feeds Attention and its backward. */
 import type { OpSample } from '@arena/runtime';
 import { drawer, int32 } from '../samples.js';
-import type { AttentionAttrs } from './op.js';
+import type { AttentionAttrs } from './attrs.js';
 
 interface Size {
   lengths: number[];

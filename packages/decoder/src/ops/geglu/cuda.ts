@@ -1,11 +1,13 @@
 /** @file GeGlu and its gradient on engine `cuda`. */
 import { cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
-import type { GegluAttrs } from './op.js';
+import { ptx } from '../../cuda/ptx.js';
+import type { GegluAttrs } from './attrs.js';
 
 /** Values of a block: one for each thread. */
 const THREADS = 256;
 
 const forward = cudaKernel({
+  ptx,
   name: 'geGlu',
   inputs: ['gate', 'up'],
   outputs: ['y'],
@@ -14,6 +16,7 @@ const forward = cudaKernel({
 });
 
 const backward = cudaKernel({
+  ptx,
   name: 'geGluBackward',
   inputs: ['dy', 'gate', 'up'],
   outputs: ['dgate', 'dup'],

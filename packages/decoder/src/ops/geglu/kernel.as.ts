@@ -7,13 +7,19 @@ const VALUES: u32 = 8192;
 const C: f32 = 0.7978845608028654;
 const A: f32 = 0.044715;
 
-/** Words of a call, in the order in which wasm.ts writes them. */
 @unmanaged
-class Arguments {
+class Forward {
   gate: usize;
   up: usize;
   y: usize;
+  count: u32;
+}
+
+@unmanaged
+class Backward {
   dy: usize;
+  gate: usize;
+  up: usize;
   dgate: usize;
   dup: usize;
   count: u32;
@@ -30,8 +36,7 @@ function innerTanh(x: v128): v128 {
 }
 
 /** Task: y = gelu_tanh(gate) up. */
-export function geglu(args: usize, task: u32, scratch: usize): void {
-  const j = changetype<Arguments>(args);
+export function geglu(j: Forward, task: u32, scratch: usize): void {
   const end = min((task + 1) * VALUES, j.count);
   for (let i = task * VALUES; i < end; i += 4) {
     const at = <usize>i << 2;
@@ -42,8 +47,7 @@ export function geglu(args: usize, task: u32, scratch: usize): void {
 }
 
 /** Task: dgate = dy up gelu'(gate), dup = dy gelu(gate). */
-export function gegluBackward(args: usize, task: u32, scratch: usize): void {
-  const j = changetype<Arguments>(args);
+export function gegluBackward(j: Backward, task: u32, scratch: usize): void {
   const one = f32x4.splat(1);
   const end = min((task + 1) * VALUES, j.count);
   for (let i = task * VALUES; i < end; i += 4) {

@@ -8,26 +8,28 @@
 
 import { defineOp, runOp } from '@arena/runtime';
 import { customGrad, type Tensor, type Tensor2D } from '@tensorflow/tfjs-core';
+import type { GegluAttrs, GegluBackwardInputs, GegluInputs } from './attrs.js';
 import { gegluBackwardCuda, gegluCuda } from './cuda.js';
 import { gegluBackwardReference, gegluReference } from './reference.js';
 import { gegluBackwardSamples, gegluSamples } from './samples.js';
 import { gegluBackwardWasm, gegluWasm } from './wasm.js';
 import { gegluBackwardWebgpu, gegluWebgpu } from './webgpu.js';
 
-/** None: the activation has nothing to set. */
-export type GegluAttrs = Record<string, never>;
+export type { GegluAttrs } from './attrs.js';
 
 /** Inputs gate, up [T, I] -> [T, I]. */
-export const gegluOp = defineOp<GegluAttrs>({
+export const gegluOp = defineOp<GegluAttrs, GegluInputs, [y: Tensor2D]>({
   name: 'GeGlu',
+  package: '@arena/decoder',
   reference: gegluReference,
   kernels: { wasm: gegluWasm, webgpu: gegluWebgpu, cuda: gegluCuda },
   samples: gegluSamples,
 });
 
 /** Inputs dy, gate, up [T, I] -> dgate, dup [T, I]. */
-export const gegluBackwardOp = defineOp<GegluAttrs>({
+export const gegluBackwardOp = defineOp<GegluAttrs, GegluBackwardInputs, [dgate: Tensor2D, dup: Tensor2D]>({
   name: 'GeGluBackward',
+  package: '@arena/decoder',
   reference: gegluBackwardReference,
   kernels: { wasm: gegluBackwardWasm, webgpu: gegluBackwardWebgpu, cuda: gegluBackwardCuda },
   samples: gegluBackwardSamples,
@@ -35,13 +37,13 @@ export const gegluBackwardOp = defineOp<GegluAttrs>({
 
 /** gelu_tanh(gate) * up without a gradient. [T, I] */
 export function gegluForward(gate: Tensor2D, up: Tensor2D): Tensor2D {
-  return runOp(gegluOp, { gate, up }, {})[0] as Tensor2D;
+  return runOp(gegluOp, { gate, up }, {})[0];
 }
 
 /** dgate and dup [T, I] from dy [T, I] and the inputs of the forward pass, of which nothing else is kept. */
 export function gegluBackward(dy: Tensor2D, gate: Tensor2D, up: Tensor2D): { dgate: Tensor2D; dup: Tensor2D } {
   const [dgate, dup] = runOp(gegluBackwardOp, { dy, gate, up }, {});
-  return { dgate: dgate as Tensor2D, dup: dup as Tensor2D };
+  return { dgate, dup };
 }
 
 /** gelu_tanh(gate) * up as a differentiable op of tfjs. [T, I] */

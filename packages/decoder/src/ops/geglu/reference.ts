@@ -1,16 +1,16 @@
 /** @file GeGlu and its gradient in plain tfjs ops. */
 
-import type { OpInputs } from '@arena/runtime';
 import { add, mul, scalar, square, sub, type Tensor, tanh } from '@tensorflow/tfjs-core';
+import type { GegluBackwardInputs, GegluInputs } from './attrs.js';
 
 const C = Math.sqrt(2 / Math.PI);
 const A = 0.044715;
 
-export function gegluReference({ gate, up }: OpInputs): Tensor[] {
+export function gegluReference({ gate, up }: GegluInputs): Tensor[] {
   return [mul(mul(gate, halfOnePlus(innerTanh(gate))), up)];
 }
 
-export function gegluBackwardReference({ dy, gate, up }: OpInputs): Tensor[] {
+export function gegluBackwardReference({ dy, gate, up }: GegluBackwardInputs): Tensor[] {
   const t = innerTanh(gate);
   const cdf = halfOnePlus(t);
   const slope = mul(add(mul(square(gate), scalar(3 * A)), scalar(1)), scalar(C / 2));

@@ -1,7 +1,7 @@
 /** @file What the conformance suite feeds GeGlu and its backward: values from -30 to 30, so that both tails are met. */
 import type { OpSample } from '@arena/runtime';
 import { drawer } from '../samples.js';
-import type { GegluAttrs } from './op.js';
+import type { GegluAttrs } from './attrs.js';
 
 /** [tokens, width] */
 const SIZES: [number, number][] = [

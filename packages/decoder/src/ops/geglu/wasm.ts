@@ -1,26 +1,42 @@
 /** @file GeGlu and its gradient on engine `wasm`. */
-import { type OpKernel, wasmBackend } from '@arena/runtime';
+import { type OpKernel, wasmBackend, wasmKernel } from '@arena/runtime';
 import { kernels } from '../../wasm/kernels.generated.js';
-import type { GegluAttrs } from './op.js';
+import type { GegluAttrs } from './attrs.js';
 
-/** Values that one task takes; as in kernel.as.ts. */
-const VALUES = 8192;
+const forward = wasmKernel({
+  module: kernels,
+  name: 'geglu',
+  inputs: ['gate', 'up'],
+  outputs: ['y'],
+  params: { count: 'u32' },
+});
 
-export const gegluWasm: OpKernel<GegluAttrs> = ({ inputs: { gate, up }, backend: current }) => {
-  const backend = wasmBackend(current);
-  const { pointer: y, ...output } = backend.output(gate.shape);
-  const count = gate.shape[0] * gate.shape[1];
-  const args = [backend.pointer(gate), backend.pointer(up), y, 0, 0, 0, count];
-  backend.pool.run({ module: kernels, kernel: 'geglu', args, tasks: Math.ceil(count / VALUES) });
-  return [output];
+const backward = wasmKernel({
+  module: kernels,
+  name: 'gegluBackward',
+  inputs: ['dy', 'gate', 'up'],
+  outputs: ['dgate', 'dup'],
+  params: { count: 'u32' },
+});
+
+/** Values that one task takes. */
+const { VALUES } = forward.constants;
+
+export const gegluWasm: OpKernel<GegluAttrs> = ({ inputs, backend }) => {
+  const { shape } = inputs.gate;
+  const count = shape[0] * shape[1];
+  const tasks = Math.ceil(count / VALUES);
+  return wasmBackend(backend).run(forward, { inputs, outputs: { y: shape }, params: { count }, tasks });
 };
 
-export const gegluBackwardWasm: OpKernel<GegluAttrs> = ({ inputs: { dy, gate, up }, backend: current }) => {
-  const backend = wasmBackend(current);
-  const { pointer: dgate, ...dgateOutput } = backend.output(gate.shape);
-  const { pointer: dup, ...dupOutput } = backend.output(gate.shape);
-  const count = gate.shape[0] * gate.shape[1];
-  const args = [backend.pointer(gate), backend.pointer(up), 0, backend.pointer(dy), dgate, dup, count];
-  backend.pool.run({ module: kernels, kernel: 'gegluBackward', args, tasks: Math.ceil(count / VALUES) });
-  return [dgateOutput, dupOutput];
+export const gegluBackwardWasm: OpKernel<GegluAttrs> = ({ inputs, backend }) => {
+  const { shape } = inputs.gate;
+  const count = shape[0] * shape[1];
+  const tasks = Math.ceil(count / VALUES);
+  return wasmBackend(backend).run(backward, {
+    inputs,
+    outputs: { dgate: shape, dup: shape },
+    params: { count },
+    tasks,
+  });
 };

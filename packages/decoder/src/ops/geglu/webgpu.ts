@@ -1,6 +1,6 @@
 /** @file GeGlu and its gradient on engine `webgpu`. */
 import { gpuKernel, gpuLauncher, type OpKernel, spread } from '@arena/runtime';
-import type { GegluAttrs } from './op.js';
+import type { GegluAttrs } from './attrs.js';
 
 /** Values of a workgroup: one for each invocation. */
 const VALUES = 256;

@@ -1,6 +1,7 @@
 /** @file RmsNorm and its gradient on engine `cuda`. */
 import { cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
-import type { RmsNormAttrs, RmsNormBackwardAttrs } from './op.js';
+import { ptx } from '../../cuda/ptx.js';
+import type { RmsNormAttrs, RmsNormBackwardAttrs } from './attrs.js';
 
 /** Threads that share a row. */
 const THREADS = 128;
@@ -9,6 +10,7 @@ const COLUMNS = 32;
 const ROW_LANES = 8;
 
 const forward = cudaKernel({
+  ptx,
   name: 'rmsNorm',
   inputs: ['x', 'weight'],
   optional: ['residual'],
@@ -18,6 +20,7 @@ const forward = cudaKernel({
 });
 
 const backward = cudaKernel({
+  ptx,
   name: 'rmsNormBackward',
   inputs: ['dy', 'x', 'weight'],
   optional: ['residual'],
@@ -27,6 +30,7 @@ const backward = cudaKernel({
 });
 
 const weightGradient = cudaKernel({
+  ptx,
   name: 'rmsNormWeightGradient',
   inputs: ['dy', 'x', 'inverseRms'],
   outputs: ['dweight'],

@@ -4,21 +4,39 @@ import { madd, sum4 } from '@arena/runtime/assembly/simd';
 /** Rows that one task takes. It fixes the order of the weight gradient's sums, so it must not depend on the threads. */
 const ROWS: i32 = 32;
 
-/** Words of a call, in the order in which wasm.ts writes them. */
 @unmanaged
-class Arguments {
+class Forward {
   x: usize;
   weight: usize;
   /** 0 for none. */
   residual: usize;
-  /** y, or dx in the backward pass. */
   y: usize;
+  tokens: i32;
+  width: i32;
+  eps: f32;
+}
+
+@unmanaged
+class Backward {
   dy: usize;
+  x: usize;
+  weight: usize;
+  /** 0 for none. */
+  residual: usize;
+  dx: usize;
   /** Sums of each task's rows of dy xh [tasks, width]; 0 when they are not wanted. */
   partial: usize;
   tokens: i32;
   width: i32;
   eps: f32;
+}
+
+@unmanaged
+class Rows {
+  x: usize;
+  y: usize;
+  rows: i32;
+  width: i32;
 }
 
 /** (mean(x^2) + eps)^(-1/2) of one row. */
@@ -44,8 +62,7 @@ function dot(a: usize, b: usize, count: i32): f32 {
 }
 
 /** Task: y = x r (1 + weight) (+ residual). */
-export function rmsNorm(args: usize, task: u32, scratch: usize): void {
-  const j = changetype<Arguments>(args);
+export function rmsNorm(j: Forward, task: u32, scratch: usize): void {
   const width = j.width;
   const one = f32x4.splat(1);
   const end = min(<i32>(task + 1) * ROWS, j.tokens);
@@ -72,8 +89,7 @@ export function rmsNorm(args: usize, task: u32, scratch: usize): void {
 }
 
 /** Task: dx = r (g - xh mean(g xh)) (+ residual) with g = dy (1 + weight), xh = x r; and the partial sums of dy xh. */
-export function rmsNormBackward(args: usize, task: u32, scratch: usize): void {
-  const j = changetype<Arguments>(args);
+export function rmsNormBackward(j: Backward, task: u32, scratch: usize): void {
   const width = j.width;
   const one = f32x4.splat(1);
   const partial = j.partial ? j.partial + ((<usize>task * width) << 2) : 0;
@@ -83,7 +99,7 @@ export function rmsNormBackward(args: usize, task: u32, scratch: usize): void {
     const offset = (<usize>row * width) << 2;
     const x = j.x + offset;
     const dy = j.dy + offset;
-    const dx = j.y + offset;
+    const dx = j.dx + offset;
     const r = inverseRms(x, width, j.eps);
     let sums = f32x4.splat(0);
     let i = 0;
@@ -123,13 +139,12 @@ export function rmsNormBackward(args: usize, task: u32, scratch: usize): void {
   }
 }
 
-/** Task 0: y = sum of the `tokens` rows of x, from the first to the last. */
-export function sumRows(args: usize, task: u32, scratch: usize): void {
-  const j = changetype<Arguments>(args);
+/** Task 0: y = sum of the rows of x, from the first to the last. */
+export function sumRows(j: Rows, task: u32, scratch: usize): void {
   for (let i = 0; i < j.width; i++) {
     let at = j.x + (<usize>i << 2);
     let sum: f32 = 0;
-    for (let row = 0; row < j.tokens; row++) {
+    for (let row = 0; row < j.rows; row++) {
       sum += load<f32>(at);
       at += <usize>j.width << 2;
     }

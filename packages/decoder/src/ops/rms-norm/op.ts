@@ -6,36 +6,34 @@
  * The residual's gradient is dy itself.
  */
 
-import { defineOp, type OpInputs, runOp } from '@arena/runtime';
+import { defineOp, runOp } from '@arena/runtime';
 import { customGrad, type Tensor, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
+import type { RmsNormAttrs, RmsNormBackwardAttrs, RmsNormBackwardInputs, RmsNormInputs } from './attrs.js';
 import { rmsNormBackwardCuda, rmsNormCuda } from './cuda.js';
 import { rmsNormBackwardReference, rmsNormReference } from './reference.js';
 import { rmsNormBackwardSamples, rmsNormSamples } from './samples.js';
 import { rmsNormBackwardWasm, rmsNormWasm } from './wasm.js';
 import { rmsNormBackwardWebgpu, rmsNormWebgpu } from './webgpu.js';
 
-/** `eps` is config.json's rms_norm_eps: it is added to the mean square. */
-export interface RmsNormAttrs {
-  eps: number;
-}
-
-/** Those of the forward pass, and which gradients are formed; dx always is. */
-export interface RmsNormBackwardAttrs extends RmsNormAttrs {
-  /** Whether the gradient of the weight is wanted too. */
-  weightGradient: boolean;
-}
+export type { RmsNormAttrs, RmsNormBackwardAttrs } from './attrs.js';
 
 /** Inputs x [T, H], weight [H], residual? [T, H] -> y [T, H]. */
-export const rmsNormOp = defineOp<RmsNormAttrs>({
+export const rmsNormOp = defineOp<RmsNormAttrs, RmsNormInputs, [y: Tensor2D]>({
   name: 'RmsNorm',
+  package: '@arena/decoder',
   reference: rmsNormReference,
   kernels: { wasm: rmsNormWasm, webgpu: rmsNormWebgpu, cuda: rmsNormCuda },
   samples: rmsNormSamples,
 });
 
 /** Inputs dy [T, H], x [T, H], weight [H], residual? [T, H] -> dx (+ residual) [T, H] and, when wanted, dw [H]. */
-export const rmsNormBackwardOp = defineOp<RmsNormBackwardAttrs>({
+export const rmsNormBackwardOp = defineOp<
+  RmsNormBackwardAttrs,
+  RmsNormBackwardInputs,
+  [dx: Tensor2D, dweight?: Tensor1D]
+>({
   name: 'RmsNormBackward',
+  package: '@arena/decoder',
   reference: rmsNormBackwardReference,
   kernels: { wasm: rmsNormBackwardWasm, webgpu: rmsNormBackwardWebgpu, cuda: rmsNormBackwardCuda },
   samples: rmsNormBackwardSamples,
@@ -43,8 +41,7 @@ export const rmsNormBackwardOp = defineOp<RmsNormBackwardAttrs>({
 
 /** Forward pass; `residual` is added to the result. */
 export function rmsNormForward(x: Tensor2D, weight: Tensor1D, eps: number, residual?: Tensor2D): Tensor2D {
-  const inputs: OpInputs = residual ? { x, weight, residual } : { x, weight };
-  return runOp(rmsNormOp, inputs, { eps })[0] as Tensor2D;
+  return runOp(rmsNormOp, { x, weight, residual }, { eps })[0];
 }
 
 /** Backward pass; `residual`, the gradient that arrives at x by another way, is added to dx. */
@@ -55,9 +52,8 @@ export function rmsNormBackward(
   eps: number,
   { residual, weightGradient = false }: { residual?: Tensor2D; weightGradient?: boolean } = {},
 ): { dx: Tensor2D; dweight?: Tensor1D } {
-  const inputs: OpInputs = residual ? { dy, x, weight, residual } : { dy, x, weight };
-  const [dx, dweight] = runOp(rmsNormBackwardOp, inputs, { eps, weightGradient });
-  return { dx: dx as Tensor2D, dweight: dweight as Tensor1D | undefined };
+  const [dx, dweight] = runOp(rmsNormBackwardOp, { dy, x, weight, residual }, { eps, weightGradient });
+  return { dx, dweight };
 }
 
 /** RMSNorm as a differentiable op of tfjs: gradients by x and weight. [T, H] -> [T, H] */

@@ -1,15 +1,17 @@
 /** @file RmsNorm and its gradient in plain tfjs ops. */
 
-import type { OpInputs } from '@arena/runtime';
 import { add, mean, mul, rsqrt, scalar, square, sub, sum, type Tensor } from '@tensorflow/tfjs-core';
-import type { RmsNormAttrs, RmsNormBackwardAttrs } from './op.js';
+import type { RmsNormAttrs, RmsNormBackwardAttrs, RmsNormBackwardInputs, RmsNormInputs } from './attrs.js';
 
-export function rmsNormReference({ x, weight, residual }: OpInputs, { eps }: RmsNormAttrs): Tensor[] {
+export function rmsNormReference({ x, weight, residual }: RmsNormInputs, { eps }: RmsNormAttrs): Tensor[] {
   const y = mul(mul(x, inverseRms(x, eps)), add(weight, scalar(1)));
   return [residual ? add(y, residual) : y];
 }
 
-export function rmsNormBackwardReference(inputs: OpInputs, { eps, weightGradient }: RmsNormBackwardAttrs): Tensor[] {
+export function rmsNormBackwardReference(
+  inputs: RmsNormBackwardInputs,
+  { eps, weightGradient }: RmsNormBackwardAttrs,
+): Tensor[] {
   const { dy, x, weight, residual } = inputs;
   const r = inverseRms(x, eps); // [T, 1]
   const normed = mul(x, r);

@@ -1,7 +1,7 @@
 /** @file What the conformance suite feeds RmsNorm and its backward. */
 import type { OpSample } from '@arena/runtime';
 import { drawer } from '../samples.js';
-import type { RmsNormAttrs, RmsNormBackwardAttrs } from './op.js';
+import type { RmsNormAttrs, RmsNormBackwardAttrs } from './attrs.js';
 
 /** [tokens, width] */
 const SIZES: [number, number][] = [

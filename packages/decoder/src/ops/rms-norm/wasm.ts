@@ -1,49 +1,67 @@
 /** @file RmsNorm and its gradient on engine `wasm`. */
-import { floatWord, type OpKernel, wasmBackend } from '@arena/runtime';
+import { type OpKernel, wasmBackend, wasmKernel } from '@arena/runtime';
 import { kernels } from '../../wasm/kernels.generated.js';
-import type { RmsNormAttrs, RmsNormBackwardAttrs } from './op.js';
+import type { RmsNormAttrs, RmsNormBackwardAttrs } from './attrs.js';
 
-/** Rows that one task takes; as in kernel.as.ts. */
-const ROWS = 32;
+const forward = wasmKernel({
+  module: kernels,
+  name: 'rmsNorm',
+  inputs: ['x', 'weight'],
+  optional: ['residual'],
+  outputs: ['y'],
+  params: { tokens: 'i32', width: 'i32', eps: 'f32' },
+});
 
-export const rmsNormWasm: OpKernel<RmsNormAttrs> = ({ inputs, attrs, backend: current }) => {
-  const backend = wasmBackend(current);
-  const { x, weight, residual } = inputs;
-  const [tokens, width] = x.shape;
-  const { pointer: y, ...output } = backend.output([tokens, width]);
-  const pointers = [backend.pointer(x), backend.pointer(weight), residual ? backend.pointer(residual) : 0, y, 0, 0];
-  backend.pool.run({
-    module: kernels,
-    kernel: 'rmsNorm',
-    args: [...pointers, tokens, width, floatWord(attrs.eps)],
+const backward = wasmKernel({
+  module: kernels,
+  name: 'rmsNormBackward',
+  inputs: ['dy', 'x', 'weight'],
+  optional: ['residual', 'partial'],
+  outputs: ['dx'],
+  params: { tokens: 'i32', width: 'i32', eps: 'f32' },
+});
+
+const sumRows = wasmKernel({
+  module: kernels,
+  name: 'sumRows',
+  inputs: ['x'],
+  outputs: ['y'],
+  params: { rows: 'i32', width: 'i32' },
+});
+
+/** Rows that one task takes. */
+const { ROWS } = forward.constants;
+
+export const rmsNormWasm: OpKernel<RmsNormAttrs> = ({ inputs, attrs, backend }) => {
+  const [tokens, width] = inputs.x.shape;
+  return wasmBackend(backend).run(forward, {
+    inputs,
+    outputs: { y: [tokens, width] },
+    params: { tokens, width, eps: attrs.eps },
     tasks: Math.ceil(tokens / ROWS),
   });
-  return [output];
 };
 
 export const rmsNormBackwardWasm: OpKernel<RmsNormBackwardAttrs> = ({ inputs, attrs, backend: current }) => {
   const backend = wasmBackend(current);
-  const { dy, x, weight, residual } = inputs;
-  const [tokens, width] = x.shape;
+  const [tokens, width] = inputs.x.shape;
   const tasks = Math.ceil(tokens / ROWS);
-  const { pointer: dx, ...output } = backend.output([tokens, width]);
-  const pointers = [backend.pointer(x), backend.pointer(weight), residual ? backend.pointer(residual) : 0, dx];
-  const run = (partial: number) =>
-    backend.pool.run({
-      module: kernels,
-      kernel: 'rmsNormBackward',
-      args: [...pointers, backend.pointer(dy), partial, tokens, width, floatWord(attrs.eps)],
+  const run = (partial?: number) =>
+    backend.run(backward, {
+      inputs: { ...inputs, partial },
+      outputs: { dx: [tokens, width] },
+      params: { tokens, width, eps: attrs.eps },
       tasks,
     });
-  if (!attrs.weightGradient) {
-    run(0);
-    return [output];
-  }
-  const { pointer: dweight, ...weightOutput } = backend.output([width]);
-  backend.withMemory(4 * tasks * width, (partial) => {
-    run(partial);
-    const args = [partial, 0, 0, dweight, 0, 0, tasks, width, 0];
-    backend.pool.run({ module: kernels, kernel: 'sumRows', args, tasks: 1 });
+  if (!attrs.weightGradient) return run();
+  return backend.withMemory(4 * tasks * width, (partial) => {
+    const dx = run(partial);
+    const dweight = backend.run(sumRows, {
+      inputs: { x: partial },
+      outputs: { y: [width] },
+      params: { rows: tasks, width },
+      tasks: 1,
+    });
+    return [...dx, ...dweight];
   });
-  return [output, weightOutput];
 };

@@ -8,7 +8,7 @@ import {
   spread,
   workgroupSum,
 } from '@arena/runtime';
-import type { RmsNormAttrs, RmsNormBackwardAttrs } from './op.js';
+import type { RmsNormAttrs, RmsNormBackwardAttrs } from './attrs.js';
 
 /** Invocations that share a row. */
 const LANES = 128;

@@ -1,12 +1,14 @@
 /** @file Rope on engine `cuda`. */
 import { cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
-import type { RopeAttrs } from './op.js';
+import { ptx } from '../../cuda/ptx.js';
+import type { RopeAttrs } from './attrs.js';
 import { inverseFrequencies } from './reference.js';
 
 /** Pairs of values of a block: one for each thread. */
 const THREADS = 256;
 
 const kernel = cudaKernel({
+  ptx,
   name: 'rotate',
   inputs: ['x', 'positions', 'frequencies'],
   outputs: ['y'],

@@ -3,7 +3,7 @@
 /** Rows that one task takes. */
 const ROWS: i32 = 16;
 
-/** Words of a call, in the order in which wasm.ts writes them. */
+/** Words of a call, as wasm.ts declares them. */
 @unmanaged
 class Arguments {
   x: usize;
@@ -19,8 +19,7 @@ class Arguments {
 }
 
 /** Task: (a, b) -> (a cos - b sin, b cos + a sin) for the two halves of every head of 16 rows. */
-export function rope(args: usize, task: u32, scratch: usize): void {
-  const j = changetype<Arguments>(args);
+export function rope(j: Arguments, task: u32, scratch: usize): void {
   const half = j.headDim >> 1;
   const halfBytes = <usize>half << 2;
   const sign = f32x4.splat(j.sign);

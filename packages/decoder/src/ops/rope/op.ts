@@ -7,27 +7,19 @@
 
 import { defineOp, runOp } from '@arena/runtime';
 import { customGrad, type Tensor, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
+import type { RopeAttrs, RopeInputs } from './attrs.js';
 import { ropeCuda } from './cuda.js';
 import { ropeReference } from './reference.js';
 import { ropeSamples } from './samples.js';
 import { ropeWasm } from './wasm.js';
 import { ropeWebgpu } from './webgpu.js';
 
-/** The rotation of each head: `headDim` is even, `theta` is config.json's rope_theta. */
-export interface RopeAttrs {
-  headDim: number;
-  theta: number;
-  /** Linear scaling: positions count as position / factor (transformers' rope_type `linear`). 1 for none. */
-  factor: number;
-  /** `bfloat16` rounds the frequencies as torch's `model.to(bfloat16)` does to its buffers; a fresh load keeps float32. */
-  frequencyDtype: 'float32' | 'bfloat16';
-  /** Rotate by -f. */
-  inverse: boolean;
-}
+export type { RopeAttrs } from './attrs.js';
 
 /** Inputs x [T, heads * headDim], positions int32 [T] -> [T, heads * headDim]. */
-export const ropeOp = defineOp<RopeAttrs>({
+export const ropeOp = defineOp<RopeAttrs, RopeInputs, [y: Tensor2D]>({
   name: 'Rope',
+  package: '@arena/decoder',
   reference: ropeReference,
   kernels: { wasm: ropeWasm, webgpu: ropeWebgpu, cuda: ropeCuda },
   samples: ropeSamples,
@@ -35,7 +27,7 @@ export const ropeOp = defineOp<RopeAttrs>({
 
 /** The rotation (or its inverse) without a gradient. */
 export function ropeForward(x: Tensor2D, positions: Tensor1D, attrs: RopeAttrs): Tensor2D {
-  return runOp(ropeOp, { x, positions }, attrs)[0] as Tensor2D;
+  return runOp(ropeOp, { x, positions }, attrs)[0];
 }
 
 /** RoPE as a differentiable op of tfjs. x [T, heads * headDim], positions int32 [T]. */

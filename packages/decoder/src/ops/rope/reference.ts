@@ -1,7 +1,6 @@
 /** @file Rope in plain tfjs ops. */
 
 import { roundTo } from '@arena/quant';
-import type { OpInputs } from '@arena/runtime';
 import {
   add,
   cast,
@@ -16,9 +15,9 @@ import {
   type Tensor,
   tensor2d,
 } from '@tensorflow/tfjs-core';
-import type { RopeAttrs } from './op.js';
+import type { RopeAttrs, RopeInputs } from './attrs.js';
 
-export function ropeReference({ x, positions }: OpInputs, attrs: RopeAttrs): Tensor[] {
+export function ropeReference({ x, positions }: RopeInputs, attrs: RopeAttrs): Tensor[] {
   const { headDim, inverse } = attrs;
   const [tokens, width] = x.shape;
   const half = headDim / 2;

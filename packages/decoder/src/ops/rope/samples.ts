@@ -1,7 +1,7 @@
 /** @file What the conformance suite feeds Rope. */
 import type { OpSample } from '@arena/runtime';
 import { drawer, int32 } from '../samples.js';
-import type { RopeAttrs } from './op.js';
+import type { RopeAttrs } from './attrs.js';
 
 /** [tokens, heads, headDim] */
 const SIZES: [number, number, number][] = [

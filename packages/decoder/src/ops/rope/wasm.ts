@@ -1,11 +1,19 @@
 /** @file Rope on engine `wasm`. */
-import { floatWord, type OpKernel, type WasmBackend, wasmBackend } from '@arena/runtime';
+import { type OpKernel, type WasmBackend, wasmBackend, wasmKernel } from '@arena/runtime';
 import { kernels } from '../../wasm/kernels.generated.js';
-import type { RopeAttrs } from './op.js';
+import type { RopeAttrs } from './attrs.js';
 import { inverseFrequencies } from './reference.js';
 
-/** Rows that one task takes; as in kernel.as.ts. */
-const ROWS = 16;
+const rotate = wasmKernel({
+  module: kernels,
+  name: 'rope',
+  inputs: ['x', 'positions', 'table'],
+  outputs: ['y'],
+  params: { tokens: 'i32', heads: 'i32', headDim: 'i32', sign: 'f32' },
+});
+
+/** Rows that one task takes. */
+const { ROWS } = rotate.constants;
 /** Positions that the table may reach: 128 MiB at a head size of 256. */
 const MAX_POSITIONS = 131_072;
 
@@ -14,16 +22,13 @@ export const ropeWasm: OpKernel<RopeAttrs> = ({ inputs, attrs, backend: current 
   const { x, positions } = inputs;
   const { headDim, inverse } = attrs;
   const [tokens, width] = x.shape;
-  const pointers = [backend.pointer(x), backend.pointer(positions)];
   const table = rotationTable(backend, attrs, largest(backend.data.get(positions.dataId).values as Int32Array));
-  const { pointer: y, ...output } = backend.output([tokens, width]);
-  backend.pool.run({
-    module: kernels,
-    kernel: 'rope',
-    args: [pointers[0], y, pointers[1], table, tokens, width / headDim, headDim, floatWord(inverse ? -1 : 1)],
+  return backend.run(rotate, {
+    inputs: { x, positions, table },
+    outputs: { y: [tokens, width] },
+    params: { tokens, heads: width / headDim, headDim, sign: inverse ? -1 : 1 },
     tasks: Math.ceil(tokens / ROWS),
   });
-  return [output];
 };
 
 function largest(positions: Int32Array): number {

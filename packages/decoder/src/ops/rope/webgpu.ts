@@ -3,7 +3,7 @@
  * to [-pi/4, pi/4] by multiples of pi/2 in three parts (Cody and Waite 1980) and taken by their Taylor series there.
  */
 import { gpuKernel, gpuLauncher, gpuVariants, type OpKernel, spread } from '@arena/runtime';
-import type { RopeAttrs } from './op.js';
+import type { RopeAttrs } from './attrs.js';
 import { inverseFrequencies } from './reference.js';
 
 /** Pairs of values of a workgroup: one for each invocation. */

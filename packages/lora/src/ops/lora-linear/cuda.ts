@@ -5,7 +5,7 @@
 import { cuda4bit } from '@arena/quant';
 import { type CudaOperand, cudaFloat, cudaLauncher, cudaMultiply, type OpKernel } from '@arena/runtime';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { LoraLinearAttrs, LoraLinearBackwardAttrs } from './op.js';
+import type { LoraLinearAttrs, LoraLinearBackwardAttrs } from './attrs.js';
 
 export const loraLinearCuda: OpKernel<LoraLinearAttrs> = ({ inputs, attrs, backend }) => {
   const launcher = cudaLauncher(backend);

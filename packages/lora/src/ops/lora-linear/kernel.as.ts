@@ -3,7 +3,7 @@
 /** Values that one task takes. */
 const VALUES: u32 = 16384;
 
-/** Words of a call, in the order in which wasm.ts writes them. */
+/** Words of a call, as wasm.ts declares them. */
 @unmanaged
 class Arguments {
   x: usize;
@@ -19,8 +19,7 @@ class Arguments {
 }
 
 /** Task: y = mask x, or y += mask x, for 16,384 values. */
-export function dropout(args: usize, task: u32, scratch: usize): void {
-  const j = changetype<Arguments>(args);
+export function dropout(j: Arguments, task: u32, scratch: usize): void {
   const seed = i32x4.splat(j.seed);
   const stream = i32x4.splat(j.stream * 0x85ebca77);
   const threshold = i32x4.splat(j.threshold);

@@ -8,45 +8,42 @@
  * Nothing of size [outFeatures, inFeatures] is formed; W has no gradient.
  */
 
-import type { Weight4bit, Weight4bitAttrs } from '@arena/quant';
 import type { DropoutMask } from '@arena/random';
-import { defineOp, type OpInputs, runOp } from '@arena/runtime';
+import { defineOp, runOp } from '@arena/runtime';
 import { customGrad, type Tensor, type Tensor2D } from '@tensorflow/tfjs-core';
+import type {
+  FrozenInputs,
+  FrozenWeight,
+  LoraLinearAttrs,
+  LoraLinearBackwardAttrs,
+  LoraLinearBackwardInputs,
+  LoraLinearInputs,
+} from './attrs.js';
 import { loraLinearBackwardCuda, loraLinearCuda } from './cuda.js';
 import { loraLinearBackwardReference, loraLinearReference } from './reference.js';
 import { loraLinearBackwardSamples, loraLinearSamples } from './samples.js';
 import { loraLinearBackwardWasm, loraLinearWasm } from './wasm.js';
 import { loraLinearBackwardWebgpu, loraLinearWebgpu } from './webgpu.js';
 
-/** A frozen matrix [outFeatures, inFeatures], in float32 or in 4 bits. */
-export type FrozenWeight = { kind: 'float'; tensor: Tensor2D } | Weight4bit;
-
-/** `scaling` is s: alpha / r, or alpha / sqrt(r) with use_rslora. */
-export interface LoraLinearAttrs {
-  scaling: number;
-  /** How to read `codes`; absent when `weight` is float32. */
-  quant?: Weight4bitAttrs;
-  /** Drops values of the adapter's input; absent at evaluation. */
-  dropout?: DropoutMask;
-}
-
-/** Those of the forward pass, with the same dropout mask, and which gradients are formed. */
-export interface LoraLinearBackwardAttrs extends LoraLinearAttrs {
-  /** Whether dx is wanted: not below the lowest adapter. */
-  inputGradient: boolean;
-}
+export type { FrozenWeight, LoraLinearAttrs, LoraLinearBackwardAttrs } from './attrs.js';
 
 /** Inputs x [M, K], A [r, K], B [N, r] and weight [N, K] or codes, absmax, nestedAbsmax? -> y [M, N], t [M, r]. */
-export const loraLinearOp = defineOp<LoraLinearAttrs>({
+export const loraLinearOp = defineOp<LoraLinearAttrs, LoraLinearInputs, [y: Tensor2D, t: Tensor2D]>({
   name: 'LoraLinear',
+  package: '@arena/lora',
   reference: loraLinearReference,
   kernels: { wasm: loraLinearWasm, webgpu: loraLinearWebgpu, cuda: loraLinearCuda },
   samples: loraLinearSamples,
 });
 
 /** Inputs dy [M, N], x, t, A, B, the weight, residual? [M, K] -> dA, dB and, when wanted, dx (+ residual). */
-export const loraLinearBackwardOp = defineOp<LoraLinearBackwardAttrs>({
+export const loraLinearBackwardOp = defineOp<
+  LoraLinearBackwardAttrs,
+  LoraLinearBackwardInputs,
+  [dA: Tensor2D, dB: Tensor2D, dx?: Tensor2D]
+>({
   name: 'LoraLinearBackward',
+  package: '@arena/lora',
   reference: loraLinearBackwardReference,
   kernels: { wasm: loraLinearBackwardWasm, webgpu: loraLinearBackwardWebgpu, cuda: loraLinearBackwardCuda },
   samples: loraLinearBackwardSamples,
@@ -62,7 +59,7 @@ export function loraLinearForward(
   dropout?: DropoutMask,
 ): { y: Tensor2D; t: Tensor2D } {
   const [y, t] = runOp(loraLinearOp, { x, A, B, ...weightInputs(weight) }, attrs(weight, scaling, dropout));
-  return { y: y as Tensor2D, t: t as Tensor2D };
+  return { y, t };
 }
 
 /** Backward: gradients of A and B and, when `inputGradient`, of x (plus `residual`). */
@@ -75,10 +72,9 @@ export function loraLinearBackward(
   options: { scaling: number; dropout?: DropoutMask; inputGradient: boolean; residual?: Tensor2D },
 ): { dA: Tensor2D; dB: Tensor2D; dx?: Tensor2D } {
   const { scaling, dropout, inputGradient, residual } = options;
-  const inputs: OpInputs = { dy, ...saved, A, B, ...weightInputs(weight) };
-  if (residual) inputs.residual = residual;
+  const inputs = { dy, ...saved, A, B, ...weightInputs(weight), residual };
   const [dA, dB, dx] = runOp(loraLinearBackwardOp, inputs, { ...attrs(weight, scaling, dropout), inputGradient });
-  return { dA: dA as Tensor2D, dB: dB as Tensor2D, dx: dx as Tensor2D | undefined };
+  return { dA, dB, dx };
 }
 
 /** The layer as a differentiable op of tfjs: gradients by x, A and B. */
@@ -100,10 +96,8 @@ export function loraLinear(x: Tensor2D, weight: FrozenWeight, A: Tensor2D, B: Te
   return op(x, A, B) as Tensor2D;
 }
 
-function weightInputs(weight: FrozenWeight): OpInputs {
-  if (weight.kind === 'float') return { weight: weight.tensor };
-  const { nestedAbsmax, ...tensors } = weight.tensors;
-  return nestedAbsmax ? { ...tensors, nestedAbsmax } : tensors;
+function weightInputs(weight: FrozenWeight): FrozenInputs {
+  return weight.kind === 'float' ? { weight: weight.tensor } : weight.tensors;
 }
 
 function attrs(weight: FrozenWeight, scaling: number, dropout?: DropoutMask): LoraLinearAttrs {

@@ -2,7 +2,7 @@
 import { quantize4bit } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
 import type { OpSample } from '@arena/runtime';
-import type { LoraLinearAttrs, LoraLinearBackwardAttrs } from './op.js';
+import type { LoraLinearAttrs, LoraLinearBackwardAttrs } from './attrs.js';
 
 /** [tokens, outFeatures, inFeatures, rank] */
 const SIZES: [number, number, number, number][] = [

@@ -2,20 +2,31 @@
 import { multiply4bit } from '@arena/quant';
 import type { DropoutMask } from '@arena/random';
 import {
-  floatWord,
   multiply,
   type OpKernel,
   type PackedLeft,
   packLeft,
   type WasmBackend,
   wasmBackend,
+  wasmKernel,
 } from '@arena/runtime';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { kernels } from '../../wasm/kernels.generated.js';
-import type { LoraLinearAttrs, LoraLinearBackwardAttrs } from './op.js';
+import type { LoraLinearAttrs, LoraLinearBackwardAttrs } from './attrs.js';
 
-/** Values that one task takes; as in kernel.as.ts. */
-const VALUES = 16384;
+const dropoutKernel = wasmKernel({
+  module: kernels,
+  name: 'dropout',
+  inputs: ['x'],
+  outputs: ['y'],
+  params: {
+    ...{ count: 'u32', seed: 'u32', stream: 'u32' },
+    ...{ threshold: 'u32', factor: 'f32', accumulate: 'u32' },
+  },
+});
+
+/** Values that one task takes. */
+const { VALUES } = dropoutKernel.constants;
 
 type Inputs = { [name: string]: TensorInfo };
 
@@ -139,10 +150,13 @@ function applyDropout(
   { p, seed, stream }: DropoutMask,
   accumulate: boolean,
 ): void {
-  backend.pool.run({
-    module: kernels,
-    kernel: 'dropout',
-    args: [x, y, count, seed, stream, Math.floor(p * 2 ** 32), floatWord(1 / (1 - p)), Number(accumulate)],
+  backend.run(dropoutKernel, {
+    inputs: { x },
+    outputs: { y },
+    params: {
+      ...{ count, seed, stream },
+      ...{ threshold: Math.floor(p * 2 ** 32), factor: 1 / (1 - p), accumulate: Number(accumulate) },
+    },
     tasks: Math.ceil(count / VALUES),
   });
 }

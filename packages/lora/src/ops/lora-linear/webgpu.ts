@@ -6,7 +6,7 @@ import { weight4bitOperand } from '@arena/quant';
 import { DROPOUT_WGSL, type DropoutMask } from '@arena/random';
 import { floatOperand, type GpuFactor, type GpuOperand, gpuLauncher, gpuMultiply, type OpKernel } from '@arena/runtime';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import type { LoraLinearAttrs, LoraLinearBackwardAttrs } from './op.js';
+import type { LoraLinearAttrs, LoraLinearBackwardAttrs } from './attrs.js';
 
 export const loraLinearWebgpu: OpKernel<LoraLinearAttrs> = ({ inputs, attrs, backend }) => {
   const launcher = gpuLauncher(backend);

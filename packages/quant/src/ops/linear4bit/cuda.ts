@@ -10,25 +10,27 @@ import {
   productKernels,
 } from '@arena/runtime';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { ptx } from '../../cuda/ptx.js';
 import { CODEBOOK, DYNAMIC_MAP, type QuantType } from '../../tables.js';
 import type { Weight4bitAttrs } from '../../weight.js';
-import type { Linear4bitAttrs } from './op.js';
+import type { Linear4bitAttrs } from './attrs.js';
 
 const weight = {
   inputs: ['codes', 'absmax', 'tables'],
   optional: ['nestedAbsmax'],
   params: { inFeatures: 'u32', outFeatures: 'u32', blockSize: 'u32', nestedOffset: 'f32' },
 } as const;
-const kernels = productKernels('multiply4bit', ['nt', 'nn'], weight);
+const kernels = productKernels(ptx, 'multiply4bit', ['nt', 'nn'], weight);
 /** W, and its transpose, in bfloat16: for one product, where that is read faster than 4 bits are decoded tile by tile. */
 const decode = cudaKernel({
+  ptx,
   name: 'decode4bit',
   ...weight,
   params: { ...weight.params, stride: 'u32' },
   outputs: ['y'],
   threads: 256,
 });
-const decodeTransposed = cudaKernel({ name: 'decode4bitTransposed', ...weight, outputs: ['y'], threads: 256 });
+const decodeTransposed = cudaKernel({ ptx, name: 'decode4bitTransposed', ...weight, outputs: ['y'], threads: 256 });
 
 export const linear4bitCuda: OpKernel<Linear4bitAttrs> = ({ inputs, attrs, backend }) => {
   const { transposed, inFeatures, outFeatures } = attrs;

@@ -11,7 +11,7 @@ const ROWS: i32 = 64;
 /** Columns of W that one task of {@link multiplyColumns} takes: fewer would jump through memory row by row. */
 const COLUMNS: i32 = 1152;
 
-/** Words of a call, in the order in which wasm.ts writes them. */
+/** Words of a call, as wasm.ts declares them. */
 @unmanaged
 class Arguments {
   /** Packed left operand of multiply; plain rows of x for multiplyRows. */
@@ -174,8 +174,7 @@ function packAny(w: Arguments, column: i32, cols: i32, k: i32, kc: i32, target: 
 }
 
 /** Task: rows `chunk` x columns NC of C, over all of the depth. C = A W^T, or A W when transposed. */
-export function multiply4bit(args: usize, task: u32, scratch: usize): void {
-  const w = changetype<Arguments>(args);
+export function multiply4bit(w: Arguments, task: u32, scratch: usize): void {
   const n = w.transposed ? w.inFeatures : w.outFeatures;
   const depth = w.transposed ? w.outFeatures : w.inFeatures;
   const panels = (w.m + MR - 1) / MR;
@@ -219,8 +218,7 @@ function dot16(p0: v128, p1: v128, p2: v128, p3: v128, codes: v128, x: usize, ac
  * Task: 64 rows of W times each of a few rows of x, so that W stays in the first-level cache between them. x comes with
  * the even and odd values of every 32 apart, as a byte's high and low nibbles give them. Aligned weights, not transposed.
  */
-export function multiplyRows(args: usize, task: u32, scratch: usize): void {
-  const w = changetype<Arguments>(args);
+export function multiplyRows(w: Arguments, task: u32, scratch: usize): void {
   const p0 = v128.load(w.tables, 64);
   const p1 = v128.load(w.tables, 80);
   const p2 = v128.load(w.tables, 96);
@@ -256,8 +254,7 @@ export function multiplyRows(args: usize, task: u32, scratch: usize): void {
  * Task: 1,152 columns of a few rows of x times W. Every row of W is dequantised once, 64 values at a time, and added to the
  * sums of each row of x; in the sums the even and odd values of every 32 are apart. Aligned weights.
  */
-export function multiplyColumns(args: usize, task: u32, scratch: usize): void {
-  const w = changetype<Arguments>(args);
+export function multiplyColumns(w: Arguments, task: u32, scratch: usize): void {
   const p0 = v128.load(w.tables, 64);
   const p1 = v128.load(w.tables, 80);
   const p2 = v128.load(w.tables, 96);
@@ -313,8 +310,7 @@ function storeSum(w: Arguments, to: usize, value: v128): void {
 }
 
 /** Splits every 32 values of x into the 16 even and the 16 odd ones. Task: one row of x, from `a` to `c`. */
-export function splitEvenOdd(args: usize, task: u32, scratch: usize): void {
-  const w = changetype<Arguments>(args);
+export function splitEvenOdd(w: Arguments, task: u32, scratch: usize): void {
   const bytes = <usize>w.inFeatures << 2;
   let from = w.a + <usize>task * bytes;
   let to = w.c + <usize>task * bytes;

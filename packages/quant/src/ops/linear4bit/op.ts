@@ -1,23 +1,21 @@
 /** @file A product with a frozen 4-bit matrix, in both orientations, from one packed copy. */
 
-import { defineOp, type OpInputs, runOp } from '@arena/runtime';
-import { customGrad, type Tensor, type Tensor2D } from '@tensorflow/tfjs-core';
-import type { Weight4bit, Weight4bitAttrs } from '../../weight.js';
+import { defineOp, runOp } from '@arena/runtime';
+import { customGrad, type Tensor2D } from '@tensorflow/tfjs-core';
+import type { Weight4bit } from '../../weight.js';
+import type { Linear4bitAttrs, Linear4bitInputs } from './attrs.js';
 import { linear4bitCuda } from './cuda.js';
 import { linear4bitReference } from './reference.js';
 import { linear4bitSamples } from './samples.js';
 import { linear4bitWasm } from './wasm.js';
 import { linear4bitWebgpu } from './webgpu.js';
 
-/** How to read the weight W [outFeatures, inFeatures], and in which orientation it is taken. */
-export interface Linear4bitAttrs extends Weight4bitAttrs {
-  /** false: y = x W^T [M, outFeatures]; true: x W [M, inFeatures], which is the gradient by x. */
-  transposed: boolean;
-}
+export type { Linear4bitAttrs } from './attrs.js';
 
 /** Inputs: x, codes, absmax, nestedAbsmax?. Output: one matrix. */
-export const linear4bitOp = defineOp<Linear4bitAttrs>({
+export const linear4bitOp = defineOp<Linear4bitAttrs, Linear4bitInputs, [y: Tensor2D]>({
   name: 'Linear4bit',
+  package: '@arena/quant',
   reference: linear4bitReference,
   kernels: { wasm: linear4bitWasm, webgpu: linear4bitWebgpu, cuda: linear4bitCuda },
   samples: linear4bitSamples,
@@ -51,9 +49,5 @@ function run(x: Tensor2D, { attrs, tensors }: Weight4bit, transposed: boolean, w
   if (x.rank !== 2 || x.shape[1] !== width) {
     throw new RangeError(`linear4bit: input [${x.shape}] does not fit a weight that takes [tokens, ${width}]`);
   }
-  const inputs: OpInputs = { x };
-  for (const [name, tensor] of Object.entries(tensors) as [string, Tensor | undefined][]) {
-    if (tensor) inputs[name] = tensor;
-  }
-  return runOp(linear4bitOp, inputs, { ...attrs, transposed })[0] as Tensor2D;
+  return runOp(linear4bitOp, { x, ...tensors }, { ...attrs, transposed })[0];
 }

@@ -1,6 +1,5 @@
 /** @file Linear4bit in plain tfjs ops: unpack, look up, scale, multiply. */
 
-import type { OpInputs } from '@arena/runtime';
 import {
   add,
   floorDiv,
@@ -13,21 +12,22 @@ import {
   slice,
   stack,
   type Tensor,
+  type Tensor2D,
   tensor1d,
   tile,
 } from '@tensorflow/tfjs-core';
 import { NESTED_BLOCK_SIZE } from '../../quantize.js';
 import { CODEBOOK, DYNAMIC_MAP } from '../../tables.js';
-import type { Weight4bitAttrs } from '../../weight.js';
-import type { Linear4bitAttrs } from './op.js';
+import type { Weight4bit, Weight4bitAttrs } from '../../weight.js';
+import type { Linear4bitAttrs, Linear4bitInputs } from './attrs.js';
 
-export function linear4bitReference(inputs: OpInputs, attrs: Linear4bitAttrs): Tensor[] {
+export function linear4bitReference(inputs: Linear4bitInputs, attrs: Linear4bitAttrs): Tensor[] {
   const weight = dequantizeReference(inputs, attrs); // [outFeatures, inFeatures]
-  return [matMul(inputs.x as never, weight as never, false, !attrs.transposed)];
+  return [matMul(inputs.x, weight, false, !attrs.transposed)];
 }
 
 /** The float32 matrix [outFeatures, inFeatures] of a 4-bit weight's tensors, by plain tfjs ops. */
-export function dequantizeReference(inputs: OpInputs, attrs: Weight4bitAttrs): Tensor {
+export function dequantizeReference(inputs: Weight4bit['tensors'], attrs: Weight4bitAttrs): Tensor2D {
   const { inFeatures, outFeatures, blockSize, quantType, nestedOffset } = attrs;
   const count = inFeatures * outFeatures;
   const blocks = Math.ceil(count / blockSize);
@@ -36,7 +36,7 @@ export function dequantizeReference(inputs: OpInputs, attrs: Weight4bitAttrs): T
   const codes = slice(reshape(stack([floorDiv(bytes, sixteen), mod(bytes, sixteen)], 1), [-1]), 0, count);
   let absmax = inputs.absmax;
   if (nestedOffset !== undefined) {
-    const nested = repeatEach(inputs.nestedAbsmax, NESTED_BLOCK_SIZE, blocks);
+    const nested = repeatEach(inputs.nestedAbsmax!, NESTED_BLOCK_SIZE, blocks);
     const values = gather(tensor1d(DYNAMIC_MAP), slice(unpackBytes(inputs.absmax), 0, blocks) as never);
     absmax = add(mul(values, nested), scalar(nestedOffset));
   }

@@ -3,7 +3,7 @@ import { Mt19937, normal } from '@arena/random';
 import type { OpSample } from '@arena/runtime';
 import { quantize4bit } from '../../quantize.js';
 import type { QuantType } from '../../tables.js';
-import type { Linear4bitAttrs } from './op.js';
+import type { Linear4bitAttrs } from './attrs.js';
 
 /** [rows of x, outFeatures, inFeatures, block size] */
 const SIZES: [number, number, number, number][] = [

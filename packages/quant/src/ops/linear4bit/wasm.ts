@@ -2,24 +2,41 @@
 import {
   BLOCK_SCRATCH,
   FEW_ROWS,
-  floatWord,
   type LeftOperand,
   type OpKernel,
   type PackedLeft,
   packLeft,
   productTasks,
   type WasmBackend,
+  type WasmKernel,
   wasmBackend,
+  wasmKernel,
 } from '@arena/runtime';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { CODEBOOK, DYNAMIC_MAP, type QuantType } from '../../tables.js';
 import { kernels } from '../../wasm/kernels.generated.js';
 import type { Weight4bitAttrs } from '../../weight.js';
-import type { Linear4bitAttrs } from './op.js';
+import type { Linear4bitAttrs } from './attrs.js';
 
-/** Rows of W that one task takes when x has few rows, and columns when W is transposed; as in kernel.as.ts. */
-const ROWS = 64;
-const COLUMNS = 1152;
+const [multiplyTiles, multiplyRows, multiplyColumns, splitEvenOdd] = (
+  ['multiply4bit', 'multiplyRows', 'multiplyColumns', 'splitEvenOdd'] as const
+).map((name) =>
+  wasmKernel({
+    module: kernels,
+    name,
+    inputs: ['a', 'codes', 'absmax', 'tables'],
+    optional: ['nestedAbsmax'],
+    outputs: ['c'],
+    params: {
+      ...{ m: 'i32', chunk: 'i32', accumulate: 'i32', nestedOffset: 'f32' },
+      ...{ inFeatures: 'i32', outFeatures: 'i32', blockSize: 'i32', blockShift: 'i32' },
+      ...{ transposed: 'i32', aligned: 'i32' },
+    },
+  }),
+);
+
+/** Rows of W that one task takes when x has few rows, and columns when W is transposed. */
+const { ROWS, COLUMNS } = multiplyRows.constants;
 /** Bytes of thread scratch of those tasks: 64 values of W and the sums of three rows. */
 const FEW_SCRATCH = 256 + 4 * FEW_ROWS * COLUMNS;
 
@@ -56,39 +73,36 @@ export function multiply4bit(backend: WasmBackend, product: Product4bit): void {
   if (m === 0) return;
   const blockShift = Math.log2(blockSize);
   const aligned = inFeatures % 64 === 0 && blockSize >= 64 && Number.isInteger(blockShift);
-  const nested = nestedOffset === undefined ? 0 : backend.pointer(weight.nestedAbsmax);
-  const words = [
-    ...[Number(accumulate), backend.pointer(weight.codes), backend.pointer(weight.absmax), nested],
-    ...[
-      floatWord(nestedOffset ?? 0),
-      inFeatures,
-      outFeatures,
-      blockSize,
-      blockShift,
-      Number(transposed),
-      Number(aligned),
-    ],
-    tablesPointer(backend, quantType),
-  ];
+  const { codes, absmax, nestedAbsmax } = weight;
+  const tables = tablesPointer(backend, quantType);
+  const run = (kernel: WasmKernel, from: number, to: number, tasks: number, scratch: number, chunk = 0) =>
+    backend.run(kernel, {
+      inputs: { a: from, codes, absmax, nestedAbsmax, tables },
+      outputs: { c: to },
+      params: {
+        ...{ m, chunk, accumulate: Number(accumulate), nestedOffset: nestedOffset ?? 0 },
+        ...{ inFeatures, outFeatures, blockSize, blockShift },
+        ...{ transposed: Number(transposed), aligned: Number(aligned) },
+      },
+      tasks,
+      scratch,
+    });
   const source = 'free' in a ? a.source : a;
   if (m <= FEW_ROWS && aligned && isPlain(source)) {
-    const run = (kernel: string, from: number, to: number, tasks: number) =>
-      backend.pool.run({ module: kernels, kernel, args: [from, to, m, 0, ...words], tasks, scratch: FEW_SCRATCH });
     if (transposed) {
-      run('multiplyColumns', source.pointer, c, Math.ceil(inFeatures / COLUMNS));
+      run(multiplyColumns, source.pointer, c, Math.ceil(inFeatures / COLUMNS), FEW_SCRATCH);
       return;
     }
     backend.withMemory(4 * m * inFeatures, (split) => {
-      run('splitEvenOdd', source.pointer, split, m);
-      run('multiplyRows', split, c, Math.ceil(outFeatures / ROWS));
+      run(splitEvenOdd, source.pointer, split, m, FEW_SCRATCH);
+      run(multiplyRows, split, c, Math.ceil(outFeatures / ROWS), FEW_SCRATCH);
     });
     return;
   }
   const packed = 'free' in a ? a : packLeft(backend, a);
   try {
     const { chunk, tasks } = productTasks(m, transposed ? inFeatures : outFeatures, backend.pool.threads);
-    const args = [packed.pointer, c, m, chunk, ...words];
-    backend.pool.run({ module: kernels, kernel: 'multiply4bit', args, tasks, scratch: BLOCK_SCRATCH });
+    run(multiplyTiles, packed.pointer, c, tasks, BLOCK_SCRATCH, chunk);
   } finally {
     if (packed !== a) packed.free();
   }

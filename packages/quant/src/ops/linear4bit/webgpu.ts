@@ -3,7 +3,7 @@ import { floatOperand, type GpuOperand, gpuLauncher, gpuMultiply, type OpKernel 
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { CODEBOOK, DYNAMIC_MAP, type QuantType } from '../../tables.js';
 import type { Weight4bitAttrs } from '../../weight.js';
-import type { Linear4bitAttrs } from './op.js';
+import type { Linear4bitAttrs } from './attrs.js';
 
 export const linear4bitWebgpu: OpKernel<Linear4bitAttrs> = ({ inputs, attrs, backend }) => {
   const { transposed, inFeatures, outFeatures } = attrs;

@@ -3,7 +3,7 @@
 /** Values that one task takes: a multiple of every block size. */
 const VALUES: u32 = 65536;
 
-/** Words of a call, in the order in which wasm.ts writes them. */
+/** Words of a call, as wasm.ts declares them. */
 @unmanaged
 class Arguments {
   values: usize;
@@ -19,8 +19,7 @@ class Arguments {
 }
 
 /** Task: 65,536 values. The absmax of a block that holds NaN is NaN. */
-export function quantizeBlocks(args: usize, task: u32, scratch: usize): void {
-  const j = changetype<Arguments>(args);
+export function quantizeBlocks(j: Arguments, task: u32, scratch: usize): void {
   const end = min((task + 1) * VALUES, j.count);
   const order = v128.load(j.tables, 64);
   for (let start = task * VALUES; start < end; start += j.blockSize) {

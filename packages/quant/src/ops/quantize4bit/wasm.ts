@@ -1,10 +1,18 @@
 /** @file The whole blocks of a quantisation on engine `wasm`. */
-import { BACKEND_OF, floatWord, wasmBackend } from '@arena/runtime';
+import { BACKEND_OF, wasmBackend, wasmKernel } from '@arena/runtime';
 import { backend as currentBackend, getBackend } from '@tensorflow/tfjs-core';
 import { kernels } from '../../wasm/kernels.generated.js';
 
-/** Values that one task takes; as in kernel.as.ts. */
-const VALUES = 65_536;
+const quantizeBlocks = wasmKernel({
+  module: kernels,
+  name: 'quantizeBlocks',
+  inputs: ['values', 'tables'],
+  outputs: ['codes', 'absmax'],
+  params: { count: 'u32', blockSize: 'u32', smallest: 'f32' },
+});
+
+/** Values that one task takes. */
+const { VALUES } = quantizeBlocks.constants;
 /** Values that are copied into the engine's memory at a time: 32 MiB. */
 const PIECE = 128 * VALUES;
 /** Below this the host is as fast as the copying. */
@@ -33,7 +41,7 @@ export function quantizeBlocksWasm(
 ): number {
   if (values.length < FEW_VALUES || getBackend() !== BACKEND_OF.wasm) return 0;
   const backend = wasmBackend(currentBackend());
-  const { heap, pool } = backend;
+  const { heap } = backend;
   const whole = Math.floor(values.length / blockSize) * blockSize;
   const piece = Math.min(PIECE, whole);
   const codesAt = 128 + 4 * piece;
@@ -44,11 +52,10 @@ export function quantizeBlocksWasm(
     for (let start = 0; start < whole; start += piece) {
       const count = Math.min(piece, whole - start);
       heap.view(pointer + 128, count, 'float32').set(values.subarray(start, start + count));
-      const addresses = [pointer + 128, pointer + codesAt, pointer + absmaxAt];
-      pool.run({
-        module: kernels,
-        kernel: 'quantizeBlocks',
-        args: [...addresses, count, blockSize, pointer, floatWord(smallest)],
+      backend.run(quantizeBlocks, {
+        inputs: { values: pointer + 128, tables: pointer },
+        outputs: { codes: pointer + codesAt, absmax: pointer + absmaxAt },
+        params: { count, blockSize, smallest },
         tasks: Math.ceil(count / VALUES),
       });
       codes.set(heap.view(pointer + codesAt, count / 2, 'bool'), start / 2);

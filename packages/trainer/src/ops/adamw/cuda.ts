@@ -1,8 +1,9 @@
 /** @file AdamW and SquaredNorm on engine `cuda`. */
 import { cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
 import { util } from '@tensorflow/tfjs-core';
+import { ptx } from '../../cuda/ptx.js';
+import type { AdamWAttrs } from './attrs.js';
 import { adamWFactors } from './factors.js';
-import type { AdamWAttrs } from './op.js';
 
 /** Threads of a block; a step takes one value each. */
 const THREADS = 256;
@@ -10,6 +11,7 @@ const THREADS = 256;
 const [SUM_THREADS, VALUES] = [1024, 65536];
 
 const step = cudaKernel({
+  ptx,
   name: 'adamW',
   inputs: ['param', 'gradient', 'expAvg', 'expAvgSq'],
   outputs: ['newParam', 'newExpAvg', 'newExpAvgSq'],
@@ -28,6 +30,7 @@ const step = cudaKernel({
 });
 
 const sum = cudaKernel({
+  ptx,
   name: 'squaredNorm',
   inputs: ['x'],
   outputs: ['y'],

@@ -4,7 +4,7 @@ import { madd, sum4 } from '@arena/runtime/assembly/simd';
 /** Values that one task takes. It fixes the order of the sums, so it must not depend on the threads. */
 const VALUES: u32 = 16384;
 
-/** Words of a call of {@link adamW}, in the order in which wasm.ts writes them. */
+/** Words of a call of {@link adamW}. */
 @unmanaged
 class Step {
   param: usize;
@@ -31,8 +31,7 @@ class Step {
 }
 
 /** Task: 16,384 values. The last vector may reach past the end: the heap rounds every allocation up to 64 bytes. */
-export function adamW(args: usize, task: u32, scratch: usize): void {
-  const j = changetype<Step>(args);
+export function adamW(j: Step, task: u32, scratch: usize): void {
   const end = min((task + 1) * VALUES, j.count);
   for (let i = task * VALUES; i < end; i += 4) {
     const at = <usize>i << 2;
@@ -59,8 +58,7 @@ class Sum {
 }
 
 /** Task: y[task] (float64) = the sum of the squares of 16,384 values. */
-export function squaredParts(args: usize, task: u32, scratch: usize): void {
-  const j = changetype<Sum>(args);
+export function squaredParts(j: Sum, task: u32, scratch: usize): void {
   const end = min((task + 1) * VALUES, j.count);
   let i = task * VALUES;
   let s0 = f32x4.splat(0);
@@ -81,8 +79,7 @@ export function squaredParts(args: usize, task: u32, scratch: usize): void {
 }
 
 /** Task 0: y[0] (float32) = the sum of x (float64), from the first to the last. */
-export function sumParts(args: usize, task: u32, scratch: usize): void {
-  const j = changetype<Sum>(args);
+export function sumParts(j: Sum, task: u32, scratch: usize): void {
   let sum: f64 = 0;
   for (let i: u32 = 0; i < j.count; i++) sum += load<f64>(j.x + (<usize>i << 3));
   store<f32>(j.y, <f32>sum);

@@ -7,46 +7,32 @@
 
 import { defineOp, runOp } from '@arena/runtime';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import type { AdamWAttrs, AdamWInputs, AdamWTensors, SquaredNormInputs } from './attrs.js';
 import { adamWCuda, squaredNormCuda } from './cuda.js';
 import { adamWReference, squaredNormReference } from './reference.js';
 import { adamWSamples, squaredNormSamples } from './samples.js';
 import { adamWWasm, squaredNormWasm } from './wasm.js';
 import { adamWWebgpu, squaredNormWebgpu } from './webgpu.js';
 
-/** The numbers of a step. `gradientScale` is the clipping's factor, 1 for none. */
-export interface AdamWAttrs {
-  learningRate: number;
-  beta1: number;
-  beta2: number;
-  eps: number;
-  weightDecay: number;
-  /** Number of this step, from 1. */
-  step: number;
-  gradientScale: number;
-}
+export type { AdamWAttrs, AdamWTensors } from './attrs.js';
 
 /** Inputs param, gradient, expAvg, expAvgSq of one shape -> the new param, expAvg, expAvgSq. */
-export const adamWOp = defineOp<AdamWAttrs>({
+export const adamWOp = defineOp<AdamWAttrs, AdamWInputs, [param: Tensor, expAvg: Tensor, expAvgSq: Tensor]>({
   name: 'AdamW',
+  package: '@arena/trainer',
   reference: adamWReference,
   kernels: { wasm: adamWWasm, webgpu: adamWWebgpu, cuda: adamWCuda },
   samples: adamWSamples,
 });
 
 /** Input x of any shape -> the sum of its squares []. */
-export const squaredNormOp = defineOp<Record<string, never>>({
+export const squaredNormOp = defineOp<Record<string, never>, SquaredNormInputs, [sum: Scalar]>({
   name: 'SquaredNorm',
+  package: '@arena/trainer',
   reference: squaredNormReference,
   kernels: { wasm: squaredNormWasm, webgpu: squaredNormWebgpu, cuda: squaredNormCuda },
   samples: squaredNormSamples,
 });
-
-/** A parameter with its first and second moment, of one shape; the names are torch's. */
-export interface AdamWTensors {
-  param: Tensor;
-  expAvg: Tensor;
-  expAvgSq: Tensor;
-}
 
 /** The three tensors after a step, new ones: the caller disposes of the old. */
 export function adamWStep(tensors: AdamWTensors, gradient: Tensor, attrs: AdamWAttrs): AdamWTensors {
@@ -56,5 +42,5 @@ export function adamWStep(tensors: AdamWTensors, gradient: Tensor, attrs: AdamWA
 
 /** Sum of the squares of all values, not its root. [] */
 export function squaredNorm(x: Tensor): Scalar {
-  return runOp(squaredNormOp, { x }, {})[0] as Scalar;
+  return runOp(squaredNormOp, { x }, {})[0];
 }

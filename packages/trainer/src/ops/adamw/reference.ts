@@ -1,10 +1,9 @@
 /** @file AdamW and SquaredNorm in plain tfjs ops. */
 
-import type { OpInputs } from '@arena/runtime';
 import { add, div, mul, scalar, sqrt, square, sub, sum, type Tensor } from '@tensorflow/tfjs-core';
-import type { AdamWAttrs } from './op.js';
+import type { AdamWAttrs, AdamWInputs, SquaredNormInputs } from './attrs.js';
 
-export function adamWReference({ param, gradient, expAvg, expAvgSq }: OpInputs, attrs: AdamWAttrs): Tensor[] {
+export function adamWReference({ param, gradient, expAvg, expAvgSq }: AdamWInputs, attrs: AdamWAttrs): Tensor[] {
   const { learningRate, beta1, beta2, eps, weightDecay, step, gradientScale } = attrs;
   const g = mul(gradient, scalar(gradientScale));
   const decayed = mul(param, scalar(1 - learningRate * weightDecay));
@@ -15,6 +14,6 @@ export function adamWReference({ param, gradient, expAvg, expAvgSq }: OpInputs, 
   return [sub(decayed, mul(div(m, denominator), scalar(stepSize))), m, v];
 }
 
-export function squaredNormReference({ x }: OpInputs): Tensor[] {
+export function squaredNormReference({ x }: SquaredNormInputs): Tensor[] {
   return [sum(square(x))];
 }

@@ -1,41 +1,57 @@
 /** @file AdamW and SquaredNorm on engine `wasm`. */
-import { floatWord, type OpKernel, wasmBackend } from '@arena/runtime';
+import { type OpKernel, wasmBackend, wasmKernel } from '@arena/runtime';
 import { util } from '@tensorflow/tfjs-core';
 import { kernels } from '../../wasm/kernels.generated.js';
+import type { AdamWAttrs } from './attrs.js';
 import { adamWFactors } from './factors.js';
-import type { AdamWAttrs } from './op.js';
 
-/** Values that one task takes; as in kernel.as.ts. */
-const VALUES = 16384;
+const step = wasmKernel({
+  module: kernels,
+  name: 'adamW',
+  inputs: ['param', 'gradient', 'expAvg', 'expAvgSq'],
+  outputs: ['newParam', 'newExpAvg', 'newExpAvgSq'],
+  params: {
+    ...{ count: 'u32', gradientScale: 'f32', decay: 'f32', rate1: 'f32', beta2: 'f32', rate2: 'f32' },
+    ...{ correction2: 'f32', eps: 'f32', stepSize: 'f32' },
+  },
+});
 
-export const adamWWasm: OpKernel<AdamWAttrs> = ({ inputs, attrs, backend: current }) => {
-  const backend = wasmBackend(current);
-  const { param, gradient, expAvg, expAvgSq } = inputs;
-  const count = util.sizeFromShape(param.shape);
-  const outputs = [param, expAvg, expAvgSq].map(({ shape }) => backend.output(shape));
-  backend.pool.run({
-    module: kernels,
-    kernel: 'adamW',
-    args: [
-      ...[param, gradient, expAvg, expAvgSq].map((tensor) => backend.pointer(tensor)),
-      ...outputs.map(({ pointer }) => pointer),
-      count,
-      ...Object.values(adamWFactors(attrs)).map(floatWord),
-    ],
+const squaredParts = wasmKernel({
+  module: kernels,
+  name: 'squaredParts',
+  inputs: ['x'],
+  outputs: ['y'],
+  params: { count: 'u32' },
+});
+
+const sumParts = wasmKernel({
+  module: kernels,
+  name: 'sumParts',
+  inputs: ['x'],
+  outputs: ['y'],
+  params: { count: 'u32' },
+});
+
+/** Values that one task takes. */
+const { VALUES } = step.constants;
+
+export const adamWWasm: OpKernel<AdamWAttrs> = ({ inputs, attrs, backend }) => {
+  const { shape } = inputs.param;
+  const count = util.sizeFromShape(shape);
+  return wasmBackend(backend).run(step, {
+    inputs,
+    outputs: { newParam: shape, newExpAvg: shape, newExpAvgSq: shape },
+    params: { count, ...adamWFactors(attrs) },
     tasks: Math.ceil(count / VALUES),
   });
-  return outputs.map(({ pointer: _, ...output }) => output);
 };
 
 export const squaredNormWasm: OpKernel<Record<string, never>> = ({ inputs: { x }, backend: current }) => {
   const backend = wasmBackend(current);
   const count = util.sizeFromShape(x.shape);
   const tasks = Math.ceil(count / VALUES);
-  const from = backend.pointer(x);
-  const { pointer: sum, ...output } = backend.output([]);
-  backend.withMemory(8 * tasks, (parts) => {
-    backend.pool.run({ module: kernels, kernel: 'squaredParts', args: [from, parts, count], tasks });
-    backend.pool.run({ module: kernels, kernel: 'sumParts', args: [parts, sum, tasks], tasks: 1 });
+  return backend.withMemory(8 * tasks, (parts) => {
+    backend.run(squaredParts, { inputs: { x }, outputs: { y: parts }, params: { count }, tasks });
+    return backend.run(sumParts, { inputs: { x: parts }, outputs: { y: [] }, params: { count: tasks }, tasks: 1 });
   });
-  return [output];
 };

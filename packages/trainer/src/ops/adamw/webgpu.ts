@@ -1,8 +1,8 @@
 /** @file AdamW and SquaredNorm on engine `webgpu`. */
 import { gpuKernel, gpuLauncher, gpuVariants, type OpKernel, spread, workgroupSum } from '@arena/runtime';
 import { util } from '@tensorflow/tfjs-core';
+import type { AdamWAttrs } from './attrs.js';
 import { adamWFactors } from './factors.js';
-import type { AdamWAttrs } from './op.js';
 
 /** Invocations of a workgroup; a step takes one value each. */
 const LANES = 256;

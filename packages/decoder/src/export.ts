@@ -1,0 +1,82 @@
+/** @file A checkpoint with an adapter folded in, or in 4 bits: views that `writeCheckpoint` writes, in Node and on a page. */
+import { type Location, placeName, readFileAt, type Weights } from '@arena/files';
+import { checkAdapter, loadAdapter, type MergedWeights, mergedWeights, resolveTargets } from '@arena/lora';
+import { quantizationConfig, quantizedWeights } from '@arena/quant';
+import { editJson, openWeights } from '@arena/safetensors';
+import type { Family } from './config.js';
+import { type CheckpointView, familyOf, readConfig } from './family.js';
+import { isSkipped, type QuantizationOptions } from './frozen-weight.js';
+import { linearModules } from './tensors.js';
+
+/** What {@link mergedCheckpoint} gives. */
+export type MergedCheckpoint = CheckpointView<MergedWeights>;
+
+/**
+ * The base with the adapter folded in, as a classifier of the adapter's labels.
+ * @param base A checkpoint in Hugging Face format: its folder's path (Node) or address, or a function that opens its files.
+ * @param adapter A PEFT adapter's folder, in the same ways.
+ * @throws Error naming what is missing, of another shape, or of another base.
+ */
+export async function mergedCheckpoint(
+  base: Location,
+  adapter: Location,
+  { families }: { families: Family[] },
+): Promise<MergedCheckpoint> {
+  const files = await loadAdapter(adapter);
+  const config = await readConfig(base, { families });
+  const targets = resolveTargets(files.config, linearModules(config));
+  checkAdapter(files, targets, placeName(adapter));
+  const fields = files.score ? classifierFields(config.modelType, families, files.score.shape[0]) : {};
+  return view(base, fields, (weights) => mergedWeights(weights, files, targets, config.dtype));
+}
+
+/** How a checkpoint becomes 4-bit; its values are rounded to the checkpoint's own type unless another is given. */
+export interface QuantizedCheckpointOptions extends Omit<QuantizationOptions, 'skipModules'> {
+  /** Which families of models are taken: see `@arena/gemma`. */
+  families: Family[];
+  /** Called at the start, and after each matrix. */
+  onProgress?: (done: number, total: number) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * The checkpoint with its linear layers in 4 bits, as bitsandbytes and transformers save it. Modules that its config.json
+ * skips stay in float. The codes of the whole model are held.
+ * @throws Error naming what is missing, of another model, or quantised already.
+ */
+export async function quantizedCheckpoint(
+  base: Location,
+  { families, type = 'nf4', doubleQuant = true, dtype, ...options }: QuantizedCheckpointOptions,
+): Promise<CheckpointView> {
+  const config = await readConfig(base, { families });
+  const modules = linearModules(config).filter(({ path }) => !isSkipped(path, config.skipModules));
+  const names = modules.map(({ path }) => `${path}.weight`);
+  const fields = { quantization_config: quantizationConfig({ type, doubleQuant }) };
+  return view(base, fields, (weights) =>
+    quantizedWeights(weights, { ...options, names, type, doubleQuant, dtype: dtype ?? config.dtype }),
+  );
+}
+
+async function view<W extends Weights>(
+  base: Location,
+  fields: Record<string, unknown>,
+  make: (weights: Weights) => Promise<W>,
+): Promise<CheckpointView<W>> {
+  const weights = await openWeights(base);
+  try {
+    const text = new TextDecoder().decode((await readFileAt(base, 'config.json'))!);
+    return { weights: await make(weights), config: editJson(text, fields) };
+  } catch (error) {
+    await weights.close();
+    throw error;
+  }
+}
+
+function classifierFields(modelType: string, families: Family[], numLabels: number) {
+  const labels = Array.from({ length: numLabels }, (_, i) => [`LABEL_${i}`, i] as const);
+  return {
+    architectures: [familyOf({ model_type: modelType }, families, 'config.json').classifier],
+    id2label: Object.fromEntries(labels.map(([label, i]) => [i, label])),
+    label2id: Object.fromEntries(labels),
+  };
+}

@@ -1,0 +1,92 @@
+/**
+ * @file What the forward and the backward pass of attention share. A block is a few query tokens of one sequence times
+ * all query heads of one key head: its tile has `heads * height` rows, head after head, `height` being the tokens rounded
+ * up to 4. Keys are met KEYS at a time, so that no score matrix larger than a tile times KEYS exists.
+ */
+import { tanh4 } from '@arena/runtime/assembly/simd';
+
+/** Keys of a step. */
+export const KEYS: i32 = 128;
+
+/** Words of a call, as wasm.ts declares them. */
+@unmanaged
+export class Arguments {
+  q: usize;
+  k: usize;
+  v: usize;
+  o: usize;
+  lse: usize;
+  rows: usize;
+  /** {@link Block} after block. */
+  blocks: usize;
+  numHeads: i32;
+  numKeyValueHeads: i32;
+  headDim: i32;
+  scale: f32;
+  softcap: f32;
+  slidingWindow: i32;
+  /** Largest number of rows of a tile. */
+  tileRows: i32;
+}
+
+/** Query rows [row, row + count) of a sequence that starts at token `start`, and the keys [first, end) that they see. */
+@unmanaged
+export class Block {
+  row: i32;
+  count: i32;
+  start: i32;
+  first: i32;
+  end: i32;
+}
+
+/** Bytes of a block in memory. */
+export const BLOCK_BYTES: usize = 20;
+
+/** A tile of a block and key head. */
+// @ts-ignore: decorator
+@inline
+export function heightOf(block: Block): i32 {
+  return (block.count + 3) & ~3;
+}
+
+/** Copies the rows of one key head's query heads out of [Q, numHeads * headDim]; rows that fill up to 4 become zeros. */
+export function gather(j: Arguments, block: Block, head: i32, source: usize, target: usize): void {
+  const group = j.numHeads / j.numKeyValueHeads;
+  const bytes = <usize>j.headDim << 2;
+  const height = heightOf(block);
+  for (let g = 0; g < group; g++) {
+    for (let t = 0; t < height; t++) {
+      if (t < block.count) memory.copy(target, source + (<usize>(block.row + t) * j.numHeads + head * group + g) * bytes, bytes);
+      else memory.fill(target, 0, bytes);
+      target += bytes;
+    }
+  }
+}
+
+/** First key that the query token sees. */
+// @ts-ignore: decorator
+@inline
+export function firstKey(j: Arguments, block: Block, token: i32): i32 {
+  return j.slidingWindow ? max(block.start, token - j.slidingWindow + 1) : block.start;
+}
+
+/** softcap * tanh(z), or z without a cap. z was scaled by 1 / softcap when its left operand was packed. */
+// @ts-ignore: decorator
+@inline
+export function cap(z: v128, softcap: f32): v128 {
+  return softcap > 0 ? f32x4.mul(tanh4(z), f32x4.splat(softcap)) : z;
+}
+
+/** Factor on q when it is packed for q k^T. */
+// @ts-ignore: decorator
+@inline
+export function scoreScale(j: Arguments): f32 {
+  return j.softcap > 0 ? j.scale / j.softcap : j.scale;
+}
+
+/** Sets elements [from, to) of a row of floats. */
+// @ts-ignore: decorator
+@inline
+export function fill(row: usize, from: i32, to: i32, value: f32): void {
+  for (let i = from; i < to; i++) store<f32>(row + (<usize>i << 2), value);
+}

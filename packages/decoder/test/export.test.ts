@@ -1,0 +1,93 @@
+/** @file Merging and quantising from memory to memory, as a page does it: no file system is asked for. */
+import { type CheckpointView, forward, readAdapter } from '@arena/decoder';
+import { bytesFolder, bytesTarget, type Location } from '@arena/files';
+import {
+  GEMMA2_2B,
+  type LoadGemmaOptions,
+  loadGemma,
+  mergedCheckpoint,
+  quantizedCheckpoint,
+  randomCheckpointFiles,
+  readConfig,
+} from '@arena/gemma';
+import { adapterFolder, loadAdapter, loraConfig } from '@arena/lora';
+import { openEngine } from '@arena/runtime';
+import { writeCheckpoint } from '@arena/safetensors';
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { tinyBatch } from './tiny.js';
+
+const CONFIG = {
+  ...GEMMA2_2B,
+  ...{ vocab_size: 50, hidden_size: 64, intermediate_size: 96, num_hidden_layers: 2, head_dim: 16 },
+  torch_dtype: 'float32',
+};
+const files = { ...randomCheckpointFiles(CONFIG, { seed: 3 }), 'tokenizer.json': new TextEncoder().encode('{"x":1}') };
+const base = bytesFolder(files);
+let adapter: Record<string, Uint8Array>;
+
+beforeAll(async () => {
+  await openEngine('cpu');
+  const config = loraConfig({ r: 2, target_modules: ['q_proj', 'up_proj'], init_lora_weights: false });
+  const model = await loadGemma(base, { lora: { config, seed: 5 }, numLabels: 3 });
+  adapter = adapterFolder(await readAdapter(model));
+  await model.dispose();
+});
+
+beforeEach(() => {
+  vi.spyOn(process, 'getBuiltinModule').mockImplementation((name: string) => {
+    throw new Error(`${name} was asked for`);
+  });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+async function written({ weights, config }: CheckpointView): Promise<Record<string, Uint8Array>> {
+  const target = bytesTarget();
+  await writeCheckpoint(target, weights, { config, copied: { from: base, files: ['tokenizer.json'] } });
+  await weights.close();
+  return target.files;
+}
+
+async function logitsOf(from: Location | CheckpointView, options: LoadGemmaOptions = {}): Promise<Float32Array> {
+  const model = await loadGemma(from, options);
+  const { labels: _, ...batch } = tinyBatch();
+  const logits = await forward(model, batch);
+  const values = (await logits.data()) as Float32Array;
+  logits.dispose();
+  await model.dispose();
+  return values;
+}
+
+const distance = (a: Float32Array, b: Float32Array) => Math.max(...a.map((value, i) => Math.abs(value - b[i])));
+
+test('a merged checkpoint gives what base and adapter give', async () => {
+  const out = await written(await mergedCheckpoint(base, bytesFolder(adapter)));
+  expect(Object.keys(out)).toEqual(['model.safetensors', 'config.json', 'tokenizer.json']);
+  expect((await readConfig(bytesFolder(out))).numLabels).toBe(3);
+  expect(out['tokenizer.json']).toEqual(files['tokenizer.json']);
+  const want = await logitsOf(base, { adapter: await loadAdapter(bytesFolder(adapter)), numLabels: 3 });
+  expect(want).toHaveLength(9);
+  const logits = await logitsOf(bytesFolder(out));
+  expect(distance(logits, want)).toBeLessThan(1e-5);
+  expect(await logitsOf(await mergedCheckpoint(base, bytesFolder(adapter)))).toEqual(logits); // the view itself
+});
+
+test('a 4-bit checkpoint is the model that is quantised when it is loaded, and an adapter merges into it', async () => {
+  for (const type of ['nf4', 'fp4'] as const) {
+    const out = await written(await quantizedCheckpoint(base, { type }));
+    expect(out['model.safetensors'].length).toBeLessThan(files['model.safetensors'].length / 2);
+    const want = await logitsOf(base, { quantization: { type }, scoreSeed: 1 });
+    expect(await logitsOf(bytesFolder(out), { scoreSeed: 1 })).toEqual(want);
+    const merged = await mergedCheckpoint(bytesFolder(out), bytesFolder(adapter));
+    expect(merged.weights.requantized).toHaveLength(4);
+    const logits = await logitsOf(bytesFolder(await written(merged)));
+    expect(logits.every((value) => Number.isFinite(value))).toBe(true);
+    await expect(quantizedCheckpoint(bytesFolder(out))).rejects.toThrow('is quantised already');
+  }
+});
+
+test('names an adapter of another base', async () => {
+  const other = bytesFolder(randomCheckpointFiles({ ...CONFIG, hidden_size: 32 }));
+  await expect(mergedCheckpoint(other, bytesFolder(adapter))).rejects.toThrow('the adapter belongs to another base');
+});

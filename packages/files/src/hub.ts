@@ -1,0 +1,111 @@
+/** @file A model on Hugging Face's hub: which files it has, how large they are, and their SHA-256. */
+import type { RemoteFile } from './download.js';
+import { FileError, quote } from './errors.js';
+import { refusalReason } from './refusal.js';
+import type { FileOpener } from './source.js';
+import { type UrlSourceOptions, urlFile } from './url.js';
+
+/** Address of the hub unless another is given. */
+export const HUB_ENDPOINT = 'https://huggingface.co';
+
+/** Which version of a model is asked for, where and by whom. Default the global `fetch`. */
+export interface HubOptions {
+  /** A branch, tag or commit. Default `main`. */
+  revision?: string;
+  /** An access token, for gated and private models. */
+  token?: string;
+  /** Default {@link HUB_ENDPOINT}. */
+  endpoint?: string;
+  fetch?: typeof fetch;
+  signal?: AbortSignal;
+}
+
+/** A file of a model on the hub. */
+export interface HubFile extends RemoteFile {
+  size: number;
+  /** What names its content in the hub's cache folders: the SHA-256 of a large file, git's id of a small one. */
+  blob: string;
+}
+
+/** A model at one commit. */
+export interface HubModel {
+  id: string;
+  commit: string;
+  files: HubFile[];
+  /** What requests for the files must carry. */
+  headers: Record<string, string>;
+}
+
+/** Files that a classifier or an adapter needs: configuration, tokenizer and safetensors weights at the top of the folder. */
+const NEEDED =
+  /^((adapter_|generation_|tokenizer_)?config\.json|tokenizer\.json|special_tokens_map\.json|model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json|adapter_model\.safetensors)$/;
+
+/**
+ * Asks the hub for a model's files. Give the result to `downloadCheckpoint(model.files, store, { headers: model.headers })`,
+ * or open it in place with {@link hubFolder}.
+ * @param id Such as `google/gemma-2-2b`.
+ * @throws FileError saying whether the hub cannot be reached, the model does not exist, a token is missing, or its
+ * licence has not been accepted.
+ */
+export async function hubModel(id: string, options: HubOptions = {}): Promise<HubModel> {
+  const { revision = 'main', token, endpoint = HUB_ENDPOINT, fetch: request = fetch, signal } = options;
+  if (!/^\w[\w.-]*\/\w[\w.-]*$/.test(id)) throw new FileError('is not a model id such as owner/name', quote(id));
+  const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+  const url = `${endpoint}/api/models/${id}/revision/${encodeURIComponent(revision)}?blobs=true`;
+  let response: Response;
+  try {
+    response = await request(url, { headers, signal });
+  } catch (error) {
+    signal?.throwIfAborted();
+    const { message, cause } = error as Error & { cause?: Error };
+    throw new FileError(`${endpoint} cannot be reached (${cause?.message || message}): is this machine online?`, id);
+  }
+  if (!response.ok) {
+    await response.body?.cancel();
+    throw new FileError(refusalReason(response), id);
+  }
+  const { sha: commit, siblings } = ((await response.json().catch(() => undefined)) ?? {}) as {
+    sha?: unknown;
+    siblings?: unknown;
+  };
+  if (typeof commit !== 'string' || !/^[0-9a-f]{40}$/.test(commit) || !Array.isArray(siblings)) {
+    throw new FileError(`${url} did not answer with a commit and a list of files`, id);
+  }
+  const files = siblings.flatMap((entry) => {
+    const file = hubFile(entry);
+    return file ? { ...file, url: `${endpoint}/${id}/resolve/${commit}/${file.name}` } : [];
+  });
+  if (!files.length) throw new FileError('holds no configuration or safetensors weights', id);
+  return { id, commit, files, headers };
+}
+
+/** Opens a model's files where they are, on the hub; those that {@link hubModel} does not list are absent. */
+export function hubFolder({ files, headers }: HubModel, options: UrlSourceOptions = {}): FileOpener {
+  const urls = new Map(files.map(({ name, url }) => [name, url]));
+  return async (file) => {
+    const url = urls.get(file);
+    return url === undefined ? null : urlFile(url, { ...options, headers: { ...headers, ...options.headers } });
+  };
+}
+
+/** An entry of the hub's list, when it is a file that is needed. */
+function hubFile(entry: unknown): Omit<HubFile, 'url'> | undefined {
+  const {
+    rfilename: name,
+    size,
+    blobId,
+    lfs,
+  } = (entry ?? {}) as {
+    rfilename?: unknown;
+    size?: unknown;
+    blobId?: unknown;
+    lfs?: { sha256?: unknown } | null;
+  };
+  if (typeof name !== 'string' || !NEEDED.test(name)) return undefined;
+  const sha256 = lfs?.sha256;
+  const blob = sha256 ?? blobId;
+  if (!Number.isSafeInteger(size) || typeof blob !== 'string' || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(blob)) {
+    throw new FileError('the hub gives no size or digest of it', name);
+  }
+  return { name, size: size as number, blob, ...(typeof sha256 === 'string' ? { sha256 } : {}) };
+}

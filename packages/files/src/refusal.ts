@@ -1,0 +1,36 @@
+/** @file What a server's refusal means, in words that say what to do. Hugging Face's hub names the reason in a header. */
+import { FileError } from './errors.js';
+
+/** A server that is busy or out of order: worth another try. */
+export class TemporaryRefusal extends Error {
+  override readonly name = 'TemporaryRefusal';
+}
+
+/** The error for an answer that is not ok. `cause.status` is the HTTP status. */
+export function refusal(response: Response, url: string): FileError | TemporaryRefusal {
+  const { status } = response;
+  const reason = refusalReason(response);
+  if (status === 429 || status >= 500) return new TemporaryRefusal(reason);
+  return new FileError(reason, url, { cause: { status } });
+}
+
+/** Why an answer is not ok, and what to do. */
+export function refusalReason({ status, statusText, headers }: Response): string {
+  const answered = `the server answered ${status} ${statusText}`.trimEnd();
+  const known = status === 429 || status >= 500 ? undefined : reasonOf(status, headers.get('x-error-code'));
+  return known ? `${answered}: ${known}` : answered;
+}
+
+function reasonOf(status: number, code: string | null): string | undefined {
+  // Without a token the hub answers 401 for a model that does not exist, too: the code tells the two apart.
+  if (code === 'RepoNotFound') return 'there is no such model, or it is private and the token may not see it';
+  if (code === 'RevisionNotFound') return 'the model has no such revision';
+  if (code === 'EntryNotFound') return 'the model has no such file';
+  if (status === 401) {
+    return 'no valid access token was given: make one on Hugging Face (settings, access tokens) and set HF_TOKEN';
+  }
+  if (status === 403) {
+    return "the token is known but may not read this: accept the licence on the model's page, with the token's account";
+  }
+  return status === 404 ? 'there is nothing at this address' : undefined;
+}

@@ -1,0 +1,125 @@
+/** @file Bytes of a web address, read by HTTP ranges. */
+import { FileError } from './errors.js';
+import { refusalReason } from './refusal.js';
+import { type ByteSource, blobSource, checkRange, type FileOpener, readStream } from './source.js';
+
+/** How an address is read. Default the global `fetch`; `signal` ends every read, also later ones. */
+export interface UrlSourceOptions {
+  fetch?: typeof fetch;
+  /** Sent with every request, such as `{ authorization: 'Bearer ...' }`. */
+  headers?: Record<string, string>;
+  signal?: AbortSignal;
+  /** A server that ignores ranges: an error (default), or all of the file is fetched once and held. */
+  withoutRanges?: 'refuse' | 'hold';
+}
+
+/**
+ * Opens an address whose server answers range requests. The size comes from the answer to a request for one byte.
+ * @throws FileError when the server refuses, ignores ranges (unless the file may be held), or the file changes between
+ * two reads.
+ */
+export async function urlSource(url: string, options: UrlSourceOptions = {}): Promise<ByteSource> {
+  const { withoutRanges = 'refuse' } = options;
+  const changed = () => new FileError('the file changed on the server while it was read', url);
+
+  const first = await ask(url, 'bytes=0-0', options);
+  const span = spanOf(first);
+  const whole = withoutRanges === 'hold' && first.ok && !span;
+  if (whole && first.status === 200) return blobSource(await first.blob(), url);
+  await first.body?.cancel();
+  if (whole) return blobSource(await (await askAll()).blob(), url);
+  if (span?.begin !== 0) throw notARange(first, url, 0, 1);
+  const { size } = span;
+  const etag = first.headers.get('etag');
+
+  async function askAll(): Promise<Response> {
+    const response = await ask(url, undefined, options);
+    if (response.ok) return response;
+    await response.body?.cancel();
+    throw new FileError(refusalReason(response), url, { cause: { status: response.status } });
+  }
+
+  return {
+    size,
+    name: url,
+    async read(begin, end) {
+      checkRange(begin, end, size, url);
+      if (begin === end) return new Uint8Array(0);
+      const response = await ask(url, `bytes=${begin}-${end - 1}`, options);
+      const part = spanOf(response);
+      const same = part?.size === size && part.last === end - 1 && response.headers.get('etag') === etag;
+      if (part?.begin !== begin || !same) {
+        await response.body?.cancel();
+        throw part?.begin === begin ? changed() : notARange(response, url, begin, end);
+      }
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      if (bytes.length !== end - begin) {
+        throw new FileError(`${end - begin} bytes were asked for, ${bytes.length} came`, url);
+      }
+      return bytes;
+    },
+    async *stream() {
+      const { body, headers } = await askAll();
+      let came = 0;
+      if (headers.get('etag') !== etag) {
+        await body?.cancel();
+        throw changed();
+      }
+      if (body) {
+        for await (const part of readStream(body)) {
+          came += part.length;
+          yield part;
+        }
+      }
+      if (came !== size) throw new FileError(`${size} bytes were asked for, ${came} came`, url);
+    },
+  };
+}
+
+/** What part of the file an answer holds, when it is one to a request for a range. */
+function spanOf({ status, headers }: Response): { begin: number; last: number; size: number } | undefined {
+  const span = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get('content-range') ?? '');
+  if (status !== 206 || !span) return undefined;
+  return { begin: Number(span[1]), last: Number(span[2]), size: Number(span[3]) };
+}
+
+function notARange(response: Response, url: string, begin: number, end: number): FileError {
+  const reason =
+    response.status === 200 ? 'the server ignores range requests; download the file first' : refusalReason(response);
+  const cause = { status: response.status };
+  return new FileError(`bytes ${begin} to ${end} cannot be read: ${reason}`, url, { cause });
+}
+
+async function ask(url: string, range: string | undefined, options: UrlSourceOptions): Promise<Response> {
+  const { fetch: request = fetch, headers = {}, signal } = options;
+  try {
+    return await request(url, { headers: range ? { ...headers, range } : headers, signal });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    const { message, cause } = error as Error & { cause?: Error };
+    throw new FileError(
+      `cannot be reached (${cause?.message || message}); in a browser, the server must allow cross-origin requests`,
+      url,
+      { cause: error },
+    );
+  }
+}
+
+/**
+ * Opens files beside each other at an address, for `openCheckpoint(urlFolder('https://host/folder/'))`.
+ * A file that the server does not know (404) is absent.
+ */
+export function urlFolder(base: string, options: UrlSourceOptions = {}): FileOpener {
+  return (file) => urlFile(`${base.replace(/\/$/, '')}/${encodeURIComponent(file)}`, options);
+}
+
+/** {@link urlSource}, or null where there is nothing at the address. */
+export async function urlFile(url: string, options: UrlSourceOptions = {}): Promise<ByteSource | null> {
+  try {
+    return await urlSource(url, options);
+  } catch (error) {
+    const cause = error instanceof FileError ? (error.cause as { status?: number } | undefined) : undefined;
+    if (cause?.status === 404) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,105 @@
+/** @file Files and folders on disk that appear whole or not at all (Node). */
+import { nodeFs } from './node-fs.js';
+
+/** Puts bytes into a file, one part after the other. */
+export type FillFile = (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>;
+
+/** Most bytes given to one system call. */
+const WRITE_BYTES = 1 << 30;
+
+/** How often another writer of the same folder may come in between. */
+const ATTEMPTS = 20;
+
+/**
+ * Writes a file under a temporary name beside `path`, syncs it and gives it its name. On failure nothing is left of it,
+ * and an older file stays as it was.
+ * @throws the system's error, and what `fill` throws.
+ */
+export async function replaceFile(path: string, fill: FillFile | string | Uint8Array): Promise<void> {
+  const { open, rename, rm } = nodeFs();
+  const temporary = `${path}.${crypto.randomUUID()}.tmp`;
+  const handle = await open(temporary, 'wx');
+  try {
+    if (typeof fill !== 'function') await handle.writeFile(fill);
+    else {
+      await fill(async (bytes) => {
+        for (let done = 0; done < bytes.length; ) {
+          const { bytesWritten } = await handle.write(bytes, done, Math.min(WRITE_BYTES, bytes.length - done));
+          done += bytesWritten;
+        }
+      });
+    }
+    await handle.sync();
+    await handle.close();
+    await rename(temporary, path);
+  } catch (error) {
+    await handle.close().catch(() => {});
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * Fills a temporary folder beside `directory` and renames it into place. On failure nothing is left of it. A folder that
+ * was there is moved aside first and removed afterwards; of several writers at once the last wins, whole. With
+ * `isNew` a folder that holds files is left alone, and an error.
+ * @param fill Given the path of the temporary folder, which is there and empty.
+ * @throws the system's error when the parent cannot be written, and what `fill` throws.
+ */
+export async function replaceFolder(
+  directory: string,
+  fill: (temporary: string) => Promise<void>,
+  { isNew = false }: { isNew?: boolean } = {},
+): Promise<void> {
+  const fs = nodeFs();
+  const own = crypto.randomUUID();
+  const temporary = `${directory}.tmp-${own}`;
+  try {
+    await makeFolder(temporary);
+    await fill(temporary);
+    if (isNew) await fs.rename(temporary, directory);
+    else await takePlace(fs, temporary, directory, `${directory}.old-${own}`);
+  } catch (error) {
+    await fs.rm(temporary, { recursive: true, force: true });
+    throw error;
+  }
+}
+
+/** Writes files into a folder that appears whole or not at all, as {@link replaceFolder}; each is synced. */
+export async function writeFolder(directory: string, files: Record<string, string | Uint8Array>): Promise<void> {
+  await replaceFolder(directory, async (temporary) => {
+    for (const [name, content] of Object.entries(files)) await replaceFile(`${temporary}/${name}`, content);
+  });
+}
+
+/** Makes a folder and those above it. Node's own way to do so never ends where the system takes none, such as in /proc. */
+export async function makeFolder(path: string): Promise<void> {
+  const { mkdir, stat } = nodeFs();
+  const { dirname, resolve } = process.getBuiltinModule('node:path');
+  const above = dirname(resolve(path));
+  if (!(await stat(above).catch(() => undefined))) await makeFolder(above);
+  await mkdir(path).catch(async (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST' || !(await stat(path)).isDirectory()) throw error;
+  });
+}
+
+/** A folder cannot be renamed onto one that holds files: that one goes aside first, and another may have come meanwhile. */
+async function takePlace(fs: ReturnType<typeof nodeFs>, from: string, to: string, aside: string): Promise<void> {
+  for (let attempt = 0; ; attempt++) {
+    const moved = await fs.rename(to, aside).then(
+      () => true,
+      () => false,
+    );
+    const failure = await fs.rename(from, to).then(
+      () => undefined,
+      (error: NodeJS.ErrnoException) => error,
+    );
+    const busy = failure && ['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(failure.code ?? '') && attempt < ATTEMPTS;
+    if (failure && !busy) {
+      if (moved) await fs.rename(aside, to).catch(() => {}); // as it was
+      throw failure;
+    }
+    if (moved) await fs.rm(aside, { recursive: true, force: true });
+    if (!failure) return;
+  }
+}

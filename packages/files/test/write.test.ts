@@ -1,0 +1,126 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  bytesFolder,
+  bytesTarget,
+  diskStore,
+  type FileTarget,
+  opfsStore,
+  readFileAt,
+  replaceFile,
+  replaceFolder,
+  writeFolder,
+} from '@arena/files';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { memoryFolder } from './memory-folder.js';
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'write-'));
+});
+afterEach(() => rm(root, { recursive: true }));
+
+const lost = async () => {
+  throw new Error('lost');
+};
+
+test('a file is replaced whole, or stays as it was', async () => {
+  const path = join(root, 'x');
+  await replaceFile(path, 'old');
+  await expect(
+    replaceFile(path, async (write) => {
+      await write(Uint8Array.of(1));
+      await lost();
+    }),
+  ).rejects.toThrow('lost');
+  expect(await readFile(path, 'utf8')).toBe('old');
+  await replaceFile(path, async (write) => {
+    for (const part of ['n', 'e', 'w']) await write(new TextEncoder().encode(part));
+  });
+  expect(await readFile(path, 'utf8')).toBe('new');
+  expect(await readdir(root)).toEqual(['x']);
+});
+
+test('a folder is replaced whole, or stays as it was', async () => {
+  const path = join(root, 'deep', 'f');
+  await writeFolder(path, { a: '1', b: Uint8Array.of(50) });
+  await expect(
+    replaceFolder(path, async (temporary) => {
+      await writeFile(join(temporary, 'c'), '3');
+      await lost();
+    }),
+  ).rejects.toThrow('lost');
+  expect((await readdir(path)).sort()).toEqual(['a', 'b']);
+  await writeFolder(path, { d: '4' });
+  expect(await readdir(path)).toEqual(['d']);
+  expect(await readdir(join(root, 'deep'))).toEqual(['f']);
+});
+
+test('a folder that is to be new does not take the place of one that holds files', async () => {
+  const path = join(root, 'f');
+  const fill = (temporary: string) => writeFile(join(temporary, 'b'), '2');
+  await replaceFolder(
+    path,
+    async (temporary) => {
+      await fill(temporary);
+      await mkdir(path); // another writer was faster
+      await writeFile(join(path, 'a'), '1');
+    },
+    { isNew: true },
+  ).then(
+    () => expect.unreachable(),
+    (error: NodeJS.ErrnoException) => expect(error.code).toMatch(/^(ENOTEMPTY|EEXIST|EPERM)$/),
+  );
+  expect(await readdir(path)).toEqual(['a']);
+  expect(await readdir(root)).toEqual(['f']);
+  await replaceFolder(join(root, 'g'), fill, { isNew: true });
+  expect(await readdir(join(root, 'g'))).toEqual(['b']);
+});
+
+const targets: Record<string, () => FileTarget & { read(name: string): Promise<Uint8Array | null> }> = {
+  disk: () => {
+    const store = diskStore(join(root, 'store'));
+    return { ...store, read: (name) => readFileAt(store.open, name) };
+  },
+  'OPFS on a page': () => opfs(false),
+  'OPFS in a Worker': () => opfs(true),
+  memory: () => {
+    const target = bytesTarget();
+    return { ...target, read: (name) => readFileAt(bytesFolder(target.files), name) };
+  },
+};
+
+function opfs(worker: boolean) {
+  const store = opfsStore(memoryFolder(worker).handle);
+  return { ...store, read: (name: string) => readFileAt(store.open, name) };
+}
+
+describe.each(Object.entries(targets))('%s', (_, make) => {
+  test('files are written whole or not at all, listed and removed', async () => {
+    const target = make();
+    const text = async (name: string) => new TextDecoder().decode((await target.read(name)) ?? undefined);
+    expect(await target.names()).toEqual([]);
+    await target.write('x', 'old content');
+    await expect(
+      target.write('x', async (write) => {
+        await write(Uint8Array.of(1));
+        await lost();
+      }),
+    ).rejects.toThrow('lost');
+    expect(await text('x')).toBe('old content');
+    expect(await target.names()).toEqual(['x']);
+    await target.write('x', async (write) => {
+      const part = Uint8Array.of(110);
+      await write(part);
+      part[0] = 101; // what was written is no view of it
+      await write(part);
+    });
+    await target.write('y', Uint8Array.of(121));
+    expect([await text('x'), await text('y')]).toEqual(['ne', 'y']);
+    await target.remove('x');
+    await target.remove('x');
+    expect(await target.names()).toEqual(['y']);
+    await expect(target.write('../z', '')).rejects.toThrow('plain name');
+  });
+});

@@ -1,0 +1,88 @@
+/** @file The linear layers of a model in 4 bits, as bitsandbytes and transformers keep them beside each other: read, and made. */
+import { storedBytes, type Weights } from '@arena/files';
+import { isDtype, type SafeTensor, type TensorInput, weightsView } from '@arena/safetensors';
+import { roundTo } from './dequantize.js';
+import { type Quantize4bitOptions, type Quantized4bit, quantize4bit } from './quantize.js';
+import { findState, parseState, serializeState, stateTensors } from './state.js';
+import type { QuantType } from './tables.js';
+
+/**
+ * The 4-bit weight that a model holds under `name`, or undefined where it holds another or none.
+ * @throws Error naming the tensor that is missing or does not fit.
+ */
+export async function readQuantized(weights: Weights, name: string): Promise<Quantized4bit | undefined> {
+  const state = findState(weights.tensors, name);
+  if (state === undefined) return undefined;
+  const tensors = new Map<string, SafeTensor>();
+  for (const key of stateTensors(name, state)) {
+    const entry = weights.tensors.get(key);
+    if (!entry || !isDtype(entry.stored)) continue; // said below to be missing
+    const { shape, stored: dtype } = entry;
+    tensors.set(key, { name: key, dtype, shape, data: await storedBytes(weights, key) });
+  }
+  try {
+    return parseState(name, tensors);
+  } catch (error) {
+    throw new Error(`${weights.place}: ${(error as Error).message}`);
+  }
+}
+
+/** Which weights are quantised, and how; a value is rounded to `dtype` first, as transformers does. */
+export interface QuantizedWeightsOptions extends Quantize4bitOptions {
+  /** Names of the matrices to quantise; the other tensors stay as they are. */
+  names: Iterable<string>;
+  /** Called at the start, and after each matrix. */
+  onProgress?: (done: number, total: number) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * A model with some of its matrices in 4 bits: each under its name as codes, with the tensors of its state beside it.
+ * They are quantised now, one after the other; the codes of all are held until the view is let go. Engine `wasm`, when
+ * it is the current one, does it several times as fast, with the same bits.
+ * @throws Error naming a matrix that is missing, or quantised already.
+ */
+export async function quantizedWeights(
+  weights: Weights,
+  { names, onProgress, signal, ...options }: QuantizedWeightsOptions,
+): Promise<Weights> {
+  const wanted = new Set(names);
+  for (const name of wanted) {
+    const entry = weights.tensors.get(name);
+    if (!entry) throw new Error(`${weights.place}: tensor '${name}' is missing; its config.json asks for it`);
+    if (entry.stored === 'U8') throw new Error(`${weights.place}: '${name}' is quantised already`);
+  }
+  const tensors: (string | TensorInput)[] = [];
+  let done = 0;
+  onProgress?.(done, wanted.size);
+  for (const [name, { shape }] of weights.tensors) {
+    if (!wanted.has(name)) {
+      tensors.push(name);
+      continue;
+    }
+    signal?.throwIfAborted();
+    const values = roundTo(await weights.readFloat32(name), options.dtype ?? 'float32');
+    tensors.push(...serializeState(name, quantize4bit(values, [...shape], options)));
+    onProgress?.(++done, wanted.size);
+  }
+  return weightsView(weights, tensors);
+}
+
+/** `quantization_config` of a config.json, as transformers writes it for such a model. */
+export function quantizationConfig({ type = 'nf4', doubleQuant = false }: { type?: QuantType; doubleQuant?: boolean }) {
+  return {
+    _load_in_4bit: true,
+    _load_in_8bit: false,
+    bnb_4bit_compute_dtype: 'float32',
+    bnb_4bit_quant_storage: 'uint8',
+    bnb_4bit_quant_type: type,
+    bnb_4bit_use_double_quant: doubleQuant,
+    llm_int8_enable_fp32_cpu_offload: false,
+    llm_int8_has_fp16_weight: false,
+    llm_int8_skip_modules: null,
+    llm_int8_threshold: 6,
+    load_in_4bit: true,
+    load_in_8bit: false,
+    quant_method: 'bitsandbytes',
+  };
+}

@@ -1,2 +1,0 @@
-/** @file What the package's WebAssembly module exports. */
-export { multiply, multiplyFew, multiplyFewTransposed, packLeft } from './gemm.as';

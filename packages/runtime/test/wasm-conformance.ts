@@ -1,0 +1,70 @@
+/**
+ * @file What every package with fused ops tests on engine `wasm`. A package's test imports its own index, which declares
+ * the ops, and calls {@link wasmConformance} with its name.
+ */
+import { createHash } from 'node:crypto';
+import { setFlagsFromString } from 'node:v8';
+import { type AnyOp, checkOps, declaredOps, type EngineOptions, openEngine, runOp } from '@arena/runtime';
+import { dispose, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
+import { describe, expect, it } from 'vitest';
+
+const ENGINES: EngineOptions[] = [{ threads: 2 }, { threads: 1 }, { threads: 2, relaxedSimd: false }];
+
+/** 256-bit vectors are a flag of Node 24. Only optimised code has them, so there all code is. */
+const HAS_FLAG = Number.parseInt(process.versions.node, 10) >= 24;
+
+/** Declares tests: every op of a package agrees with its reference, and gives the same bits for any number of threads. */
+export function wasmConformance(packageName: string): void {
+  const ops = declaredOps(packageName);
+  const named = ops.map((op) => [op.name, op] as const);
+
+  it('has ops', () => {
+    expect(ops).not.toEqual([]);
+  });
+
+  describe.each(ENGINES)('engine wasm (%o)', (options) => {
+    it.each(named)('%s agrees with the reference on every sample', (_, op) =>
+      // the references of the longest samples take seconds: once is enough
+      expectAgreement(op, options, options === ENGINES[0]),
+    );
+  });
+
+  describe.skipIf(!HAS_FLAG)('engine wasm with 256-bit vectors (a flag of Node 24)', () => {
+    it.each(named)('%s agrees with the reference', async (_, op) => {
+      setFlagsFromString('--no-liftoff');
+      await expectAgreement(op, { threads: 2, wide: true }, false);
+      setFlagsFromString('--liftoff');
+    });
+  });
+
+  it('gives the same bits for any number of threads', async () => {
+    const one = await outputsOn(ops, 1);
+    expect(await outputsOn(ops, 2)).toEqual(one);
+    expect(await outputsOn(ops, 5)).toEqual(one);
+  });
+}
+
+async function expectAgreement(op: AnyOp, options: EngineOptions, longest: boolean): Promise<void> {
+  const samples = () => op.samples().filter(({ name }) => longest || !name.includes('1900'));
+  const results = await checkOps([{ ...op, samples }], 'wasm', options);
+  expect(results.length).toBeGreaterThan(0);
+  expect(results.filter(({ passed }) => !passed)).toEqual([]);
+}
+
+/** A hash of the outputs of every sample. */
+async function outputsOn(ops: AnyOp[], threads: number): Promise<string[]> {
+  await openEngine('wasm', { threads });
+  return ops.flatMap((op) =>
+    op.samples().map((sample) => {
+      const tensors: Tensor[] = tidy(() => {
+        const entries = Object.entries(sample.inputs);
+        const inputs = entries.map(([name, { values, shape, dtype }]) => [name, tensor(values, shape, dtype)]);
+        return runOp(op, Object.fromEntries(inputs), sample.attrs);
+      });
+      const hash = createHash('sha256');
+      for (const output of tensors) hash.update(new Uint8Array(output.dataSync().buffer));
+      dispose(tensors);
+      return hash.digest('hex');
+    }),
+  );
+}

@@ -1,0 +1,4 @@
+import { packagePtx } from '@arena/runtime';
+
+/** The text of this package's CUDA kernels. */
+export const ptx = packagePtx('@arena/trainer', import.meta.url);
