@@ -11,7 +11,8 @@ export interface Import {
   typeOnly: boolean;
 }
 
-const STATEMENT = /^(?:import|export)\s+(type\s+)?(\{[^}]*\}|\*(?:\s+as\s+\w+)?|\w+(?:\s*,\s*\{[^}]*\})?)\s+from\s+'([^']+)'/gm;
+const STATEMENT =
+  /^(?:import|export)\s+(type\s+)?(\{[^}]*\}|\*(?:\s+as\s+\w+)?|\w+(?:\s*,\s*\{[^}]*\})?)\s+from\s+'([^']+)'/gm;
 const LOADED = /\bimport\(\s*'([^']+)'\s*\)/g;
 
 /** Every import of the packages' sources; AssemblyScript has rules of its own and is left out. */
@@ -22,7 +23,12 @@ export function importsOf(root: string): Import[] {
     const target = (name: string) =>
       name.startsWith('.') ? normalize(join(dirname(from), name.replace(/\.js$/, '.ts'))) : name;
     const stated = [...text.matchAll(STATEMENT)].map(([, type, what, name]) => {
-      const names = what.startsWith('{') ? what.slice(1, -1).split(',').filter((one) => one.trim()) : [''];
+      const names = what.startsWith('{')
+        ? what
+            .slice(1, -1)
+            .split(',')
+            .filter((one) => one.trim())
+        : [''];
       const typeOnly = type !== undefined || names.every((one) => one.trim().startsWith('type '));
       return { from, to: target(name), typeOnly };
     });
