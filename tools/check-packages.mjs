@@ -1,18 +1,21 @@
 /**
  * @file Packs every public package and uses it as somebody else would: `pnpm check:packages [name...]`.
  * For each one, in an empty project of its own: what is in the tarball; npm install of what its README says, without
- * scripts; the README's first example type-checked under Node's rules and run. Needs the npm registry or a full cache.
+ * scripts; the README's first example type-checked under Node's rules and run. Without names, check-own-kernel.mjs follows. Needs the npm registry or a full cache.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import ts from 'typescript';
+import { pack, publicPackages } from './pack.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
 const SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare'];
 /** Paths in a project whose types must be right; those of tfjs are not when checked in full. */
 const OURS = /^\/(example\.ts|node_modules\/(@arena|arena)\/)/;
+/** What a package with CUDA kernels publishes of its sources. */
+const PTX = 'src/**/*.ptx.gz';
 const TINY_TOKENIZER = 'packages/tokenizer/test/fixtures/tiny-tokenizer.json';
 
 /** Files that an example reads, and names that it leaves to the reader. */
@@ -25,14 +28,12 @@ const SETUP = {
 };
 
 const folder = mkdtempSync(join(tmpdir(), 'arena-packages-'));
-const packages = readdirSync(join(ROOT, 'packages'))
-  .map((name) => ({ path: join(ROOT, 'packages', name), ...readJson(join(ROOT, 'packages', name, 'package.json')) }))
-  .filter((one) => !one.private);
+const packages = publicPackages();
 const wanted = process.argv.slice(2);
 const tarballs = new Map();
 let failed = 0;
 
-for (const { name, path } of packages) tarballs.set(name, pack(path));
+for (const { name, path } of packages) tarballs.set(name, pack(path, folder));
 for (const { name } of packages) {
   if (wanted.length && !wanted.includes(name)) continue;
   const problems = check(name);
@@ -43,13 +44,7 @@ for (const { name } of packages) {
 rmSync(folder, { recursive: true });
 console.log(`${failed} of ${wanted.length || packages.length} packages have problems`);
 process.exitCode = failed ? 1 : 0;
-
-function pack(path) {
-  const { npm_execpath: pnpm = '' } = process.env;
-  if (!pnpm.includes('pnpm')) throw new Error('run this as `pnpm check:packages`: pnpm packs');
-  const output = execFileSync(process.execPath, [pnpm, 'pack', '--json', '--pack-destination', folder], { cwd: path });
-  return JSON.parse(output).filename;
-}
+if (!wanted.length) await import('./check-own-kernel.mjs');
 
 /** Everything that is wrong with a package, as text. */
 function check(name) {
@@ -120,11 +115,16 @@ function check(name) {
 
 function contentProblems(entries, manifest) {
   const folders = manifest.files.filter((one) => !one.includes('.'));
-  const allowed = new RegExp(`^package/(package\\.json|README\\.md|LICENSE|(${folders.join('|')})/.*)$`);
+  const allowed = new RegExp(
+    `^package/(package\\.json|README\\.md|LICENSE|(${folders.join('|')})/.*|src/.*\\.ptx\\.gz)$`,
+  );
   const required = ['README.md', 'LICENSE', 'dist/index.js', 'dist/index.d.ts'];
   const dependencies = { ...manifest.dependencies, ...manifest.peerDependencies };
   return [
     ...entries.filter((entry) => !allowed.test(entry)).map((entry) => `${entry} does not belong into the tarball`),
+    ...(manifest.files.includes(PTX) && !entries.some((entry) => entry.endsWith('.ptx.gz'))
+      ? ['the tarball has no PTX of its CUDA kernels']
+      : []),
     ...required.filter((file) => !entries.includes(`package/${file}`)).map((file) => `the tarball has no ${file}`),
     ...SCRIPTS.filter((script) => manifest.scripts?.[script]).map((script) => `it has a script '${script}'`),
     ...Object.entries(dependencies)
@@ -165,8 +165,4 @@ function run(command, args, cwd) {
 
 function tar(...args) {
   return execFileSync('tar', args, { maxBuffer: 2 ** 28 }).toString();
-}
-
-function readJson(path) {
-  return JSON.parse(readFileSync(path, 'utf8'));
 }

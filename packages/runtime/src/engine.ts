@@ -82,7 +82,7 @@ export async function openEngine(name: EngineName | 'auto' = 'auto', options: En
   }
   if (name === 'webgpu') {
     // loaded when asked for: other engines do not pay for it
-    const { closeWebgpu, openWebgpu } = await import('./webgpu/open.js');
+    const { closeWebgpu, openWebgpu } = await import('./webgpu/open.js').catch(sayWhatWebgpuNeeds);
     const { backend, device, notes } = await openWebgpu(options);
     return { name, threads: 1, wide: false, notes, device, dispose: () => void closeWebgpu(backend) };
   }
@@ -96,6 +96,13 @@ export async function openEngine(name: EngineName | 'auto' = 'auto', options: En
     return provider.open(options);
   }
   throw new Error(`there is no engine '${name}': use 'cuda', 'webgpu', 'wasm', 'tensorflow' or 'cpu'`);
+}
+
+/** tfjs's backend for WebGPU is an optional peer: 17 MB that no other engine needs. */
+function sayWhatWebgpuNeeds(error: Error & { code?: string }): never {
+  if (error.code !== 'ERR_MODULE_NOT_FOUND' || !error.message.includes('tfjs-backend-webgpu')) throw error;
+  const install = 'npm install @tensorflow/tfjs-backend-webgpu@4.22';
+  throw new Error(`engine 'webgpu' needs tfjs's backend for it: ${install}`, { cause: error });
 }
 
 function checkThreads(threads: number | undefined): void {

@@ -2,8 +2,7 @@
  * @file Launches WGSL kernels on the device, buffers and command encoder of tfjs's WebGPU backend, so that they queue up
  * in order with tfjs's own ops. Bind group layouts are explicit; pipelines, bind groups and uniform buffers are cached.
  */
-import type { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
-import { type DataType, type KernelBackend, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import { type backend_util, type DataId, type DataType, type KernelBackend, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { OpTime } from '../op-time.js';
 import { DeviceLostError } from './device.js';
 import type { GpuKernel } from './kernel.js';
@@ -57,6 +56,18 @@ interface Pipeline {
   constants?: GPUBuffer;
 }
 
+/** What is used of tfjs's WebGPUBackend. Its package may be absent, so that no public type names it. */
+export interface GpuBackend {
+  readonly device: GPUDevice;
+  readonly bufferManager: object;
+  readonly tensorMap: { get(dataId: DataId): { resource?: object; values?: backend_util.BackendValues | null } };
+  makeTensorInfo(shape: number[], dtype: DataType): TensorInfo;
+  uploadToGPU(dataId: DataId): void;
+  ensureCommandEncoderReady(): void;
+  endComputePassEncoder(): void;
+  submitQueue(): void;
+}
+
 /** Launches kernels on one device. */
 export class Launcher {
   private readonly pipelines = new Map<GpuKernel, Pipeline>();
@@ -81,7 +92,7 @@ export class Launcher {
   f16 = false;
 
   constructor(
-    readonly backend: WebGPUBackend,
+    readonly backend: GpuBackend,
     /** The adapter is a program: it compiles slowly, and constant loops above all. */
     readonly software = false,
   ) {

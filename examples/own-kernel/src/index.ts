@@ -1,0 +1,1 @@
+export { type SwigluInputs, swiglu, swigluOp } from './ops/swiglu/op.js';
