@@ -2,7 +2,14 @@
  * @file Launches WGSL kernels on the device, buffers and command encoder of tfjs's WebGPU backend, so that they queue up
  * in order with tfjs's own ops. Bind group layouts are explicit; pipelines, bind groups and uniform buffers are cached.
  */
-import { type backend_util, type DataId, type DataType, type KernelBackend, type TensorInfo, util } from '@tensorflow/tfjs-core';
+import {
+  type backend_util,
+  type DataId,
+  type DataType,
+  type KernelBackend,
+  type TensorInfo,
+  util,
+} from '@tensorflow/tfjs-core';
 import type { OpTime } from '../op-time.js';
 import { DeviceLostError } from './device.js';
 import type { GpuKernel } from './kernel.js';
