@@ -3,7 +3,7 @@ import { browserProjects } from './packages/browser-tests/chromium.js';
 
 export default defineConfig({
   test: {
-    projects: ['packages/*', ...browserProjects()],
+    projects: ['packages/*', 'tools', ...browserProjects()],
     reporters: ['default', './tools/count-reporter.mjs'],
     maxWorkers: 2,
   },

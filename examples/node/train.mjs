@@ -2,24 +2,10 @@
  * @file From votes to a tested PEFT adapter: `node train.mjs [engine] [votes file] [base folder]`. Without arguments: the best
  * engine here, made-up votes, and a tiny base of random weights.
  */
-import {
-  batches,
-  cleanBattles,
-  packer,
-  promptKey,
-  readBattles,
-  splitBattles,
-  swapBattle,
-  syntheticBattles,
-} from '@arena/data';
-import { readAdapter, scoreSequences, trainable } from '@arena/decoder';
-import { evaluate, summaryTable } from '@arena/eval';
-import { bytesFolder, readFileAt } from '@arena/files';
-import { loadGemma, tinyBaseFiles } from '@arena/gemma';
-import { loraConfig, saveAdapter } from '@arena/lora';
+import { cleanBattles, syntheticBattles } from '@arena/data';
+import { bytesFolder, writeFolder } from '@arena/files';
+import { evaluateJudge, memoryStore, openBase, readVotes, splitVotes, tinyBaseFor, trainJudge } from '@arena/judge';
 import { openEngine } from '@arena/runtime';
-import { loadTokenizer } from '@arena/tokenizer';
-import { train } from '@arena/trainer';
 
 const [engineName = 'auto', votesFile, baseFolder] = process.argv.slice(2);
 
@@ -32,46 +18,39 @@ process.on('uncaughtException', ({ message }) => {
 const engine = await openEngine(engineName);
 console.log(`engine ${engine.name}`);
 
-const votes = votesFile ? await collect(readBattles(votesFile)) : syntheticBattles({ count: 1200, seed: 1 });
-const { battles } = cleanBattles(votes);
-const { train: known, test: unseen } = splitBattles(battles, { seed: 42 });
-console.log(`${battles.length} battles, ${unseen.length} of them for the test`);
+const { battles } = votesFile
+  ? await readVotes(votesFile, { name: votesFile })
+  : cleanBattles(syntheticBattles({ count: 1200, seed: 1 }));
+const parts = splitVotes(battles, { seed: 42 });
+console.log(`${battles.length} battles, ${parts.test.length} of them for the test`);
 
-const texts = battles.slice(0, 300).flatMap((battle) => [...battle.prompt, ...battle.responseA, ...battle.responseB]);
-const base = baseFolder ?? bytesFolder(tinyBaseFiles(texts, { hiddenSize: 64 }));
-const config = loraConfig({ r: 16, lora_alpha: 32, target_modules: 'all-linear' });
-const model = await loadGemma(base, { quantization: {}, lora: { config, seed: 42 }, numLabels: 2 });
-const tokenizer = loadTokenizer(await readFileAt(base, 'tokenizer.json'));
-const pack = packer(tokenizer, { maxTokens: 384 });
+const base = baseFolder
+  ? await openBase(baseFolder)
+  : await openBase(bytesFolder(tinyBaseFor(battles, { hiddenSize: 64 })), 'a tiny base of random weights');
 
-const packed = known.map(pack);
-const { log } = await train({
-  model: trainable(model),
-  batches: (epoch) => [...batches(packed, { batchSize: 8, order: 'hf', seed: 42, epoch })],
+// what is not said here is as DEFAULT_SETTINGS has it
+const settings = {
+  base: base.name,
+  data: [votesFile || 'made-up votes'],
+  maxTokens: 384,
+  targets: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
+  firstLayer: 0,
   learningRate: 2e-3,
   warmup: 0.05,
-  onStep: ({ step, loss }, { totalSteps }) => {
-    if (step % 20 === 0) console.log(`step ${step} of ${totalSteps}, loss ${loss.toFixed(3)}`);
+};
+const { judge, result } = await trainJudge({ parts }, settings, memoryStore(), {
+  base,
+  onEvent(event) {
+    if (event.kind !== 'step' || event.entry.step % 20) return;
+    console.log(`step ${event.entry.step} of ${event.totalSteps}, loss ${event.entry.loss.toFixed(3)}`);
   },
 });
-console.log(`trained ${log.length} steps`);
+console.log(`trained ${result.steps} steps`);
 
-const both = unseen.flatMap((battle) => [battle, swapBattle(battle)]).map((battle) => pack(battle).ids);
-const scores = await scoreSequences(model, both, { together: 2 }); // both orders share the work on the prompt
-const predictions = unseen.map(({ id }, i) => ({
-  id,
-  probabilityA: scores[2 * i][0],
-  probabilityASwapped: 1 - scores[2 * i + 1][0],
-}));
-console.log(summaryTable(evaluate(predictions, unseen, { train: known, seed: 42, promptKey })));
+const { table } = await evaluateJudge(judge, parts, { title: 'A judge', seed: 42 });
+console.log(table);
 
-await saveAdapter('adapter', await readAdapter(model));
-console.log('the adapter is in ./adapter; PEFT loads it');
+await writeFolder('adapter', await judge.files());
+console.log('the adapter is in ./adapter; PEFT loads it, and arena predict');
+await judge.dispose();
 engine.dispose();
-
-/** Array.fromAsync, which Node has from 22 on. */
-async function collect(items) {
-  const list = [];
-  for await (const item of items) list.push(item);
-  return list;
-}

@@ -1,5 +1,6 @@
 /** @file What the page asks of the Worker, and what the Worker tells it meanwhile. */
 import type { Description } from '@arena/data';
+import type { TrainingSettings } from '@arena/judge';
 import type { EngineName } from '@arena/runtime';
 
 export interface EngineInfo {
@@ -37,17 +38,15 @@ export interface BaseInfo {
   hiddenSize: number;
   parameters: number;
   vocabulary: number;
+  /** Settings that suit it. */
+  form: TrainSettings;
 }
 
-export interface TrainSettings {
-  rank: number;
-  firstLayer: number;
-  learningRate: number;
-  epochs: number;
-  batchSize: number;
-  maxTokens: number;
-  seed: number;
-}
+/** What the form asks for. */
+export type TrainSettings = Pick<
+  TrainingSettings,
+  'rank' | 'firstLayer' | 'learningRate' | 'epochs' | 'batchSize' | 'maxTokens'
+>;
 
 /** A run that an earlier page left, under way or done. */
 export interface SavedRun {

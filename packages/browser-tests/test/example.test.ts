@@ -1,7 +1,13 @@
 /** @file The whole journey through examples/browser, bundled and served as its users get it. */
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { cleanBattles, syntheticBattles } from '@arena/data';
+import { tinyBaseFor } from '@arena/judge';
+import { unzipSync } from 'fflate';
 import { type Browser, chromium, type Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHROMIUM, CHROMIUM_FLAGS } from '../chromium.js';
@@ -23,6 +29,78 @@ const status = (word: string) => statusOf(page, word);
 const shownError = () => shownErrorOf(page);
 const open = () => openExample(page, served.url);
 
+/** The command, built. */
+const ARENA = fileURLToPath(new URL('bin.js', import.meta.resolve('arena')));
+
+const PAIR = {
+  prompt: 'How do I care for a bicycle chain?',
+  a: 'Here is a careful way. Measure the wear first, because grit shortens its life.',
+  b: 'I guess it will be fine. Whatever, nobody really cares.',
+};
+
+/** Keeps what the page's Worker answers where a test can read it. */
+function keepReplies(): void {
+  const Original = window.Worker;
+  window.Worker = class extends Original {
+    constructor(...args: ConstructorParameters<typeof Original>) {
+      super(...args);
+      const replies: unknown[] = [];
+      Object.assign(window, { replies });
+      this.addEventListener('message', ({ data }) => replies.push(data));
+    }
+  };
+}
+
+/** Puts the saved run into the form in which the page kept it before there was @arena/judge. */
+async function keepAsEarlierPages(): Promise<void> {
+  await page.evaluate(async () => {
+    let run = await navigator.storage.getDirectory();
+    for (const name of ['arena', 'run']) run = await run.getDirectoryHandle(name);
+    const read = async (name: string) => JSON.parse(await (await (await run.getFileHandle(name)).getFile()).text());
+    const write = async (name: string, content: object) => {
+      const stream = await (await run.getFileHandle(name, { create: true })).createWritable();
+      await stream.write(JSON.stringify(content));
+      await stream.close();
+    };
+    const { totalSteps, settings, ...file } = await read('page.json');
+    const { name } = await read('latest.json');
+    await write('run.json', { ...file, settings: { ...settings, seed: 42 } });
+    await write('latest.json', { step: Number(name.split('-')[1]), totalSteps, name, done: false });
+    for (const one of ['page.json', 'log.jsonl']) await run.removeEntry(one);
+  });
+}
+
+/** P(A) that the page was told last. */
+async function saidOnPage(): Promise<number> {
+  return page.evaluate(() => {
+    const { replies } = window as unknown as { replies: { result?: { mean?: number } }[] };
+    return replies.findLast(({ result }) => result?.mean !== undefined)!.result!.mean!;
+  });
+}
+
+/** P(A) that the command gives, of the page's adapter and its base as folders. */
+async function saidInCommand(zip: string): Promise<number> {
+  const { battles } = cleanBattles(syntheticBattles({ count: 1200, seed: 42 }));
+  const folders = {
+    base: tinyBaseFor(battles, { hiddenSize: 64, layers: 4 }),
+    adapter: unzipSync(await readFile(zip)),
+  };
+  for (const [folder, files] of Object.entries(folders)) {
+    await mkdir(join(served.folder, folder));
+    for (const [name, bytes] of Object.entries(files)) await writeFile(join(served.folder, folder, name), bytes);
+  }
+  const places = ['--base', join(served.folder, 'base'), '--adapter', join(served.folder, 'adapter')];
+  const texts = ['--prompt', PAIR.prompt, '--a', PAIR.a, '--b', PAIR.b];
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    ARENA,
+    'predict',
+    ...places,
+    ...texts,
+    '--both-orders',
+  ]);
+  return JSON.parse(stdout).probabilityA;
+}
+
 async function judge(): Promise<string> {
   await page.click('#try-form button');
   await status('judged');
@@ -34,6 +112,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
     served = await serveExample();
     browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
     page = await (await browser.newContext()).newPage();
+    await page.addInitScript(keepReplies);
     page.on('pageerror', ({ message }) => troubles.push(message));
     page.on('console', (message) => message.type() === 'error' && troubles.push(message.text()));
   }, 120_000);
@@ -65,7 +144,12 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
     await status('paused');
     await open(); // the page goes away in the middle of the run
     await page.waitForSelector('#saved:not([hidden])');
-    expect(await page.textContent('#saved-text')).toMatch(/synthetic votes with tiny base.*: step \d+ of \d+/);
+    const saved = await page.textContent('#saved-text');
+    expect(saved).toMatch(/synthetic votes with tiny base.*: step \d+ of \d+/);
+    await keepAsEarlierPages();
+    await open();
+    await page.waitForSelector('#saved:not([hidden])');
+    expect(await page.textContent('#saved-text')).toBe(saved);
     await page.click('#continue');
     await status('trained');
     expect(await page.locator('#chart-loss svg').count()).toBe(1);
@@ -77,9 +161,9 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
     expect(accuracy).toBeGreaterThan(75); // people's votes are coins in one case of ten
     expect(await page.locator('#report').getAttribute('srcdoc')).toContain('<svg');
 
-    await page.fill('#try-prompt', 'How do I care for a bicycle chain?');
-    await page.fill('#try-a', 'Here is a careful way. Measure the wear first, because grit shortens its life.');
-    await page.fill('#try-b', 'I guess it will be fine. Whatever, nobody really cares.');
+    await page.fill('#try-prompt', PAIR.prompt);
+    await page.fill('#try-a', PAIR.a);
+    await page.fill('#try-b', PAIR.b);
     const verdict = await judge();
     expect(verdict).toMatch(/People would prefer [AB]: A [\d.]+ %, B [\d.]+ %/);
 
@@ -87,6 +171,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
     const zip = join(served.folder, 'adapter.zip');
     await saving.saveAs(zip);
     expect((await readFile(zip)).subarray(0, 2).toString()).toBe('PK');
+    expect(Math.abs((await saidInCommand(zip)) - (await saidOnPage()))).toBeLessThan(1e-5);
     await page.setInputFiles('#adapter-files', zip);
     await status('is open');
     expect(await judge()).toBe(verdict);

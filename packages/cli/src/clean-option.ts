@@ -1,14 +1,6 @@
 /** @file The flag --clean: what happens to each kind of battle that may teach the wrong thing. */
-import type { CleanPolicy, NonText } from '@arena/data';
+import type { Cleaning } from '@arena/judge';
 import { type Command, InvalidArgumentError } from 'commander';
-
-/** What `--clean` says; what it leaves out is as the defaults of `@arena/data` have it. Ties have a flag of their own. */
-export interface Cleaning extends Omit<CleanPolicy, 'ties'> {
-  /** Messages with images or parts of tools: no battles, or battles of the text that is left. */
-  nonText?: NonText;
-  /** Records that are no battles are passed over, or end the run. */
-  unreadable?: 'skip' | 'stop';
-}
 
 /** What each reason means, and its actions, the default first. */
 const REASONS: Record<string, { key: keyof Cleaning; actions: string[]; meaning: string }> = {

@@ -19,6 +19,7 @@ import { addTrain } from './commands/train.js';
 import { expandConfig } from './config-file.js';
 import { provideEngines } from './engine-option.js';
 import { ignoreInterrupts } from './interrupt.js';
+import { messageOf } from './message.js';
 
 /** The command line, ready to parse. */
 export function createProgram(): Command {
@@ -65,7 +66,7 @@ export async function main(argv: string[]): Promise<void> {
       return;
     }
     const command = argv[0] && !argv[0].startsWith('-') ? ` ${argv[0]}` : '';
-    process.stderr.write(`arena${command}: ${(error as Error).message}\n`);
+    process.stderr.write(`arena${command}: ${messageOf(error)}\n`);
     if (process.env.ARENA_DEBUG) process.stderr.write(`${(error as Error).stack}\n`);
     process.exitCode = (error as Error).name === 'Interrupted' ? 130 : 1;
   } finally {

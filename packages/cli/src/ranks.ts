@@ -1,6 +1,7 @@
 /** @file A command that mpirun, srun or Kubernetes started several times over. */
 import { joinMpi, type MpiCommunicator } from '@arena/mpi';
 import { RankFailure } from '@arena/trainer';
+import { messageOf } from './message.js';
 
 /** Milliseconds that ranks other than 0 wait with a message that rank 0 is likely to have too. */
 const PATIENCE = 500;
@@ -16,14 +17,14 @@ export async function withRanks<T>(command: string, work: (ranks: MpiCommunicato
   try {
     result = await work(ranks);
   } catch (error) {
-    const { name, message } = error as Error;
+    const { name } = error as Error;
     if (error instanceof RankFailure) {
       await ranks.close();
       if (ranks.rank > 0) process.exit(1); // rank 0 says it
       throw error;
     }
     if (ranks.rank > 0) await new Promise((resolve) => setTimeout(resolve, PATIENCE));
-    process.stderr.write(`arena ${command}: ${ranks.rank > 0 ? `rank ${ranks.rank}: ` : ''}${message}\n`);
+    process.stderr.write(`arena ${command}: ${ranks.rank > 0 ? `rank ${ranks.rank}: ` : ''}${messageOf(error)}\n`);
     ranks.abort(name === 'Interrupted' ? 130 : 1);
     throw error;
   }

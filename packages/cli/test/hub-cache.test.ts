@@ -1,9 +1,10 @@
 /** @file Bases by hub id, downloaded from a hub on this machine. */
 import { readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openTokenizer } from '@arena/judge';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { ignoreInterrupts } from '../src/interrupt.js';
-import { openTokenizer, resolveBase } from '../src/run/base.js';
+import { resolveBase } from '../src/run/base.js';
 import { hubPlaces } from '../src/run/hub-cache.js';
 import { type Hub, openHub } from './hub-server.js';
 import { type Workspace, workspace } from './workspace.js';

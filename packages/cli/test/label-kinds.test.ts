@@ -5,11 +5,11 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { answerPacker, type Battle, COMPACT_ANSWER_FRAME, swapBattle } from '@arena/data';
 import { loadGemma } from '@arena/gemma';
+import { measure, objectiveOfCard } from '@arena/judge';
 import { loadAdapter } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
 import { loadTokenizer } from '@arena/tokenizer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { measure } from '../src/run/head.js';
 import { arena, BATTLES, QUICK, type Run, type Workspace, workspace } from './workspace.js';
 
 let w: Workspace;
@@ -89,8 +89,9 @@ describe('a reward model', () => {
     const model = await loadGemma(w.base, { adapter, quantization: {}, numLabels: 1 });
     const tokenizer = loadTokenizer(await readFile(`${w.base}/tokenizer.json`));
     const votes: Battle[] = TIED.slice(0, 8);
-    const pack = answerPacker(tokenizer, { frame: COMPACT_ANSWER_FRAME, maxTokens: 256 });
-    const measured = await measure(model, votes.map(pack));
+    const packing = { frame: COMPACT_ANSWER_FRAME, maxTokens: 256 };
+    const packed = votes.map(answerPacker(tokenizer, packing));
+    const measured = await measure(model, objectiveOfCard({ head: 'reward', pack: packing }, 1), packed);
     await model.dispose();
     engine.dispose();
     const said = await predict('reward', '--data', await w.votes('eight.jsonl', votes));

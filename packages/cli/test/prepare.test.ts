@@ -5,8 +5,8 @@ import { appendFile, cp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { applySplits, COMPACT_FRAME, packer, splitBattles } from '@arena/data';
+import { openTokenizer } from '@arena/judge';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openTokenizer } from '../src/run/base.js';
 import { loadDataset } from '../src/run/dataset.js';
 import { cachedTokens } from '../src/run/prepared.js';
 import { arena, BATTLES, QUICK, type Run, type Workspace, workspace } from './workspace.js';

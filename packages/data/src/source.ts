@@ -1,4 +1,4 @@
-/** @file What battles are read from: paths, folders, addresses, Blobs, bytes, each opened as the files that it means. */
+/** @file What battles are read from: paths, folders, addresses, Blobs, bytes, opened as the files that they mean. */
 
 import {
   type ByteSource,

@@ -1,10 +1,11 @@
-/** @file A checkpoint with an adapter folded in, or in 4 bits: views that `writeCheckpoint` writes, in Node and on a page. */
-import { type Location, placeName, readFileAt, type Weights } from '@arena/files';
+/** @file A checkpoint with an adapter folded in, or in 4 bits: views that `writeCheckpoint` writes, on a page too. */
+import { type Location, placeName, type Weights } from '@arena/files';
 import { checkAdapter, loadAdapter, type MergedWeights, mergedWeights, resolveTargets } from '@arena/lora';
 import { quantizationConfig, quantizedWeights } from '@arena/quant';
-import { editJson, openWeights } from '@arena/safetensors';
+import { editJson } from '@arena/safetensors';
+import { type CheckpointSource, type CheckpointView, configText, weightsOf } from './checkpoint-view.js';
 import type { Family } from './config.js';
-import { type CheckpointView, familyOf, readConfig } from './family.js';
+import { familyOf, readConfig } from './family.js';
 import { isSkipped, type QuantizationOptions } from './frozen-weight.js';
 import { linearModules } from './tensors.js';
 
@@ -13,12 +14,13 @@ export type MergedCheckpoint = CheckpointView<MergedWeights>;
 
 /**
  * The base with the adapter folded in, as a classifier of the adapter's labels.
- * @param base A checkpoint in Hugging Face format: its folder's path (Node) or address, or a function that opens its files.
- * @param adapter A PEFT adapter's folder, in the same ways.
+ * @param base A checkpoint in Hugging Face format: its folder's path (Node) or address, a function that opens its files, or
+ * one that is open, which the view's weights then close.
+ * @param adapter A PEFT adapter's folder: its path or address, or a function that opens its files.
  * @throws Error naming what is missing, of another shape, or of another base.
  */
 export async function mergedCheckpoint(
-  base: Location,
+  base: CheckpointSource,
   adapter: Location,
   { families }: { families: Family[] },
 ): Promise<MergedCheckpoint> {
@@ -45,7 +47,7 @@ export interface QuantizedCheckpointOptions extends Omit<QuantizationOptions, 's
  * @throws Error naming what is missing, of another model, or quantised already.
  */
 export async function quantizedCheckpoint(
-  base: Location,
+  base: CheckpointSource,
   { families, type = 'nf4', doubleQuant = true, dtype, ...options }: QuantizedCheckpointOptions,
 ): Promise<CheckpointView> {
   const config = await readConfig(base, { families });
@@ -58,13 +60,13 @@ export async function quantizedCheckpoint(
 }
 
 async function view<W extends Weights>(
-  base: Location,
+  base: CheckpointSource,
   fields: Record<string, unknown>,
   make: (weights: Weights) => Promise<W>,
 ): Promise<CheckpointView<W>> {
-  const weights = await openWeights(base);
+  const { text } = await configText(base);
+  const weights = await weightsOf(base);
   try {
-    const text = new TextDecoder().decode((await readFileAt(base, 'config.json'))!);
     return { weights: await make(weights), config: editJson(text, fields) };
   } catch (error) {
     await weights.close();

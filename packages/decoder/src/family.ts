@@ -1,37 +1,20 @@
 /** @file Which family a checkpoint is of, and what its config.json says. */
 
-import { type Location, placeName, readFileAt, type Weights } from '@arena/files';
 import { roundTo } from '@arena/quant';
+import { type CheckpointSource, configText } from './checkpoint-view.js';
 import type { DecoderConfig, Family } from './config.js';
-
-/** Largest config.json that is read. */
-const MAX_CONFIG_BYTES = 10e6;
-
-/** A checkpoint that is open, or that is not written yet. Close its weights when done. */
-export interface CheckpointView<W extends Weights = Weights> {
-  weights: W;
-  /** Text of its config.json. */
-  config: string;
-}
 
 /**
  * Reads and checks `config.json` of a checkpoint.
  * @throws Error naming the file and the field when it is of none of the families, or a value cannot be.
  */
 export async function readConfig(
-  source: Location | CheckpointView,
+  source: CheckpointSource,
   { families, numLabels }: { families: Family[]; numLabels?: number },
 ): Promise<DecoderConfig> {
-  const path = `${typeof source === 'object' ? source.weights.place : placeName(source)}/config.json`;
-  const text = typeof source === 'object' ? source.config : await configText(source, path);
+  const { text, path } = await configText(source);
   const config = parseConfig(text, families, path);
   return numLabels === undefined ? config : { ...config, numLabels };
-}
-
-async function configText(source: Location, path: string): Promise<string> {
-  const bytes = await readFileAt(source, 'config.json', { maxBytes: MAX_CONFIG_BYTES });
-  if (!bytes) throw new Error(`${path}: cannot be read (ENOENT); a checkpoint as Hugging Face keeps it is expected`);
-  return new TextDecoder().decode(bytes);
 }
 
 /** Reads the text of a config.json. @throws Error as {@link readConfig}. */

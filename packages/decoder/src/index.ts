@@ -3,6 +3,7 @@ export { readAdapter } from './adapter.js';
 export { type AdapterSet, adapterSet } from './adapter-set.js';
 export { type FlatBatch, flattenPadded, pooledRows, positionsOf } from './batch.js';
 export { tokenLogits } from './causal.js';
+export type { CheckpointSource, CheckpointView } from './checkpoint-view.js';
 export type { DecoderConfig, Family, LayerShape, RopeShape } from './config.js';
 export { type ConfigFields, commonConfig, configFields, headCounts, object, slidingLayers } from './config-fields.js';
 export { type CheckpointPart, type DescribeOptions, describeCheckpoint, type ModelDescription } from './describe.js';
@@ -13,7 +14,7 @@ export {
   type QuantizedCheckpointOptions,
   quantizedCheckpoint,
 } from './export.js';
-export { type CheckpointView, embeddingFactor, familyOf, parseConfig, readConfig } from './family.js';
+export { embeddingFactor, familyOf, parseConfig, readConfig } from './family.js';
 export { isSkipped, type QuantizationOptions, quantizeWeight } from './frozen-weight.js';
 export type { DropoutStep } from './linear.js';
 export { type LoadOptions, loadClassifier } from './load.js';

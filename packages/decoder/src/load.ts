@@ -1,6 +1,5 @@
 /** @file A classifier from a Hugging Face checkpoint, quantised on the way when asked for. */
 
-import type { Location } from '@arena/files';
 import {
   type AdapterFiles,
   checkAdapter,
@@ -13,11 +12,11 @@ import {
 } from '@arena/lora';
 import { dequantize4bit, disposeWeight4bit, readQuantized } from '@arena/quant';
 import { disposeParameter, parameter } from '@arena/runtime';
-import { openWeights } from '@arena/safetensors';
 import { keep, type Tensor1D, type Tensor2D, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
+import { type CheckpointSource, weightsOf } from './checkpoint-view.js';
 import type { DecoderConfig, Family } from './config.js';
 import { checkpointEmbedding } from './embedding-table.js';
-import { type CheckpointView, readConfig } from './family.js';
+import { readConfig } from './family.js';
 import {
   checkShape,
   checkStoredShape,
@@ -79,9 +78,9 @@ export interface LoadOptions {
  * @example
  * const model = await loadClassifier('gemma-2-2b', { families: [gemma2], quantization: {} });
  */
-export async function loadClassifier(source: Location | CheckpointView, options: LoadOptions): Promise<Classifier> {
+export async function loadClassifier(source: CheckpointSource, options: LoadOptions): Promise<Classifier> {
   const config = arithmeticOf(await readConfig(source, options), options);
-  const weights = typeof source === 'object' ? source.weights : await openWeights(source);
+  const weights = await weightsOf(source);
   try {
     return await buildClassifier({ weights, config }, options);
   } catch (error) {

@@ -1,4 +1,5 @@
 /** @file A checkpoint of random weights in Hugging Face's format: for examples, tests and benchmarks. */
+import { diskStore } from '@arena/files';
 import { Mt19937, normal } from '@arena/random';
 import {
   fromFloat32,
@@ -55,10 +56,9 @@ export async function writeRandomCheckpoint(
       },
     }),
   );
-  await writeSharded(directory, watched, { maxShardBytes });
-  // Asked for at run time, so that bundlers for browsers have nothing to resolve; writeSharded has needed it too.
-  const fs = globalThis.process.getBuiltinModule('node:fs/promises');
-  await fs.writeFile(`${directory}/config.json`, configText(config));
+  const folder = diskStore(directory);
+  await writeSharded(folder, watched, { maxShardBytes });
+  await folder.write('config.json', configText(config));
 }
 
 /** The files of {@link writeRandomCheckpoint} in memory: small models anywhere. */

@@ -36,13 +36,13 @@ export interface HubModel {
   headers: Record<string, string>;
 }
 
-/** Files that a classifier or an adapter needs: configuration, tokenizer and safetensors weights at the top of the folder. */
+/** Files that a classifier or an adapter needs: configuration, tokenizer and weights at the top of the folder. */
 const NEEDED =
   /^((adapter_|generation_|tokenizer_)?config\.json|tokenizer\.json|special_tokens_map\.json|model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json|adapter_model\.safetensors)$/;
 
 /**
- * Asks the hub for a model's files. Give the result to `downloadCheckpoint(model.files, store, { headers: model.headers })`,
- * or open it in place with {@link hubFolder}.
+ * Asks the hub for a model's files. `downloadCheckpoint(model.files, store, { headers: model.headers })` brings them here,
+ * {@link hubFolder} reads them in place.
  * @param id Such as `google/gemma-2-2b`.
  * @throws FileError saying whether the hub cannot be reached, the model does not exist, a token is missing, or its
  * licence has not been accepted.

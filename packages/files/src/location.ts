@@ -4,7 +4,7 @@ import { FileError, quote } from './errors.js';
 import { blobSource, bytesSource, type FileOpener } from './source.js';
 import { urlFolder } from './url.js';
 
-/** A folder: its path (Node), its address (`https://host/owner/model/resolve/main/`), or a function that opens its files. */
+/** A folder: its path (Node), its address (`https://host/owner/model/resolve/main/`), or what opens its files. */
 export type Location = string | FileOpener;
 
 /** The opener of a location. */
@@ -28,8 +28,8 @@ export function bytesFolder(files: Readonly<Record<string, Uint8Array | string>>
 }
 
 /**
- * Files that a person chose or dropped on a page (`input.files`, also with `webkitdirectory`). Of files in folders within
- * each other, those nearest to the top are meant.
+ * Files that a person chose or dropped on a page (`input.files`, also with `webkitdirectory`). Of files in folders
+ * within each other, those nearest to the top are meant.
  * @throws FileError when two files of one name lie equally near.
  */
 export function filesFolder(files: Iterable<File>): FileOpener {

@@ -4,8 +4,8 @@ import { checkName, type FileStore, fillOf, isPartOf, type PartFile, partName } 
 import type { FillFile } from './write.js';
 
 /**
- * Files of a browser's directory handle: OPFS (`navigator.storage.getDirectory()` and folders in it), or a folder that a
- * person opened with `showDirectoryPicker()`.
+ * Files of a browser's directory handle: OPFS (`navigator.storage.getDirectory()` and folders in it), or a folder that
+ * a person opened with `showDirectoryPicker()`.
  */
 export function opfsFolder(directory: FileSystemDirectoryHandle): FileOpener {
   return async (file) => {

@@ -1,4 +1,4 @@
-/** @file What a server's refusal means, in words that say what to do. Hugging Face's hub names the reason in a header. */
+/** @file What a server's refusal means, in words that say what to do. Hugging Face's hub has the reason in a header. */
 import { FileError } from './errors.js';
 
 /** A server that is busy or out of order: worth another try. */

@@ -12,7 +12,7 @@ export interface ByteSource {
   readonly name: string;
   /** Bytes `[begin, end)`. May be a view of shared memory: do not write to it. */
   read(begin: number, end: number): Promise<Uint8Array>;
-  /** All bytes from the first to the last, where there is a better way to them than reading ranges: see {@link partsOf}. */
+  /** All bytes in their order, where there is a better way to them than reading ranges: see {@link partsOf}. */
   stream?(): AsyncIterable<Uint8Array>;
   close?(): Promise<void>;
 }

@@ -40,8 +40,8 @@ export async function replaceFile(path: string, fill: FillFile | string | Uint8A
 }
 
 /**
- * Fills a temporary folder beside `directory` and renames it into place. On failure nothing is left of it. A folder that
- * was there is moved aside first and removed afterwards; of several writers at once the last wins, whole. With
+ * Fills a temporary folder beside `directory` and renames it into place. On failure nothing is left of it. A folder
+ * that was there is moved aside first and removed afterwards; of several writers at once the last wins, whole. With
  * `isNew` a folder that holds files is left alone, and an error.
  * @param fill Given the path of the temporary folder, which is there and empty.
  * @throws the system's error when the parent cannot be written, and what `fill` throws.
@@ -72,7 +72,7 @@ export async function writeFolder(directory: string, files: Record<string, strin
   });
 }
 
-/** Makes a folder and those above it. Node's own way to do so never ends where the system takes none, such as in /proc. */
+/** Makes a folder and those above it. Node's own way never ends where the system takes none, such as in /proc. */
 export async function makeFolder(path: string): Promise<void> {
   const { mkdir, stat } = nodeFs();
   const { dirname, resolve } = process.getBuiltinModule('node:path');

@@ -1,5 +1,6 @@
 /** @file The families of this package, and what a user of Gemma does with a checkpoint of any of them. */
 import {
+  type CheckpointSource,
   type CheckpointView,
   type Classifier,
   type DecoderConfig,
@@ -37,12 +38,12 @@ export type LoadGemmaOptions = Omit<LoadOptions, 'families'>;
  * @example
  * const model = await loadGemma('gemma-2-2b', { quantization: {}, adapter: await loadAdapter('run/adapter') });
  */
-export function loadGemma(source: Location | CheckpointView, options: LoadGemmaOptions = {}): Promise<Classifier> {
+export function loadGemma(source: CheckpointSource, options: LoadGemmaOptions = {}): Promise<Classifier> {
   return loadClassifier(source, { ...options, families: GEMMA_FAMILIES });
 }
 
 /** Reads and checks `config.json` of a checkpoint. @throws Error naming the file and the field. */
-export function readConfig(source: Location, numLabels?: number): Promise<DecoderConfig> {
+export function readConfig(source: CheckpointSource, numLabels?: number): Promise<DecoderConfig> {
   return readConfigOf(source, { families: GEMMA_FAMILIES, numLabels });
 }
 
@@ -80,13 +81,13 @@ export function randomCheckpointFiles(
 }
 
 /** The base with an adapter folded in, as a view to write: {@link merged} with {@link GEMMA_FAMILIES}. */
-export function mergedCheckpoint(base: Location, adapter: Location): Promise<MergedCheckpoint> {
+export function mergedCheckpoint(base: CheckpointSource, adapter: Location): Promise<MergedCheckpoint> {
   return merged(base, adapter, { families: GEMMA_FAMILIES });
 }
 
 /** A checkpoint in 4 bits, as a view to write: {@link quantized} with {@link GEMMA_FAMILIES}. */
 export function quantizedCheckpoint(
-  base: Location,
+  base: CheckpointSource,
   options: Omit<QuantizedCheckpointOptions, 'families'> = {},
 ): Promise<CheckpointView> {
   return quantized(base, { ...options, families: GEMMA_FAMILIES });

@@ -1,5 +1,5 @@
 /** @file The page: what its buttons ask of the Worker, and what comes back. */
-import type { Argument, BaseChoice, BaseInfo, Event, SavedRun, VotesInfo } from '../protocol.js';
+import type { Argument, BaseChoice, BaseInfo, Event, SavedRun, TrainSettings, VotesInfo } from '../protocol.js';
 import { runCharts } from './charts.js';
 import { download, duration, facts, get, make, numberOf, percent } from './dom.js';
 import { startWorker } from './worker-client.js';
@@ -9,11 +9,15 @@ const worker = startWorker(onEvent);
 let battleIndex = 0;
 let report = '';
 
-/** Settings that suit a base: a tiny one learns fast; Gemma's are those of the recipe. */
-const SETTINGS = {
-  tiny: { 'learning-rate': 2e-3, 'first-layer': 1, 'max-tokens': 384, 'batch-size': 8 },
-  real: { 'learning-rate': 2e-4, 'first-layer': 6, 'max-tokens': 1900, 'batch-size': 1 },
-};
+/** The fields of the form. */
+const FIELDS = {
+  epochs: 'epochs',
+  batchSize: 'batch-size',
+  learningRate: 'learning-rate',
+  rank: 'rank',
+  firstLayer: 'first-layer',
+  maxTokens: 'max-tokens',
+} as const satisfies Record<keyof TrainSettings, string>;
 
 function onEvent(event: Event): void {
   switch (event.kind) {
@@ -134,14 +138,14 @@ async function showBattle(index: number): Promise<void> {
   );
 }
 
-function showBase({ name, layers, hiddenSize, parameters, vocabulary }: BaseInfo): void {
+function showBase({ name, layers, hiddenSize, parameters, vocabulary, form }: BaseInfo): void {
   facts(get('base-facts'), [
     ['base', name],
     ['shape', `${layers} layers of width ${hiddenSize.toLocaleString()}, ${vocabulary.toLocaleString()} tokens`],
     ['parameters', parameters.toLocaleString()],
   ]);
-  for (const [id, value] of Object.entries(SETTINGS[hiddenSize < 512 ? 'tiny' : 'real'])) {
-    get<HTMLInputElement>(id).value = String(value);
+  for (const [key, id] of Object.entries(FIELDS)) {
+    get<HTMLInputElement>(id).value = String(form[key as keyof TrainSettings]);
   }
   get<HTMLInputElement>('first-layer').max = String(layers - 1);
   get<HTMLFieldSetElement>('train-fields').disabled = false;
@@ -238,16 +242,8 @@ get<HTMLInputElement>('base-folder').addEventListener('change', ({ target }) => 
 });
 get('train-form').addEventListener('submit', (event) => {
   event.preventDefault();
-  const settings = {
-    epochs: numberOf('epochs'),
-    batchSize: numberOf('batch-size'),
-    learningRate: numberOf('learning-rate'),
-    rank: numberOf('rank'),
-    firstLayer: numberOf('first-layer'),
-    maxTokens: numberOf('max-tokens'),
-    seed: 42,
-  };
-  void training(() => worker.ask('train', settings));
+  const form = Object.fromEntries(Object.entries(FIELDS).map(([key, id]) => [key, numberOf(id)]));
+  void training(() => worker.ask('train', form as unknown as TrainSettings));
 });
 on('continue', () => training(() => worker.ask('continueRun')));
 on('forget', async () => {

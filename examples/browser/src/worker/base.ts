@@ -1,34 +1,26 @@
 /** @file The base checkpoint: the built-in tiny one, or one that is kept in the browser's private file system. */
 import type { Battle } from '@arena/data';
-import { type DecoderConfig, linearModules } from '@arena/decoder';
+import { linearModules } from '@arena/decoder';
 import {
   bytesFolder,
   CHECKPOINT_FILES,
   type DownloadProgress,
   downloadCheckpoint,
-  type FileOpener,
   opfsFolder,
   opfsStore,
-  readFileAt,
 } from '@arena/files';
-import { readConfig, tinyBaseFiles } from '@arena/gemma';
-import { loadTokenizer, type Tokenizer } from '@arena/tokenizer';
+import { type Base as JudgeBase, openBase as openJudgeBase, tinyBaseFor } from '@arena/judge';
 import type { BaseChoice, BaseInfo } from '../protocol.js';
+import { formFor } from './settings.js';
 import { folder } from './storage.js';
 
-export interface Base {
+export interface Base extends JudgeBase {
   info: BaseInfo;
   /** How to open it again after the page was reloaded. */
   kept: KeptBase;
-  location: FileOpener;
-  config: DecoderConfig;
-  tokenizer: Tokenizer;
 }
 
 export type KeptBase = { kind: 'tiny' } | { kind: 'stored'; name: string; folder: string };
-
-/** Battles whose texts the tiny base's tokenizer learns its words from. */
-const TOKENIZER_BATTLES = 300;
 
 /** Brings the chosen base here and opens it. What was downloaded before is not downloaded again. */
 export async function chooseBase(
@@ -62,15 +54,12 @@ function isCheckpointFile(name: string): boolean {
 
 /** Opens a base that is here. */
 export async function openBase(kept: KeptBase, battles: Battle[]): Promise<Base> {
-  const location = kept.kind === 'tiny' ? tinyBase(battles) : opfsFolder(await folder('bases', kept.folder));
-  const name = kept.kind === 'tiny' ? 'tiny base of random weights' : kept.name;
-  const config = await readConfig(location);
-  const json = await readFileAt(location, 'tokenizer.json');
-  if (!json) throw new Error(`${name}: has no tokenizer.json beside its weights`);
-  const tokenizer = loadTokenizer(json);
-  if (tokenizer.vocabSize > config.vocabSize) {
-    throw new Error(`${name}: its tokenizer has ${tokenizer.vocabSize} tokens, its config.json ${config.vocabSize}`);
-  }
+  const isTiny = kept.kind === 'tiny';
+  const location = isTiny
+    ? bytesFolder(tinyBaseFor(battles, { hiddenSize: 64, layers: 4 }))
+    : opfsFolder(await folder('bases', kept.folder));
+  const base = await openJudgeBase(location, isTiny ? 'tiny base of random weights' : kept.name);
+  const { name, config } = base;
   const linears = linearModules(config).reduce((sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures, 0);
   const info = {
     name,
@@ -78,13 +67,7 @@ export async function openBase(kept: KeptBase, battles: Battle[]): Promise<Base>
     hiddenSize: config.hiddenSize,
     parameters: linears + config.vocabSize * config.hiddenSize,
     vocabulary: config.vocabSize,
+    form: formFor(config.hiddenSize),
   };
-  return { info, kept, location, config, tokenizer };
-}
-
-function tinyBase(battles: Battle[]): FileOpener {
-  const texts = battles
-    .slice(0, TOKENIZER_BATTLES)
-    .flatMap(({ prompt, responseA, responseB }) => [...prompt, ...responseA, ...responseB]);
-  return bytesFolder(tinyBaseFiles(texts, { hiddenSize: 64, layers: 4 }));
+  return { ...base, info, kept };
 }

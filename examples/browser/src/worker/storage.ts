@@ -1,7 +1,11 @@
 /** @file The run under way, kept in the browser's private file system (OPFS) so that a reloaded page goes on from it. */
-import { opfsFolder } from '@arena/files';
+
+import { opfsFolder, readFileAt } from '@arena/files';
+import type { Store } from '@arena/judge';
 
 const ROOT = 'arena';
+const RUN = 'run';
+/** Says which folder of the run is the newest: one that is whole. */
 const LATEST = 'latest.json';
 
 /** A folder below the app's own, made when needed. */
@@ -12,63 +16,85 @@ export async function folder(...path: string[]): Promise<FileSystemDirectoryHand
 }
 
 /** Writes a file; it has its new content whole or keeps the old. */
-export async function write(directory: FileSystemDirectoryHandle, name: string, content: Uint8Array | string) {
+async function write(directory: FileSystemDirectoryHandle, name: string, content: Uint8Array | string) {
   const stream = await (await directory.getFileHandle(name, { create: true })).createWritable();
   await stream.write(content as Uint8Array<ArrayBuffer>);
   await stream.close();
 }
 
-async function readJson<T>(directory: FileSystemDirectoryHandle, name: string): Promise<T | null> {
-  const source = await opfsFolder(directory)(name);
-  return source ? (JSON.parse(new TextDecoder().decode(await source.read(0, source.size))) as T) : null;
+/** What TypeScript's libraries leave out of OPFS: what Workers alone have, and iteration. */
+type AppendHandle = FileSystemFileHandle & {
+  createSyncAccessHandle(): Promise<{
+    getSize(): number;
+    write(bytes: Uint8Array, options: { at: number }): number;
+    close(): void;
+  }>;
+};
+type Directory = FileSystemDirectoryHandle & { values(): AsyncIterable<FileSystemHandle> };
+
+/**
+ * The run's folder. Of its own folders (checkpoints, then the adapter) only the newest stays.
+ * @param onFull Called in place of an error when the browser has no room left.
+ */
+export function runStore(onFull: () => void): Store {
+  const keep = async (work: (run: Directory) => Promise<void>) => {
+    try {
+      await work((await folder(RUN)) as Directory);
+    } catch (error) {
+      if (!(error instanceof DOMException && error.name === 'QuotaExceededError')) throw error;
+      onFull();
+    }
+  };
+  return {
+    location: (name) => async (file) => {
+      const run = await folder(RUN);
+      return opfsFolder(name === undefined ? run : await run.getDirectoryHandle(name))(file);
+    },
+    write: (file, content) => keep((run) => write(run, file, content)),
+    append: (file, text) =>
+      keep(async (run) => {
+        const handle = (await run.getFileHandle(file, { create: true })) as AppendHandle;
+        const access = await handle.createSyncAccessHandle();
+        try {
+          access.write(new TextEncoder().encode(text), { at: access.getSize() });
+        } finally {
+          access.close();
+        }
+      }),
+    writeFolder: (name, files) =>
+      keep(async (run) => {
+        const target = await run.getDirectoryHandle(name, { create: true });
+        for (const [file, content] of Object.entries(files)) await write(target, file, content);
+        await write(run, LATEST, JSON.stringify({ name }));
+        for await (const { kind, name: other } of run.values()) {
+          if (kind === 'directory' && other !== name) await run.removeEntry(other, { recursive: true });
+        }
+      }),
+    async list() {
+      const names: string[] = [];
+      const latest = await newestFolder();
+      for await (const { kind, name } of ((await folder(RUN)) as Directory).values()) {
+        if (kind === 'file' || name === latest?.name) names.push(name);
+      }
+      return names;
+    },
+    remove: (name) => keep((run) => run.removeEntry(name, { recursive: true })),
+  };
 }
 
-/** Begins a run: what was saved of an earlier one is gone. */
-export async function beginRun(files: Record<string, string>): Promise<void> {
-  await forgetRun();
-  const run = await folder('run');
-  for (const [name, content] of Object.entries(files)) await write(run, name, content);
+/** The newest checkpoint of the saved run, or its adapter when it is done; null without one. Runs of earlier pages say `totalSteps` there. */
+export async function newestFolder() {
+  return readJson<{ name: string; totalSteps?: number }>(LATEST).catch(() => null);
 }
 
-/** Where the saved run stands. */
-interface Latest {
-  step: number;
-  totalSteps: number;
-  /** Folder of the checkpoint, or of the adapter when `done`. */
-  name: string;
-  done: boolean;
-}
-
-/** Keeps a checkpoint, or the adapter of a run that is done: files first, then the word that they are the latest. */
-export async function keepFiles(
-  { step, totalSteps, done }: Omit<Latest, 'name'>,
-  files: Record<string, Uint8Array>,
-): Promise<void> {
-  const run = await folder('run');
-  const name = done ? 'adapter' : `checkpoint-${step}`;
-  const target = await run.getDirectoryHandle(name, { create: true });
-  for (const [file, content] of Object.entries(files)) await write(target, file, content);
-  await write(run, LATEST, JSON.stringify({ step, totalSteps, name, done } satisfies Latest));
-  for await (const entry of (run as unknown as { keys(): AsyncIterable<string> }).keys()) {
-    if (entry.startsWith('checkpoint-') && entry !== name) await run.removeEntry(entry, { recursive: true });
-  }
-}
-
-/** The saved run: where it stands, and openers of its files and of its newest checkpoint or adapter. Null without one. */
-export async function savedRun() {
-  const run = await folder('run');
-  const latest = await readJson<Latest>(run, LATEST).catch(() => null);
-  if (!latest) return null;
-  return { ...latest, files: opfsFolder(run), newest: opfsFolder(await run.getDirectoryHandle(latest.name)) };
+/** A JSON file of the saved run; null when it is not there. */
+export async function readJson<T>(name: string): Promise<T | null> {
+  const bytes = await readFileAt(opfsFolder(await folder(RUN)), name);
+  return bytes && (JSON.parse(new TextDecoder().decode(bytes)) as T);
 }
 
 /** Takes the saved run away. */
 export async function forgetRun(): Promise<void> {
   const root = await folder();
-  await root.removeEntry('run', { recursive: true }).catch(() => {}); // there was none
-}
-
-/** Whether the browser has no room left. */
-export function isQuota(error: unknown): boolean {
-  return error instanceof DOMException && error.name === 'QuotaExceededError';
+  await root.removeEntry(RUN, { recursive: true }).catch(() => {}); // there was none
 }

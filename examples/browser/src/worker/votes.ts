@@ -6,10 +6,10 @@ import {
   describeBattles,
   readBattles,
   type Splits,
-  splitBattles,
   syntheticBattles,
 } from '@arena/data';
 import { scriptOf } from '@arena/eval';
+import { DEFAULT_SETTINGS, splitVotes } from '@arena/judge';
 import type { VotesInfo } from '../protocol.js';
 
 export interface Votes {
@@ -55,11 +55,8 @@ export function votesToText({ battles }: Votes): string {
 }
 
 function finish(name: string, battles: Battle[], dropped: VotesInfo['dropped']): Votes {
-  const splits = splitBattles(battles, { seed: 42 });
+  const splits = splitVotes(battles, DEFAULT_SETTINGS);
   const { train, validation, test } = splits;
-  if (!train.length || !test.length) {
-    throw new Error(`${battles.length} usable votes are too few to train on and to test with: some dozens are needed`);
-  }
   const parts = { train: train.length, validation: validation.length, test: test.length };
   const info = { name, description: describeBattles(battles, { detectLanguage: scriptOf }), dropped, parts };
   return { info, battles, splits };

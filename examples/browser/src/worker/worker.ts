@@ -1,14 +1,14 @@
 /** @file The Worker that computes: the page asks for one task after another and stays free to answer its user. */
 
 import { bytesFolder, readFileAt } from '@arena/files';
-import { loadAdapter } from '@arena/lora';
+import { cardOf, type Judge, objectiveOf, openJudge, readJudge } from '@arena/judge';
 import { DeviceLostError, type Engine, openEngine } from '@arena/runtime';
-import { loadCheckpoint } from '@arena/trainer';
 import { unzipSync, zipSync } from 'fflate';
 import type { Argument, Event, Request, Result, TaskName, TrainSettings } from '../protocol.js';
 import { type Base, chooseBase, type KeptBase, openBase } from './base.js';
-import { adapterFiles, evaluateJudge, type Judge, judgeBattle, openJudge, packOptions, trainJudge } from './model.js';
-import { beginRun, forgetRun, savedRun } from './storage.js';
+import { judgePair, reportOn, trainHere } from './model.js';
+import { settingsOf } from './settings.js';
+import { forgetRun, newestFolder, readJson, runStore } from './storage.js';
 import { loadVotes, restoreVotes, type Votes, votesToText } from './votes.js';
 
 let engine: Engine | undefined;
@@ -19,7 +19,10 @@ let stopping: AbortController | undefined;
 let pause: { over: Promise<void>; end: () => void } | undefined;
 
 const tell = (event: Event) => postMessage({ event });
-const loading = (done: number, total: number) => tell({ kind: 'progress', label: 'opening the base', done, total });
+const onProgress = (done: number, total: number) => tell({ kind: 'progress', label: 'opening the base', done, total });
+const store = runStore(() =>
+  tell({ kind: 'note', text: 'The browser has no room left: training goes on, but a reload would lose it.' }),
+);
 
 type Handlers = { [K in TaskName]: (argument: Argument<K>) => Promise<Result<K>> | Result<K> };
 
@@ -40,9 +43,9 @@ const handlers: Handlers = {
   async savedRun() {
     const saved = await savedRun();
     if (!saved) return null;
-    const { votesName, baseName } = await runFile(saved.files);
-    const { step, totalSteps, done } = saved;
-    return { step, totalSteps, done, votes: votesName, base: baseName };
+    const { votesName, baseName, totalSteps, checkpoint } = saved;
+    const step = Number(checkpoint?.split('-')[1] ?? totalSteps);
+    return { step, totalSteps, done: !checkpoint, votes: votesName, base: baseName };
   },
   async useVotes(files) {
     votes = await loadVotes(files, (done) => tell({ kind: 'progress', label: 'reading votes', done, total: 0 }));
@@ -71,18 +74,8 @@ const handlers: Handlers = {
   train: (settings) =>
     alone(async () => {
       const [from, on] = [need(votes, 'choose votes first'), need(base, 'choose a base first')];
-      await closeJudge();
-      judge = await openJudge(on, packOptions(on.info, settings.maxTokens), settings, loading);
-      const file: RunFile = { settings, votesName: from.info.name, baseName: on.info.name, base: on.kept };
-      await beginRun({ 'run.json': JSON.stringify(file), 'votes.jsonl': votesToText(from) });
-      return goOnAfterLoss(
-        () => fit(from, settings, null),
-        async () => {
-          if (await savedRun()) return trainOn();
-          judge = await openJudge(on, packOptions(on.info, settings.maxTokens), settings, loading);
-          return fit(from, settings, null);
-        },
-      );
+      const begin = () => fit(from, on, settings);
+      return goOnAfterLoss(begin, async () => ((await savedRun()) ? trainOn() : begin()));
     }),
   continueRun: () => alone(() => goOnAfterLoss(trainOn, trainOn)),
   forgetRun,
@@ -101,62 +94,60 @@ const handlers: Handlers = {
     pause?.end();
   },
   evaluate: () =>
-    evaluateJudge(
+    reportOn(
       need(judge, NO_JUDGE),
       need(votes, 'choose votes first'),
       `${votes!.info.name} with ${base!.info.name}`,
       tell,
     ),
-  judge: (battle) => judgeBattle(need(judge, NO_JUDGE), battle),
-  saveAdapter: async () => zipSync(await adapterFiles(need(judge, NO_JUDGE)), { level: 6 }),
+  judge: (pair) => judgePair(need(judge, NO_JUDGE), pair),
+  saveAdapter: async () => zipSync(await need(judge, NO_JUDGE).files(), { level: 6 }),
   async useAdapter(files) {
     const on = need(base, 'choose the base that the adapter was trained on first');
-    const location = bytesFolder(await adapterBytes(files));
-    const adapter = await loadAdapter(location);
-    const card = await readFileAt(location, 'arena.json');
-    const pack = card ? JSON.parse(new TextDecoder().decode(card)).pack : packOptions(on.info, 1900);
+    const { settings } = settingsOf({ ...on.info.form, maxTokens: 1900 }, namesOf(on));
+    const unsaid = cardOf(objectiveOf(settings), on.name, settings); // of an adapter that was trained elsewhere
+    const trained = await readJudge(bytesFolder(await adapterBytes(files)), unsaid);
     await closeJudge();
-    judge = await openJudge(on, pack, adapter, loading);
-    return `adapter of rank ${adapter.config.r} on ${on.info.name}`;
+    judge = await openJudge(on, trained, { onProgress });
+    return `adapter of rank ${trained.adapter!.config.r} on ${on.info.name}`;
   },
 };
 
 const NO_JUDGE = 'train an adapter first, or load one';
 
+/** What the page keeps of a run beside what @arena/judge keeps. */
 interface RunFile {
   settings: TrainSettings;
   votesName: string;
   baseName: string;
   base: KeptBase;
+  totalSteps: number;
 }
 
-type Files = NonNullable<Awaited<ReturnType<typeof savedRun>>>['files'];
-
-async function text(files: Files, name: string): Promise<string> {
-  return new TextDecoder().decode(need(await readFileAt(files, name), `the saved run has no ${name}`));
+/** The saved run: what it is about, and its newest checkpoint when it is not done. */
+async function savedRun(): Promise<(RunFile & { checkpoint?: string }) | null> {
+  const newest = await newestFolder();
+  if (!newest) return null;
+  // earlier pages kept it under the name of a file that @arena/judge writes now
+  const file = need((await readJson<RunFile>('page.json')) ?? (await readJson<RunFile>('run.json')), NO_RUN);
+  const checkpoint = newest.name.startsWith('checkpoint-') ? newest.name : undefined;
+  return { ...file, totalSteps: file.totalSteps ?? newest.totalSteps, checkpoint };
 }
 
-async function runFile(files: Files): Promise<RunFile> {
-  return JSON.parse(await text(files, 'run.json')) as RunFile;
-}
+const NO_RUN = 'there is no saved run';
 
 /** Opens the saved run's votes and base, and trains on where it was not done. */
 async function trainOn(): Promise<boolean> {
-  const saved = need(await savedRun(), 'there is no saved run');
-  const { settings, votesName, base: kept } = await runFile(saved.files);
-  votes = await restoreVotes(votesName, await text(saved.files, 'votes.jsonl'));
+  const { settings, votesName, base: kept, checkpoint } = need(await savedRun(), NO_RUN);
+  const text = await readFileAt(store.location(), 'votes.jsonl');
+  votes = await restoreVotes(votesName, new TextDecoder().decode(need(text, 'the saved run has no votes.jsonl')));
   tell({ kind: 'votes', votes: votes.info });
   base = await openBase(kept, votes.battles);
   tell({ kind: 'base', base: base.info });
+  if (checkpoint) return fit(votes, base, settings, checkpoint);
   await closeJudge();
-  const pack = packOptions(base.info, settings.maxTokens);
-  if (saved.done) {
-    judge = await openJudge(base, pack, await loadAdapter(saved.newest), loading);
-    return true;
-  }
-  const checkpoint = await loadCheckpoint(saved.newest);
-  judge = await openJudge(base, pack, await loadAdapter(saved.newest), loading);
-  return fit(votes, settings, checkpoint);
+  judge = await openJudge(base, await readJudge(store.location('adapter')), { onProgress });
+  return true;
 }
 
 /** Trains; when the GPU is lost, trains on once on a new device. A second loss is the page's to show: something is wrong with the GPU. */
@@ -190,15 +181,36 @@ async function openAfterLoss(): Promise<void> {
   }
 }
 
-async function fit(from: Votes, settings: TrainSettings, checkpoint: Parameters<typeof trainJudge>[3]) {
+/** Trains anew, or from a checkpoint of the saved run. False when it was stopped. */
+async function fit(from: Votes, on: Base, form: TrainSettings, checkpoint?: string): Promise<boolean> {
+  await closeJudge();
+  const { settings, totalSteps } = settingsOf(form, namesOf(on, from));
+  const file: RunFile = { settings: form, votesName: from.info.name, baseName: on.name, base: on.kept, totalSteps };
   stopping = new AbortController();
-  const control = { signal: stopping.signal, resumed: async () => pause?.over };
+  const control = {
+    signal: stopping.signal,
+    async opened() {
+      if (!checkpoint) {
+        await forgetRun();
+        await store.write('votes.jsonl', votesToText(from));
+      }
+      await store.write('page.json', JSON.stringify(file));
+    },
+    resumed: async () => pause?.over,
+  };
   try {
-    return await trainJudge(need(judge, NO_JUDGE), from, settings, checkpoint, control, tell);
+    const run = await trainHere(from, on, settings, store, checkpoint, control, tell);
+    judge = run.judge;
+    return run.result !== undefined;
   } finally {
     stopping = undefined;
     pause = undefined;
   }
+}
+
+function namesOf(on: Base, from?: Votes) {
+  const { hiddenSize } = on.info;
+  return { base: on.name, hiddenSize, votes: from?.info.name ?? '', battles: from?.splits.train.length ?? 0 };
 }
 
 /** Runs the body if no other tab trains: both would write the same saved run. */
@@ -210,7 +222,7 @@ async function alone(body: () => Promise<boolean>): Promise<boolean> {
 }
 
 async function closeJudge(): Promise<void> {
-  await judge?.model.dispose();
+  await judge?.dispose();
   judge = undefined;
 }
 

@@ -1,6 +1,7 @@
 /** @file `arena describe`: what a base holds and what training on it takes, before anything is loaded. */
 import type { CheckpointPart, ModelDescription } from '@arena/decoder';
 import { describeGemma, readConfig } from '@arena/gemma';
+import { DEFAULT_SETTINGS } from '@arena/judge';
 import { loraConfig } from '@arena/lora';
 import type { Command } from 'commander';
 import { byteSize, integer } from '../arguments.js';
@@ -22,9 +23,9 @@ export function addDescribe(program: Command): void {
     .command('describe')
     .description('show what a base holds and what training on it takes; only config.json and file headers are read')
     .requiredOption('--base <dir|hub-id>', 'base checkpoint: a folder, or a hub id (headers are read from the hub)')
-    .option('--max-tokens <n>', 'tokens of the largest batch', integer(1), 1900)
-    .option('--rank <n>', 'LoRA rank', integer(1), 16)
-    .option('--targets <list>', 'linear modules that get adapters', 'q_proj,k_proj,v_proj')
+    .option('--max-tokens <n>', 'tokens of the largest batch', integer(1), DEFAULT_SETTINGS.maxTokens)
+    .option('--rank <n>', 'LoRA rank', integer(1), DEFAULT_SETTINGS.rank)
+    .option('--targets <list>', 'linear modules that get adapters', DEFAULT_SETTINGS.targets.join(','))
     .option('--first-layer <n>', 'layers below have no adapters', integer(0), 0)
     .option('--no-quantize', 'keep the base in float')
     .option(

@@ -1,13 +1,14 @@
 /** @file `arena evaluate`: a trained adapter on votes that it was not trained on. */
-import type { Battle, SplitName } from '@arena/data';
+import { type Cleaning, describeDrops, evaluateJudge, keepEvaluation, type VoteParts } from '@arena/judge';
 import type { Command } from 'commander';
-import { addCleanOption, type Cleaning } from '../clean-option.js';
+import { addCleanOption } from '../clean-option.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
 import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, dropping, prepareOutput } from '../output-folder.js';
-import { type Dataset, describeDrops, loadDataset } from '../run/dataset.js';
-import { evaluateParts } from '../run/evaluate-parts.js';
+import { type Dataset, loadDataset } from '../run/dataset.js';
+import { folderStore } from '../run/folder-store.js';
 import { loadTrained, readTrained } from '../run/trained-model.js';
+import { scoringBar } from '../run/training.js';
 
 interface EvaluateFlags extends EngineFlags {
   clean?: Cleaning;
@@ -37,19 +38,23 @@ async function evaluateCommand({ base, adapter, data, out, clean, ...engineFlags
   const engine = await openFlagged(engineFlags).catch(dropping(out));
   try {
     const files = await readTrained(base, adapter);
-    const dataset = await loadDataset(data, { ties: files.numLabels === 3, clean, signal });
+    const dataset = await loadDataset(data, { ties: files.objective.knowsTies, clean, signal });
     const drops = describeDrops(dataset);
     console.log(
       `${dataset.clean.read} battles read, ${dataset.battles.length} kept${drops ? `; left out: ${drops}` : ''}`,
     );
     const parts = partsOf(dataset);
-    const trained = await loadTrained(files, signal);
+    const judge = await loadTrained(files, signal);
     try {
       const title = `${data.join(', ')} with ${adapter ?? base}`;
-      const table = await evaluateParts(trained, parts, { out, title, seed: 0, signal });
-      console.log(`\n${table}\n\n${out}/report.html has the rest.`);
+      const bar = scoringBar(parts);
+      const onProgress = (done: number) => bar.update(done);
+      const evaluation = await evaluateJudge(judge, parts, { title, seed: 0, onProgress, signal });
+      bar.finish();
+      await keepEvaluation(folderStore(out), evaluation);
+      console.log(`\n${evaluation.table}\n\n${out}/report.html has the rest.`);
     } finally {
-      await trained.model.dispose();
+      await judge.dispose();
     }
   } finally {
     engine.dispose();
@@ -58,7 +63,7 @@ async function evaluateCommand({ base, adapter, data, out, clean, ...engineFlags
 }
 
 /** What is scored, and what baselines and temperature are fitted on: a prepared folder has parts, files are all to be scored. */
-function partsOf({ battles, prepared }: Dataset): Record<SplitName, Battle[]> {
+function partsOf({ battles, prepared }: Dataset): VoteParts {
   if (!prepared) return { train: [], validation: [], test: battles };
   const { train, validation, test } = prepared.parts;
   console.log(

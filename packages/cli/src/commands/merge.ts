@@ -1,12 +1,12 @@
 /** @file `arena merge`: an adapter folded into its base checkpoint. */
 import { stat } from 'node:fs/promises';
 import { mergedCheckpoint } from '@arena/gemma';
+import { formatCard, mergedCard, readCard } from '@arena/judge';
 import type { MergeError } from '@arena/lora';
 import type { Command } from 'commander';
 import { checkNewFolder } from '../output-folder.js';
 import { resolveBase } from '../run/base.js';
 import { writeCheckpointFolder } from '../run/checkpoint-folder.js';
-import { formatModelCard, mergedCard, readModelCard } from '../run/model-card.js';
 import { adapterFolder, checkNotMerged } from '../run/trained-model.js';
 
 interface MergeFlags {
@@ -28,11 +28,11 @@ export function addMerge(program: Command): void {
 async function merge({ base: baseOrId, adapter, out }: MergeFlags): Promise<void> {
   const base = await resolveBase(baseOrId);
   const folder = await adapterFolder(adapter);
-  const card = (await stat(`${folder}/arena.json`).catch(() => undefined)) && (await readModelCard(folder));
+  const card = (await stat(`${folder}/arena.json`).catch(() => undefined)) && (await readCard(folder));
   if (card) await checkNotMerged(baseOrId, await mergedCard(base), card);
   await checkNewFolder(out);
   const view = await mergedCheckpoint(base, folder);
-  const others = card ? { 'arena.json': formatModelCard({ ...card, merged: true }) } : undefined;
+  const others = card ? { 'arena.json': formatCard({ ...card, merged: true }) } : undefined;
   await writeCheckpointFolder(out, view, base, /^(tokenizer.*|special_tokens_map\.json)$/, others);
   console.log(`written to ${out}`);
   const { requantized } = view.weights;

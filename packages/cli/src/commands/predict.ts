@@ -1,12 +1,12 @@
 /** @file `arena predict`: one JSON line {id, probabilityA} a battle. */
 
 import { type Battle, readBattles } from '@arena/data';
+import { battleOf, meanOfOrders } from '@arena/judge';
 import type { Command } from 'commander';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
 import { onInterrupt } from '../interrupt.js';
 import { progress } from '../progress.js';
 import { predictionKey, writePredictions } from '../run/prediction-file.js';
-import { meanOfOrders, scoreBattles } from '../run/scoring.js';
 import { adapterFolder, loadTrained, readTrained } from '../run/trained-model.js';
 
 interface PredictFlags extends EngineFlags {
@@ -44,10 +44,10 @@ async function predict({ base, adapter, bothOrders, out, ...flags }: PredictFlag
   const battles = await battlesOf(flags);
   const engine = await openFlagged(flags);
   try {
-    const trained = await loadTrained(await readTrained(base, adapter), signal);
+    const judge = await loadTrained(await readTrained(base, adapter), signal);
     try {
       const lines = async (some: Battle[]) => {
-        const predictions = await scoreBattles(trained, some, { swap: bothOrders, signal });
+        const predictions = await judge.predictMany(some, { swap: bothOrders, signal });
         return predictions.map(({ id, probabilityA, probabilityASwapped, ...more }) =>
           JSON.stringify({ id, probabilityA: meanOfOrders({ id, probabilityA, probabilityASwapped }), ...more }),
         );
@@ -73,7 +73,7 @@ async function predict({ base, adapter, bothOrders, out, ...flags }: PredictFlag
       }
       bar.finish();
     } finally {
-      await trained.model.dispose();
+      await judge.dispose();
     }
   } finally {
     engine.dispose();
@@ -100,15 +100,7 @@ async function battlesOf({
     if (prompt === undefined || a === undefined || b === undefined) {
       throw new Error('--data FILE, or all of --prompt, --a and --b, are needed');
     }
-    const battle: Battle = {
-      id: '0',
-      row: 0,
-      prompt: [prompt],
-      responseA: [a],
-      responseB: [b],
-      winner: null,
-      flags: [],
-    };
+    const battle = battleOf({ prompt, responseA: a, responseB: b });
     return {
       count: 1,
       async *read() {

@@ -18,18 +18,20 @@ import {
 } from '@arena/data';
 import { percent, scriptOf } from '@arena/eval';
 import { replaceFolder } from '@arena/files';
+import { type Cleaning, describeDrops, type LeftOut, openTokenizer } from '@arena/judge';
 import { type Command, Option } from 'commander';
 import { integer } from '../arguments.js';
-import { addCleanOption, type Cleaning } from '../clean-option.js';
+import { addCleanOption } from '../clean-option.js';
 import { onInterrupt } from '../interrupt.js';
 import { checkNewFolder } from '../output-folder.js';
 import { progress } from '../progress.js';
 import { appender } from '../run/appender.js';
-import { openTokenizer, resolveBase } from '../run/base.js';
+import { resolveBase } from '../run/base.js';
 import { dataCardHtml } from '../run/data-card.js';
-import { type DatasetOptions, describeDrops, type LeftOut, readDataset } from '../run/dataset.js';
+import { type DatasetOptions, readDataset } from '../run/dataset.js';
 import { packInOrder } from '../run/pack-in-order.js';
 import { BATTLES, preparedWriter } from '../run/prepared.js';
+import { settingOption } from '../setting-option.js';
 
 interface PrepareFlags {
   data: string[];
@@ -52,8 +54,8 @@ export function addPrepare(program: Command): void {
     .requiredOption('--data <file...>', 'votes: parquet, csv or jsonl in any known schema')
     .requiredOption('--tokenizer <dir|hub-id>', 'folder with the tokenizer.json of the base')
     .requiredOption('--out <dir>', 'folder to create')
-    .option('--max-tokens <n>', 'longest packed battle', integer(16), 1900)
-    .addOption(new Option('--frame <name>', 'text around the fields').choices(['chat', 'compact']).default('chat'))
+    .addOption(settingOption('--max-tokens <n>', 'longest packed battle'))
+    .addOption(settingOption('--frame <name>', 'text around the fields'))
     .addOption(
       new Option('--truncation <name>', 'where long texts are cut').choices([...TRUNCATIONS]).default('head+tail'),
     )
@@ -67,7 +69,7 @@ export function addPrepare(program: Command): void {
         .choices(['report', 'group', 'ignore'])
         .default('report'),
     )
-    .option('--seed <n>', 'seed of the split', integer(0, 2 ** 32 - 1), 42)
+    .addOption(settingOption('--seed <n>', 'seed of the split'))
     .option('--workers <n>', 'threads that tokenise, of 120 MB and more each; 0: none but this one', integer(0, 64), 0);
   addCleanOption(command).action((flags: PrepareFlags) => prepare(flags));
 }

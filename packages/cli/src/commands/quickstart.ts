@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { type Battle, syntheticBattles, syntheticCeiling } from '@arena/data';
+import { DEFAULT_SETTINGS, type TrainingSettings } from '@arena/judge';
 import type { Command } from 'commander';
 import { integer } from '../arguments.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
@@ -9,41 +10,22 @@ import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, dropping, prepareOutput } from '../output-folder.js';
 import { duration } from '../progress.js';
 import { writeTinyBase } from '../run/tiny-base.js';
-import { runTraining, type TrainingSettings } from '../run/training.js';
+import { runTraining } from '../run/training.js';
 
 const BATTLES = 2000;
 const NOISE = 0.1;
 
+const { seed: _, ...STANDARD } = DEFAULT_SETTINGS; // the quickstart has a flag for it
+
 /** Settings that carry the planted rule on a tiny random base; docs/decisions has what was measured. */
 export const QUICKSTART_SETTINGS: Omit<TrainingSettings, 'base' | 'data' | 'seed'> = {
+  ...STANDARD,
   maxTokens: 384,
   frame: 'compact',
-  rank: 16,
-  alpha: 32,
-  dropout: 0.05,
   targets: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
   firstLayer: 1,
-  epochs: 1,
-  batchSize: 8,
-  accumulation: 1,
   learningRate: 2e-3,
-  loss: 'cross-entropy',
-  classes: 2,
-  ties: 'drop',
-  labelSmoothing: 0,
-  softLabels: 0,
-  optimizer: 'adamw',
-  schedule: 'linear',
   warmup: 0.05,
-  weightDecay: 0.01,
-  maxGradNorm: 1,
-  quantize: true,
-  doubleQuant: true,
-  headStd: 0.02,
-  loraPlus: 1,
-  headRate: 1,
-  swapAugment: false,
-  metric: 'loss',
 };
 
 interface QuickstartFlags extends EngineFlags {
@@ -56,7 +38,7 @@ export function addQuickstart(program: Command): void {
     .command('quickstart')
     .description('the whole journey on synthetic votes and a tiny base of random weights')
     .option('--out <dir>', 'new or empty folder (default quickstart-run, or the next free quickstart-run-N)')
-    .option('--seed <n>', 'seed of everything', integer(0, 2 ** 31), 42);
+    .option('--seed <n>', 'seed of everything', integer(0, 2 ** 31), DEFAULT_SETTINGS.seed);
   addEngineOptions(command).action((flags: QuickstartFlags) => quickstart(flags));
 }
 

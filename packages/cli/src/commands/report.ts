@@ -1,13 +1,14 @@
 /** @file `arena report`: the report over predictions of any judge; no model is needed. */
 import type { Battle } from '@arena/data';
 import type { PredictionColumns } from '@arena/eval';
+import { evaluationOf, keepEvaluation } from '@arena/judge';
 import { type Command, InvalidArgumentError } from 'commander';
 import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, prepareOutput } from '../output-folder.js';
 import { loadDataset } from '../run/dataset.js';
+import { folderStore } from '../run/folder-store.js';
 import { battlesOfFiles, readRun } from '../run/predicted-runs.js';
 import { preparedBattles } from '../run/prepared.js';
-import { writeResults } from '../run/results.js';
 
 interface ReportFlags {
   data: string[];
@@ -42,14 +43,15 @@ async function report(path: string, { data, train, columns, out }: ReportFlags):
     const run = await readRun(path, path, columns);
     const battles = await battlesOfFiles(data, [run], signal);
     const byId = new Map(run.predictions.map((prediction) => [prediction.id, prediction]));
-    const { table } = await writeResults(out, {
+    const evaluation = evaluationOf({
       predictions: battles.map(({ id }) => byId.get(id)!),
       battles,
       train: await fittingBattles({ data, train }, byId, signal),
       title: `${path} over ${data.join(', ')}`,
       seed: 0,
     });
-    console.log(`${table}\n\n${out}/report.html has the rest.`);
+    await keepEvaluation(folderStore(out), evaluation);
+    console.log(`${evaluation.table}\n\n${out}/report.html has the rest.`);
   } finally {
     await dropIfEmpty(out);
   }

@@ -1,13 +1,12 @@
 /** @file `arena serve`: a trained adapter behind a small HTTP endpoint, on this machine unless told otherwise. */
 import { once } from 'node:events';
 import type { Battle } from '@arena/data';
+import { baseOfCard, meanOfOrders, readCard } from '@arena/judge';
 import type { Command } from 'commander';
 import { byteSize, integer, number } from '../arguments.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
 import { onInterrupt } from '../interrupt.js';
-import { readModelCard } from '../run/model-card.js';
 import { isLoopback, startPredictionServer } from '../run/prediction-server.js';
-import { meanOfOrders, scoreBattles } from '../run/scoring.js';
 import { adapterFolder, loadTrained, readTrained } from '../run/trained-model.js';
 
 interface ServeFlags extends EngineFlags {
@@ -55,15 +54,15 @@ async function serve({ model: path, base, host, port, bothOrders, ...flags }: Se
     );
   }
   const folder = await adapterFolder(path);
-  const card = await readModelCard(folder);
+  const card = await readCard(folder);
   const engine = await openFlagged(flags);
   try {
-    const files = card.merged ? await readTrained(folder) : await readTrained(base ?? card.base, folder);
-    const trained = await loadTrained(files, signal);
+    const files = card.merged ? await readTrained(folder) : await readTrained(base ?? baseOfCard(card, folder), folder);
+    const judge = await loadTrained(files, signal);
     try {
       const score = async (battles: Battle[], stop: AbortSignal) => {
         const options = { swap: bothOrders, signal: stop };
-        return (await scoreBattles(trained, battles, options)).map(meanOfOrders);
+        return (await judge.predictMany(battles, options)).map(meanOfOrders);
       };
       const { maxBytes, maxBattles, queue, connections } = flags;
       const timeout = 1000 * flags.timeout;
@@ -74,7 +73,7 @@ async function serve({ model: path, base, host, port, bothOrders, ...flags }: Se
       if (!signal.aborted) await once(signal, 'abort');
       await server.close();
     } finally {
-      await trained.model.dispose();
+      await judge.dispose();
     }
     console.log('stopped');
   } finally {

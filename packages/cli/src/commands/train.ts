@@ -1,10 +1,11 @@
 /** @file `arena train`. */
 import { dirname, resolve } from 'node:path';
+import { checkSettings, type TrainingSettings } from '@arena/judge';
 import type { MpiCommunicator } from '@arena/mpi';
 import { DeviceLostError, type Engine } from '@arena/runtime';
 import { latestCheckpoint } from '@arena/trainer';
-import { Command, Option } from 'commander';
-import { byteSize, integer, number } from '../arguments.js';
+import { Command } from 'commander';
+import { byteSize, integer } from '../arguments.js';
 import { addCleanOption } from '../clean-option.js';
 import { openDashboard } from '../dashboard/server.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
@@ -12,7 +13,8 @@ import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, dropping, prepareOutput } from '../output-folder.js';
 import { duration, muteProgress } from '../progress.js';
 import { withRanks } from '../ranks.js';
-import { runTraining, type TrainingSettings } from '../run/training.js';
+import { runTraining } from '../run/training.js';
+import { settingOption } from '../setting-option.js';
 
 type TrainFlags = Omit<TrainingSettings, 'targets'> &
   EngineFlags & {
@@ -45,62 +47,48 @@ export function addTrain(program: Command): void {
     )
     .requiredOption('--data <file...>', 'votes: parquet, csv or jsonl in any known schema')
     .requiredOption('--out <dir>', 'new or empty folder for the results')
-    .option('--max-tokens <n>', 'longest packed battle', integer(16), 1900)
+    .addOption(settingOption('--max-tokens <n>', 'longest packed battle'))
     .addOption(
-      new Option('--frame <name>', "text around the fields: Gemma's chat turns, or few tokens for small models")
-        .choices(['chat', 'compact'])
-        .default('chat'),
+      settingOption('--frame <name>', "text around the fields: Gemma's chat turns, or few tokens for small models"),
     )
     .addOption(
-      new Option('--loss <name>', 'a classifier that sees both answers, or a reward model that scores each alone')
-        .choices(['cross-entropy', 'bradley-terry'])
-        .default('cross-entropy'),
+      settingOption('--loss <name>', 'a classifier that sees both answers, or a reward model that scores each alone'),
     )
-    .option('--classes <n>', 'classes with cross entropy: A and B, or A, B and tie', integer(2, 3), 2)
+    .addOption(settingOption('--classes <n>', 'classes with cross entropy: A and B, or A, B and tie'))
+    .addOption(settingOption('--ties <what>', 'ties with two classes or Bradley-Terry: left out, or half of each'))
+    .addOption(settingOption('--label-smoothing <x>', 'share of every target that is spread over the classes'))
     .addOption(
-      new Option('--ties <what>', 'ties with two classes or Bradley-Terry: left out, or half of each')
-        .choices(['drop', 'half'])
-        .default('drop'),
+      settingOption('--soft-labels <share>', "share of the data's soft_label or teacher_logits in the targets"),
     )
-    .option('--label-smoothing <x>', 'share of every target that is spread over the classes', number(0, 0.99), 0)
-    .option('--soft-labels <share>', "share of the data's soft_label or teacher_logits in the targets", number(0, 1), 0)
-    .option('--rank <n>', 'LoRA rank', integer(1), 16)
-    .option('--alpha <n>', 'LoRA alpha', number(0), 32)
-    .option('--dropout <p>', 'LoRA dropout', number(0, 0.99), 0.05)
-    .option('--targets <list>', 'linear modules that get adapters', 'q_proj,k_proj,v_proj')
-    .option('--first-layer <n>', 'layers below have no adapters', integer(0), 6)
-    .option('--epochs <n>', 'passes over the training part', number(0.001), 1)
-    .option('--batch-size <n>', 'battles a batch', integer(1), 8)
-    .option('--tokens-per-batch <n>', 'tokens a batch, in place of --batch-size', integer(16))
-    .option('--accumulation <n>', 'batches an optimizer step', integer(1), 1)
+    .addOption(settingOption('--rank <n>', 'LoRA rank'))
+    .addOption(settingOption('--alpha <n>', 'LoRA alpha'))
+    .addOption(settingOption('--dropout <p>', 'LoRA dropout'))
+    .addOption(settingOption('--targets <list>', 'linear modules that get adapters'))
+    .addOption(settingOption('--first-layer <n>', 'layers below have no adapters'))
+    .addOption(settingOption('--epochs <n>', 'passes over the training part'))
+    .addOption(settingOption('--batch-size <n>', 'battles a batch'))
+    .addOption(settingOption('--tokens-per-batch <n>', 'tokens a batch, in place of --batch-size'))
+    .addOption(settingOption('--accumulation <n>', 'batches an optimizer step'))
     .addOption(
-      new Option(
+      settingOption(
         '--optimizer <name>',
         'AdamW, or with the moments of larger tensors in 8 bits, as bitsandbytes keeps them',
-      )
-        .choices(['adamw', 'adamw-8bit'])
-        .default('adamw'),
+      ),
     )
-    .option('--learning-rate <x>', 'peak learning rate', number(0), 2e-4)
+    .addOption(settingOption('--learning-rate <x>', 'peak learning rate'))
+    .addOption(settingOption('--schedule <name>', 'learning-rate schedule'))
+    .addOption(settingOption('--warmup <x>', 'steps of warm-up, or a share of all steps below 1'))
+    .addOption(settingOption('--weight-decay <x>', 'AdamW weight decay'))
+    .addOption(settingOption('--max-grad-norm <x>', 'clip gradients to this norm; 0 for never'))
+    .addOption(settingOption('--head-std <x>', 'standard deviation of the new head'))
+    .addOption(settingOption('--lora-plus <x>', 'B of the adapters learns this many times as fast as A (LoRA+)'))
+    .addOption(settingOption('--head-rate <x>', 'the head learns this many times as fast as A'))
+    .addOption(settingOption('--swap-augment', 'train on each battle also with A and B exchanged'))
     .addOption(
-      new Option('--schedule <name>', 'learning-rate schedule')
-        .choices(['linear', 'cosine', 'constant', 'constant_with_warmup'])
-        .default('linear'),
+      settingOption('--eval-every <n>', 'measure the validation part every n steps and end with the best weights'),
     )
-    .option('--warmup <x>', 'steps of warm-up, or a share of all steps below 1', number(0), 0.03)
-    .option('--weight-decay <x>', 'AdamW weight decay', number(0), 0.01)
-    .option('--max-grad-norm <x>', 'clip gradients to this norm; 0 for never', number(0), 1)
-    .option('--head-std <x>', 'standard deviation of the new head', number(0), 0.02)
-    .option('--lora-plus <x>', 'B of the adapters learns this many times as fast as A (LoRA+)', number(0), 1)
-    .option('--head-rate <x>', 'the head learns this many times as fast as A', number(0), 1)
-    .option('--swap-augment', 'train on each battle also with A and B exchanged', false)
-    .option('--eval-every <n>', 'measure the validation part every n steps and end with the best weights', integer(1))
-    .addOption(
-      new Option('--metric <name>', 'what decides which weights are best')
-        .choices(['loss', 'accuracy'])
-        .default('loss'),
-    )
-    .option('--patience <n>', 'stop after n measurements without an improvement (with --eval-every)', integer(1))
+    .addOption(settingOption('--metric <name>', 'what decides which weights are best'))
+    .addOption(settingOption('--patience <n>', 'stop after n measurements without an improvement (with --eval-every)'))
     .option('--save-every <n>', 'steps between two checkpoints', integer(1), 500)
     .option('--keep <n>', 'checkpoints that are kept, the newest', integer(1), 2)
     .option('--tensorboard', 'write TensorBoard event files to OUT/tensorboard', false)
@@ -110,8 +98,8 @@ export function addTrain(program: Command): void {
       integer(0, 65535),
     )
     .option('--profile', 'say at the end which ops the time of the steps went to', false)
-    .option('--seed <n>', 'seed of split, order, adapter and dropout', integer(0, 2 ** 32 - 1), 42)
-    .option('--max-steps <n>', 'stop after this many optimizer steps', integer(1))
+    .addOption(settingOption('--seed <n>', 'seed of split, order, adapter and dropout'))
+    .addOption(settingOption('--max-steps <n>', 'stop after this many optimizer steps'))
     .option('--no-quantize', 'keep the base in float')
     .option('--no-double-quant', 'NF4 without double quantisation')
     .option('--memory <size>', 'memory that a step may take, such as 6GB (default 80 % of what is free)', byteSize)
@@ -144,19 +132,8 @@ async function trainCommand(
     dashboard,
     ...rest
   } = flags;
-  if (rest.warmup >= 1 && !Number.isInteger(rest.warmup))
-    throw new Error(`--warmup ${rest.warmup}: a share of all steps below 1, or a whole number of steps, is expected`);
-  if (rest.patience && !rest.evalEvery)
-    throw new Error('--patience needs --eval-every: nothing is measured without it');
-  if (rest.loss === 'bradley-terry' && rest.classes === 3)
-    throw new Error('--classes 3 is for cross entropy: a reward model makes ties half of each (--ties half)');
-  if (rest.loss === 'bradley-terry' && rest.swapAugment)
-    throw new Error('--swap-augment changes nothing with --loss bradley-terry, which sees each answer alone');
-  if (rest.clean?.unlabeled === 'keep')
-    throw new Error(
-      '--clean unlabeled=keep: there is nothing to learn from a battle without a vote (but see --soft-labels)',
-    );
   const settings: TrainingSettings = { ...rest, targets: targets.split(',').map((name) => name.trim()) };
+  checkSettings(settings);
   const isFirst = !ranks?.rank;
   if (ranks) checkShares(settings, ranks);
   if (isFirst)

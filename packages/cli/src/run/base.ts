@@ -1,8 +1,8 @@
-/** @file A base checkpoint by folder or hub id, and its tokenizer. */
-import { readFile, stat } from 'node:fs/promises';
+/** @file A base checkpoint by folder or hub id. */
+import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { hubFolder, hubModel, type Location } from '@arena/files';
-import { loadTokenizer, type Tokenizer } from '@arena/tokenizer';
+import { type Base, openBase } from '@arena/judge';
 import { onInterrupt } from '../interrupt.js';
 import { type Progress, progress } from '../progress.js';
 import { accessToken, cachedSnapshot, downloadModel, hubPlaces } from './hub-cache.js';
@@ -53,20 +53,10 @@ export async function peekBase(base: string): Promise<Location> {
   return hubFolder(model);
 }
 
-/**
- * The tokenizer.json of a checkpoint folder.
- * @throws Error naming the file when it is missing or is no tokenizer that is known here.
- */
-export async function openTokenizer(base: string): Promise<Tokenizer> {
-  const path = `${base}/tokenizer.json`;
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${path}: cannot be read (${error.code}); the base's tokenizer is needed beside its weights`);
-  });
-  try {
-    return loadTokenizer(bytes);
-  } catch (error) {
-    throw new Error(`${path}: ${(error as Error).message}`);
-  }
+/** Opens a base but for its weights, under the name that adapters have for it. @throws Error as {@link resolveBase} and `openBase`. */
+export async function openNamedBase(base: string): Promise<Base> {
+  const opened = await openBase(await resolveBase(base), base);
+  return { ...opened, name: await baseName(base) };
 }
 
 /** How an adapter names its base: a hub id stays as it is, a folder becomes absolute. */

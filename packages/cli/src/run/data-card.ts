@@ -2,8 +2,8 @@
 import { basename } from 'node:path';
 import { type Counts, type DataCard, SPLIT_NAMES } from '@arena/data';
 import { type Axis, type Block, chartSvg, type Page, pageHtml, percent, shorten } from '@arena/eval';
+import { DROP_REASONS } from '@arena/judge';
 import { count, countChart, countTable, histogramChart, percentTick, shortNumber } from './data-card-charts.js';
-import { DROP_REASONS } from './dataset.js';
 
 export function dataCardHtml(card: DataCard): string {
   return pageHtml(dataCardPage(card));

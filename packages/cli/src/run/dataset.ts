@@ -1,15 +1,7 @@
-/** @file Reading and cleaning votes, with what was dropped and why. */
-import { type Battle, type CleanPolicy, type CleanReport, cleaner, type RejectedRow, readBattles } from '@arena/data';
-import type { Cleaning } from '../clean-option.js';
+/** @file The votes of `--data`: files in any known schema, or a prepared folder. */
+import type { Battle, CleanPolicy } from '@arena/data';
+import { type Cleaning, type LeftOut, streamVotes } from '@arena/judge';
 import { openPrepared, type Prepared, preparedBattles } from './prepared.js';
-
-/** What was left out on the way from files to battles. */
-export interface LeftOut {
-  /** Records that are no battles, by reason, and the first of them. */
-  rejected: Record<string, number>;
-  rejectedExamples: RejectedRow[];
-  clean: CleanReport;
-}
 
 /** Battles fit for training, and what was left out on the way. */
 export interface Dataset extends LeftOut {
@@ -17,9 +9,6 @@ export interface Dataset extends LeftOut {
   /** Set when the data is a folder that `arena prepare` wrote: its parts are then to be used. */
   prepared?: Prepared;
 }
-
-/** Rejected records whose place is kept. */
-const REJECTED_EXAMPLES = 10;
 
 export interface DatasetOptions {
   /** Keep ties. Default false. */
@@ -75,72 +64,19 @@ export interface BattleSink {
 export async function readDataset(
   files: string[],
   { seen, keep }: BattleSink,
-  { ties = false, softLabels = false, clean: cleaning, signal }: DatasetOptions = {},
+  { clean, ...options }: DatasetOptions = {},
 ): Promise<LeftOut> {
-  const { nonText, unreadable, ...policy } = cleaning ?? {};
-  const rejected: Record<string, number> = {};
-  const rejectedExamples: RejectedRow[] = [];
-  const reject = (row: RejectedRow) => {
-    if (unreadable === 'stop') {
-      throw new Error(
-        `${row.file}, row ${row.row}: no battle (${row.reason}); --clean unreadable=skip goes on without it`,
-      );
-    }
-    rejected[row.reason] = (rejected[row.reason] ?? 0) + 1;
-    if (rejectedExamples.length < REJECTED_EXAMPLES) rejectedExamples.push(row);
-  };
   const stored = await Promise.all(files.map(preparedBattles));
   if (files.length > 1 && stored.some((path) => path)) {
     throw new Error(
       `${files.join(', ')}: a prepared folder stands alone; give it as the only --data, or prepare all anew`,
     );
   }
-  if (stored[0] && cleaning) {
+  if (stored[0] && clean) {
     throw new Error(`${files[0]}: has been cleaned by arena prepare; give --clean to that command, and not here`);
   }
-  const source = stored[0] ?? files;
-  const schema = stored[0] ? 'jsonl' : undefined;
-  const { clean, report } = cleaner({ ...(stored[0] && KEPT), ...policy, ties: ties ? 'keep' : 'drop' });
-  const winners = new Set<Battle['winner']>();
-  for await (const battle of readBattles(source, { reject, signal, schema, nonText })) {
-    seen?.(battle);
-    const kept = clean(softLabels || battle.winner ? battle : { ...battle, softLabel: undefined });
-    if (!kept) continue;
-    winners.add(kept.winner);
-    const wait = keep(kept);
-    if (wait) await wait;
-  }
-  const place = files.join(', ');
-  if (!report.kept) {
-    throw new Error(
-      `${place}: no battle with a vote is left (${describeDrops({ rejected, clean: report }) || 'the file is empty'})`,
-    );
-  }
-  if (winners.size < 2 && !winners.has(null)) {
-    throw new Error(
-      `${place}: '${[...winners][0]}' wins all ${report.kept} battles; a model needs votes for both sides to learn from`,
-    );
-  }
-  return { rejected, rejectedExamples, clean: report };
+  const name = files.join(', ');
+  return stored[0]
+    ? streamVotes(stored[0], keep, { name, seen, ...options, schema: 'jsonl', clean: KEPT })
+    : streamVotes(files, keep, { name, seen, ...options, clean });
 }
-
-/** "12 ties, 3 without text in both answers": what was left out, by reason. */
-export function describeDrops({ rejected, clean }: Pick<LeftOut, 'rejected' | 'clean'>): string {
-  const dropped = Object.entries(clean.dropped).map(
-    ([reason, { count }]) => `${count} ${DROP_REASONS[reason] ?? reason}`,
-  );
-  const unread = Object.entries(rejected).map(([reason, count]) => `${count} unreadable (${reason})`);
-  return [...unread, ...dropped].join(', ');
-}
-
-/** Reasons of cleaning in words that follow a count. */
-export const DROP_REASONS: Record<string, string> = {
-  unlabeled: 'without a vote',
-  bothEmpty: 'with both answers empty',
-  oneEmpty: 'with one answer empty',
-  nullTurn: 'with a null turn',
-  identical: 'with identical answers',
-  duplicate: 'repeated',
-  swappedDuplicate: 'repeated with A and B exchanged',
-  tie: 'ties',
-};

@@ -18,8 +18,8 @@ import {
   type SplitsFile,
   splitsToFile,
 } from '@arena/data';
+import type { Cleaning } from '@arena/judge';
 import { writeSafetensors } from '@arena/safetensors';
-import type { Cleaning } from '../clean-option.js';
 import { type Appender, appender } from './appender.js';
 
 /** Content of prepared.json, by which the folder is known. */

@@ -1,27 +1,23 @@
-/** @file A trained model for prediction: an adapter with its base, or a checkpoint that an adapter was merged into. */
+/** @file A trained model by the paths of its folders: an adapter with its base, or a checkpoint that an adapter was merged into. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Classifier } from '@arena/decoder';
-import { loadGemma, readConfig } from '@arena/gemma';
-import { type AdapterFiles, loadAdapter } from '@arena/lora';
-import type { Tokenizer } from '@arena/tokenizer';
-import { baseName, openTokenizer, resolveBase } from './base.js';
-import { type ModelCard, mergedCard, readModelCard } from './model-card.js';
-
-export interface TrainedModel {
-  model: Classifier;
-  tokenizer: Tokenizer;
-  card: ModelCard;
-}
+import { readConfig } from '@arena/gemma';
+import {
+  type Judge,
+  type JudgeFiles,
+  type ModelCard,
+  mergedCard,
+  objectiveOfCard,
+  openBase,
+  openJudge,
+  readJudge,
+} from '@arena/judge';
+import { baseName, resolveBase } from './base.js';
 
 /** What a trained model is loaded from, read but for the base's weights. */
-export interface TrainedFiles {
+export interface TrainedFiles extends JudgeFiles {
+  /** Folder of the base. */
   base: string;
-  /** None where it was merged into the base. */
-  adapter?: AdapterFiles;
-  card: ModelCard;
-  /** Labels of the head: 1 for rewards, 2 or 3 classes. */
-  numLabels: number;
 }
 
 /** The adapter's folder, where that of the run that made it may be named as well. */
@@ -40,22 +36,12 @@ export async function readTrained(baseOrId: string, adapterPath?: string): Promi
   const merged = await mergedCard(base);
   if (adapterPath === undefined) {
     if (!merged) throw new Error(`${baseOrId}: --adapter is needed, unless the base is what arena merge wrote`);
-    return checkHead(base, { base, card: merged, numLabels: (await readConfig(base)).numLabels });
+    const { numLabels } = await readConfig(base);
+    return { base, card: merged, objective: objectiveOfCard(merged, numLabels, base) };
   }
-  const folder = await adapterFolder(adapterPath);
-  const adapter = await loadAdapter(folder);
-  const card = await readModelCard(folder);
-  await checkNotMerged(baseOrId, merged, card);
-  return checkHead(folder, { base, adapter, card, numLabels: adapter.score?.shape[0] ?? 0 });
-}
-
-function checkHead(place: string, files: TrainedFiles): TrainedFiles {
-  const { card, numLabels } = files;
-  const expected = card.head === 'reward' ? [1] : [2, 3];
-  if (expected.includes(numLabels)) return files;
-  throw new Error(
-    `${place}: its head has ${numLabels} labels, arena.json says '${card.head}', which has ${expected.join(' or ')}`,
-  );
+  const files = await readJudge(await adapterFolder(adapterPath));
+  await checkNotMerged(baseOrId, merged, files.card);
+  return { base, ...files };
 }
 
 /**
@@ -66,15 +52,11 @@ export async function checkNotMerged(baseOrId: string, merged: ModelCard | undef
   if (!merged || card.base === (await baseName(baseOrId))) return;
   throw new Error(
     `${baseOrId}: an adapter was merged into it already, and would count twice: leave --adapter out, or name the base that it was ` +
-      `trained on (${card.base})`,
+      `trained on${card.base === undefined ? '' : ` (${card.base})`}`,
   );
 }
 
-/** Loads a model as training had it: packing and quantisation come from arena.json. */
-export async function loadTrained(files: TrainedFiles, signal?: AbortSignal): Promise<TrainedModel> {
-  const { base, adapter, card, numLabels } = files;
-  const tokenizer = await openTokenizer(base);
-  const quantization = adapter && (card.quantization ?? undefined); // a merged checkpoint is used as it is stored
-  const model = await loadGemma(base, { adapter, quantization, numLabels, signal });
-  return { model, tokenizer, card };
+/** Loads a model as training had it. */
+export async function loadTrained(files: TrainedFiles, signal?: AbortSignal): Promise<Judge> {
+  return openJudge(await openBase(files.base), files, { signal });
 }

@@ -1,11 +1,7 @@
 /** @file A report counts the leaks that splits and leak reports count: one rule says which prompts are the same. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type Battle, leakReport } from '@arena/data';
-import type { Report } from '@arena/eval';
-import { expect, onTestFinished, test } from 'vitest';
-import { writeResults } from '../src/run/results.js';
+import { evaluationOf } from '@arena/judge';
+import { expect, test } from 'vitest';
 
 const battle = (id: string, prompt: string): Battle => ({
   id,
@@ -17,7 +13,7 @@ const battle = (id: string, prompt: string): Battle => ({
   flags: [],
 });
 
-test("a prompt in other letters is seen by the leak report and by an evaluation's", async () => {
+test("a prompt in other letters is seen by the leak report and by an evaluation's", () => {
   // By case, by compatibility form (ﬁ is one letter) and by white space the same; the last is another question.
   const train = [battle('0', 'What is the ﬁrst prime?'), battle('1', 'Name a colour')];
   const unseen = [
@@ -28,11 +24,8 @@ test("a prompt in other letters is seen by the leak report and by an evaluation'
   const leaks = leakReport({ train, validation: [], test: unseen });
   expect([leaks.exactPrompts, leaks.normalizedPrompts]).toEqual([0, 1]);
 
-  const out = await mkdtemp(join(tmpdir(), 'same-prompt-'));
-  onTestFinished(() => rm(out, { recursive: true }));
   const predictions = unseen.map(({ id }) => ({ id, probabilityA: 0.7 }));
-  await writeResults(out, { predictions, battles: unseen, train, title: 'Test', seed: 0 });
-  const { data, slices } = JSON.parse(await readFile(join(out, 'metrics.json'), 'utf8')) as Report;
+  const { data, slices } = evaluationOf({ predictions, battles: unseen, train, title: 'Test', seed: 0 }).report;
   expect(data).toMatchObject({ prompts: 2, promptsSeenInTraining: 2 }); // two battles, of the one leaking prompt
   const seen = slices.dimensions.find(({ name }) => name === 'prompt in training split')!;
   expect(seen.slices.map(({ value, prompts }) => [value, prompts])).toEqual([

@@ -1,5 +1,4 @@
-/** @file The files that an evaluation leaves: predictions.jsonl, metrics.json, report.html and .md, and validation.json where there is such a part. */
-import { writeFile } from 'node:fs/promises';
+/** @file What an evaluation leaves: predictions.jsonl, metrics.json, report.html and .md, and validation.json where there is such a part. */
 import { type Battle, promptKey } from '@arena/data';
 import {
   evaluate,
@@ -7,44 +6,60 @@ import {
   multiclassAccuracy,
   multiclassLogLoss,
   type Prediction,
+  percent,
   type Report,
   renderReport,
   summaryTable,
 } from '@arena/eval';
-import { replaceFile } from '@arena/files';
-import type { Scored } from './scoring.js';
+import type { Scored } from './score.js';
+import type { Store } from './store.js';
 
+/** Predictions of any judge, and the votes. */
 export interface EvaluationInput {
   predictions: Scored[];
   battles: Battle[];
+  /** Votes that the baselines are fitted on. */
   train?: Battle[];
+  /** Votes that the temperature is fitted on. */
   validation?: { predictions: Prediction[]; battles: Battle[] };
   title: string;
   seed: number;
 }
 
-/** Evaluates, writes the files and gives the table for the terminal. */
-export async function writeResults(out: string, input: EvaluationInput): Promise<{ report: Report; table: string }> {
-  const { predictions, battles, train, validation, title, seed } = input;
+/** An evaluation: the report, a table for a terminal, and files by name, the one last that says that all are there. */
+export interface Evaluation {
+  report: Report;
+  table: string;
+  files: Record<string, string>;
+}
+
+/** Evaluates predictions. @throws EvaluationInputError when they do not fit the battles. */
+export function evaluationOf({ predictions, battles, train, validation, title, seed }: EvaluationInput): Evaluation {
   const report = evaluate(predictions, battles, { train, validation, seed, title, promptKey });
   const lines = predictions.map((prediction, i) => JSON.stringify({ ...prediction, winner: battles[i].winner }));
-  await writeFile(`${out}/predictions.jsonl`, `${lines.join('\n')}\n`);
-  await writeFile(`${out}/report.html`, renderReport(report, 'html', { battles }));
-  await writeFile(`${out}/report.md`, renderReport(report, 'markdown'));
+  const files: Record<string, string> = {
+    'predictions.jsonl': `${lines.join('\n')}\n`,
+    'report.html': renderReport(report, 'html', { battles }),
+    'report.md': renderReport(report, 'markdown'),
+  };
   if (validation) {
     const held = evaluate(validation.predictions, validation.battles, {
       seed,
       title: `${title}: validation`,
       promptKey,
     });
-    await writeFile(`${out}/validation.json`, renderReport(held, 'json'));
+    files['validation.json'] = renderReport(held, 'json');
   }
   const classes = threeClasses(predictions, battles);
-  if (classes) await writeFile(`${out}/three-classes.json`, `${JSON.stringify(classes, null, 2)}\n`);
-  // last, and whole: who finds it finds the others too
-  await replaceFile(`${out}/metrics.json`, renderReport(report, 'json'));
+  if (classes) files['three-classes.json'] = `${JSON.stringify(classes, null, 2)}\n`;
+  files['metrics.json'] = renderReport(report, 'json');
   const table = summaryTable(report);
-  return { report, table: classes ? `${table}\n${threeClassesLine(classes)}` : table };
+  return { report, files, table: classes ? `${table}\n${threeClassesLine(classes)}` : table };
+}
+
+/** Keeps the files of an evaluation, one after the other. */
+export async function keepEvaluation(store: Store, { files }: Evaluation): Promise<void> {
+  for (const [name, content] of Object.entries(files)) await store.write(name, content);
 }
 
 /** Figures of a head that knows ties, over all battles with a vote; the report is about those that were decided. */
@@ -78,7 +93,6 @@ function threeClasses(predictions: Scored[], battles: Battle[]): ThreeClasses | 
 }
 
 function threeClassesLine({ battles, ties, accuracy, logLoss, macroF1, majority }: ThreeClasses): string {
-  const percent = (share: number) => `${(100 * share).toFixed(1)} %`;
   return (
     `A, B or tie (${battles} battles, ${ties} ties): accuracy ${percent(accuracy)} (always the commonest: ` +
     `${percent(majority)}), log loss ${logLoss.toFixed(3)}, macro F1 ${macroF1.toFixed(3)}`

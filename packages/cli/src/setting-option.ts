@@ -1,0 +1,19 @@
+/** @file Flags that are settings: what they take, and their defaults, are the settings' own. */
+import { DEFAULT_SETTINGS, type DefaultSettings, RULES, type Rule } from '@arena/judge';
+import { Option } from 'commander';
+import { integer, number } from './arguments.js';
+
+/** The flag of the setting that has its name in camel case: `--max-tokens <n>` is `maxTokens`. */
+export function settingOption(flags: string, description: string): Option {
+  const option = new Option(flags, description);
+  const key = option.attributeName() as keyof typeof RULES;
+  const rule: Rule = RULES[key];
+  if ('enum' in rule) option.choices(rule.enum);
+  else if ('minimum' in rule) {
+    const parse = rule.type === 'integer' ? integer : number;
+    option.argParser(parse(rule.minimum, rule.maximum));
+  }
+  const standard = DEFAULT_SETTINGS[key as keyof DefaultSettings];
+  if (standard === undefined) return option;
+  return option.default(Array.isArray(standard) ? standard.join(',') : standard);
+}

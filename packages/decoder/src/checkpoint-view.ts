@@ -1,0 +1,30 @@
+/** @file A checkpoint wherever it is: in a folder, or open already (a view that is not written yet, another format). */
+import { type Location, placeName, readFileAt, type Weights } from '@arena/files';
+import { openWeights } from '@arena/safetensors';
+
+/** A checkpoint that is open: its tensors by Hugging Face's names. Close the weights when done. */
+export interface CheckpointView<W extends Weights = Weights> {
+  weights: W;
+  /** Text of its config.json. */
+  config: string;
+}
+
+/** A checkpoint's folder (a path, an address, or a function that opens its files), or one that is open. */
+export type CheckpointSource = Location | CheckpointView;
+
+/** Largest config.json that is read. */
+const MAX_CONFIG_BYTES = 10e6;
+
+/** The text of a checkpoint's config.json, and what messages call that. @throws Error when there is none. */
+export async function configText(source: CheckpointSource): Promise<{ text: string; path: string }> {
+  if (typeof source === 'object') return { text: source.config, path: `${source.weights.place}/config.json` };
+  const path = `${placeName(source)}/config.json`;
+  const bytes = await readFileAt(source, 'config.json', { maxBytes: MAX_CONFIG_BYTES });
+  if (!bytes) throw new Error(`${path}: cannot be read (ENOENT); a checkpoint as Hugging Face keeps it is expected`);
+  return { text: new TextDecoder().decode(bytes), path };
+}
+
+/** The tensors of a checkpoint; those of a folder are opened. */
+export async function weightsOf(source: CheckpointSource): Promise<Weights> {
+  return typeof source === 'object' ? source.weights : openWeights(source);
+}

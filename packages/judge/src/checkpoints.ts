@@ -1,0 +1,38 @@
+/** @file The checkpoints of a run in its store: folders `checkpoint-<step>`. */
+import type { Store } from './store.js';
+
+const FOLDER = /^checkpoint-(\d+)$/;
+
+/** The folder of the newest checkpoint, or undefined. A store names only whole ones. */
+export async function latestCheckpoint(store: Store): Promise<string | undefined> {
+  const step = (await checkpointSteps(store)).at(-1);
+  return step === undefined ? undefined : folderOf(step);
+}
+
+/**
+ * Keeps a checkpoint.
+ * @param keep Checkpoints that stay, the newest ones; older ones are removed once the new one is there.
+ * @returns the name of its folder.
+ */
+export async function keepCheckpoint(
+  store: Store,
+  step: number,
+  files: Record<string, Uint8Array>,
+  keep = Number.POSITIVE_INFINITY,
+): Promise<string> {
+  const folder = folderOf(step);
+  await store.writeFolder(folder, files);
+  const steps = (await checkpointSteps(store)).filter((one) => one <= step);
+  for (const old of steps.slice(0, Math.max(0, steps.length - keep))) await store.remove(folderOf(old));
+  return folder;
+}
+
+function folderOf(step: number): string {
+  return `checkpoint-${step}`;
+}
+
+/** Ascending. */
+async function checkpointSteps(store: Store): Promise<number[]> {
+  const names = await store.list();
+  return names.flatMap((name) => FOLDER.exec(name)?.[1] ?? []).map(Number).sort((a, b) => a - b); // biome-ignore format: a chain
+}

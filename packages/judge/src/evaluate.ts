@@ -1,0 +1,39 @@
+/** @file A judge on the parts of a data set: test scored and reported, validation beside it. */
+import type { Battle } from '@arena/data';
+import type { Judge } from './open.js';
+import { type Evaluation, evaluationOf } from './results.js';
+import type { VoteParts } from './votes.js';
+
+/** How a judge is evaluated. */
+export interface EvaluateJudgeOptions {
+  title: string;
+  /** Of the bootstrap. */
+  seed: number;
+  /** Counts the texts of validation and test, each battle in both orders. */
+  onProgress?: (done: number, total: number) => void;
+  signal?: AbortSignal;
+}
+
+/**
+ * Scores validation and test in both orders, and evaluates. Baselines are fitted on the train part and the temperature on
+ * validation, where they hold battles.
+ */
+export async function evaluateJudge(
+  judge: Pick<Judge, 'predictMany'>,
+  { train, validation, test }: VoteParts,
+  { title, seed, onProgress, signal }: EvaluateJudgeOptions,
+): Promise<Evaluation> {
+  const total = 2 * (validation.length + test.length);
+  const score = (battles: Battle[], before: number) =>
+    judge.predictMany(battles, { signal, onProgress: (done) => onProgress?.(before + done, total) });
+  const held = validation.length ? { predictions: await score(validation, 0), battles: validation } : undefined;
+  const predictions = await score(test, 2 * validation.length);
+  return evaluationOf({
+    predictions,
+    battles: test,
+    train: train.length ? train : undefined,
+    validation: held,
+    title,
+    seed,
+  });
+}

@@ -1,0 +1,241 @@
+/** @file Votes and a base become a judge: the run, from packing to the adapter, with what it keeps and what it tells. */
+import { type Packed, type SplitsFile, type Survival, survival, swapBattle } from '@arena/data';
+import { type MemoryPlan, readAdapter, trainable } from '@arena/decoder';
+import { loadGemma } from '@arena/gemma';
+import { type AdapterFiles, loadAdapter } from '@arena/lora';
+import {
+  type Checkpoint,
+  type Communicator,
+  checkpointFiles,
+  type EvaluationEntry,
+  type LogEntry,
+  loadCheckpoint,
+  loraPlus,
+  restoreProgress,
+  type TrainProgress,
+  type TrainResult,
+  train,
+} from '@arena/trainer';
+import type { Base } from './base.js';
+import { cardOf } from './card.js';
+import { keepCheckpoint } from './checkpoints.js';
+import { measure } from './measure.js';
+import { objectiveOf } from './objectives/choose.js';
+import { type Judge, judgeFiles, judgeOf } from './open.js';
+import { type MemoryLimits, newAdapter, planTraining, type TrainingPlan } from './plan.js';
+import { checkSettings, completeSettings, type GivenSettings, type TrainingSettings } from './settings.js';
+import { SettingsError } from './settings-error.js';
+import type { Store } from './store.js';
+import type { VoteParts } from './votes.js';
+
+/** Votes to train on, and to measure with. */
+export interface TrainingVotes {
+  parts: VoteParts;
+  /** Kept as splits.json, where it is not kept yet. */
+  splits?: SplitsFile;
+  /** The training part packed already, as the settings ask for. */
+  packed?: Packed[];
+}
+
+/** What a run tells while it goes on, in this order. */
+export type RunEvent =
+  | { kind: 'packed'; survival: Survival }
+  /** Linear modules of the base that are loaded. */
+  | { kind: 'loading'; done: number; total: number }
+  /** The model is there, and nothing is kept yet: run.json and splits.json come next. */
+  | { kind: 'opened'; judge: Judge }
+  | {
+      kind: 'begin';
+      memory: MemoryPlan;
+      totalSteps: number;
+      /** Numbers that are trained, the head's among them. */
+      trained: number;
+      /** Where it goes on from. */
+      checkpoint?: { step: number; place: string };
+    }
+  /** `tokens` have gone through the model since the run began or went on. */
+  | { kind: 'step'; entry: LogEntry; totalSteps: number; tokens: number }
+  /** `worse`: measurements in a row without a better one. */
+  | { kind: 'measured'; entry: EvaluationEntry; worse: number }
+  /** Stopped by its signal after a whole step; `folder` is that of its checkpoint, if one is kept. */
+  | { kind: 'stopped'; step: number; folder?: string }
+  | { kind: 'trained'; result: TrainResult };
+
+/** How a run is carried out. Nothing of this changes what is learnt. */
+export interface TrainJudgeOptions extends MemoryLimits {
+  base: Base;
+  /**
+   * Goes on with the run of the store, which must have had the same votes and settings: from the checkpoint in this folder of the
+   * store, or from its beginning.
+   */
+  resume?: { checkpoint?: string };
+  /** Steps between two checkpoints; one more when stopped. Default: none are kept. */
+  saveEvery?: number;
+  /** Checkpoints that stay, the newest ones (default: all). */
+  keep?: number;
+  /** Battles of the validation part that are measured while training, its first ones (default: all). */
+  measured?: number;
+  /** The processes of a run of several. The first one keeps everything; the others only train. */
+  ranks?: Communicator;
+  /** Told of what happens; a promise holds the run up. */
+  onEvent?: (event: RunEvent) => void | Promise<void>;
+  signal?: AbortSignal;
+}
+
+/** A judge that was trained. It is the caller's to dispose. */
+export interface JudgeRun {
+  judge: Judge;
+  /** Of a run that came to its end; one that was stopped has learnt what it has. */
+  result?: TrainResult;
+}
+
+/**
+ * Trains a judge on the engine that is open. The store gets run.json, splits.json, log.jsonl, checkpoints and, at the end,
+ * `adapter/`. A signal ends the run after a whole step, without an error.
+ * @throws SettingsError for settings that cannot be; RangeError when a step does not fit into memory, with what to lower; Error
+ * when a loss is not finite, and as {@link openBase} and `train` of @arena/trainer do.
+ */
+export async function trainJudge(
+  votes: TrainingVotes,
+  given: GivenSettings,
+  store: Store,
+  options: TrainJudgeOptions,
+): Promise<JudgeRun> {
+  const settings = completeSettings(given);
+  checkSettings(settings);
+  const { base, resume, ranks, signal, onEvent: tell } = options;
+  const objective = objectiveOf(settings);
+  const adapter = newAdapter(base, settings);
+  const pack = objective.packer(base.tokenizer);
+  const packed =
+    votes.packed ??
+    votes.parts.train.flatMap((battle) => (settings.swapAugment ? [battle, swapBattle(battle)] : [battle]).map(pack));
+  await tell?.({ kind: 'packed', survival: survival(packed) });
+  const isFirst = !ranks?.rank;
+  // the others get it from the first
+  const place = resume?.checkpoint !== undefined && isFirst ? store.location(resume.checkpoint) : undefined;
+  const checkpoint = place === undefined ? undefined : await loadCheckpoint(place);
+  const plan = planTraining(packed, settings, base, adapter, objective, options);
+  const card = cardOf(objective, base.name, settings);
+  const model = await loadGemma(base.location, {
+    quantization: card.quantization ?? undefined,
+    ...(checkpoint
+      ? { adapter: await loadAdapter(place!) }
+      : { lora: { config: adapter.config, seed: settings.seed } }),
+    numLabels: objective.labels,
+    scoreSeed: settings.seed,
+    scoreStd: settings.headStd,
+    onProgress: (done, total) => void tell?.({ kind: 'loading', done, total }),
+    signal,
+  });
+  const judge = judgeOf({ model, tokenizer: base.tokenizer, objective, card });
+  try {
+    await tell?.({ kind: 'opened', judge });
+    // From here on the run can be resumed; a failure above leaves nothing behind.
+    if (isFirst) {
+      await store.write('run.json', `${JSON.stringify(settings, null, 2)}\n`);
+      if (votes.splits) await store.write('splits.json', `${JSON.stringify(votes.splits, null, 1)}\n`);
+    }
+    const validation = settings.evalEvery ? votes.parts.validation.slice(0, options.measured).map(pack) : [];
+    const result = await fit(judge, plan, validation, checkpoint, settings, store, options);
+    if (!result) return { judge };
+    await tell?.({ kind: 'trained', result });
+    if (isFirst) {
+      const trained = await readAdapter(model);
+      checkFinite(trained, settings);
+      await store.writeFolder('adapter', judgeFiles(trained, card));
+    }
+    return { judge, result };
+  } catch (error) {
+    await judge.dispose().catch(() => {}); // of a GPU that was lost nothing is left to free
+    throw error;
+  }
+}
+
+/** Trains the model in place, and keeps log and checkpoints. Undefined when the signal ended it. */
+async function fit(
+  { model, objective }: Judge,
+  { batches, memory, totalSteps }: TrainingPlan,
+  validation: Packed[],
+  checkpoint: Checkpoint | undefined,
+  settings: TrainingSettings,
+  store: Store,
+  { saveEvery, keep, ranks, signal, onEvent: tell }: TrainJudgeOptions,
+): Promise<TrainResult | undefined> {
+  const { batchSize, epochs, seed, metric } = settings;
+  const learner = trainable(model, { loss: objective.loss, activations: memory.activations });
+  const trained = learner.parameters().reduce((sum, { value }) => sum + value.size, 0);
+  await tell?.({ kind: 'begin', memory, totalSteps, trained, checkpoint });
+  const log = (entry: object) => store.append('log.jsonl', line(entry));
+  if (!ranks?.rank) {
+    const before = [...(checkpoint?.log ?? []), ...(checkpoint?.evaluations ?? [])].sort((a, b) => a.step - b.step);
+    await store.write('log.jsonl', before.map(line).join(''));
+  }
+  const save = async (state: TrainProgress) =>
+    keepCheckpoint(
+      store,
+      state.step,
+      await checkpointFiles(learner, state, { totalSteps, epochs, batchSize, settings }),
+      keep,
+    );
+  try {
+    return await train({
+      model: learner,
+      batches,
+      epochs,
+      maxSteps: settings.maxSteps,
+      accumulation: settings.accumulation,
+      learningRate: settings.learningRate,
+      schedule: settings.schedule,
+      warmup: settings.warmup,
+      eightBit: settings.optimizer === 'adamw-8bit',
+      weightDecay: settings.weightDecay,
+      maxGradNorm: settings.maxGradNorm,
+      rateFactor: loraPlus(settings.loraPlus, settings.headRate),
+      seed,
+      resume: checkpoint && restoreProgress(checkpoint, learner),
+      ...(validation.length
+        ? {
+            evaluate: () => measure(model, objective, validation, signal),
+            evaluateEvery: settings.evalEvery,
+            metric,
+            patience: settings.patience,
+            restoreBest: true,
+          }
+        : {}),
+      saveEvery,
+      communicator: ranks,
+      signal,
+      onStep: async (entry, { tokens }) => {
+        await tell?.({ kind: 'step', entry, totalSteps, tokens });
+        await log(entry);
+      },
+      onEvaluate: async (entry, { counter }) => {
+        await tell?.({ kind: 'measured', entry, worse: counter });
+        await log(entry);
+      },
+      onSave: async (state) => void (await save(state)),
+      onInterrupt: async (state) => {
+        const folder = state.step && saveEvery !== undefined ? await save(state) : undefined;
+        await tell?.({ kind: 'stopped', step: state.step, folder });
+      },
+    });
+  } catch (error) {
+    if (signal?.aborted) return undefined;
+    throw error;
+  }
+}
+
+function line(entry: object): string {
+  return `${JSON.stringify(entry)}\n`;
+}
+
+/** @throws SettingsError when training has run away: such an adapter is worth nothing. */
+function checkFinite({ weights, score }: AdapterFiles, { learningRate }: TrainingSettings): void {
+  const values = [...weights.values()].flatMap(({ A, B }) => [A, B]);
+  if (score) values.push(score.values);
+  if (values.every((one) => one.every(Number.isFinite))) return;
+  throw new SettingsError(
+    `training ran away: the adapter holds numbers that are not finite. Lower \`learningRate\` (${learningRate})`,
+  );
+}

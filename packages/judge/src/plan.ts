@@ -1,0 +1,86 @@
+/** @file What a run is going to do, before any weight is loaded: its adapter, the batches of its epochs, its memory. */
+import { batches, type Packed } from '@arena/data';
+import { linearModules, type MemoryPlan, planMemory } from '@arena/decoder';
+import { type LoraConfig, type LoraTarget, loraConfig, resolveTargets } from '@arena/lora';
+import { type MicroBatch, totalSteps } from '@arena/trainer';
+import type { Base } from './base.js';
+import type { Objective } from './objectives/objective.js';
+import type { TrainingSettings } from './settings.js';
+import { SettingsError } from './settings-error.js';
+
+/** A new adapter: its configuration, and the modules that it is on. */
+export interface NewAdapter {
+  config: LoraConfig;
+  targets: LoraTarget[];
+}
+
+/**
+ * The adapter that settings ask for, on this base.
+ * @throws SettingsError when the base has no layer to train; Error when it has none of the modules.
+ */
+export function newAdapter({ name, config }: Base, settings: TrainingSettings): NewAdapter {
+  const { rank, alpha, dropout, targets, firstLayer } = settings;
+  const layers = config.layers.length;
+  if (firstLayer >= layers) {
+    throw new SettingsError(
+      `\`firstLayer\` ${firstLayer}: the base has ${layers} layers (0 to ${layers - 1}), so no layer would be trained`,
+    );
+  }
+  const lora = loraConfig({
+    r: rank,
+    lora_alpha: alpha,
+    lora_dropout: dropout,
+    target_modules: targets,
+    layers_to_transform: Array.from({ length: layers - firstLayer }, (_, i) => firstLayer + i),
+    base_model_name_or_path: name,
+  });
+  return { config: lora, targets: resolveTargets(lora, linearModules(config)) };
+}
+
+/** The batches of each epoch, the steps of all, and how a step of the largest fits into memory. */
+export interface TrainingPlan {
+  batches: (epoch: number) => MicroBatch[];
+  totalSteps: number;
+  memory: MemoryPlan;
+}
+
+/** What a step may take. */
+export interface MemoryLimits {
+  /** Bytes; a function is asked when the votes are packed. Default: without a limit. */
+  memoryBytes?: number | (() => number);
+  /** Whether the engine can keep activations in bfloat16 (`Engine.halves`). */
+  halves?: boolean;
+}
+
+/**
+ * Plans the training of a model that need not be loaded yet.
+ * @throws RangeError when a step does not fit, with what to lower.
+ */
+export function planTraining(
+  packed: Packed[],
+  settings: TrainingSettings,
+  { config }: Base,
+  { targets }: NewAdapter,
+  objective: Objective,
+  { memoryBytes, halves }: MemoryLimits = {},
+): TrainingPlan {
+  const { batchSize, tokensPerBatch, seed, quantize, optimizer, accumulation, epochs } = settings;
+  const order = tokensPerBatch ? 'bucketed' : 'hf';
+  const epochBatches = (epoch: number) =>
+    Array.from(batches(packed, { batchSize, tokensPerBatch, order, seed, epoch }), (batch) => ({
+      ...batch,
+      labels: objective.targets(batch),
+    }));
+  const first = epochBatches(0);
+  const memory = planMemory({
+    config: { ...config, numLabels: objective.labels },
+    targets,
+    tokens: Math.max(...first.map(({ ids }) => ids.length)),
+    quantized: quantize,
+    momentBytes: optimizer === 'adamw-8bit' ? 2 : 8,
+    halves,
+    budgetBytes: typeof memoryBytes === 'function' ? memoryBytes() : memoryBytes,
+  });
+  const steps = settings.maxSteps ?? totalSteps(first.length, accumulation, epochs);
+  return { batches: epochBatches, totalSteps: steps, memory };
+}

@@ -1,0 +1,161 @@
+/** @file The settings of a run: one set of names, of defaults and of checks for the command, the page and scripts. */
+
+import { objectiveOf } from './objectives/choose.js';
+import { SettingsError } from './settings-error.js';
+import { expected, fits, RULES } from './settings-rules.js';
+import type { Cleaning } from './votes.js';
+
+/** The settings of a run. They are kept in its run.json, and a resumed run must have the same. */
+export interface TrainingSettings {
+  /** What the base is called, such as a hub id. */
+  base: string;
+  /** What the votes are called, such as file names. */
+  data: string[];
+  /** `bradley-terry`: a reward model, which sees one answer at a time. */
+  loss: 'cross-entropy' | 'bradley-terry';
+  /** Classes of the head with cross entropy: A, B and, with 3, tie. */
+  classes: 2 | 3;
+  /** What two classes and Bradley-Terry make of ties. */
+  ties: 'drop' | 'half';
+  /** What happens to other kinds of battles. */
+  clean?: Cleaning;
+  /** Share of every target that is spread over the classes. */
+  labelSmoothing: number;
+  /** Share of a battle's soft label (a teacher's probabilities) in its target. */
+  softLabels: number;
+  maxTokens: number;
+  /** `chat`: Gemma's turns; `compact`: few tokens, for small models. */
+  frame: 'chat' | 'compact';
+  rank: number;
+  alpha: number;
+  dropout: number;
+  targets: string[];
+  firstLayer: number;
+  epochs: number;
+  batchSize: number;
+  tokensPerBatch?: number;
+  accumulation: number;
+  /** `adamw-8bit`: the moments of larger tensors in 8 bits, as bitsandbytes keeps them. */
+  optimizer: 'adamw' | 'adamw-8bit';
+  learningRate: number;
+  schedule: 'linear' | 'cosine' | 'constant' | 'constant_with_warmup';
+  warmup: number;
+  weightDecay: number;
+  maxGradNorm: number;
+  seed: number;
+  maxSteps?: number;
+  /** false keeps the base's linears in float. */
+  quantize: boolean;
+  doubleQuant: boolean;
+  /** Standard deviation of a new head. */
+  headStd: number;
+  /** How many times as fast as A the adapters' B learn (LoRA+). */
+  loraPlus: number;
+  /** How many times as fast as A the head learns. */
+  headRate: number;
+  /** Steps between two measurements of the validation part; without it there are none while training. */
+  evalEvery?: number;
+  /** Train on each battle as it is and with A and B exchanged. */
+  swapAugment: boolean;
+  /** What decides which weights are best. */
+  metric: 'loss' | 'accuracy';
+  /** Measurements without an improvement until the run stops. */
+  patience?: number;
+}
+
+/** Settings that have a default. */
+export type DefaultSettings = Omit<
+  TrainingSettings,
+  'base' | 'data' | 'clean' | 'tokensPerBatch' | 'maxSteps' | 'evalEvery' | 'patience'
+>;
+
+/** The reference recipe's model and data (docs/guide/training.md). What has no default here is off when it is not given. */
+export const DEFAULT_SETTINGS: Readonly<DefaultSettings> = {
+  maxTokens: 1900,
+  frame: 'chat',
+  rank: 16,
+  alpha: 32,
+  dropout: 0.05,
+  targets: ['q_proj', 'k_proj', 'v_proj'],
+  firstLayer: 6,
+  epochs: 1,
+  batchSize: 8,
+  accumulation: 1,
+  learningRate: 2e-4,
+  loss: 'cross-entropy',
+  classes: 2,
+  ties: 'drop',
+  labelSmoothing: 0,
+  softLabels: 0,
+  optimizer: 'adamw',
+  schedule: 'linear',
+  warmup: 0.03,
+  weightDecay: 0.01,
+  maxGradNorm: 1,
+  quantize: true,
+  doubleQuant: true,
+  headStd: 0.02,
+  loraPlus: 1,
+  headRate: 1,
+  swapAugment: false,
+  metric: 'loss',
+  seed: 42,
+};
+
+/** Settings as they are given: those with a default may be left out. */
+export type GivenSettings = Pick<TrainingSettings, 'base' | 'data'> & Partial<TrainingSettings>;
+
+/** The settings with the defaults in place of what is not given, in the order in which they were given. */
+export function completeSettings(given: GivenSettings): TrainingSettings {
+  const missing = Object.entries(DEFAULT_SETTINGS).filter(([key]) => given[key as keyof DefaultSettings] === undefined);
+  return { ...given, ...(Object.fromEntries(missing) as unknown as DefaultSettings) };
+}
+
+/**
+ * Checks what settings say by themselves, and against each other.
+ * @throws SettingsError naming the setting, its value and what is expected.
+ */
+export function checkSettings(settings: TrainingSettings): void {
+  const unknown = Object.keys(settings).find((key) => !Object.hasOwn(RULES, key));
+  if (unknown !== undefined) throw new SettingsError(`there is no setting '${unknown}'`);
+  for (const [key, rule] of Object.entries(RULES)) {
+    const value = settings[key as keyof TrainingSettings];
+    if (value === undefined && !REQUIRED.includes(key) && !(key in DEFAULT_SETTINGS)) continue;
+    if (!fits(value, rule)) {
+      throw new SettingsError(`\`${key}\` is ${JSON.stringify(value)}: ${expected(rule)} is expected`);
+    }
+  }
+  const { warmup, patience, evalEvery, clean } = settings;
+  if (warmup >= 1 && !Number.isInteger(warmup))
+    throw new SettingsError(
+      `\`warmup\` ${warmup}: a share of all steps below 1, or a whole number of steps, is expected`,
+    );
+  if (patience && !evalEvery) throw new SettingsError('`patience` needs `evalEvery`: nothing is measured without it');
+  objectiveOf(settings); // each has rules of its own
+  if (clean?.unlabeled === 'keep')
+    throw new SettingsError(
+      '`clean` unlabeled=keep: there is nothing to learn from a battle without a vote (but see `softLabels`)',
+    );
+}
+
+/** What every run has to say: no default can stand for it. */
+const REQUIRED: readonly string[] = ['base', 'data'];
+
+/** The JSON Schema of settings as they are given, which `@arena/judge/settings.schema.json` holds. */
+export function settingsSchema(): object {
+  const properties = Object.fromEntries(
+    Object.entries(RULES).map(([key, rule]) => {
+      const standard = DEFAULT_SETTINGS[key as keyof DefaultSettings];
+      return [key, standard === undefined ? rule : { ...rule, default: standard }];
+    }),
+  );
+  return {
+    $schema: 'https://json-schema.org/draft/2020-12/schema',
+    title: 'Settings of @arena/judge',
+    description: 'What trainJudge() is given. The run.json of a run holds the same, with every default in it.',
+    type: 'object',
+    properties,
+    required: REQUIRED,
+    additionalProperties: false,
+  };
+}

@@ -1,0 +1,170 @@
+/** @file Votes: read, cleaned, and put into parts, with what was left out and why. */
+import {
+  type Battle,
+  type BattleSource,
+  type CleanPolicy,
+  type CleanReport,
+  cleaner,
+  type NonText,
+  type RejectedRow,
+  readBattles,
+  type Schema,
+  type SplitName,
+  type Splits,
+  splitBattles,
+} from '@arena/data';
+import type { Objective } from './objectives/objective.js';
+import type { TrainingSettings } from './settings.js';
+import { SettingsError } from './settings-error.js';
+
+/** What happens to battles that may teach the wrong thing; what is not said is as the defaults of `@arena/data` have it. */
+export interface Cleaning extends Omit<CleanPolicy, 'ties'> {
+  /** Messages with images or parts of tools: no battles, or battles of the text that is left. */
+  nonText?: NonText;
+  /** Records that are no battles are passed over, or end the run. */
+  unreadable?: 'skip' | 'stop';
+}
+
+/** What was left out on the way from files to battles. */
+export interface LeftOut {
+  /** Records that are no battles, by reason, and the first of them. */
+  rejected: Record<string, number>;
+  rejectedExamples: RejectedRow[];
+  clean: CleanReport;
+}
+
+/** How votes are read and cleaned. */
+export interface ReadVotesOptions {
+  /** What messages call the votes. */
+  name: string;
+  /** Keep ties. Default false. */
+  ties?: boolean;
+  /** Keep battles that have a soft label in place of a vote. Default false. */
+  softLabels?: boolean;
+  clean?: Cleaning;
+  /** The schema of the files, where it is known. */
+  schema?: Schema;
+  /** Told of every battle that is read, before it is cleaned. */
+  seen?: (battle: Battle) => void;
+  signal?: AbortSignal;
+}
+
+/** Rejected records whose place is kept. */
+const REJECTED_EXAMPLES = 10;
+
+/**
+ * Reads votes in any known schema and cleans them, without holding them all.
+ * @param keep Told of every battle that is left, in the order of the files; a promise is waited for.
+ * @throws Error when nothing is left, or only one side ever wins; SettingsError at a record that is no battle when
+ * `clean.unreadable` is `stop`.
+ */
+export async function streamVotes(
+  source: BattleSource,
+  keep: (battle: Battle) => Promise<void> | undefined | void,
+  { name, ties = false, softLabels = false, clean: cleaning = {}, schema, seen, signal }: ReadVotesOptions,
+): Promise<LeftOut> {
+  const { nonText, unreadable, ...policy } = cleaning;
+  const rejected: Record<string, number> = {};
+  const rejectedExamples: RejectedRow[] = [];
+  const reject = (row: RejectedRow) => {
+    if (unreadable === 'stop') {
+      throw new SettingsError(
+        `${row.file}, row ${row.row}: no battle (${row.reason}); \`clean\` unreadable=skip goes on without it`,
+      );
+    }
+    rejected[row.reason] = (rejected[row.reason] ?? 0) + 1;
+    if (rejectedExamples.length < REJECTED_EXAMPLES) rejectedExamples.push(row);
+  };
+  const { clean, report } = cleaner({ ...policy, ties: ties ? 'keep' : 'drop' });
+  const winners = new Set<Battle['winner']>();
+  for await (const battle of readBattles(source, { reject, signal, schema, nonText })) {
+    seen?.(battle);
+    const kept = clean(softLabels || battle.winner ? battle : { ...battle, softLabel: undefined });
+    if (!kept) continue;
+    winners.add(kept.winner);
+    const wait = keep(kept);
+    if (wait) await wait;
+  }
+  if (!report.kept) {
+    throw new Error(
+      `${name}: no battle with a vote is left (${describeDrops({ rejected, clean: report }) || 'the file is empty'})`,
+    );
+  }
+  if (winners.size < 2 && !winners.has(null)) {
+    throw new Error(
+      `${name}: '${[...winners][0]}' wins all ${report.kept} battles; a model needs votes for both sides to learn from`,
+    );
+  }
+  return { rejected, rejectedExamples, clean: report };
+}
+
+/** The same for votes that are held: files, addresses, Blobs or bytes. @throws Error as {@link streamVotes}. */
+export async function readVotes(
+  source: BattleSource,
+  options: ReadVotesOptions,
+): Promise<LeftOut & { battles: Battle[] }> {
+  const battles: Battle[] = [];
+  const leftOut = await streamVotes(source, (battle) => void battles.push(battle), options);
+  return { battles, ...leftOut };
+}
+
+/** "12 ties, 3 with both answers empty": what was left out, by reason. */
+export function describeDrops({ rejected, clean }: Pick<LeftOut, 'rejected' | 'clean'>): string {
+  const dropped = Object.entries(clean.dropped).map(
+    ([reason, { count }]) => `${count} ${DROP_REASONS[reason] ?? reason}`,
+  );
+  const unread = Object.entries(rejected).map(([reason, count]) => `${count} unreadable (${reason})`);
+  return [...unread, ...dropped].join(', ');
+}
+
+/** Reasons of cleaning in words that follow a count. */
+export const DROP_REASONS: Record<string, string> = {
+  unlabeled: 'without a vote',
+  bothEmpty: 'with both answers empty',
+  oneEmpty: 'with one answer empty',
+  nullTurn: 'with a null turn',
+  identical: 'with identical answers',
+  duplicate: 'repeated',
+  swappedDuplicate: 'repeated with A and B exchanged',
+  tie: 'ties',
+};
+
+/** The parts of a set of votes. */
+export type VoteParts = Record<SplitName, Battle[]>;
+
+/**
+ * Splits votes by prompt, 70 : 10 : 20.
+ * @throws Error when the part to train on, or the one to test with, is empty.
+ */
+export function splitVotes(battles: Battle[], { seed }: Pick<TrainingSettings, 'seed'>): Splits {
+  const splits = splitBattles(battles, { seed });
+  for (const part of ['train', 'test'] as const) {
+    if (splits[part].length) continue;
+    throw new Error(
+      `the ${part} part is empty: ${battles.length} battles in ${splits.report.groups} groups are too few`,
+    );
+  }
+  return splits;
+}
+
+/**
+ * Checks that votes have what the settings want to learn from.
+ * @throws SettingsError when there is no tie, or no soft label, among them.
+ */
+export function checkLabels(
+  battles: Battle[],
+  { data, softLabels }: Pick<TrainingSettings, 'data' | 'softLabels'>,
+  { knowsTies }: Pick<Objective, 'knowsTies'>,
+): void {
+  const place = data.join(', ');
+  if (knowsTies && !battles.some(({ winner, softLabel }) => winner === 'tie' || softLabel?.[2])) {
+    throw new SettingsError(
+      `${place}: there is no tie to learn from; \`classes\` 3 needs them (arena prepare --ties keep)`,
+    );
+  }
+  if (softLabels > 0 && !battles.some(({ softLabel }) => softLabel)) {
+    throw new SettingsError(
+      `${place}: no battle has a soft_label or teacher_logits column that \`softLabels\` could use`,
+    );
+  }
+}

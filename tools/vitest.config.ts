@@ -1,0 +1,4 @@
+import { mergeConfig } from 'vitest/config';
+import shared from '../vitest.package.js';
+
+export default mergeConfig(shared, { test: { name: 'tools' } });
