@@ -13,7 +13,7 @@ import { pack, publicPackages } from './pack.mjs';
 const ROOT = resolve(import.meta.dirname, '..');
 const SCRIPTS = ['preinstall', 'install', 'postinstall', 'prepare'];
 /** Paths in a project whose types must be right; those of tfjs are not when checked in full. */
-const OURS = /^\/(example\.ts|node_modules\/(@arena|arena)\/)/;
+const OURS = /^\/(example\.ts|node_modules\/@arena\/)/;
 /** What a package with CUDA kernels publishes of its sources. */
 const PTX = 'src/**/*.ptx.gz';
 const TINY_TOKENIZER = 'packages/tokenizer/test/fixtures/tiny-tokenizer.json';

@@ -30,7 +30,7 @@ const shownError = () => shownErrorOf(page);
 const open = () => openExample(page, served.url);
 
 /** The command, built. */
-const ARENA = fileURLToPath(new URL('bin.js', import.meta.resolve('arena')));
+const ARENA = fileURLToPath(new URL('bin.js', import.meta.resolve('@arena/cli')));
 
 const PAIR = {
   prompt: 'How do I care for a bicycle chain?',
