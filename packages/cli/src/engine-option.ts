@@ -1,6 +1,13 @@
 /** @file The engine flags that commands share. */
 
-import { type Engine, type EngineName, openEngine, provideEngine } from '@arena/runtime';
+import {
+  type AutoOptions,
+  type Engine,
+  type EngineName,
+  type EngineOptions,
+  openEngine,
+  provideEngine,
+} from '@arena/runtime';
 import { type Command, Option } from 'commander';
 import { integer } from './arguments.js';
 
@@ -17,7 +24,10 @@ export interface EngineFlags {
 export function addEngineOptions(command: Command): Command {
   return command
     .addOption(
-      new Option('--engine <name>', 'compute engine; auto: cuda where there is an NVIDIA GPU, else wasm')
+      new Option(
+        '--engine <name>',
+        'compute engine; auto: the first of cuda, webgpu on a GPU, and wasm that opens here',
+      )
         .choices(['auto', 'cuda', 'webgpu', 'wasm', 'tensorflow', 'cpu'])
         .default('auto'),
     )
@@ -41,7 +51,8 @@ export function provideEngines(): void {
 const ENGINE_OF = { threads: 'wasm', wide: 'wasm', gpu: 'cuda', bf16: 'cuda', f16: 'webgpu' } as const;
 
 /**
- * Opens the engine of the flags. `auto` with a flag of one engine is that engine; else it is cuda where that opens, or wasm.
+ * Opens the engine of the flags. `auto` with a flag of one engine is that engine; else it is the first of cuda, webgpu on a GPU, and
+ * wasm that opens.
  * @param more.memoryBudget Most bytes of a GPU's memory.
  * @param more.shares Whether other processes on this machine do the same: each then has one thread, and no GPU unasked.
  * @throws Error when a flag speaks of another engine than `--engine`.
@@ -57,15 +68,18 @@ export async function openFlagged(
     if (engine === 'auto') engine = owner;
     if (engine !== owner) throw new Error(`--${flag} is a flag of engine ${owner}, not of engine ${engine}`);
   }
-  if (engine === 'auto') engine = shares ? 'wasm' : await automaticEngine();
-  const threads = flags.threads ?? (shares && engine === 'wasm' ? 1 : undefined);
-  const opened = await openEngine(engine, { threads, wide, gpu, bf16, cublasLt: cublaslt, f16, memoryBudget });
+  if (engine === 'auto' && shares) engine = 'wasm';
+  const options = {
+    cuda: { gpu, bf16, cublasLt: cublaslt, memoryBudget },
+    webgpu: { f16 },
+    wasm: { threads: flags.threads ?? (shares ? 1 : undefined), wide },
+  };
+  const opened =
+    engine === 'auto' ? await openEngine('auto', options) : await openEngine(engine, optionsOf(engine, options));
   for (const note of opened.notes) console.error(`engine ${opened.name}: ${note}`);
   return opened;
 }
 
-/** What `auto` is on this machine: a GPU of NVIDIA's where the driver and koffi are there, else wasm. */
-export async function automaticEngine(): Promise<'cuda' | 'wasm'> {
-  const { cudaProblem } = await import('@arena/cuda');
-  return (await cudaProblem()) === undefined ? 'cuda' : 'wasm';
+function optionsOf(engine: EngineName, options: AutoOptions): EngineOptions {
+  return { ...options[engine as keyof AutoOptions] };
 }

@@ -1,5 +1,5 @@
 /**
- * @file Opening a compute engine: a tfjs backend by name; `auto` is `wasm`. Backend `cpu` registers
+ * @file Opening a compute engine: a tfjs backend by name, or the best that opens here. Backend `cpu` registers
  * itself when wasm/backend.ts imports it; an import for that side effect alone is one that bundlers for Node drop.
  */
 import { ready, setBackend } from '@tensorflow/tfjs-core';
@@ -9,40 +9,66 @@ import { closeWasm, openWasm } from './wasm/open.js';
 /** Engines that exist; `cpu` is the reference path (plain tfjs ops on tfjs-backend-cpu). */
 export type EngineName = 'cpu' | 'wasm' | 'webgpu' | 'cuda' | 'tensorflow';
 
-/** How an engine is opened. One that an option does not name takes no notice of it. */
-export interface EngineOptions {
-  /** Threads that compute, the calling one included (default: the machine's cores, at most 8). Engine `wasm` only. */
+/** How engine `wasm` is opened. */
+export interface WasmOptions {
+  /** Threads that compute, the calling one included (default: the machine's cores, at most 8). */
   threads?: number;
   /**
    * false: no relaxed SIMD, whose fused multiply-add rounds once on some CPUs and twice on others. Slower by a tenth; the
-   * same bits on every machine (default: used where available). Engine `wasm` only.
+   * same bits on every machine (default: used where available).
    */
   relaxedSimd?: boolean;
   /**
    * true: 256-bit vectors by V8's experimental flag `--experimental-wasm-revectorize`, which holds for all WebAssembly of
    * the process while the engine is open. Node 24 or later. Opening takes half a second more, to try a product: where it
-   * is not faster or not right, the ordinary kernels run and {@link Engine.notes} says why (default: false). Engine
-   * `wasm` only.
+   * is not faster or not right, the ordinary kernels run and {@link Engine.notes} says why (default: false).
    */
   wide?: boolean;
+}
+
+/** How engine `webgpu` is opened. */
+export interface WebgpuOptions {
+  /**
+   * true: products of matrices hold weights and activations in half precision while they work on them, where the GPU has it; gradients
+   * and sums stay in float32, and values beyond 65,504 are cut to that (default: false).
+   */
+  f16?: boolean;
+}
+
+/** How engine `cuda` is opened. */
+export interface CudaOptions {
+  /** Number of the GPU (default: the first that is new enough). */
+  gpu?: number;
   /**
    * true: products of large matrices, and attention, round their factors to bfloat16 and run on tensor cores, with sums in float32
    * (default: false).
-   * Engine `cuda` only.
    */
   bf16?: boolean;
-  /** false: `bf16` does without NVIDIA's cuBLASLt where that is installed (default: true). Engine `cuda` only. */
+  /** false: `bf16` does without NVIDIA's cuBLASLt where that is installed (default: true). */
   cublasLt?: boolean;
-  /**
-   * true: products of matrices hold weights and activations in half precision while they work on them, where the GPU has it; gradients and sums stay in
-   * float32, and values beyond 65,504 are cut to that (default: false). Engine `webgpu` only.
-   */
-  f16?: boolean;
-  /** Number of the GPU (default: the first that is new enough). Engine `cuda` only. */
-  gpu?: number;
-  /** Most bytes of device memory that are taken (default: what the GPU has). Engine `cuda` only. */
+  /** Most bytes of device memory that are taken (default: what the GPU has). */
   memoryBudget?: number;
 }
+
+/** The options of one engine, whichever it is. */
+export interface EngineOptions extends WasmOptions, WebgpuOptions, CudaOptions {}
+
+/** The options of each engine that `auto` may come to. */
+export interface AutoOptions {
+  cuda?: CudaOptions;
+  webgpu?: WebgpuOptions;
+  wasm?: WasmOptions;
+}
+
+/** The options that each engine has, by name: an option of another is refused. */
+const OPTIONS: Record<EngineName | 'auto', readonly string[]> = {
+  cpu: [],
+  tensorflow: [],
+  wasm: ['threads', 'relaxedSimd', 'wide'] satisfies (keyof WasmOptions)[],
+  webgpu: ['f16'] satisfies (keyof WebgpuOptions)[],
+  cuda: ['gpu', 'bf16', 'cublasLt', 'memoryBudget'] satisfies (keyof CudaOptions)[],
+  auto: ['cuda', 'webgpu', 'wasm'] satisfies (keyof AutoOptions)[],
+};
 
 /** An open engine. It is tfjs's current backend until another is opened. */
 export interface Engine {
@@ -58,44 +84,100 @@ export interface Engine {
   halves?: boolean;
   /** Bytes of the device's memory that were free, or allowed, when the engine was opened. Engine `cuda`. */
   deviceBytes?: number;
+  /** The engines that `auto` tried before this one, and why each cannot be opened here. */
+  passedOver?: readonly { engine: EngineName; reason: string }[];
   /** Ends worker threads and frees the engine's memory. Tensors on it are lost. */
   dispose(): void;
 }
 
 /**
- * Opens an engine and makes it tfjs's current backend.
- * @throws Error naming the engine and the reason when it cannot be opened here.
+ * Opens an engine and makes it tfjs's current backend. `auto` (the default) is the first of `cuda`, `webgpu` on a GPU, and `wasm` that
+ * opens; {@link Engine.passedOver} says why the others were passed over.
+ * @param options Those of the engine; for `auto`, of each engine under its name.
+ * @throws Error naming the engine and the reason when it cannot be opened here; an option that is another engine's.
+ * @example
+ * const engine = await openEngine('wasm', { threads: 4 });
+ * @example
+ * const { name, passedOver } = await openEngine('auto', { cuda: { bf16: true } });
  */
-export async function openEngine(name: EngineName | 'auto' = 'auto', options: EngineOptions = {}): Promise<Engine> {
+export function openEngine(name?: 'auto', options?: AutoOptions): Promise<Engine>;
+export function openEngine(name: EngineName, options?: EngineOptions): Promise<Engine>;
+export function openEngine(name: EngineName | 'auto', options?: Record<never, never>): Promise<Engine>;
+export async function openEngine(
+  name: EngineName | 'auto' = 'auto',
+  options: EngineOptions & AutoOptions = {},
+): Promise<Engine> {
+  checkOptions(name, options);
+  return name === 'auto' ? openBest(options) : openNamed(name, options);
+}
+
+function checkOptions(name: EngineName | 'auto', options: object): void {
+  const own = OPTIONS[name];
+  if (!own)
+    throw new Error(`there is no engine '${name}': use 'cuda', 'webgpu', 'wasm', 'tensorflow', 'cpu' or 'auto'`);
+  for (const [option, value] of Object.entries(options)) {
+    if (value === undefined || own.includes(option)) continue;
+    const owner = Object.keys(OPTIONS).find((other) => OPTIONS[other as EngineName].includes(option));
+    const of = owner === undefined ? 'no engine has it' : `it is one of '${owner}'`;
+    throw new Error(`engine '${name}' has no option '${option}': ${of}; '${name}' has ${own.join(', ') || 'none'}`);
+  }
+}
+
+async function openBest(options: AutoOptions): Promise<Engine> {
+  const { cuda = {}, webgpu = {}, wasm = {} } = options;
+  checkOptions('cuda', cuda);
+  checkOptions('webgpu', webgpu);
+  checkOptions('wasm', wasm);
+  const tries = { cuda: () => openCuda(cuda), webgpu: () => openWebgpuEngine(webgpu, true) };
+  const passedOver: { engine: EngineName; reason: string }[] = [];
+  for (const engine of ['cuda', 'webgpu'] as const) {
+    try {
+      return { ...(await tries[engine]()), passedOver };
+    } catch (error) {
+      passedOver.push({ engine, reason: (error as Error).message });
+    }
+  }
+  return { ...(await openNamed('wasm', wasm)), passedOver };
+}
+
+async function openNamed(name: EngineName, options: EngineOptions): Promise<Engine> {
+  checkOptions(name, options);
   if (name === 'cpu') {
     await setBackend('cpu');
     await ready();
     return { name, threads: 1, wide: false, notes: [], dispose() {} };
   }
-  if (name === 'wasm' || name === 'auto') {
+  if (name === 'wasm') {
     checkThreads(options.threads);
     const { threads, relaxedSimd, wide } = options;
     const backend = await openWasm({ threads, relaxed: relaxedSimd, wide });
     const { pool, notes } = backend;
     const dispose = () => void closeWasm(backend);
-    return { name: 'wasm', threads: pool.threads, wide: pool.build === 'wide', notes, dispose };
-  }
-  if (name === 'webgpu') {
-    // loaded when asked for: other engines do not pay for it
-    const { closeWebgpu, openWebgpu } = await import('./webgpu/open.js').catch(sayWhatWebgpuNeeds);
-    const { backend, device, notes } = await openWebgpu(options);
-    return { name, threads: 1, wide: false, notes, device, dispose: () => void closeWebgpu(backend) };
+    return { name, threads: pool.threads, wide: pool.build === 'wide', notes, dispose };
   }
   if (name === 'tensorflow') {
     const { openTensorflow } = await import('./tensorflow.js');
     const device = await openTensorflow();
     return { name, threads: 1, wide: false, notes: [], device, dispose() {} };
   }
-  if (name === 'cuda') {
-    const provider = await engineProvider(name, '@arena/cuda', 'cudaEngine');
-    return provider.open(options);
-  }
-  throw new Error(`there is no engine '${name}': use 'cuda', 'webgpu', 'wasm', 'tensorflow' or 'cpu'`);
+  return name === 'cuda' ? openCuda(options) : openWebgpuEngine(options, false);
+}
+
+async function openCuda(options: CudaOptions): Promise<Engine> {
+  const provider = await engineProvider('cuda', '@arena/cuda', 'cudaEngine');
+  return provider.open(options);
+}
+
+/** @param hardware Whether an adapter that computes on the CPU is refused. */
+async function openWebgpuEngine(options: WebgpuOptions, hardware: boolean): Promise<Engine> {
+  // tfjs's backend is loaded where there is WebGPU alone: other engines do not pay for it
+  const { provideNodeGpu } = await import('./webgpu/node.js');
+  await provideNodeGpu();
+  const { requireGpu } = await import('./webgpu/device.js');
+  requireGpu();
+  const { closeWebgpu, openWebgpu } = await import('./webgpu/open.js').catch(sayWhatWebgpuNeeds);
+  const { backend, device, notes } = await openWebgpu(options, hardware);
+  return { name: 'webgpu', threads: 1, wide: false, notes, device, dispose: () => void closeWebgpu(backend) };
 }
 
 /** tfjs's backend for WebGPU is an optional peer: 17 MB that no other engine needs. */

@@ -1,3 +1,4 @@
+export { type Abilities, setAbilities } from './abilities.js';
 export * from './conformance.js';
 export * from './cuda/gemm.js';
 export { acrossMemory, alongMemory } from './cuda/gemm-bf16.js';

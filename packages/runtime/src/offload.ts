@@ -1,16 +1,14 @@
 /** @file Tensors that are not needed for a while, out of the engine's way. */
-import { engine, type Tensor } from '@tensorflow/tfjs-core';
-import { findCudaLauncher } from './cuda/launcher.js';
-import { WasmBackend } from './wasm/backend.js';
+import type { Tensor } from '@tensorflow/tfjs-core';
+import { currentAbilities } from './abilities.js';
 
 /**
  * Moves tensors out of the memory of engine `wasm` (at most 4 GiB) into ordinary arrays, from where a kernel that reads
  * them brings them back. Does nothing on engines whose tensors are ordinary arrays anyway.
  */
 export function offload(tensors: Iterable<Tensor>): void {
-  const { backend } = engine();
-  if (!(backend instanceof WasmBackend)) return;
-  for (const tensor of tensors) backend.evict(tensor);
+  const abilities = currentAbilities();
+  for (const tensor of tensors) abilities.evict?.(tensor);
 }
 
 /**
@@ -18,7 +16,6 @@ export function offload(tensors: Iterable<Tensor>): void {
  * the engine does not work in bfloat16 anyway (see {@link Engine.halves}).
  */
 export function halve(tensors: Iterable<Tensor>): void {
-  const launcher = findCudaLauncher(engine().backend);
-  if (!launcher?.bf16) return;
-  for (const tensor of tensors) launcher.halve(tensor);
+  const abilities = currentAbilities();
+  for (const tensor of tensors) abilities.halve?.(tensor);
 }

@@ -1,9 +1,7 @@
 /** @file Where the time of a stretch of work goes: by fused op on the host's clock, on engines `cuda` and `webgpu` by kernel on the GPU's. */
-import { backend, type KernelBackend } from '@tensorflow/tfjs-core';
-import { findCudaLauncher } from './cuda/launcher.js';
+import { currentAbilities } from './abilities.js';
 import { observeOps } from './op.js';
 import { addTime, type OpTime } from './op-time.js';
-import { findLauncher } from './webgpu/launcher.js';
 
 /** A running measurement. */
 export interface Profile {
@@ -20,11 +18,10 @@ export interface Profile {
  * @throws Error when the GPU has no timestamps, or is being watched already.
  */
 export function startProfile(): Profile {
-  const current = backend() as KernelBackend;
-  const launcher = findLauncher(current) ?? findCudaLauncher(current);
-  if (launcher) {
-    launcher.startTimes();
-    return { clock: 'gpu', stop: async () => sorted(await launcher.stopTimes()) };
+  const { times: device } = currentAbilities();
+  if (device) {
+    device.startTimes();
+    return { clock: 'gpu', stop: async () => sorted(await device.stopTimes()) };
   }
   const times = new Map<string, OpTime>();
   observeOps((name, milliseconds) => addTime(times, name, milliseconds));

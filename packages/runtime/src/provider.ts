@@ -1,11 +1,11 @@
 /** @file Engines that other packages bring, so that this package needs none of them. */
-import type { Engine, EngineName, EngineOptions } from './engine.js';
+import type { CudaOptions, Engine, EngineName } from './engine.js';
 import { importFromProject } from './project-package.js';
 
 /** What a package with an engine exports. */
 export interface EngineProvider {
   /** Opens the engine and makes it tfjs's current backend. */
-  open(options: EngineOptions): Promise<Engine>;
+  open(options: CudaOptions): Promise<Engine>;
 }
 
 const loaders = new Map<EngineName, () => Promise<EngineProvider>>();

@@ -43,7 +43,7 @@ const tasks: Tasks = {
     return checkOps([op], 'webgpu');
   },
   async train(name) {
-    const engine = await openEngine(name, { relaxedSimd: false });
+    const engine = await openEngine(name, name === 'wasm' ? { relaxedSimd: false } : {});
     const result = await trainTiny();
     engine.dispose();
     return result;

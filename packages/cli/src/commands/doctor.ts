@@ -1,24 +1,30 @@
 /** @file `arena doctor`: what this machine offers, and what stands in the way of more. */
+
 import { cpus, totalmem } from 'node:os';
 import { type CudaReport, inspectCuda } from '@arena/cuda';
 import { tuneWebgpu } from '@arena/quant';
-import { type Launcher, openEngine, storeTiles } from '@arena/runtime';
-import { backend } from '@tensorflow/tfjs-core';
+import { gpuLauncher, openEngine, storeTiles } from '@arena/runtime';
+import { backend, type KernelBackend } from '@tensorflow/tfjs-core';
 import type { Command } from 'commander';
-import { automaticEngine } from '../engine-option.js';
 
 export function addDoctor(program: Command): void {
   program
     .command('doctor')
     .description('show which engines work here, and why the others do not')
     .option('--tune', 'measure which tiles engine webgpu multiplies fastest with, and keep the choice for this GPU')
-    .action(({ tune: wanted }: { tune?: boolean }) => (wanted ? tune() : doctor()));
+    .option('--json', 'print one JSON object, for a report of a fault')
+    .action(async ({ tune: wanted, json }: { tune?: boolean; json?: boolean }) => {
+      if (wanted) return tune();
+      const findings = await examine(program.version() ?? '');
+      if (json) console.log(JSON.stringify(findings, null, 2));
+      else for (const line of linesOf(findings)) console.log(line);
+    });
 }
 
 /** Measures on engine `webgpu`, prints the times and keeps the choice. */
 async function tune(): Promise<void> {
   const engine = await openEngine('webgpu');
-  const { launcher } = backend() as unknown as { launcher: Launcher };
+  const launcher = gpuLauncher(backend() as KernelBackend);
   // a software adapter would take minutes over the products of a real model
   const size = launcher.software ? { tokens: 128, width: 128, rounds: 3 } : {};
   console.log(`webgpu     ${engine.device}: products by tile, milliseconds`);
@@ -34,24 +40,60 @@ async function tune(): Promise<void> {
   engine.dispose();
 }
 
-async function doctor(): Promise<void> {
-  const [cpu] = cpus();
-  console.log(`node ${process.version}, ${process.platform} ${process.arch}`);
-  console.log(
-    `${cpus().length} x ${cpu?.model.trim() ?? 'unknown processor'}, ${(totalmem() / 2 ** 30).toFixed(1)} GiB of memory`,
-  );
-  const auto = await automaticEngine();
-  for (const name of ['cuda', 'webgpu', 'wasm', 'tensorflow', 'cpu'] as const) {
+const ENGINES = ['cuda', 'webgpu', 'wasm', 'tensorflow', 'cpu'] as const;
+
+/** What doctor finds. */
+interface Findings {
+  arena: string;
+  node: string;
+  platform: string;
+  cpu: string;
+  cores: number;
+  memoryGiB: number;
+  /** `why` the engine does not open, or what it computes on. */
+  engines: { name: (typeof ENGINES)[number]; opens: boolean; device?: string; why?: string }[];
+  /** What `--engine auto` is here. */
+  auto: string;
+  nvidia: CudaReport;
+}
+
+async function examine(version: string): Promise<Findings> {
+  const engines: Findings['engines'] = [];
+  for (const name of ENGINES) {
     try {
       const engine = await openEngine(name);
-      const what = engine.device ?? `${engine.threads} thread${engine.threads > 1 ? 's' : ''}`;
-      console.log(`${name.padEnd(10)} ok, ${what}${name === auto ? ' <- auto' : ''}`);
+      const device = engine.device ?? `${engine.threads} thread${engine.threads > 1 ? 's' : ''}`;
+      engines.push({ name, opens: true, device });
       engine.dispose();
     } catch (error) {
-      console.log(`${name.padEnd(10)} no: ${(error as Error).message}`);
+      engines.push({ name, opens: false, why: (error as Error).message });
     }
   }
-  for (const line of nvidiaLines(await inspectCuda())) console.log(line);
+  const auto = await openEngine('auto');
+  auto.dispose();
+  const [cpu] = cpus();
+  return {
+    arena: version,
+    node: process.version,
+    platform: `${process.platform} ${process.arch}`,
+    cpu: cpu?.model.trim() ?? 'unknown processor',
+    cores: cpus().length,
+    memoryGiB: Number((totalmem() / 2 ** 30).toFixed(1)),
+    engines,
+    auto: auto.name,
+    nvidia: await inspectCuda(),
+  };
+}
+
+function linesOf({ node, platform, cpu, cores, memoryGiB, engines, auto, nvidia }: Findings): string[] {
+  return [
+    `node ${node}, ${platform}`,
+    `${cores} x ${cpu}, ${memoryGiB.toFixed(1)} GiB of memory`,
+    ...engines.map(({ name, opens, device, why }) =>
+      opens ? `${name.padEnd(10)} ok, ${device}${name === auto ? ' <- auto' : ''}` : `${name.padEnd(10)} no: ${why}`,
+    ),
+    ...nvidiaLines(nvidia),
+  ];
 }
 
 /** What there is of NVIDIA, and what would make it faster; nothing where there is no driver. */

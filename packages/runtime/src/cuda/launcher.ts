@@ -1,5 +1,7 @@
 /** @file What a kernel of engine `cuda` needs of it. The engine itself is package @arena/cuda, which this one must not need. */
+
 import type { DataType, KernelBackend, TensorInfo } from '@tensorflow/tfjs-core';
+import { setAbilities } from '../abilities.js';
 import type { OpTime } from '../op-time.js';
 import type { CudaKernel } from './kernel.js';
 
@@ -69,16 +71,17 @@ const launchers = new WeakMap<object, CudaLauncher>();
 /** Enters the launcher of an open backend. */
 export function setCudaLauncher(backend: object, launcher: CudaLauncher): void {
   launchers.set(backend, launcher);
-}
-
-/** The launcher of a backend of engine `cuda`; undefined for the backend of another. */
-export function findCudaLauncher(backend: object): CudaLauncher | undefined {
-  return launchers.get(backend);
+  setAbilities(backend, {
+    halve: (tensor) => {
+      if (launcher.bf16) launcher.halve(tensor);
+    },
+    times: launcher,
+  });
 }
 
 /** The engine's launcher, for a kernel that is called with its backend. */
 export function cudaLauncher(backend: KernelBackend): CudaLauncher {
-  const launcher = findCudaLauncher(backend);
+  const launcher = launchers.get(backend);
   if (!launcher) throw new Error("a kernel of engine 'cuda' was called with the backend of another engine");
   return launcher;
 }

@@ -12,6 +12,7 @@ import {
   setBackend,
   unregisterKernel,
 } from '@tensorflow/tfjs-core';
+import { setAbilities } from '../abilities.js';
 import { BACKEND_OF } from '../op.js';
 import { WasmBackend } from './backend.js';
 import { gatherRows } from './gather.js';
@@ -51,6 +52,7 @@ export async function openWasm({ threads, relaxed, wide, ...options }: WasmOptio
   const useWide = wide && refusal === undefined;
   const pool = await openPool(heap, { threads: threads ?? defaultThreads(), relaxed, wide: useWide, ...options });
   const backend = new WasmBackend(heap, pool, refusal === undefined ? [] : [refusal]);
+  setAbilities(backend, { evict: (tensor) => backend.evict(tensor) });
   registerKernels();
   registerBackend(WASM_BACKEND, () => backend);
   await setBackend(WASM_BACKEND);

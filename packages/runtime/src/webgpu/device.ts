@@ -17,15 +17,17 @@ export interface OpenDevice {
  * A device with the adapter's own limits (the default of 128 MiB a buffer is small) and the features we know.
  * @throws Error naming what is missing and what to do.
  */
-export async function requestGpuDevice(): Promise<OpenDevice> {
-  const { gpu } = globalThis.navigator ?? {};
-  if (!gpu) throw new Error(`engine 'webgpu' cannot be opened here: ${withoutGpu()}`);
+export async function requestGpuDevice(hardware = false): Promise<OpenDevice> {
+  const gpu = requireGpu();
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) {
     throw new Error(
       "engine 'webgpu' cannot be opened here: there is no adapter. In a browser, look at chrome://gpu; on Linux a " +
         "Vulkan driver is needed (in a container, the GPU's graphics capability too); or use engine 'wasm'",
     );
+  }
+  if (hardware && isSoftware(adapter.info)) {
+    throw new Error(`engine 'webgpu' would compute on the CPU here (${describeAdapter(adapter.info)})`);
   }
   const requiredFeatures = WANTED_FEATURES.filter((feature) => adapter.features.has(feature));
   const requiredLimits: Record<string, number> = {};
@@ -40,6 +42,13 @@ export async function requestGpuDevice(): Promise<OpenDevice> {
       `engine 'webgpu' cannot be opened here: the adapter refused a device (${(error as Error).message})`,
     );
   }
+}
+
+/** @throws Error saying where WebGPU is to be had. */
+export function requireGpu(): GPU {
+  const { gpu } = globalThis.navigator ?? {};
+  if (!gpu) throw new Error(`engine 'webgpu' cannot be opened here: ${withoutGpu()}`);
+  return gpu;
 }
 
 function withoutGpu(): string {

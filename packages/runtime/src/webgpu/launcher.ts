@@ -2,6 +2,7 @@
  * @file Launches WGSL kernels on the device, buffers and command encoder of tfjs's WebGPU backend, so that they queue up
  * in order with tfjs's own ops. Bind group layouts are explicit; pipelines, bind groups and uniform buffers are cached.
  */
+
 import {
   type backend_util,
   type DataId,
@@ -10,6 +11,7 @@ import {
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
+import { setAbilities } from '../abilities.js';
 import type { OpTime } from '../op-time.js';
 import { DeviceLostError } from './device.js';
 import type { GpuKernel } from './kernel.js';
@@ -338,11 +340,7 @@ const launchers = new WeakMap<object, Launcher>();
 /** Enters the launcher of an open backend. */
 export function setLauncher(backend: object, launcher: Launcher): void {
   launchers.set(backend, launcher);
-}
-
-/** The launcher of a backend, if it is engine `webgpu`'s. */
-export function findLauncher(backend: object): Launcher | undefined {
-  return launchers.get(backend);
+  setAbilities(backend, { times: launcher });
 }
 
 /** The engine's launcher, for a kernel that is called with its backend. */

@@ -12,19 +12,14 @@ import {
   type Tensor,
   tensor1d,
 } from '@tensorflow/tfjs-core';
+import type { WebgpuOptions } from '../engine.js';
 import { BACKEND_OF } from '../op.js';
 import { LoudWebGPUBackend } from './backend.js';
 import { describeAdapter, requestGpuDevice } from './device.js';
 import { gpuKernel } from './kernel.js';
-import { provideNodeGpu } from './node.js';
 import { storedTiles } from './tile-cache.js';
 
 const WEBGPU_BACKEND = BACKEND_OF.webgpu;
-
-export interface WebgpuOptions {
-  /** See `EngineOptions`. */
-  f16?: boolean;
-}
 
 export interface OpenWebgpu {
   backend: LoudWebGPUBackend;
@@ -36,25 +31,25 @@ export interface OpenWebgpu {
 
 /**
  * Makes `arena-webgpu` tfjs's current backend. An open one is used again; one whose device was lost is replaced.
+ * @param hardware Refuses an adapter that computes on the CPU.
  * @throws Error when there is no WebGPU, no adapter or no device, or when the self-test fails.
  */
-export async function openWebgpu({ f16 = false }: WebgpuOptions = {}): Promise<OpenWebgpu> {
-  const backend = await openBackend();
+export async function openWebgpu({ f16 = false }: WebgpuOptions = {}, hardware = false): Promise<OpenWebgpu> {
+  const backend = await openBackend(hardware);
   const offered = backend.device.features.has('shader-f16');
   backend.launcher.f16 = f16 && offered;
   const notes = f16 && !offered ? ['this device computes in float32 alone: there is no half precision'] : [];
   return { backend, device: names.get(backend)!, notes };
 }
 
-async function openBackend(): Promise<LoudWebGPUBackend> {
+async function openBackend(hardware: boolean): Promise<LoudWebGPUBackend> {
   const open = findBackend(WEBGPU_BACKEND) as LoudWebGPUBackend | null;
   if (open && !isBroken(open)) {
     await setBackend(WEBGPU_BACKEND);
     return open;
   }
   if (open) removeBackend(WEBGPU_BACKEND);
-  await provideNodeGpu();
-  const { device, info } = await requestGpuDevice();
+  const { device, info } = await requestGpuDevice(hardware);
   const backend = new LoudWebGPUBackend(device, info);
   if (!getKernel(Identity, WEBGPU_BACKEND)) copyRegisteredKernels('webgpu', WEBGPU_BACKEND);
   registerBackend(WEBGPU_BACKEND, () => backend);
