@@ -6,6 +6,8 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { runCase } from '@arena/conformance';
 import { loraLinearBackwardOp, loraLinearOp } from '@arena/lora';
 import { linear4bitOp, tuneWebgpu } from '@arena/quant';
 import {
@@ -21,11 +23,13 @@ import {
 import { adamWOp } from '@arena/trainer';
 import { backend, type KernelBackend, memory } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { folderSource } from '../../conformance/src/node-source.js';
 import { CHROMIUM } from '../chromium.js';
 import { expectSameTraining } from './browser/same-training.js';
 import { type TrainingResult, trainTiny } from './browser/training.js';
 
 const FOLDER = process.env.ARENA_DAWN ?? '';
+const FIXTURES = fileURLToPath(new URL('../../conformance/fixtures', import.meta.url));
 const DRIVER = ['/usr/lib/chromium', dirname(CHROMIUM)]
   .map((folder) => join(folder, 'vk_swiftshader_icd.json'))
   .find(existsSync);
@@ -97,6 +101,21 @@ describe.skipIf(!present)('engine webgpu in Node, on the package webgpu of ARENA
       expectSameTraining(await trainTiny(), want, 2e-5);
       expect(memory().numBytes).toBeGreaterThan(0);
       again.dispose();
+    },
+    PATIENCE,
+  );
+
+  it(
+    'passes the golden cases of areas gemma and lora',
+    async () => {
+      await openEngine('webgpu');
+      const source = await folderSource(FIXTURES);
+      const folders = source.folders.filter((folder) => /^(gemma|lora)\//.test(folder));
+      expect(folders.length).toBeGreaterThan(4);
+      for (const folder of folders) {
+        const { status, failures } = await runCase(source, folder);
+        expect({ folder, status, failures }).toEqual({ folder, status: 'passed', failures: [] });
+      }
     },
     PATIENCE,
   );
