@@ -136,7 +136,9 @@ function run<A extends object, In extends object, Out extends unknown[]>(
 
 /** Inputs without those that are undefined. */
 function present<In extends object>(inputs: In): In {
-  const entries = Object.entries(inputs);
-  if (entries.every(([, tensor]) => tensor !== undefined)) return inputs;
-  return Object.fromEntries(entries.filter(([, tensor]) => tensor !== undefined)) as In;
+  for (const name in inputs) {
+    if (inputs[name] !== undefined) continue;
+    return Object.fromEntries(Object.entries(inputs).filter(([, tensor]) => tensor !== undefined)) as In;
+  }
+  return inputs;
 }

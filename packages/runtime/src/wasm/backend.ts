@@ -91,23 +91,21 @@ export class WasmBackend extends MathBackendCPU {
    */
   run(kernel: WasmKernel, { inputs, outputs, params, tasks, scratch }: WasmRun): TensorInfo[] {
     const made: TensorInfo[] = [];
-    const args = kernel.words.map(([word, role]) => {
+    const { words } = kernel;
+    const args = new Array<number>(words.length);
+    for (let i = 0; i < words.length; i++) {
+      const [word, role] = words[i];
       if (role === 'input' || role === 'optional') {
         const input = inputs[word] ?? (role === 'optional' ? 0 : missing(kernel, word));
-        return typeof input === 'number' ? input : this.pointer(input);
-      }
-      if (role === 'output') {
+        args[i] = typeof input === 'number' ? input : this.pointer(input);
+      } else if (role === 'output') {
         const output = outputs[word] ?? missing(kernel, word);
-        if (typeof output === 'number') return output;
-        const { pointer, ...tensor } = Array.isArray(output)
-          ? this.output(output)
-          : this.output(output.shape, output.dtype);
-        made.push(tensor);
-        return pointer;
+        args[i] = typeof output === 'number' ? output : this.made(output, made);
+      } else {
+        const value = params[word] ?? missing(kernel, word);
+        args[i] = role === 'f32' ? floatWord(value) : value;
       }
-      const value = params[word] ?? missing(kernel, word);
-      return role === 'f32' ? floatWord(value) : value;
-    });
+    }
     try {
       this.pool.run({ module: kernel.module, kernel: kernel.name, args, tasks, scratch });
     } catch (error) {
@@ -165,6 +163,15 @@ export class WasmBackend extends MathBackendCPU {
 
   override dispose(): void {
     this.pool.dispose();
+  }
+
+  /** Makes an output of {@link run}, puts it into the list and gives its address. */
+  private made(output: Exclude<WasmRun['outputs'][string], number>, list: TensorInfo[]): number {
+    const { dataId, shape, dtype, pointer } = Array.isArray(output)
+      ? this.output(output)
+      : this.output(output.shape, output.dtype);
+    list.push({ dataId, shape, dtype });
+    return pointer;
   }
 
   /** Keeps the array of a tensor that is no longer evicted for the next one of its size. */

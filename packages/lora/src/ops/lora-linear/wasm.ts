@@ -20,8 +20,12 @@ const dropoutKernel = wasmKernel({
   inputs: ['x'],
   outputs: ['y'],
   params: {
-    ...{ count: 'u32', seed: 'u32', stream: 'u32' },
-    ...{ threshold: 'u32', factor: 'f32', accumulate: 'u32' },
+    count: 'u32',
+    seed: 'u32',
+    stream: 'u32',
+    threshold: 'u32',
+    factor: 'f32',
+    accumulate: 'u32',
   },
 });
 
@@ -154,8 +158,12 @@ function applyDropout(
     inputs: { x },
     outputs: { y },
     params: {
-      ...{ count, seed, stream },
-      ...{ threshold: Math.floor(p * 2 ** 32), factor: 1 / (1 - p), accumulate: Number(accumulate) },
+      count,
+      seed,
+      stream,
+      threshold: Math.floor(p * 2 ** 32),
+      factor: 1 / (1 - p),
+      accumulate: Number(accumulate),
     },
     tasks: Math.ceil(count / VALUES),
   });

@@ -11,8 +11,15 @@ const step = wasmKernel({
   inputs: ['param', 'gradient', 'expAvg', 'expAvgSq'],
   outputs: ['newParam', 'newExpAvg', 'newExpAvgSq'],
   params: {
-    ...{ count: 'u32', gradientScale: 'f32', decay: 'f32', rate1: 'f32', beta2: 'f32', rate2: 'f32' },
-    ...{ correction2: 'f32', eps: 'f32', stepSize: 'f32' },
+    count: 'u32',
+    gradientScale: 'f32',
+    decay: 'f32',
+    rate1: 'f32',
+    beta2: 'f32',
+    rate2: 'f32',
+    correction2: 'f32',
+    eps: 'f32',
+    stepSize: 'f32',
   },
 });
 
