@@ -7,6 +7,7 @@ import {
   initAdapter,
   initScore,
   type LoraConfig,
+  type LoraTarget,
   resolveTargets,
   SCORE_KEY,
 } from '@arena/lora';
@@ -28,6 +29,7 @@ import {
 import {
   type Classifier,
   emptyLayer,
+  type Layer,
   type Linear,
   linearsOf,
   type Norm,
@@ -35,7 +37,7 @@ import {
   putModule,
   trainableParameters,
 } from './model.js';
-import { EMBEDDING_NAME, FINAL_NORM_NAME, HEAD_NAME, linearModules, tensorTable } from './tensors.js';
+import { EMBEDDING_NAME, FINAL_NORM_NAME, HEAD_NAME, linearModules, type TensorPlace, tensorTable } from './tensors.js';
 import { uploadLora } from './upload-adapter.js';
 
 /**
@@ -129,27 +131,21 @@ async function buildClassifier(opened: OpenedModel, options: LoadOptions): Promi
       await weights.close();
     },
   };
-  const linears = table.filter(({ role }) => role === 'linear').length;
-  let done = 0;
+  const progress = { done: 0, total: table.filter(({ role }) => role === 'linear').length };
+  const lora = adapterWeights && { config: loraConfig!, targets, weights: adapterWeights };
   try {
     for (const [index, shape] of config.layers.entries()) {
       const layer = emptyLayer(index, shape);
       model.layers.push(layer);
-      for (const one of table) {
-        if (!('layer' in one) || one.layer !== index) continue;
+      for (const place of table) {
+        if (!('layer' in place) || place.layer !== index) continue;
         options.signal?.throwIfAborted();
-        if (one.role === 'norm') {
-          putModule(layer, one.module, await norm(opened, one.name, one.shape, trainAll));
+        if (place.role === 'norm') {
+          putModule(layer, place.module, await norm(opened, place.name, place.shape, trainAll));
           continue;
         }
-        const linear: Linear = { path: one.path, weight: await frozenWeight(opened, one, options.quantization) };
-        putModule(layer, one.module, linear);
-        if (trainAll) trainWeight(linear, weights.place);
-        const target = targets.findIndex(({ path }) => path === one.path);
-        if (target >= 0 && adapterWeights) {
-          linear.lora = uploadLora(targets[target], target, adapterWeights.get(one.path)!, loraConfig!);
-        }
-        options.onProgress?.(++done, linears);
+        await addLinear(layer, opened, place, options, lora);
+        options.onProgress?.(++progress.done, progress.total);
       }
     }
     if (trainAll) {
@@ -161,6 +157,29 @@ async function buildClassifier(opened: OpenedModel, options: LoadOptions): Promi
     throw error;
   }
   return model;
+}
+
+/** What is put on the linears that it targets. */
+interface LoadedLora {
+  config: LoraConfig;
+  targets: LoraTarget[];
+  weights: ReadonlyMap<string, { A: Float32Array; B: Float32Array }>;
+}
+
+/** Loads a linear into its layer, which owns it from then on, and puts on it what is trained. */
+async function addLinear(
+  layer: Layer,
+  opened: OpenedModel,
+  place: Extract<TensorPlace, { role: 'linear' }>,
+  { quantization, trainAll }: LoadOptions,
+  lora: LoadedLora | undefined,
+): Promise<void> {
+  const { path } = place;
+  const linear: Linear = { path, weight: await frozenWeight(opened, place, quantization) };
+  putModule(layer, place.module, linear);
+  if (trainAll) trainWeight(linear, opened.weights.place);
+  const index = lora ? lora.targets.findIndex((target) => target.path === path) : -1;
+  if (index >= 0) linear.lora = uploadLora(lora!.targets[index], index, lora!.weights.get(path)!, lora!.config);
 }
 
 async function norm(opened: OpenedModel, name: string, shape: number[], trainAll: boolean): Promise<Norm> {
