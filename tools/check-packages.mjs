@@ -1,10 +1,10 @@
 /**
  * @file Packs every public package and uses it as somebody else would: `pnpm check:packages [name...]`.
  * For each one, in an empty project of its own: what is in the tarball; npm install of what its README says, without
- * scripts; the README's first example type-checked under Node's rules and run. Without names, check-own-kernel.mjs follows. Needs the npm registry or a full cache.
+ * scripts; publint and are-the-types-wrong on the tarball; the README's first example type-checked under Node's rules and run. Without names, check-own-kernel.mjs follows. Needs the npm registry or a full cache.
  */
 import { execFileSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import ts from 'typescript';
@@ -46,6 +46,13 @@ console.log(`${failed} of ${wanted.length || packages.length} packages have prob
 process.exitCode = failed ? 1 : 0;
 if (!wanted.length) await import('./check-own-kernel.mjs');
 
+/** The script behind a command of a development dependency. */
+function bin(packageName, command) {
+  const manifest = join(ROOT, 'node_modules', packageName, 'package.json');
+  const { bin: commands } = JSON.parse(readFileSync(manifest, 'utf8'));
+  return join(ROOT, 'node_modules', packageName, typeof commands === 'string' ? commands : commands[command]);
+}
+
 /** Everything that is wrong with a package, as text. */
 function check(name) {
   const problems = [];
@@ -61,6 +68,9 @@ function check(name) {
   const entries = tar('-tzf', tarballs.get(name)).trim().split('\n');
   const manifest = JSON.parse(tar('-xzOf', tarballs.get(name), 'package/package.json'));
   problems.push(...contentProblems(entries, manifest));
+  attempt('publint', () => run(process.execPath, [bin('publint', 'publint'), tarballs.get(name), '--strict'], ROOT));
+  const wrong = [tarballs.get(name), '--profile', 'esm-only', '--no-emoji', '--no-color', '--format', 'ascii'];
+  attempt('attw', () => run(process.execPath, [bin('@arethetypeswrong/cli', 'attw'), ...wrong], ROOT));
   if (!entries.includes('package/README.md')) return problems;
   const readme = tar('-xzOf', tarballs.get(name), 'package/README.md');
 

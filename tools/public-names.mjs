@@ -10,7 +10,11 @@ export function publicNames() {
   const config = ts.readConfigFile(`${ROOT}tsconfig.json`, ts.sys.readFile).config;
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, ROOT);
   const entries = readdirSync(`${ROOT}packages`).flatMap((folder) => {
-    const { name, private: hidden, exports = {} } = JSON.parse(readFileSync(`${ROOT}packages/${folder}/package.json`, 'utf8'));
+    const {
+      name,
+      private: hidden,
+      exports = {},
+    } = JSON.parse(readFileSync(`${ROOT}packages/${folder}/package.json`, 'utf8'));
     if (hidden) return [];
     return Object.entries(exports).flatMap(([key, target]) => {
       const built = typeof target === 'string' ? target : target.default;
@@ -18,7 +22,10 @@ export function publicNames() {
       return source.endsWith('.ts') && existsSync(source) ? [[name + key.slice(1), source]] : [];
     });
   });
-  const program = ts.createProgram(entries.map(([, source]) => source), options);
+  const program = ts.createProgram(
+    entries.map(([, source]) => source),
+    options,
+  );
   const checker = program.getTypeChecker();
   return Object.fromEntries(
     entries.map(([name, source]) => {
@@ -34,7 +41,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   let root = 0;
   for (const [entry, list] of Object.entries(names)) {
     if (entry.split('/').length === 2) root += list.length;
-    console.log(`${String(list.length).padStart(4)}  ${entry}${process.argv.includes('--list') ? `\n      ${list.join(' ')}` : ''}`);
+    console.log(
+      `${String(list.length).padStart(4)}  ${entry}${process.argv.includes('--list') ? `\n      ${list.join(' ')}` : ''}`,
+    );
   }
   console.log(`${String(root).padStart(4)}  at the root entries`);
 }

@@ -3,7 +3,7 @@ import type { Description } from '@arena/data';
 import type { TrainingSettings } from '@arena/judge';
 import type { EngineName } from '@arena/runtime';
 
-export interface EngineInfo {
+interface EngineInfo {
   name: string;
   /** Such as `2 threads` or the graphics adapter. */
   detail: string;
@@ -17,7 +17,7 @@ export interface VotesInfo {
   parts: { train: number; validation: number; test: number };
 }
 
-export interface BattleView {
+interface BattleView {
   index: number;
   total: number;
   prompt: string[];
@@ -65,7 +65,7 @@ export interface Judgement {
 }
 
 /** Tasks of the Worker. Each gives a promise on the page's side. */
-export interface Tasks {
+interface Tasks {
   /** Opens an engine in place of the one that is open; what was trained on that one and not kept is gone. */
   open(engine: EngineName | 'auto'): EngineInfo;
   savedRun(): SavedRun | null;

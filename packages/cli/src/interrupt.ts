@@ -1,7 +1,7 @@
 /** @file Ctrl-C as an AbortSignal: the first asks the work to stop cleanly, the second ends the process. */
 
 /** What an interrupted command rejects with. */
-export class Interrupted extends Error {
+class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
 

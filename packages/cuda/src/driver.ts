@@ -6,7 +6,7 @@ import { CudaError } from './error.js';
 import { importKoffi, type Koffi } from './koffi.js';
 
 /** CUDA 11.0: the first whose driver loads PTX 7.0 for sm_80. */
-export const LEAST_VERSION = 11000;
+const LEAST_VERSION = 11000;
 
 const P = 'void *'; // an out parameter, or host memory: a typed array
 const U = 'uint64_t'; // a handle, or an address
@@ -47,7 +47,7 @@ const FUNCTIONS = {
 } as const;
 
 type FunctionName = keyof typeof FUNCTIONS;
-export type DriverArgument = number | bigint | string | ArrayBufferView | null;
+type DriverArgument = number | bigint | string | ArrayBufferView | null;
 
 /** The driver, loaded. */
 export interface Driver {
@@ -65,7 +65,7 @@ export interface Driver {
 }
 
 /** The library's name on this system; ARENA_CUDA_LIBRARY names another file. */
-export function driverLibrary(): string {
+function driverLibrary(): string {
   return process.env.ARENA_CUDA_LIBRARY || (process.platform === 'win32' ? 'nvcuda.dll' : 'libcuda.so.1');
 }
 

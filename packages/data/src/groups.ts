@@ -26,7 +26,7 @@ export function readPrompt(battle: { prompt: readonly string[] }): Prompt {
 }
 
 /** Joins items into sets (union by size, path halving). */
-export class UnionFind {
+class UnionFind {
   private readonly parent: Int32Array;
   private readonly size: Int32Array;
 

@@ -2,7 +2,7 @@
 import type { DecoderConfig } from './config.js';
 
 /** Names of a layer's seven linear modules, in the model's order. */
-export const LINEAR_NAMES = [
+const LINEAR_NAMES = [
   'self_attn.q_proj',
   'self_attn.k_proj',
   'self_attn.v_proj',

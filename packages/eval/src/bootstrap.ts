@@ -50,7 +50,7 @@ function startsOf(kindOf: Int32Array, kinds: number): Int32Array {
 }
 
 /** 2.5 and 97.5 percentiles (linear between samples), NaN left out; null when none is left. */
-export function percentileInterval(samples: ArrayLike<number>, confidence = 0.95): [number, number] | null {
+function percentileInterval(samples: ArrayLike<number>, confidence = 0.95): [number, number] | null {
   const sorted = Float64Array.from(samples)
     .filter((value) => Number.isFinite(value))
     .sort();

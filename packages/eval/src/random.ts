@@ -25,12 +25,3 @@ export function seededRandom(seed: number, stream = 0): RandomBits {
 export function randomBelow(random: RandomBits, below: number): number {
   return Math.floor((random() / 2 ** 32) * below);
 }
-
-/** `values` in a random order (Fisher-Yates), in place. */
-export function shuffle<T>(values: T[], random: RandomBits): T[] {
-  for (let i = values.length - 1; i > 0; i--) {
-    const j = randomBelow(random, i + 1);
-    [values[i], values[j]] = [values[j], values[i]];
-  }
-  return values;
-}

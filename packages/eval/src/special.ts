@@ -35,7 +35,7 @@ export function erfc(x: number): number {
 }
 
 /** P(Z > z) of a standard normal. */
-export function normalUpper(z: number): number {
+function normalUpper(z: number): number {
   return erfc(z / Math.SQRT2) / 2;
 }
 

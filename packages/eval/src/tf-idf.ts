@@ -13,7 +13,7 @@ export interface TfIdf {
 const TEXT_CHARACTERS = 20_000;
 
 /** Words in lower case: runs of letters, digits and marks; each Han, Kana or Thai character is a word of its own. */
-export function words(text: string): string[] {
+function words(text: string): string[] {
   return (
     text
       .slice(0, TEXT_CHARACTERS)

@@ -18,7 +18,7 @@ export interface ShardOptions {
  * Splits tensors into groups of at most `maxShardBytes`, in the order given.
  * @throws SafetensorsError for a bad shape.
  */
-export function splitShards<T extends TensorInput>(tensors: readonly T[], maxShardBytes: number): T[][] {
+function splitShards<T extends TensorInput>(tensors: readonly T[], maxShardBytes: number): T[][] {
   const shards: T[][] = [];
   let shard: T[] = [];
   let shardBytes = 0;

@@ -8,7 +8,7 @@
 import type { AddedToken } from './tokenizer-json.js';
 
 /** A stretch of text: `token` when it is an added token, else text for the model. */
-export interface Segment {
+interface Segment {
   start: number;
   end: number;
   token: AddedToken | null;

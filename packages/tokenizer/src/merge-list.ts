@@ -5,7 +5,7 @@ import { type JsonPart, stretches } from './json-parts.js';
 import { readPlain } from './plain-json.js';
 
 /** Told of each merge: its parts are text[start, gap) and text[gap + 1, end). */
-export type VisitMerge = (text: string, start: number, gap: number, end: number, rank: number) => void;
+type VisitMerge = (text: string, start: number, gap: number, end: number, rank: number) => void;
 
 /** Merges in order of rank. */
 export interface MergeList {

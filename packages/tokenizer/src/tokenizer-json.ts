@@ -107,7 +107,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 }
 
 /** Checks that a part of the file is `{ type: text, … }` or null. */
-export function component(value: unknown, where: string): Component | null {
+function component(value: unknown, where: string): Component | null {
   if (value === null || value === undefined) return null;
   if (!isObject(value) || typeof value.type !== 'string') {
     throw new TokenizerError(`tokenizer.json: ${where} is neither null nor an object with a "type"`);

@@ -51,7 +51,7 @@ async function describe({ base, maxTokens, rank, targets, firstLayer, quantize, 
 }
 
 /** The description as lines for a terminal. */
-export function describeText(description: ModelDescription): string {
+function describeText(description: ModelDescription): string {
   const { config, parts, files, unused, linearType, training } = description;
   const rows = (entries: [string, ...string[]][]) => {
     const widths = [1, 2].map((column) => Math.max(...entries.map((entry) => entry[column]?.length ?? 0)));

@@ -18,7 +18,7 @@ const NOISE = 0.1;
 const { seed: _, ...STANDARD } = DEFAULT_SETTINGS; // the quickstart has a flag for it
 
 /** Settings that carry the planted rule on a tiny random base; docs/decisions has what was measured. */
-export const QUICKSTART_SETTINGS: Omit<TrainingSettings, 'base' | 'data' | 'seed'> = {
+const QUICKSTART_SETTINGS: Omit<TrainingSettings, 'base' | 'data' | 'seed'> = {
   ...STANDARD,
   maxTokens: 384,
   frame: 'compact',

@@ -23,7 +23,7 @@ import { writeSafetensors } from '@arena/safetensors';
 import { type Appender, appender } from './appender.js';
 
 /** Content of prepared.json, by which the folder is known. */
-export interface PreparedManifest {
+interface PreparedManifest {
   format: 'arena-prepared-1';
   /** Files that the battles came from. */
   sources: string[];

@@ -3,13 +3,13 @@ import { readFile } from 'node:fs/promises';
 import { Mt19937 } from '@arena/random';
 
 /** A flag's value, as in a file of `--config`. */
-export type FlagValue = string | number | boolean | null | (string | number)[];
+type FlagValue = string | number | boolean | null | (string | number)[];
 
 /** Flags of `arena train` by their names without dashes. */
 export type Flags = Record<string, FlagValue>;
 
 /** What a flag is drawn from: one of a list, or a number between two, evenly or evenly in its logarithm. */
-export type Range = FlagValue[] | { uniform: [number, number] } | { log: [number, number] } | { int: [number, number] };
+type Range = FlagValue[] | { uniform: [number, number] } | { log: [number, number] } | { int: [number, number] };
 
 /** Content of a file of `--space`. */
 export interface SweepSpace {

@@ -163,7 +163,7 @@ function overBoth(
 }
 
 /** A binary op of two tensors of one type, by its number in elementwise.cu. */
-export function binary(backend: CudaBackend, a: TensorInfo, b: TensorInfo, op: number): TensorInfo {
+function binary(backend: CudaBackend, a: TensorInfo, b: TensorInfo, op: number): TensorInfo {
   return overBoth(backend, a.dtype === 'float32' ? binaryFloat : binaryInt, a, b, op, a.dtype);
 }
 

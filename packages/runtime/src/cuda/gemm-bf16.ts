@@ -84,7 +84,7 @@ export function multiplyWgmma(launcher: CudaLauncher, product: CudaProduct): Ten
 }
 
 /** Runs `multiply` on A [M, K] and B [N, K] in bfloat16, two values to a word. */
-export function inBf16(
+function inBf16(
   launcher: CudaLauncher,
   { form, a, b, m, k }: CudaProduct,
   multiply: (a: TensorInfo, b: TensorInfo) => TensorInfo[],

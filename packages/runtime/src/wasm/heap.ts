@@ -3,7 +3,7 @@
 /** Bytes of a WebAssembly page. */
 export const PAGE = 65536;
 /** 4 GiB: all that 32-bit pointers reach. */
-export const MAX_PAGES = 65536;
+const MAX_PAGES = 65536;
 /** Bytes below the heap: the pool's control words and call arguments. */
 export const CONTROL_BYTES = PAGE;
 /** Least growth of a shared memory, in bytes; pages that are not touched cost address space alone. */
@@ -34,7 +34,7 @@ export function bytesPerElement(dtype: HeapType): number {
 }
 
 /** Whether this realm has shared memory (browsers: only pages that are cross-origin isolated). */
-export function sharedMemoryAvailable(): boolean {
+function sharedMemoryAvailable(): boolean {
   if (typeof SharedArrayBuffer === 'undefined') return false;
   try {
     return new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer instanceof SharedArrayBuffer;

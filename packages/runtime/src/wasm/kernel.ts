@@ -7,7 +7,7 @@ import type { HeapType } from './heap.js';
 import type { KernelModule, WasmLayout, WasmWord } from './module.js';
 
 /** A number of a call: any word but an address. */
-export type WasmScalar = Exclude<WasmWord, 'usize'>;
+type WasmScalar = Exclude<WasmWord, 'usize'>;
 
 type WordsOf<L extends WasmLayout, T extends WasmWord> = {
   [W in keyof L['words'] as L['words'][W] extends T ? W : never]: L['words'][W];

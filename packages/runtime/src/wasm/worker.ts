@@ -32,7 +32,7 @@ export const STATE = { starting: 0, invited: 1, busy: 2, idle: 3 } as const;
 /** Byte offset of the failing thread's message: a length word and that many bytes. */
 export const MESSAGE = 8192;
 /** Most bytes of the message. */
-export const MESSAGE_BYTES = 1024;
+const MESSAGE_BYTES = 1024;
 /** Byte offset of the arguments of a job. */
 export const ARGUMENTS = 16384;
 /** Most words of arguments. */

@@ -21,7 +21,7 @@ import { UniformBuffers } from './uniforms.js';
 import { WordMap } from './word-map.js';
 
 /** Dispatches in one submit: long enough to be cheap, short enough for a desktop's watchdog. */
-export const SUBMIT_EVERY = 32;
+const SUBMIT_EVERY = 32;
 
 /** Spare buffers are freed when all buffers take this many times what was ever in use at once, and so many bytes more. */
 const SPARE_FACTOR = 1.25;
