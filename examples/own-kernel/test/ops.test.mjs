@@ -26,7 +26,7 @@ for (const [engine, path] of [
       );
       if (why) return context.skip(why);
     }
-    const results = await checkOps(ops, engine, { threads: 2 });
+    const results = await checkOps(ops, engine, engine === 'wasm' ? { threads: 2 } : {});
     assert.equal(results.length, 5);
     for (const result of results) {
       assert.ok(result.passed && result.path === path && result.largest > 0, JSON.stringify(result));

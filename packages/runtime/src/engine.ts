@@ -102,7 +102,7 @@ export interface Engine {
  */
 export function openEngine(name?: 'auto', options?: AutoOptions): Promise<Engine>;
 export function openEngine(name: EngineName, options?: EngineOptions): Promise<Engine>;
-export function openEngine(name: EngineName | 'auto', options?: Record<never, never>): Promise<Engine>;
+export function openEngine(name: EngineName | 'auto'): Promise<Engine>;
 export async function openEngine(
   name: EngineName | 'auto' = 'auto',
   options: EngineOptions & AutoOptions = {},
