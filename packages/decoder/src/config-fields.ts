@@ -108,10 +108,9 @@ export function configFields(json: Record<string, unknown>, path: string): Confi
     only(field, ...allowed) {
       const value = raw(field);
       if (value === undefined || allowed.includes(value)) return;
-      const expected = allowed.map((one) => JSON.stringify(one)).join(' or ') || 'nothing';
-      fail(
-        `${field} is ${JSON.stringify(value)}, which would change the result: ${expected} is all that is known here`,
-      );
+      const expected = allowed.map((one) => JSON.stringify(one)).join(' or ');
+      const known = expected ? `only ${expected} is known here` : 'it is not known here';
+      fail(`${field} is ${JSON.stringify(value)}, which would change the result: ${known}`);
     },
     finish() {
       for (const [field, value] of Object.entries(json)) {
