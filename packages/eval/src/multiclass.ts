@@ -3,7 +3,7 @@ import { calibrationError } from './calibration.js';
 import { mean } from './special.js';
 
 /** The class of each row: the first of the largest. */
-export function argmax(probabilities: readonly (readonly number[])[]): number[] {
+function argmax(probabilities: readonly (readonly number[])[]): number[] {
   return probabilities.map((row) => row.indexOf(Math.max(...row)));
 }
 

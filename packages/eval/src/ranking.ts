@@ -28,7 +28,7 @@ export function spearman(x: ArrayLike<number>, y: ArrayLike<number>): number | n
 }
 
 /** Ranks from 1; equal values share the mean of theirs. */
-export function ranks(values: ArrayLike<number>): Float64Array {
+function ranks(values: ArrayLike<number>): Float64Array {
   const order = ascending(values);
   const out = new Float64Array(values.length);
   for (let begin = 0; begin < order.length; ) {

@@ -24,7 +24,7 @@ export interface LoraConfig {
 }
 
 /** PEFT's targets for Gemma 2 when none are named. */
-export const GEMMA2_DEFAULT_TARGETS = ['q_proj', 'v_proj'];
+const GEMMA2_DEFAULT_TARGETS = ['q_proj', 'v_proj'];
 
 /** What PEFT 0.21 writes beside the fields above. Readers of other versions ignore what they do not know. */
 const CONSTANT_FIELDS = {

@@ -1,2 +1,2 @@
-export * from './communicator.js';
-export * from './launch.js';
+export { joinMpi, type MpiCommunicator } from './communicator.js';
+export { type Launch, launchOf } from './launch.js';

@@ -9,7 +9,7 @@ export interface DropoutMask {
 }
 
 /** A well-mixed 32-bit hash of three integers (multiply-xorshift finaliser with the constants of lowbias32). */
-export function hash32(seed: number, stream: number, index: number): number {
+function hash32(seed: number, stream: number, index: number): number {
   let h = (Math.imul(index, 0x9e3779b1) + seed) | 0;
   h ^= Math.imul(stream, 0x85ebca77);
   h ^= h >>> 16;
@@ -21,7 +21,7 @@ export function hash32(seed: number, stream: number, index: number): number {
 }
 
 /** Whether the value at `index` is kept. */
-export function dropoutKeep({ p, seed, stream }: DropoutMask, index: number): boolean {
+function dropoutKeep({ p, seed, stream }: DropoutMask, index: number): boolean {
   return hash32(seed, stream, index) >= Math.floor(p * 2 ** 32);
 }
 

@@ -1,4 +1,4 @@
-export * from './draws.js';
-export * from './dropout.js';
-export * from './dropout-wgsl.js';
-export * from './mt19937.js';
+export { normal, randperm, uniform } from './draws.js';
+export { type DropoutMask, dropoutMask } from './dropout.js';
+export { DROPOUT_WGSL } from './dropout-wgsl.js';
+export { Mt19937 } from './mt19937.js';
