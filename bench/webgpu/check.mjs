@@ -11,7 +11,8 @@ import {
   uploadWeight4bit,
 } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
-import { checkOps, declaredOps, importFromProject, openEngine, storeTiles, tileName, tilesOf } from '@arena/runtime';
+import { checkOps, declaredOps, importFromProject, openEngine } from '@arena/runtime';
+import { storeTiles, tileName, tilesOf } from '@arena/runtime/webgpu';
 import { backend, dispose, matMul, tensor2d } from '@tensorflow/tfjs-core';
 import { trainTiny } from '../../packages/browser-tests/test/browser/training.js';
 import { random4bit, randomMatrix } from '../../packages/cuda/gpu-check/random-weight.js';

@@ -1,5 +1,5 @@
 /** @file What the host pays for a launch on engine `webgpu`: the launcher and tfjs beside a bare list of dispatches in one pass. Node and browsers. */
-import { gpuKernel } from '@arena/runtime';
+import { gpuKernel } from '@arena/runtime/webgpu';
 import { add, backend, tensor1d } from '@tensorflow/tfjs-core';
 
 const COUNT = 960;

@@ -10,16 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { runCase } from '@arena/conformance';
 import { loraLinearBackwardOp, loraLinearOp } from '@arena/lora';
 import { linear4bitOp, tuneWebgpu } from '@arena/quant';
-import {
-  type AnyOp,
-  checkOps,
-  gpuLauncher,
-  openEngine,
-  startProfile,
-  storeTiles,
-  tileName,
-  tilesOf,
-} from '@arena/runtime';
+import { type AnyOp, checkOps, openEngine, startProfile } from '@arena/runtime';
+import { gpuLauncher, storeTiles, tileName, tilesOf } from '@arena/runtime/webgpu';
 import { adamWOp } from '@arena/trainer';
 import { backend, type KernelBackend, memory } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';

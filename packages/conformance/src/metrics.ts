@@ -1,5 +1,5 @@
 /** @file Area metrics: every figure against scikit-learn, scipy and the formulas that case.json states. */
-import * as metrics from '@arena/eval';
+import * as metrics from '@arena/eval/metrics';
 import { type Case, type Check, compare, readJson, same, type Tolerance } from './case.js';
 
 /** A figure, or null where it is undefined. */

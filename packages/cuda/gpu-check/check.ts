@@ -4,18 +4,8 @@
  */
 import { attentionBackwardOp, attentionOp } from '@arena/decoder';
 import { cuda4bit } from '@arena/quant';
-import {
-  type CudaOperand,
-  type CudaWay,
-  checkOps,
-  cudaFloat,
-  cudaMultiply,
-  declaredCudaKernels,
-  declaredOps,
-  openEngine,
-  provideEngine,
-  runOp,
-} from '@arena/runtime';
+import { checkOps, declaredOps, openEngine, provideEngine, runOp } from '@arena/runtime';
+import { type CudaOperand, type CudaWay, cudaFloat, cudaMultiply, declaredCudaKernels } from '@arena/runtime/cuda';
 import { dispose, engine, fill, type Tensor, type TensorInfo, tensor1d, tidy, zeros } from '@tensorflow/tfjs-core';
 import { trainTiny } from '../../browser-tests/test/browser/training.js';
 import { CudaOutOfMemoryError, closeCuda, cudaEngine, inspectCuda, openCuda } from '../src/index.js';

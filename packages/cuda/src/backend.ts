@@ -2,7 +2,7 @@
  * @file The tfjs backend of engine `cuda`: tensors are blocks of device memory; truth values take four bytes there. Small
  * uploads stay on the host as well, and go to the device when a kernel first reads them. Reads wait for what they read alone.
  */
-import { setCudaLauncher } from '@arena/runtime';
+import { setCudaLauncher } from '@arena/runtime/cuda';
 import {
   type backend_util,
   buffer,

@@ -1,5 +1,5 @@
 /** @file Float32 values kept as bfloat16 on the device while nobody reads them, in half the memory. */
-import { type CudaKernel, cudaKernel } from '@arena/runtime';
+import { type CudaKernel, cudaKernel } from '@arena/runtime/cuda';
 import type { Context } from './context.js';
 import type { HostBlock } from './host-block.js';
 import { ptx } from './ptx.js';

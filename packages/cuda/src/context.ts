@@ -1,5 +1,5 @@
 /** @file One device's context: its stream, memory, kernels and copies. All work is queued on the one stream, in order. */
-import type { CudaKernel, CudaText } from '@arena/runtime';
+import type { CudaKernel, CudaText } from '@arena/runtime/cuda';
 import { Allocator, type AllocatorOptions } from './allocator.js';
 import type { CudaDevice } from './device.js';
 import type { Driver } from './driver.js';

@@ -2,7 +2,7 @@
  * @file NVIDIA's cuBLASLt, where the machine has it (CUDA toolkit, or the wheels that PyTorch brings): large products of bfloat16 matrices.
  * Functions and numbers as cublasLt.h declares them.
  */
-import type { CudaBlas } from '@arena/runtime';
+import type { CudaBlas } from '@arena/runtime/cuda';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { CudaBackend } from './backend.js';
 import { CudaError } from './error.js';

@@ -1,5 +1,6 @@
 /** @file Launches kernels of declared arguments on the tensors of a backend. */
-import type { CudaKernel, CudaLaunch, CudaLauncher, CudaScalar, OpTime } from '@arena/runtime';
+import type { OpTime } from '@arena/runtime';
+import type { CudaKernel, CudaLaunch, CudaLauncher, CudaScalar } from '@arena/runtime/cuda';
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { CudaBackend } from './backend.js';
 import { type CublasLt, openCublasLt } from './cublas-lt.js';

@@ -2,7 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { cudaKernel } from '@arena/runtime';
+import { cudaKernel } from '@arena/runtime/cuda';
 import { add, backend, memory, neg, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { cudaSources, isBuilt } from '../../../tools/cuda-sources.mjs';

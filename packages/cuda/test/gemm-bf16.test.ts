@@ -1,6 +1,7 @@
 /** @file Products of factors that are rounded to bfloat16 in memory: Hopper's instruction and cuBLASLt, by stand-ins, against float64. */
 import { cuda4bit, dequantize4bit, quantize4bit, roundTo, uploadWeight4bit } from '@arena/quant';
 import { dropoutMask } from '@arena/random';
+import { startProfile } from '@arena/runtime';
 import {
   type CudaForm,
   type CudaOperand,
@@ -8,8 +9,7 @@ import {
   type CudaWay,
   cudaFloat,
   cudaMultiply,
-  startProfile,
-} from '@arena/runtime';
+} from '@arena/runtime/cuda';
 import { engine, fill, matMul, type TensorInfo, tensor2d } from '@tensorflow/tfjs-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { closeCuda, type OpenCuda, openCuda } from '../src/index.js';

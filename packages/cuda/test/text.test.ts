@@ -1,6 +1,6 @@
 /** @file The PTX beside the .cu files: whether it belongs to them, and to what TypeScript declares of it. No compiler is needed. */
 import { readFileSync } from 'node:fs';
-import { type CudaScalar, declaredCudaKernels } from '@arena/runtime';
+import { type CudaScalar, declaredCudaKernels } from '@arena/runtime/cuda';
 import { describe, expect, it, type TestContext } from 'vitest';
 import { cudaSources, isBuilt, readPtx, sourceHash, targetOf } from '../../../tools/cuda-sources.mjs';
 import { OPS } from '../../browser-tests/test/browser/ops.js';

@@ -2,7 +2,8 @@
 import { planMemory, trainableParameters, trainingPass } from '@arena/decoder';
 import { GEMMA2_2B, loadGemma, parseGemmaConfig } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
-import { openEngine, wasmBackend } from '@arena/runtime';
+import { openEngine } from '@arena/runtime';
+import { wasmBackend } from '@arena/runtime/wasm';
 import { backend, dispose } from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { tinyCheckpoint } from './tiny.js';

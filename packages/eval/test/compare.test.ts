@@ -1,4 +1,5 @@
-import { compareRuns, comparisonSummary, evaluate, mcnemar, renderComparison } from '@arena/eval';
+import { compareRuns, comparisonSummary, evaluate, renderComparison } from '@arena/eval';
+import { mcnemar } from '@arena/eval/metrics';
 import { describe, expect, test } from 'vitest';
 import { battle, predict, randomBattles } from './battles.js';
 

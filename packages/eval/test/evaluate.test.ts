@@ -1,18 +1,15 @@
 import {
   type Battle,
   baselinePredictors,
-  clusteredMean,
   compareRuns,
   EvaluationInputError,
   evaluate,
-  fitTemperature,
-  mcnemar,
   type Prediction,
   type PromptKey,
-  riskCoverage,
   scriptOf,
   styleCounts,
 } from '@arena/eval';
+import { clusteredMean, fitTemperature, mcnemar, riskCoverage } from '@arena/eval/metrics';
 import { describe, expect, test } from 'vitest';
 import { battle, generator, predict, randomBattles } from './battles.js';
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import * as metrics from '@arena/eval';
+import * as metrics from '@arena/eval/metrics';
 import { describe, expect, test } from 'vitest';
 
 // biome-ignore lint/suspicious/noExplicitAny: fixtures are read as they are

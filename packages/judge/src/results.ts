@@ -1,16 +1,7 @@
 /** @file What an evaluation leaves: predictions.jsonl, metrics.json, report.html and .md, and validation.json where there is such a part. */
 import { type Battle, promptKey } from '@arena/data';
-import {
-  evaluate,
-  macroF1,
-  multiclassAccuracy,
-  multiclassLogLoss,
-  type Prediction,
-  percent,
-  type Report,
-  renderReport,
-  summaryTable,
-} from '@arena/eval';
+import { evaluate, type Prediction, percent, type Report, renderReport, summaryTable } from '@arena/eval';
+import { macroF1, multiclassAccuracy, multiclassLogLoss } from '@arena/eval/metrics';
 import type { Scored } from './score.js';
 import type { Store } from './store.js';
 

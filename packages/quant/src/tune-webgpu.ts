@@ -1,5 +1,12 @@
 /** @file Choosing the tiles of engine `webgpu` by the products of a 4-bit model's training step. */
-import { floatOperand, gpuLauncher, gpuMultiply, type TileTime, type TuneOptions, tuneTiles } from '@arena/runtime';
+import {
+  floatOperand,
+  gpuLauncher,
+  gpuMultiply,
+  type TileTime,
+  type TuneOptions,
+  tuneTiles,
+} from '@arena/runtime/webgpu';
 import { backend, engine, type KernelBackend, type Tensor, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 import { linear4bitBackward, linear4bitForward } from './ops/linear4bit/op.js';
 import { disposeWeight4bit, type Weight4bit } from './weight.js';

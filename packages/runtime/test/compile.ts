@@ -1,6 +1,6 @@
 /** @file Compiles AssemblyScript text to a kernel module for the pool's tests. */
 import asc from 'assemblyscript/asc';
-import type { KernelModule } from '../src/index.js';
+import type { KernelModule } from '../src/wasm/index.js';
 
 const OPTIONS =
   '--outFile out.wasm -O3 --noAssert --runtime stub --use abort= --enable simd --enable threads --importMemory --sharedMemory --initialMemory 1 --maximumMemory 65536';

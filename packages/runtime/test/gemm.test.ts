@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { add, gather, getBackend, matMul, memory, setBackend, slice, tensor, tidy } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Engine, multiply, openEngine, WasmBackend } from '../src/index.js';
+import { type Engine, openEngine } from '../src/index.js';
 import { Heap } from '../src/wasm/heap.js';
+import { multiply, WasmBackend } from '../src/wasm/index.js';
 import { openPool } from '../src/wasm/pool.js';
 
 function random(length: number, seed: number): Float32Array {

@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { KernelModule } from '../src/index.js';
 import { Heap } from '../src/wasm/heap.js';
+import type { KernelModule } from '../src/wasm/index.js';
 import { floatWord } from '../src/wasm/kernel.js';
 import { openPool, type Pool } from '../src/wasm/pool.js';
 import { compile } from './compile.js';

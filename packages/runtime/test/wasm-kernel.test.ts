@@ -6,7 +6,8 @@ import { tensor1d } from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { compileBuilds } from '../build-wasm/compile.mjs';
 import { entryOf, readKernels } from '../build-wasm/read-kernels.mjs';
-import { openEngine, packWords, wasmBackend, wasmKernel } from '../src/index.js';
+import { openEngine } from '../src/index.js';
+import { packWords, wasmBackend, wasmKernel } from '../src/wasm/index.js';
 import { openWasm } from '../src/wasm/open.js';
 
 const KERNEL = `

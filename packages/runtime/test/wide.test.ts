@@ -2,8 +2,9 @@ import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { setFlagsFromString } from 'node:v8';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Engine, multiply, openEngine, WasmBackend } from '../src/index.js';
+import { type Engine, openEngine } from '../src/index.js';
 import { Heap } from '../src/wasm/heap.js';
+import { multiply, WasmBackend } from '../src/wasm/index.js';
 import { openPool } from '../src/wasm/pool.js';
 
 /** What the flag does can be tried from Node 24 on. */

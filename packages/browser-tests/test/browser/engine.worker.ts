@@ -1,5 +1,6 @@
 /** @file A Worker that computes: a page must not block. Answers each {@link Request} with its result or its error. */
-import { checkOps, openEngine, type SampleResult, wasmBackend } from '@arena/runtime';
+import { checkOps, openEngine, type SampleResult } from '@arena/runtime';
+import { wasmBackend } from '@arena/runtime/wasm';
 import { backend } from '@tensorflow/tfjs-core';
 import { OPS } from './ops.js';
 import { type StepMemory, type TrainingResult, trainTiny, trainTinySteps } from './training.js';

@@ -1,4 +1,5 @@
-import { gpuKernel, gpuLauncher, type Launch, openEngine } from '@arena/runtime';
+import { openEngine } from '@arena/runtime';
+import { gpuKernel, gpuLauncher, type Launch } from '@arena/runtime/webgpu';
 import { backend, engine, memory, mul, type Tensor, tensor1d, tidy, zeros } from '@tensorflow/tfjs-core';
 import { beforeEach, describe, expect, it } from 'vitest';
 

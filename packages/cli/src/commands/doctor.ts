@@ -3,7 +3,8 @@
 import { cpus, totalmem } from 'node:os';
 import { type CudaReport, inspectCuda } from '@arena/cuda';
 import { tuneWebgpu } from '@arena/quant';
-import { gpuLauncher, openEngine, storeTiles } from '@arena/runtime';
+import { openEngine } from '@arena/runtime';
+import { gpuLauncher, storeTiles } from '@arena/runtime/webgpu';
 import { backend, type KernelBackend } from '@tensorflow/tfjs-core';
 import type { Command } from 'commander';
 

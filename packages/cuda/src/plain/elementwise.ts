@@ -1,5 +1,5 @@
 /** @file Plain ops of a value each: unary, binary with broadcasting, comparisons, casts, select and fill. */
-import { cudaKernel } from '@arena/runtime';
+import { cudaKernel } from '@arena/runtime/cuda';
 import { backend_util, type DataType, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { CudaBackend } from '../backend.js';
 import { ptx } from '../ptx.js';

@@ -1,5 +1,5 @@
 /** @file Plain ops by index: gather, scatter, segment sums, one-hot. */
-import { cudaKernel } from '@arena/runtime';
+import { cudaKernel } from '@arena/runtime/cuda';
 import { backend_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { ptx } from '../ptx.js';
 import { bitsOf } from './elementwise.js';

@@ -1,5 +1,5 @@
 /** @file BatchMatMul. */
-import { cudaFloat, cudaMultiply } from '@arena/runtime';
+import { cudaFloat, cudaMultiply } from '@arena/runtime/cuda';
 import { broadcast_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { fill } from './elementwise.js';
 import type { PlainKernel } from './kernel.js';

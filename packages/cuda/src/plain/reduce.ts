@@ -1,5 +1,5 @@
 /** @file Plain ops over axes: sums, extremes, means, where they are, softmax. Axes that are not the last ones are moved there. */
-import { cudaKernel } from '@arena/runtime';
+import { cudaKernel } from '@arena/runtime/cuda';
 import { backend_util, type DataType, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { CudaBackend } from '../backend.js';
 import { CudaError } from '../error.js';

@@ -1,5 +1,5 @@
 /** @file Plain ops that move values: views of the same memory where they can be, else one copy from strides to strides. */
-import { cudaKernel } from '@arena/runtime';
+import { cudaKernel } from '@arena/runtime/cuda';
 import { backend_util, slice_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { CudaBackend } from '../backend.js';
 import { ptx } from '../ptx.js';

@@ -2,7 +2,7 @@
  * @file Kernels whose PTX was not made from today's .cu files. The emulation takes a kernel's code from its source and of
  * the text the arguments alone, so that a kernel can be written and tested without NVIDIA's compiler.
  */
-import { type CudaKernel, type CudaScalar, type CudaText, declaredCudaKernels } from '@arena/runtime';
+import { type CudaKernel, type CudaScalar, type CudaText, declaredCudaKernels } from '@arena/runtime/cuda';
 import { cudaSources, isBuilt, readPtx } from '../../../../tools/cuda-sources.mjs';
 
 const TYPES: Record<CudaScalar, string> = { u32: '.u32', i32: '.u32', f32: '.f32', i32x6: '.align 4 .b8' };

@@ -1,4 +1,4 @@
-import { packagePtx } from '@arena/runtime';
+import { packagePtx } from '@arena/runtime/cuda';
 
 /** The text of this package's CUDA kernels. */
 export const ptx = packagePtx('@arena/trainer', import.meta.url);

@@ -1,5 +1,6 @@
 /** @file Swiglu on engine `wasm`. */
-import { type OpKernel, wasmBackend, wasmKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime';
+import { wasmBackend, wasmKernel } from '@arena/runtime/wasm';
 import { kernels } from '../../wasm/kernels.generated.js';
 import type { SwigluAttrs } from './attrs.js';
 

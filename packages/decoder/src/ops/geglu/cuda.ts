@@ -1,5 +1,6 @@
 /** @file GeGlu and its gradient on engine `cuda`. */
-import { cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime';
+import { cudaKernel, cudaLauncher } from '@arena/runtime/cuda';
 import { ptx } from '../../cuda/ptx.js';
 import type { GegluAttrs } from './attrs.js';
 

@@ -1,5 +1,6 @@
 /** @file GeGlu and its gradient on engine `wasm`. */
-import { type OpKernel, wasmBackend, wasmKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime';
+import { wasmBackend, wasmKernel } from '@arena/runtime/wasm';
 import { kernels } from '../../wasm/kernels.generated.js';
 import type { GegluAttrs } from './attrs.js';
 

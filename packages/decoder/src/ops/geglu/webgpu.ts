@@ -1,5 +1,6 @@
 /** @file GeGlu and its gradient on engine `webgpu`. */
-import { gpuKernel, gpuLauncher, type OpKernel, spread } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime';
+import { gpuKernel, gpuLauncher, spread } from '@arena/runtime/webgpu';
 import type { GegluAttrs } from './attrs.js';
 
 /** Values of a workgroup: one for each invocation. */

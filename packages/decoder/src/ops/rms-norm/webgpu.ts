@@ -1,13 +1,6 @@
 /** @file RmsNorm and its gradient on engine `webgpu`: a workgroup for each row. */
-import {
-  gpuKernel,
-  gpuLauncher,
-  gpuVariants,
-  type Launcher,
-  type OpKernel,
-  spread,
-  workgroupSum,
-} from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime';
+import { gpuKernel, gpuLauncher, gpuVariants, type Launcher, spread, workgroupSum } from '@arena/runtime/webgpu';
 import type { RmsNormAttrs, RmsNormBackwardAttrs } from './attrs.js';
 
 /** Invocations that share a row. */

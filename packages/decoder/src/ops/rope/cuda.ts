@@ -1,5 +1,6 @@
 /** @file Rope on engine `cuda`. */
-import { cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime';
+import { cudaKernel, cudaLauncher } from '@arena/runtime/cuda';
 import { ptx } from '../../cuda/ptx.js';
 import type { RopeAttrs } from './attrs.js';
 import { inverseFrequencies } from './reference.js';

@@ -1,5 +1,6 @@
 /** @file Rope on engine `wasm`. */
-import { type OpKernel, type WasmBackend, wasmBackend, wasmKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime';
+import { type WasmBackend, wasmBackend, wasmKernel } from '@arena/runtime/wasm';
 import { kernels } from '../../wasm/kernels.generated.js';
 import type { RopeAttrs } from './attrs.js';
 import { inverseFrequencies } from './reference.js';

@@ -3,7 +3,8 @@
  * product with the frozen weight; the dropout mask is computed where it is used.
  */
 import { cuda4bit } from '@arena/quant';
-import { type CudaOperand, cudaFloat, cudaLauncher, cudaMultiply, type OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime';
+import { type CudaOperand, cudaFloat, cudaLauncher, cudaMultiply } from '@arena/runtime/cuda';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { LoraLinearAttrs, LoraLinearBackwardAttrs } from './attrs.js';
 

@@ -1,15 +1,8 @@
 /** @file LoraLinear and its gradients on engine `wasm`: products of runtime and quant, and the dropout kernel. */
 import { multiply4bit } from '@arena/quant';
 import type { DropoutMask } from '@arena/random';
-import {
-  multiply,
-  type OpKernel,
-  type PackedLeft,
-  packLeft,
-  type WasmBackend,
-  wasmBackend,
-  wasmKernel,
-} from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime';
+import { multiply, type PackedLeft, packLeft, type WasmBackend, wasmBackend, wasmKernel } from '@arena/runtime/wasm';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { kernels } from '../../wasm/kernels.generated.js';
 import type { LoraLinearAttrs, LoraLinearBackwardAttrs } from './attrs.js';

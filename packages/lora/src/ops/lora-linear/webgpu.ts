@@ -4,7 +4,8 @@
  */
 import { weight4bitOperand } from '@arena/quant';
 import { DROPOUT_WGSL, type DropoutMask } from '@arena/random';
-import { floatOperand, type GpuFactor, type GpuOperand, gpuLauncher, gpuMultiply, type OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime';
+import { floatOperand, type GpuFactor, type GpuOperand, gpuLauncher, gpuMultiply } from '@arena/runtime/webgpu';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { LoraLinearAttrs, LoraLinearBackwardAttrs } from './attrs.js';
 

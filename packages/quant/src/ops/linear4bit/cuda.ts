@@ -1,4 +1,5 @@
 /** @file Linear4bit on engine `cuda`: W is decoded while a tile is filled, in both orientations from the packed codes. */
+import type { OpKernel } from '@arena/runtime';
 import {
   acrossMemory,
   alongMemory,
@@ -6,9 +7,8 @@ import {
   cudaKernel,
   cudaLauncher,
   cudaMultiply,
-  type OpKernel,
   productKernels,
-} from '@arena/runtime';
+} from '@arena/runtime/cuda';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { ptx } from '../../cuda/ptx.js';
 import { CODEBOOK, DYNAMIC_MAP, type QuantType } from '../../tables.js';

@@ -1,9 +1,9 @@
 /** @file Linear4bit on engine `wasm`. */
+import type { OpKernel } from '@arena/runtime';
 import {
   BLOCK_SCRATCH,
   FEW_ROWS,
   type LeftOperand,
-  type OpKernel,
   type PackedLeft,
   packLeft,
   productTasks,
@@ -11,7 +11,7 @@ import {
   type WasmKernel,
   wasmBackend,
   wasmKernel,
-} from '@arena/runtime';
+} from '@arena/runtime/wasm';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { CODEBOOK, DYNAMIC_MAP, type QuantType } from '../../tables.js';
 import { kernels } from '../../wasm/kernels.generated.js';

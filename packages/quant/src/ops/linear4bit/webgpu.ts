@@ -1,5 +1,6 @@
 /** @file Linear4bit on engine `webgpu`: W is decoded while a tile is filled, in both orientations from the packed codes. */
-import { floatOperand, type GpuOperand, gpuLauncher, gpuMultiply, type OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime';
+import { floatOperand, type GpuOperand, gpuLauncher, gpuMultiply } from '@arena/runtime/webgpu';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { CODEBOOK, DYNAMIC_MAP, type QuantType } from '../../tables.js';
 import type { Weight4bitAttrs } from '../../weight.js';

@@ -1,5 +1,6 @@
 /** @file AdamW and SquaredNorm on engine `cuda`. */
-import { cudaKernel, cudaLauncher, type OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime';
+import { cudaKernel, cudaLauncher } from '@arena/runtime/cuda';
 import { util } from '@tensorflow/tfjs-core';
 import { ptx } from '../../cuda/ptx.js';
 import type { AdamWAttrs } from './attrs.js';

@@ -1,5 +1,6 @@
 /** @file AdamW and SquaredNorm on engine `webgpu`. */
-import { gpuKernel, gpuLauncher, gpuVariants, type OpKernel, spread, workgroupSum } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime';
+import { gpuKernel, gpuLauncher, gpuVariants, spread, workgroupSum } from '@arena/runtime/webgpu';
 import { util } from '@tensorflow/tfjs-core';
 import type { AdamWAttrs } from './attrs.js';
 import { adamWFactors } from './factors.js';

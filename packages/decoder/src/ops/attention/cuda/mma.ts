@@ -2,7 +2,7 @@
  * @file Attention and its gradients on the tensor cores of engine `cuda`: factors are rounded to bfloat16, sums are float32. The kernels take
  * heads of 64, 128 or 256 columns; smaller ones are filled up with zeros as they are rounded.
  */
-import { type CudaKernel, type CudaLauncher, cudaKernel } from '@arena/runtime';
+import { type CudaKernel, type CudaLauncher, cudaKernel } from '@arena/runtime/cuda';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { ptx } from '../../../cuda/ptx.js';
 import type { AttentionAttrs } from '../attrs.js';

@@ -1,5 +1,6 @@
 /** @file Attention and its gradient on engine `wasm`: cuts the flat batch into blocks of query tokens. */
-import { type OpKernel, packWords, TILE_BYTES, type WasmBackend, wasmBackend, wasmKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime';
+import { packWords, TILE_BYTES, type WasmBackend, wasmBackend, wasmKernel } from '@arena/runtime/wasm';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { kernels } from '../../../wasm/kernels.generated.js';
 import type { AttentionAttrs } from '../attrs.js';

@@ -1,0 +1,17 @@
+/** @file What authors of kernels for engine `wasm` need. */
+export { WasmBackend, wasmBackend } from './backend.js';
+export {
+  BLOCK_SCRATCH,
+  FEW_ROWS,
+  type LeftOperand,
+  multiply,
+  type PackedLeft,
+  type Product,
+  packLeft,
+  productTasks,
+  TILE_BYTES,
+} from './gemm.js';
+export type { HeapOptions, HeapType } from './heap.js';
+export { packWords, type WasmKernel, type WasmRun, wasmKernel } from './kernel.js';
+export type { KernelModule } from './module.js';
+export { type Job, Pool } from './pool.js';
