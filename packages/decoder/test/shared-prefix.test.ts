@@ -42,7 +42,7 @@ describe('sharePrefixes', () => {
 describe.each(['cpu', 'wasm'] as const)('on engine %s', (engine) => {
   let base: string;
   beforeAll(async () => {
-    await openEngine(engine, { threads: 1 });
+    await openEngine(engine, engine === 'wasm' ? { threads: 1 } : {});
     base = await tinyCheckpoint();
   });
 
