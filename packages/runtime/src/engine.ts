@@ -141,7 +141,6 @@ async function openBest(options: AutoOptions): Promise<Engine> {
 }
 
 async function openNamed(name: EngineName, options: EngineOptions): Promise<Engine> {
-  checkOptions(name, options);
   if (name === 'cpu') {
     await setBackend('cpu');
     await ready();
