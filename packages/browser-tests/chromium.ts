@@ -67,8 +67,16 @@ function project(name: string, { include, provide, flags, headers }: ProjectOpti
     root: ROOT,
     resolve: shared.resolve,
     cacheDir: `node_modules/.vite/${name}`,
+    // a dependency that Vite finds in the middle of a run makes it reload, and a Worker's script fails to load
     optimizeDeps: {
-      include: ['@tensorflow/tfjs-core', '@tensorflow/tfjs-backend-cpu', '@tensorflow/tfjs-backend-webgpu'],
+      include: [
+        '@tensorflow/tfjs-core',
+        '@arena/runtime > @tensorflow/tfjs-backend-cpu',
+        '@tensorflow/tfjs-backend-webgpu',
+        '@arena/data > hyparquet',
+        '@arena/data > hyparquet-compressors',
+      ],
+      exclude: ['csv-parse/browser/esm'], // a module as it stands
     },
     server: { headers },
     test: {

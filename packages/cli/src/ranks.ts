@@ -3,6 +3,9 @@ import { joinMpi, type MpiCommunicator } from '@arena/mpi';
 import { RankFailure } from '@arena/trainer';
 import { messageOf } from './message.js';
 
+/** Milliseconds that a launcher gets to pass a message on: MPICH's drops what it has not read when a rank aborts. */
+const PASSED_ON = 200;
+
 /** Milliseconds that ranks other than 0 wait with a message that rank 0 is likely to have too. */
 const PATIENCE = 500;
 
@@ -25,6 +28,7 @@ export async function withRanks<T>(command: string, work: (ranks: MpiCommunicato
     }
     if (ranks.rank > 0) await new Promise((resolve) => setTimeout(resolve, PATIENCE));
     process.stderr.write(`arena ${command}: ${ranks.rank > 0 ? `rank ${ranks.rank}: ` : ''}${messageOf(error)}\n`);
+    await new Promise((resolve) => setTimeout(resolve, PASSED_ON));
     ranks.abort(name === 'Interrupted' ? 130 : 1);
     throw error;
   }
