@@ -1,7 +1,14 @@
 import { defineConfig } from 'tsup';
 
 export default defineConfig({
-  entry: ['src/index.ts'],
+  entry: [
+    'src/index.ts',
+    'src/clean/index.ts',
+    'src/describe/index.ts',
+    'src/pack/index.ts',
+    'src/read/index.ts',
+    'src/split/index.ts',
+  ],
   format: 'esm',
   external: ['#csv-parse'], // left to the user's runtime or bundler: see imports in package.json
   target: 'es2022',

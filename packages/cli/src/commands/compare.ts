@@ -1,8 +1,9 @@
 /** @file `arena compare`: two or more runs on the same battles, with paired tests. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promptKey } from '@arena/data';
-import { compareRuns, comparisonSummary, renderComparison } from '@arena/eval';
+import { promptKey } from '@arena/data/clean';
+import { compareRuns, renderComparison } from '@arena/eval';
+import { comparisonSummary } from '@arena/eval/report';
 import { type Command, Option } from 'commander';
 import { integer } from '../arguments.js';
 import { onInterrupt } from '../interrupt.js';

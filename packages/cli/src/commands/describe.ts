@@ -1,6 +1,7 @@
 /** @file `arena describe`: what a base holds and what training on it takes, before anything is loaded. */
-import type { CheckpointPart, ModelDescription } from '@arena/decoder';
-import { describeGemma, readConfig } from '@arena/gemma';
+import type { CheckpointPart, ModelDescription } from '@arena/decoder/checkpoint';
+import { readConfig } from '@arena/gemma';
+import { describeGemma } from '@arena/gemma/checkpoint';
 import { DEFAULT_SETTINGS } from '@arena/judge';
 import { loraConfig } from '@arena/lora';
 import type { Command } from 'commander';

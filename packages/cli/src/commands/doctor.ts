@@ -2,7 +2,7 @@
 
 import { cpus, totalmem } from 'node:os';
 import { type CudaReport, inspectCuda } from '@arena/cuda';
-import { tuneWebgpu } from '@arena/quant';
+import { tuneWebgpu } from '@arena/quant/ops';
 import { openEngine } from '@arena/runtime';
 import { gpuLauncher, storeTiles } from '@arena/runtime/webgpu';
 import { backend, type KernelBackend } from '@tensorflow/tfjs-core';

@@ -1,5 +1,8 @@
 /** @file `arena evaluate`: a trained adapter on votes that it was not trained on. */
-import { type Cleaning, describeDrops, evaluateJudge, keepEvaluation, type VoteParts } from '@arena/judge';
+import { evaluateJudge } from '@arena/judge';
+import { keepEvaluation } from '@arena/judge/run';
+import type { Cleaning } from '@arena/judge/settings';
+import { describeDrops, type VoteParts } from '@arena/judge/votes';
 import type { Command } from 'commander';
 import { addCleanOption } from '../clean-option.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';

@@ -1,7 +1,9 @@
 /** @file `arena export`: a checkpoint as one that the Hugging Face Trainer resumes from. */
 import { writeFolder } from '@arena/files';
 import type { TrainingSettings } from '@arena/judge';
-import { hfCheckpointFiles, loadCheckpoint, scheduleFactor, warmupSteps } from '@arena/trainer';
+import { loadCheckpoint } from '@arena/trainer';
+import { hfCheckpointFiles } from '@arena/trainer/checkpoint';
+import { scheduleFactor, warmupSteps } from '@arena/trainer/optimizer';
 import type { Command } from 'commander';
 import { checkNewFolder } from '../output-folder.js';
 

@@ -1,8 +1,8 @@
 /** @file `arena merge`: an adapter folded into its base checkpoint. */
 import { stat } from 'node:fs/promises';
-import { mergedCheckpoint } from '@arena/gemma';
-import { formatCard, mergedCard, readCard } from '@arena/judge';
-import type { MergeError } from '@arena/lora';
+import { mergedCheckpoint } from '@arena/gemma/checkpoint';
+import { formatCard, mergedCard, readCard } from '@arena/judge/card';
+import type { MergeError } from '@arena/lora/merge';
 import type { Command } from 'commander';
 import { checkNewFolder } from '../output-folder.js';
 import { resolveBase } from '../run/base.js';

@@ -1,7 +1,8 @@
 /** @file `arena predict`: one JSON line {id, probabilityA} a battle. */
 
 import { type Battle, readBattles } from '@arena/data';
-import { battleOf, meanOfOrders } from '@arena/judge';
+import { meanOfOrders } from '@arena/judge/run';
+import { battleOf } from '@arena/judge/votes';
 import type { Command } from 'commander';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
 import { onInterrupt } from '../interrupt.js';

@@ -1,5 +1,5 @@
 /** @file `arena quantize`: a float checkpoint as a bitsandbytes 4-bit one that transformers loads. */
-import { quantizedCheckpoint } from '@arena/gemma';
+import { quantizedCheckpoint } from '@arena/gemma/checkpoint';
 import type { QuantType } from '@arena/quant';
 import { openEngine } from '@arena/runtime';
 import { type Command, Option } from 'commander';

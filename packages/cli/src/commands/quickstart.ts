@@ -1,7 +1,8 @@
 /** @file `arena quickstart`: the whole journey on synthetic votes and a tiny random base, in about a minute. */
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { type Battle, syntheticBattles, syntheticCeiling } from '@arena/data';
+import { type Battle, syntheticBattles } from '@arena/data';
+import { syntheticCeiling } from '@arena/data/describe';
 import { DEFAULT_SETTINGS, type TrainingSettings } from '@arena/judge';
 import type { Command } from 'commander';
 import { integer } from '../arguments.js';

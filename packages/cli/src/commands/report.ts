@@ -1,7 +1,7 @@
 /** @file `arena report`: the report over predictions of any judge; no model is needed. */
 import type { Battle } from '@arena/data';
 import type { PredictionColumns } from '@arena/eval';
-import { evaluationOf, keepEvaluation } from '@arena/judge';
+import { evaluationOf, keepEvaluation } from '@arena/judge/run';
 import { type Command, InvalidArgumentError } from 'commander';
 import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, prepareOutput } from '../output-folder.js';

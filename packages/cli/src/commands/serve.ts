@@ -1,7 +1,8 @@
 /** @file `arena serve`: a trained adapter behind a small HTTP endpoint, on this machine unless told otherwise. */
 import { once } from 'node:events';
 import type { Battle } from '@arena/data';
-import { baseOfCard, meanOfOrders, readCard } from '@arena/judge';
+import { baseOfCard, readCard } from '@arena/judge/card';
+import { meanOfOrders } from '@arena/judge/run';
 import type { Command } from 'commander';
 import { byteSize, integer, number } from '../arguments.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';

@@ -1,7 +1,7 @@
 /** @file `arena sweep`: arena train over a grid or random draws of its flags. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { makeFolder } from '@arena/files';
+import { makeFolder } from '@arena/files/write';
 import { type Command, Option } from 'commander';
 import { integer } from '../arguments.js';
 import { configWords } from '../config-file.js';

@@ -1,9 +1,10 @@
 /** @file `arena train`. */
 import { dirname, resolve } from 'node:path';
-import { checkSettings, type TrainingSettings } from '@arena/judge';
+import type { TrainingSettings } from '@arena/judge';
+import { checkSettings } from '@arena/judge/settings';
 import type { MpiCommunicator } from '@arena/mpi';
 import { DeviceLostError, type Engine } from '@arena/runtime';
-import { latestCheckpoint } from '@arena/trainer';
+import { latestCheckpoint } from '@arena/trainer/checkpoint';
 import { Command } from 'commander';
 import { byteSize, integer } from '../arguments.js';
 import { addCleanOption } from '../clean-option.js';
