@@ -19,10 +19,8 @@ interface CompareFlags {
   seed: number;
 }
 
-export function addCompare(program: Command): void {
-  program
-    .command('compare')
-    .description('compare runs on the same battles: scores with intervals, McNemar and paired bootstrap for each pair')
+export function define(command: Command): void {
+  command
     .argument('<run...>', 'folders that train or evaluate wrote, or files of predictions (jsonl or csv)')
     .option('--data <file...>', 'the votes, for intervals by prompt, and where the predictions have no winner')
     .option('--common', 'compare the battles that all runs have, where they differ', false)

@@ -21,10 +21,8 @@ interface EvaluateFlags extends EngineFlags {
   out: string;
 }
 
-export function addEvaluate(program: Command): void {
-  const command = program
-    .command('evaluate')
-    .description('score votes with a trained adapter and write predictions, metrics and the report')
+export function define(command: Command): void {
+  command
     .requiredOption('--base <dir|hub-id>', 'base checkpoint: a folder, or a hub id')
     .option('--adapter <dir>', "adapter folder, or its run's; none for a base that arena merge wrote")
     .requiredOption(

@@ -12,10 +12,8 @@ interface ExportFlags {
   out: string;
 }
 
-export function addExport(program: Command): void {
-  program
-    .command('export')
-    .description('write a checkpoint in the form that transformers resumes from (optimizer.pt, scheduler.pt)')
+export function define(command: Command): void {
+  command
     .requiredOption('--checkpoint <dir>', 'a checkpoint-N folder of arena train')
     .requiredOption('--out <dir>', 'folder to create, such as hf/checkpoint-N')
     .action((flags: ExportFlags) => exportCheckpoint(flags));

@@ -15,10 +15,8 @@ interface MergeFlags {
   out: string;
 }
 
-export function addMerge(program: Command): void {
-  program
-    .command('merge')
-    .description('write a classifier checkpoint with the adapter folded into the base')
+export function define(command: Command): void {
+  command
     .requiredOption('--base <dir|hub-id>', 'base checkpoint: a folder, or a hub id')
     .requiredOption('--adapter <dir>', "adapter folder, or its run's")
     .requiredOption('--out <dir>', 'folder to create')

@@ -41,10 +41,8 @@ interface PrepareFlags {
   workers: number;
 }
 
-export function addPrepare(program: Command): void {
-  const command = program
-    .command('prepare')
-    .description('clean, split and tokenise votes into a folder for arena train and evaluate, with a data card')
+export function define(command: Command): void {
+  command
     .requiredOption('--data <file...>', 'votes: parquet, csv or jsonl in any known schema')
     .requiredOption('--tokenizer <dir|hub-id>', 'folder with the tokenizer.json of the base')
     .requiredOption('--out <dir>', 'folder to create')

@@ -34,10 +34,8 @@ interface QuickstartFlags extends EngineFlags {
   seed: number;
 }
 
-export function addQuickstart(program: Command): void {
-  const command = program
-    .command('quickstart')
-    .description('the whole journey on synthetic votes and a tiny base of random weights')
+export function define(command: Command): void {
+  command
     .option('--out <dir>', 'new or empty folder (default quickstart-run, or the next free quickstart-run-N)')
     .option('--seed <n>', 'seed of everything', integer(0, 2 ** 31), DEFAULT_SETTINGS.seed);
   addEngineOptions(command).action((flags: QuickstartFlags) => quickstart(flags));

@@ -17,10 +17,8 @@ interface ReportFlags {
   out: string;
 }
 
-export function addReport(program: Command): void {
-  program
-    .command('report')
-    .description('report on predictions of any judge (an LLM, a reward model, another tool) over the votes')
+export function define(command: Command): void {
+  command
     .argument('<predictions>', 'jsonl or csv with id and probabilityA, or with the columns that --columns names')
     .requiredOption(
       '--data <file...>',

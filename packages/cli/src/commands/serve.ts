@@ -26,10 +26,8 @@ interface ServeFlags extends EngineFlags {
 /** Battles scored together: enough to fill batches, few enough that nobody waits long behind them. */
 const TOGETHER = 16;
 
-export function addServe(program: Command): void {
-  const command = program
-    .command('serve')
-    .description('answer POST /predict with the probability that A is preferred, on this machine by default')
+export function define(command: Command): void {
+  command
     .requiredOption(
       '--model <dir>',
       'adapter folder, the folder of a training run, or a checkpoint that arena merge wrote',
