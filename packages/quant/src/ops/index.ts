@@ -13,3 +13,4 @@ export {
 export { dequantizeReference } from './linear4bit/reference.js';
 export { multiply4bit, type Product4bit } from './linear4bit/wasm.js';
 export { weight4bitOperand } from './linear4bit/webgpu.js';
+export { engineBlocks } from './quantize4bit/wasm.js';
