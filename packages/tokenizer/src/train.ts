@@ -49,13 +49,15 @@ export function trainBpe(
   { vocabSize = 1500, specialTokens = SPECIAL_TOKENS, minFrequency = 2 }: TrainBpeOptions = {},
 ): TokenizerJson {
   for (const token of SPECIAL_TOKENS.slice(0, 4)) {
-    if (!specialTokens.includes(token)) throw new TokenizerError(`specialTokens lacks ${token}`);
+    if (!specialTokens.includes(token)) throw new TokenizerError('argument', `specialTokens lacks ${token}`);
   }
   const tokens = [...specialTokens, ...Array.from({ length: 256 }, (_, byte) => byteToken(byte))];
   const reserved = new Set(tokens);
-  if (reserved.size !== tokens.length) throw new TokenizerError('specialTokens holds a token twice, or a byte token');
+  if (reserved.size !== tokens.length)
+    throw new TokenizerError('argument', 'specialTokens holds a token twice, or a byte token');
   if (vocabSize < tokens.length + 1) {
     throw new TokenizerError(
+      'argument',
       `vocabSize ${vocabSize} is too small: ${specialTokens.length} special tokens and 256 bytes need at least ${tokens.length + 1}`,
     );
   }
