@@ -1,8 +1,11 @@
 /** @file A checkpoint with an adapter folded in, or in 4 bits: views that `writeCheckpoint` writes, on a page too. */
-import { type Location, placeName, type Weights } from '@arena/files';
-import { checkAdapter, loadAdapter, type MergedWeights, mergedWeights, resolveTargets } from '@arena/lora';
+import type { Location, Weights } from '@arena/files';
+import { placeName } from '@arena/files/source';
+import { checkAdapter, loadAdapter } from '@arena/lora';
+import { type MergedWeights, mergedWeights } from '@arena/lora/merge';
+import { resolveTargets } from '@arena/lora/names';
 import { quantizationConfig, quantizedWeights } from '@arena/quant';
-import { editJson } from '@arena/safetensors';
+import { editJson } from '@arena/safetensors/json';
 import { type CheckpointSource, type CheckpointView, configText, weightsOf } from './checkpoint-view.js';
 import type { Family } from './config.js';
 import { familyOf, readConfig } from './family.js';

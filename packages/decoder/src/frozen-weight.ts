@@ -1,15 +1,9 @@
 /** @file A checkpoint's weights as the model holds them: checked, quantised on the way where asked for, on the engine. */
 import type { Weights } from '@arena/files';
-import type { FrozenWeight } from '@arena/lora';
-import {
-  type FloatDtype,
-  type Quantized4bit,
-  type QuantType,
-  quantize4bit,
-  readQuantized,
-  roundTo,
-  uploadWeight4bit,
-} from '@arena/quant';
+import type { FrozenWeight } from '@arena/lora/ops';
+import { type FloatDtype, type Quantized4bit, type QuantType, quantize4bit, readQuantized } from '@arena/quant';
+import { uploadWeight4bit } from '@arena/quant/ops';
+import { roundTo } from '@arena/quant/state';
 import { keep, tensor2d } from '@tensorflow/tfjs-core';
 import type { DecoderConfig } from './config.js';
 

@@ -1,6 +1,8 @@
 /** @file The linear layers of a model in 4 bits, as bitsandbytes and transformers keep them beside each other: read, and made. */
-import { storedBytes, type Weights } from '@arena/files';
-import { isDtype, type SafeTensor, type TensorInput, weightsView } from '@arena/safetensors';
+import type { Weights } from '@arena/files';
+import { storedBytes } from '@arena/files/source';
+import type { SafeTensor, TensorInput } from '@arena/safetensors';
+import { isDtype, weightsView } from '@arena/safetensors/tensor';
 import { roundTo } from './dequantize.js';
 import { type Quantize4bitOptions, type Quantized4bit, quantize4bit } from './quantize.js';
 import { findState, parseState, serializeState, stateTensors } from './state.js';

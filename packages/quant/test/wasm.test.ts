@@ -1,4 +1,6 @@
-import { CODEBOOK, quantize4bit } from '@arena/quant';
+import '@arena/quant/ops';
+import { quantize4bit } from '@arena/quant';
+import { CODEBOOK } from '@arena/quant/state';
 import { Mt19937, normal } from '@arena/random';
 import { openEngine } from '@arena/runtime';
 import { describe, expect, it } from 'vitest';

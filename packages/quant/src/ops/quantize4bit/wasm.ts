@@ -1,5 +1,5 @@
 /** @file The whole blocks of a quantisation on engine `wasm`. */
-import { BACKEND_OF } from '@arena/runtime';
+import { BACKEND_OF } from '@arena/runtime/engine';
 import { wasmBackend, wasmKernel } from '@arena/runtime/wasm';
 import { backend as currentBackend, getBackend } from '@tensorflow/tfjs-core';
 import { kernels } from '../../wasm/kernels.generated.js';
