@@ -8,7 +8,7 @@ export type Decoder = (tokens: string[]) => string[];
 
 const BYTE_TOKEN = /^<0x([0-9A-Fa-f]{2})>$/;
 
-/** Compiles the `decoder` part of the file. Without one, tokens are joined by spaces, as Hugging Face's library does. */
+/** Compiles the `decoder` part of the file. Without one, tokens are joined by spaces, as in Hugging Face's library. */
 export function compileDecoder(part: Component | null): Decoder {
   if (!part) return (tokens) => [tokens.join(' ')];
   switch (part.type) {

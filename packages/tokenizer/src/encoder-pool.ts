@@ -1,4 +1,4 @@
-/** @file Encoding in worker threads (Node): each has a tokenizer of its own, and every call gets its results in its order. */
+/** @file Encoding in worker threads (Node): each has its own tokenizer, and every call gets its results in its order. */
 
 import { TokenizerError } from './error.js';
 import type { SentencePieceVocabulary } from './sentencepiece-vocabulary.js';
@@ -78,7 +78,8 @@ export function openEncoderPool(
   const os = globalThis.process?.getBuiltinModule?.('node:os');
   if (!threads || !os)
     throw new TokenizerError('unsupported', 'openEncoderPool: threads are there in Node (20.19 or later) only');
-  const { workers = Math.max(1, os.availableParallelism() - 1), module = import.meta.url } = options;
+  const { workers = Math.max(1, os.availableParallelism() - 1), module = new URL('./index.js', import.meta.url) } =
+    options;
   if (!(Number.isInteger(workers) && workers > 0))
     throw new TokenizerError('argument', `openEncoderPool: workers ${workers} is not a positive whole number`);
 

@@ -24,10 +24,11 @@ interface SpecialTokenNames {
 const USUAL_NAMES = { bosToken: ['<bos>', '<s>'], eosToken: ['<eos>', '</s>'], padToken: ['<pad>'] };
 
 /**
- * Loads a tokenizer.json (its text, bytes or parsed content) of a byte-fallback BPE: Gemma, Llama 2, Mistral, TinyLlama.
+ * Loads a tokenizer.json of a byte-fallback BPE: Gemma, Llama 2, Mistral, TinyLlama.
  *
- * Results equal those of Hugging Face's tokenizers 0.23, id for id.
+ * Ids equal those of Hugging Face's tokenizers 0.23.
  *
+ * @param json its text, bytes or parsed content
  * @throws TokenizerError when the file is not there (null), is damaged or uses a part that is not supported.
  * @example
  * ```ts

@@ -62,7 +62,7 @@ export function addMerge(table: MergeTable, left: number, right: number, rank: n
   slots[slot + 3] = product;
 }
 
-/** Index of the row of a pair, or of the free row where it would go; read rank at +2 and product at +3 (both -1 when free). */
+/** Index of the row of a pair, or of the free row where it would go: rank at +2, product at +3 (both -1 when free). */
 export function findSlot({ slots, mask }: MergeTable, left: number, right: number): number {
   let row = (Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b)) >>> 0;
   row = (row ^ (row >>> 15)) & mask;

@@ -61,12 +61,13 @@ export function buildScoreMerges(vocabulary: Vocabulary, scores: ArrayLike<numbe
 }
 
 /** Gives each character of these pieces that is no piece itself a symbol behind the last token. */
-function enterCharacters({ index, charIds, astralIds }: Vocabulary, ids: number[]): number[] {
+function enterCharacters(vocabulary: Vocabulary, ids: number[]): number[] {
+  const { index, charIds, astralIds } = vocabulary;
   const characters: number[] = [];
   for (const id of ids) {
     for (const character of index.tokens[id]!) {
       const point = character.codePointAt(0)!;
-      if (idOfCharacter({ charIds, astralIds }, point) >= 0) continue;
+      if (idOfCharacter(vocabulary, point) >= 0) continue;
       const symbol = index.tokens.length + characters.length;
       if (point > 0xffff) astralIds.set(point, symbol);
       else charIds[point] = symbol;
@@ -96,7 +97,7 @@ function findSymbol(vocabulary: Vocabulary, isPiece: Uint8Array, text: string, s
   return id >= 0 && isPiece[id] ? id : -1;
 }
 
-function idOfCharacter({ charIds, astralIds }: Pick<Vocabulary, 'charIds' | 'astralIds'>, point: number): number {
+function idOfCharacter({ charIds, astralIds }: Vocabulary, point: number): number {
   return point > 0xffff ? (astralIds.get(point) ?? -1) : charIds[point];
 }
 

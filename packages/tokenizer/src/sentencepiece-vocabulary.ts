@@ -54,8 +54,7 @@ export function checkVocabulary(source: SentencePieceVocabulary): CheckedVocabul
     );
   if (count > MAX_ID) throw bad(`${count} tokens; at most ${MAX_ID} are supported`);
   const unkId = source.unkId ?? Array.prototype.indexOf.call(types, UNKNOWN);
-  if (source.unkId === undefined && unkId < 0)
-    throw bad('there is no unknown token (unkId, or a token of type 2)');
+  if (source.unkId === undefined && unkId < 0) throw bad('there is no unknown token (unkId, or a token of type 2)');
   const { bosId, eosId, padId } = source;
   for (const [name, id] of Object.entries({ bosId, eosId, padId, unkId })) {
     if (id !== undefined && !(Number.isInteger(id) && id >= 0 && id < count))

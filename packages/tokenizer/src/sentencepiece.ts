@@ -15,12 +15,13 @@ const SPACE = '\u2581';
 
 /**
  * Makes a tokenizer of the vocabulary that a GGUF file holds. Ids equal SentencePiece's for a model with byte fallback
- * and the identity as its normaliser (Gemma, Llama 2, Mistral).
+ * and no normalisation (Gemma, Llama 2, Mistral).
  *
- * Control tokens are cut out of a text, unless `splitSpecialTokens` says that they are to be read as text; SentencePiece
- * itself always reads them so. A user-defined token is always cut out, longest first, except that `splitSpecialTokens`
- * holds for `<start_of_…>`, `<end_of_…>` and `<|…|>` too, which some files list as user-defined. With `addSpacePrefix` a
- * space is put before each stretch of text between control tokens, and decoding takes the first one off again.
+ * - User-defined tokens are cut out of a text, the longest first.
+ * - Control tokens are cut out too. With `splitSpecialTokens` they are read as text, which SentencePiece always does. The
+ *   option holds for `<start_of_…>`, `<end_of_…>` and `<|…|>` as well: some files list them as user-defined.
+ * - With `addSpacePrefix` each stretch of text between control tokens gets a space in front. Decoding takes the first
+ *   one off again.
  *
  * @throws TokenizerError (`vocabulary`) when the lists differ in length, a token is there twice, there is no unknown
  *   token, an id is outside the vocabulary, or a score or a kind is none; `encode` throws it where a text needs a byte
@@ -41,7 +42,7 @@ export function sentencePieceTokenizer(source: SentencePieceVocabulary): Tokeniz
     characters,
   );
   const { tokens } = vocabulary.index;
-  // An unused piece unfolds as the whole text says: no stretch of it may be encoded by itself.
+  // How an unused piece unfolds depends on the whole text: words may not be encoded one by one.
   const adjacency = unfold?.visit
     ? null
     : buildAdjacency(

@@ -1,5 +1,5 @@
 /// <reference lib="es2024.string" />
-/** @file The shape of Hugging Face's tokenizer.json, as far as a byte-fallback BPE uses it, and the checks that a file has it. */
+/** @file The shape of a tokenizer.json, as far as a byte-fallback BPE uses it, and the checks that a file has it. */
 
 import { TokenizerError } from './error.js';
 import { findParts, withoutParts } from './json-parts.js';
@@ -65,7 +65,8 @@ export interface ParsedTokenizer {
 /**
  * Parses and checks a tokenizer.json.
  *
- * @throws TokenizerError when there is nothing, it is not JSON, not a BPE, has no byte fallback, or uses an option this package has not.
+ * @throws TokenizerError when there is nothing, it is not JSON, not a BPE, has no byte fallback, or uses an option that
+ *   this package lacks.
  */
 export function parseTokenizerJson(source: object | string | Uint8Array): ParsedTokenizer {
   // What opens files says null of one that is not there.
@@ -127,7 +128,7 @@ export function sequence(part: Component, key: string, where: string): Component
   });
 }
 
-/** `pattern: { String: "…" }`; regular expressions are refused because JavaScript's differ from the ones the file means. */
+/** `pattern: { String: "…" }`. Regular expressions are refused: JavaScript's differ from the ones that the file means. */
 export function stringPattern(part: Component, where: string): string {
   const pattern = part.pattern;
   if (isObject(pattern) && typeof pattern.String === 'string') return pattern.String;

@@ -16,7 +16,7 @@ import type { Vocabulary } from './vocabulary.js';
 export interface EncodeOptions {
   /** Apply the template of the file (Gemma: `<bos>` in front). Default false. */
   addSpecialTokens?: boolean;
-  /** Read special tokens that occur in the text as plain text, so that user text cannot hold control tokens. Default false. */
+  /** Read special tokens in the text as plain text, so that user text cannot hold control tokens. Default false. */
   splitSpecialTokens?: boolean;
 }
 
@@ -50,8 +50,8 @@ export interface TokenizerParts {
 }
 
 /**
- * A byte-fallback BPE; `loadTokenizer` makes one of a tokenizer.json, `sentencePieceTokenizer` one of the vocabulary that
- * a GGUF file holds.
+ * A byte-fallback BPE. `loadTokenizer` makes one of a tokenizer.json, `sentencePieceTokenizer` makes one of the vocabulary
+ * in a GGUF file.
  */
 export class Tokenizer {
   /** One more than the largest id. */
@@ -82,7 +82,7 @@ export class Tokenizer {
     return this.encodeView(text, options).slice();
   }
 
-  /** The same in memory that the next call to this tokenizer overwrites: for a caller that copies what it needs at once. */
+  /** The same in memory that the next call to this tokenizer overwrites, for a caller that copies what it needs. */
   encodeView(text: string, { addSpecialTokens = false, splitSpecialTokens = false }: EncodeOptions = {}): Int32Array {
     this.buffer.length = 0;
     this.fill(this.parts.template.single, [text], addSpecialTokens, splitSpecialTokens);

@@ -1,6 +1,6 @@
 /**
- * @file Symbols that take part in merges and are no token of the result, as in SentencePiece: an unused piece becomes the
- * two that it was made of, and a character without a piece of its own becomes bytes.
+ * @file Symbols that take part in merges and are no token of the result, as in SentencePiece: an unused piece becomes its
+ * two halves again, and a character without a piece of its own becomes bytes.
  */
 
 import { putBytes, type Vocabulary } from './vocabulary.js';
@@ -9,7 +9,7 @@ import { putBytes, type Vocabulary } from './vocabulary.js';
 export interface Unfold {
   /** To be told of the pairs of a text; null where no merge makes an unused piece. */
   visit: ((left: number, right: number, product: number) => void) | null;
-  /** Unfolds `ids[at, at + count)` in place and returns the new count; at most three ids for a code unit of the text. */
+  /** Unfolds `ids[at, at + count)` in place and returns the new count: at most three ids a code unit of the text. */
   unfold(ids: Int32Array, at: number, count: number): number;
 }
 

@@ -39,6 +39,14 @@ describe.skipIf(!existsSync(module))('with the package built', () => {
     await expect(damaged.encode(['a'])).rejects.toMatchObject({ name: 'TokenizerError', code: 'vocabulary' });
     await damaged.close();
   });
+  test('a thread finds the package by itself', async () => {
+    const built: typeof import('@arena/tokenizer') = await import(module.href);
+    const pool = built.openEncoderPool(json, { workers: 1 });
+    expect(await pool.encode(texts.slice(0, 3))).toEqual(
+      texts.slice(0, 3).map((text) => loadTokenizer(json).encode(text)),
+    );
+    await pool.close();
+  });
   test('a file that is no tokenizer, and work cut short', async () => {
     const damaged = openEncoderPool('{', { workers: 1, module });
     await expect(damaged.encode(['a'])).rejects.toMatchObject({ code: 'malformed', message: /not JSON/ });
