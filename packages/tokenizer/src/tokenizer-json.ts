@@ -29,7 +29,7 @@ export interface Component {
 }
 
 /** `model` of a byte-fallback BPE. Merges are "left right" texts (older files) or pairs. */
-export interface BpeModelJson {
+interface BpeModelJson {
   type: 'BPE';
   vocab: Record<string, number>;
   merges: (string | [string, string])[];
