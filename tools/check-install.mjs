@@ -36,6 +36,7 @@ const manifest = {
 };
 writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest));
 writeFileSync(join(folder, 'index.html'), '<script type="module" src="/main.js"></script>');
+writeFileSync(join(folder, 'vite.config.js'), 'export default { build: { modulePreload: { polyfill: false } } };'); // runs in Node too
 writeFileSync(join(folder, 'main.js'), APPLICATION);
 const run = (command, args) => execFileSync(command, args, { cwd: folder, encoding: 'utf8' }).trim();
 run(process.execPath, [pnpm, 'install', '--ignore-scripts', '--prefer-offline', '--ignore-workspace']);
