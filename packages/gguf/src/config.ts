@@ -3,14 +3,20 @@
  * takes it for (src/models/gemma2.cpp and gemma3.cpp there, and the defaults of llama-hparams.h).
  */
 import { GgufError } from './errors.js';
-import { type Architecture, architectureOf, type Fields, fieldsOf, type Metadata, shown } from './fields.js';
+import {
+  type Architecture,
+  architectureOf,
+  type Fields,
+  fieldsOf,
+  layerCount,
+  type Metadata,
+  shown,
+} from './fields.js';
+import { withLlamaKeys } from './ollama.js';
 import type { GgufTensor } from './tensor-table.js';
 
 /** Layers of the 27B models, whose scale of attention llama.cpp derives from the hidden width. */
 const LAYERS_27B: Readonly<Record<Architecture, number>> = { gemma2: 46, gemma3: 62 };
-
-/** Far more than any model has: a file that says more is damaged. */
-const MAX_LAYERS = 1000;
 
 /**
  * The config.json of a Gemma 2 or 3 (`model_type` `gemma2` or `gemma3_text`, keys of transformers 5), without labels.
@@ -26,10 +32,9 @@ export function ggufConfig(
   file = 'metadata',
 ): Record<string, unknown> {
   const architecture = architectureOf(metadata, file);
-  const fields = fieldsOf(metadata, architecture, file);
-  const { size, fail } = fields;
-  const layers = size('block_count');
-  if (layers > MAX_LAYERS) fail('block_count', `is ${layers}, at most ${MAX_LAYERS} are taken`);
+  const fields = fieldsOf(withLlamaKeys(metadata, tensors.keys()), architecture, file);
+  const { size } = fields;
+  const layers = layerCount(fields);
   const hidden = size('embedding_length');
   const heads = size('attention.head_count');
   const embedding = tensors.get('token_embd.weight');
@@ -57,7 +62,7 @@ export function ggufConfig(
     num_hidden_layers: layers,
     num_key_value_heads: size('attention.head_count_kv', heads),
     query_pre_attn_scalar: layers === LAYERS_27B[architecture] ? widthOf27B : headDim,
-    rms_norm_eps: decimal(fields.number('attention.layer_norm_rms_epsilon')),
+    rms_norm_eps: float(fields, 'attention.layer_norm_rms_epsilon'),
     ...(sliding.window ? { sliding_window: sliding.window } : {}),
     tie_word_embeddings: !tensors.has('output.weight'),
     vocab_size: embedding.shape[0],
@@ -66,7 +71,7 @@ export function ggufConfig(
 }
 
 function gemma2Config(common: Record<string, unknown>, fields: Fields): Record<string, unknown> {
-  const { number, fail } = fields;
+  const { fail } = fields;
   const base = baseOf(fields, 'rope.freq_base', 10000);
   const factor = scalingFactor(fields);
   if (factor !== 1) fail('rope.scaling.factor', `is ${factor}: RoPE scaling of a Gemma 2 is not known here`);
@@ -75,8 +80,8 @@ function gemma2Config(common: Record<string, unknown>, fields: Fields): Record<s
     fail('rope.freq_base_swa', `is ${local}: another base in window layers is not known of a Gemma 2`);
   return {
     ...common,
-    attn_logit_softcapping: number('attn_logit_softcapping', 50) || null,
-    final_logit_softcapping: number('final_logit_softcapping', 30) || null,
+    attn_logit_softcapping: float(fields, 'attn_logit_softcapping', 50) || null,
+    final_logit_softcapping: float(fields, 'final_logit_softcapping', 30) || null,
     model_type: 'gemma2',
     rope_parameters: { rope_theta: base, rope_type: 'default' },
   };
@@ -88,7 +93,7 @@ function gemma3Config(common: Record<string, unknown>, fields: Fields): Record<s
   return {
     ...common,
     attn_logit_softcapping: null,
-    final_logit_softcapping: fields.number('final_logit_softcapping', 0) || null,
+    final_logit_softcapping: float(fields, 'final_logit_softcapping', 0) || null,
     model_type: 'gemma3_text',
     rope_parameters: {
       full_attention: { ...scaling, rope_theta: baseOf(fields, 'rope.freq_base', 10000) },
@@ -99,7 +104,7 @@ function gemma3Config(common: Record<string, unknown>, fields: Fields): Record<s
 }
 
 function baseOf(fields: Fields, key: string, fallback: number): number {
-  const base = decimal(fields.number(key, fallback));
+  const base = float(fields, key, fallback);
   return base > 0 ? base : fields.fail(key, `is ${base}, not above 0`);
 }
 
@@ -110,7 +115,7 @@ function scalingFactor(fields: Fields): number {
     fields.fail('rope.scaling.type', `is ${shown(type)}; "linear" and "none" are known here`);
   }
   const key = fields.raw('rope.scaling.factor') === undefined ? 'rope.scale_linear' : 'rope.scaling.factor';
-  const factor = decimal(fields.number(key, 0));
+  const factor = float(fields, key, 0);
   if (factor < 0) fields.fail(key, `is ${factor}, not above 0`);
   return type === 'none' || factor === 0 ? 1 : factor;
 }
@@ -171,8 +176,9 @@ function tokenIds(metadata: Metadata): Record<string, number> {
   return ids;
 }
 
-/** The shortest decimal that is this float32: the file's 9.999999974752427e-7 was written as 1e-6. */
-function decimal(value: number): number {
+/** A float32 of the file as the shortest decimal that is the same: 9.999999974752427e-7 was written as 1e-6. */
+function float(fields: Fields, key: string, fallback?: number): number {
+  const value = fields.number(key, fallback);
   for (let digits = 1; digits < 9; digits++) {
     const short = Number(value.toPrecision(digits));
     if (Math.fround(short) === Math.fround(value)) return short;

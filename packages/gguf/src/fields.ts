@@ -67,6 +67,14 @@ export function fieldsOf(metadata: Metadata, architecture: Architecture, file: s
   };
 }
 
+/** Far more than any model has: a file that says more is damaged. */
+const MAX_LAYERS = 1000;
+
+export function layerCount({ size, fail }: Fields): number {
+  const layers = size('block_count');
+  return layers <= MAX_LAYERS ? layers : fail('block_count', `is ${layers}, at most ${MAX_LAYERS} are taken`);
+}
+
 /** The one number of a list that holds nothing else. */
 function sameForAll(value: GgufValue): GgufValue {
   if (typeof value !== 'object' || !ArrayBuffer.isView(value) || value.length === 0) return value;

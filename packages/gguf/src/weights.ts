@@ -2,7 +2,7 @@
 import type { StoredTensor, Weights } from '@arena/files';
 import { decoderOf } from './dequantize.js';
 import { GgufError } from './errors.js';
-import { architectureOf, fieldsOf } from './fields.js';
+import { architectureOf, fieldsOf, layerCount } from './fields.js';
 import type { GgufFile } from './file.js';
 import { expectedTensors, HEAD, type HubName, isRopeFactors, isVision } from './names.js';
 
@@ -17,7 +17,7 @@ import { expectedTensors, HEAD, type HubName, isRopeFactors, isVision } from './
 export async function ggufWeights(file: GgufFile): Promise<Weights> {
   const { place } = file;
   const architecture = architectureOf(file.metadata, place);
-  const layers = fieldsOf(file.metadata, architecture, place).size('block_count');
+  const layers = layerCount(fieldsOf(file.metadata, architecture, place));
   const names = expectedTensors(architecture, layers);
   const ggmlNames = new Map<string, string>();
   const norms = new Set<string>();
