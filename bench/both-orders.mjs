@@ -5,7 +5,8 @@
 import { parseArgs } from 'node:util';
 import { scoreSequences } from '@arena/decoder';
 import { bytesFolder } from '@arena/files';
-import { GEMMA2_2B, loadGemma, randomCheckpointFiles } from '@arena/gemma';
+import { GEMMA2_2B, loadGemma } from '@arena/gemma';
+import { randomCheckpointFiles } from '@arena/gemma/checkpoint';
 import { openEngine } from '@arena/runtime';
 
 const { values: flags } = parseArgs({ options: { rounds: { type: 'string', default: '5' } } });

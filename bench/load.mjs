@@ -8,7 +8,7 @@ import { open, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { linearModules } from '@arena/decoder';
+import { linearModules } from '@arena/decoder/family';
 import { loadGemma, readConfig } from '@arena/gemma';
 import { openEngine } from '@arena/runtime';
 

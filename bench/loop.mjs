@@ -11,10 +11,12 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { batches } from '@arena/data';
 import { trainable } from '@arena/decoder';
-import { loadGemma, writeRandomCheckpoint } from '@arena/gemma';
+import { loadGemma } from '@arena/gemma';
+import { writeRandomCheckpoint } from '@arena/gemma/checkpoint';
 import { loraConfig } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
-import { openEventWriter, saveCheckpoint, train } from '@arena/trainer';
+import { saveCheckpoint, train } from '@arena/trainer';
+import { openEventWriter } from '@arena/trainer/tensorboard';
 import { engine as tfjs } from '@tensorflow/tfjs-core';
 import { SHAPES } from './shapes.mjs';
 

@@ -4,8 +4,9 @@
  * Python that has torch, torch does the f32 products and the attention (eager, as transformers does it) in the same run, round by round.
  */
 import { parseArgs } from 'node:util';
-import { attentionBackward, attentionForward } from '@arena/decoder';
-import { linear4bitBackward, linear4bitForward, quantize4bit, uploadWeight4bit } from '@arena/quant';
+import { attentionBackward, attentionForward } from '@arena/decoder/ops';
+import { quantize4bit } from '@arena/quant';
+import { linear4bitBackward, linear4bitForward, uploadWeight4bit } from '@arena/quant/ops';
 import { Mt19937, normal } from '@arena/random';
 import { openEngine } from '@arena/runtime';
 import { dispose, matMul, tensor1d, tensor2d } from '@tensorflow/tfjs-core';

@@ -1,5 +1,6 @@
 /** @file Writes the full 2B shape with random bfloat16 weights (5.2 GB): `node bench/random-base.mjs DIR`. */
-import { GEMMA2_2B, writeRandomCheckpoint } from '@arena/gemma';
+import { GEMMA2_2B } from '@arena/gemma';
+import { writeRandomCheckpoint } from '@arena/gemma/checkpoint';
 
 const [directory] = process.argv.slice(2);
 if (!directory) throw new Error('usage: node bench/random-base.mjs DIR');

@@ -1,5 +1,5 @@
 /** @file The shapes that the peer's figures were taken at, and the work in one step of each. */
-import { linearModules } from '@arena/decoder';
+import { linearModules } from '@arena/decoder/family';
 import { GEMMA2_2B, parseGemmaConfig } from '@arena/gemma';
 
 const shape = (fields) => ({

@@ -4,7 +4,8 @@
  * of a launch beside a bare list of dispatches, and counts the launches of a training step.
  */
 import { parseArgs } from 'node:util';
-import { quantize4bit, uploadWeight4bit } from '@arena/quant';
+import { quantize4bit } from '@arena/quant';
+import { uploadWeight4bit } from '@arena/quant/ops';
 import { Mt19937, normal } from '@arena/random';
 import { openEngine } from '@arena/runtime';
 import { tensor2d } from '@tensorflow/tfjs-core';

@@ -2,16 +2,12 @@
  * @file What a machine with a GPU is asked about engine `webgpu`: `node check.mjs <step> [--small]`, in a folder that has the package `webgpu`. Each step
  * prints lines of JSON. `--f16` asks for half precision. `--small` takes sizes that a software adapter can do too. `../webgpu-check.sh` runs all.
  */
-import {
-  dequantize4bit,
-  linear4bitBackward,
-  linear4bitForward,
-  quantize4bit,
-  tuneWebgpu,
-  uploadWeight4bit,
-} from '@arena/quant';
+import { dequantize4bit, quantize4bit } from '@arena/quant';
+import { linear4bitBackward, linear4bitForward, tuneWebgpu, uploadWeight4bit } from '@arena/quant/ops';
 import { Mt19937, normal } from '@arena/random';
-import { checkOps, declaredOps, importFromProject, openEngine } from '@arena/runtime';
+import { openEngine } from '@arena/runtime';
+import { importFromProject } from '@arena/runtime/engine';
+import { checkOps, declaredOps } from '@arena/runtime/op';
 import { storeTiles, tileName, tilesOf } from '@arena/runtime/webgpu';
 import { backend, dispose, matMul, tensor2d } from '@tensorflow/tfjs-core';
 import { trainTiny } from '../../packages/browser-tests/test/browser/training.js';

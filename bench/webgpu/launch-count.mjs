@@ -1,7 +1,8 @@
 /** @file Launches of a training step by kernel: adapters on all seven linears of all layers of the shape tiny, one short sequence. */
 import { trainableParameters, trainingPass } from '@arena/decoder';
 import { bytesFolder } from '@arena/files';
-import { loadGemma, randomCheckpointFiles } from '@arena/gemma';
+import { loadGemma } from '@arena/gemma';
+import { randomCheckpointFiles } from '@arena/gemma/checkpoint';
 import { loraConfig } from '@arena/lora';
 import { startProfile } from '@arena/runtime';
 import { adamW } from '@arena/trainer';

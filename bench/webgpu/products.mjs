@@ -1,5 +1,5 @@
 /** @file Our 4-bit product on engine `webgpu` beside tfjs-backend-webgpu's own float32 matMul of the same transposition, in turn. */
-import { linear4bitBackward, linear4bitForward } from '@arena/quant';
+import { linear4bitBackward, linear4bitForward } from '@arena/quant/ops';
 import { backend, dispose, matMul } from '@tensorflow/tfjs-core';
 
 /**

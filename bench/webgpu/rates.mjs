@@ -7,11 +7,12 @@ import {
   rmsNormBackwardOp,
   rmsNormOp,
   ropeOp,
-} from '@arena/decoder';
-import { loraLinearBackward, loraLinearForward } from '@arena/lora';
-import { linear4bitBackward, linear4bitForward } from '@arena/quant';
-import { runOp, startProfile } from '@arena/runtime';
-import { adamWStep, squaredNorm } from '@arena/trainer';
+} from '@arena/decoder/ops';
+import { loraLinearBackward, loraLinearForward } from '@arena/lora/ops';
+import { linear4bitBackward, linear4bitForward } from '@arena/quant/ops';
+import { startProfile } from '@arena/runtime';
+import { runOp } from '@arena/runtime/op';
+import { adamWStep, squaredNorm } from '@arena/trainer/optimizer';
 import { backend, dispose, ones, tensor1d, zeros } from '@tensorflow/tfjs-core';
 import { random4bit, randomMatrix } from '../../packages/cuda/gpu-check/random-weight.js';
 

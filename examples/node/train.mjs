@@ -4,7 +4,9 @@
  */
 import { cleanBattles, syntheticBattles } from '@arena/data';
 import { bytesFolder, writeFolder } from '@arena/files';
-import { evaluateJudge, memoryStore, openBase, readVotes, splitVotes, tinyBaseFor, trainJudge } from '@arena/judge';
+import { evaluateJudge, memoryStore, readVotes, tinyBaseFor, trainJudge } from '@arena/judge';
+import { openBase } from '@arena/judge/run';
+import { splitVotes } from '@arena/judge/votes';
 import { openEngine } from '@arena/runtime';
 
 const [engineName = 'auto', votesFile, baseFolder] = process.argv.slice(2);

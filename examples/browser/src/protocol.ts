@@ -1,5 +1,5 @@
 /** @file What the page asks of the Worker, and what the Worker tells it meanwhile. */
-import type { Description } from '@arena/data';
+import type { Description } from '@arena/data/describe';
 import type { TrainingSettings } from '@arena/judge';
 import type { EngineName } from '@arena/runtime';
 

@@ -1,7 +1,8 @@
 /** Every op that the package declares, on every engine that opens here, against its reference on engine `cpu`. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkOps, declaredOps, openEngine } from '@arena/runtime';
+import { openEngine } from '@arena/runtime';
+import { checkOps, declaredOps } from '@arena/runtime/op';
 import 'arena-own-kernel';
 
 const ops = declaredOps('arena-own-kernel');

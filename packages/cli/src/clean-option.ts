@@ -1,5 +1,5 @@
 /** @file The flag --clean: what happens to each kind of battle that may teach the wrong thing. */
-import type { Cleaning } from '@arena/judge';
+import type { Cleaning } from '@arena/judge/settings';
 import { type Command, InvalidArgumentError } from 'commander';
 
 /** What each reason means, and its actions, the default first. */

@@ -61,6 +61,7 @@ export async function openFlagged(
   flags: EngineFlags,
   { memoryBudget, shares }: { memoryBudget?: number; shares?: boolean } = {},
 ): Promise<Engine> {
+  provideEngines();
   const { wide, gpu, bf16, cublaslt, f16 } = flags;
   let { engine } = flags;
   for (const [flag, owner] of Object.entries(ENGINE_OF)) {

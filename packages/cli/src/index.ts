@@ -1,1 +1,1 @@
-export { createProgram, main } from './program.js';
+export { main } from './program.js';

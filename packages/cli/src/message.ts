@@ -1,5 +1,6 @@
 /** @file What an error is to people who use the command. */
-import { RULES, SettingsError } from '@arena/judge';
+import { SettingsError } from '@arena/judge';
+import { RULES } from '@arena/judge/settings';
 
 /** An error's message; what it calls a setting is shown as the flag. */
 export function messageOf(error: unknown): string {

@@ -2,7 +2,7 @@
 import { constants } from 'node:fs';
 import { access, readdir, rmdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { makeFolder } from '@arena/files';
+import { makeFolder } from '@arena/files/write';
 
 /**
  * Makes sure that results can be written to a new or empty folder, and creates it.

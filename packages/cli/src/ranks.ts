@@ -1,6 +1,6 @@
 /** @file A command that mpirun, srun or Kubernetes started several times over. */
 import { joinMpi, type MpiCommunicator } from '@arena/mpi';
-import { RankFailure } from '@arena/trainer';
+import { RankFailure } from '@arena/trainer/ranks';
 import { messageOf } from './message.js';
 
 /** Milliseconds that a launcher gets to pass a message on: MPICH's drops what it has not read when a rank aborts. */

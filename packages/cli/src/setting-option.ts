@@ -1,5 +1,6 @@
 /** @file Flags that are settings: what they take, and their defaults, are the settings' own. */
-import { DEFAULT_SETTINGS, type DefaultSettings, RULES, type Rule } from '@arena/judge';
+import { DEFAULT_SETTINGS } from '@arena/judge';
+import { type DefaultSettings, RULES, type Rule } from '@arena/judge/settings';
 import { Option } from 'commander';
 import { integer, number } from './arguments.js';
 

@@ -6,7 +6,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { latestCheckpoint, loadCheckpoint } from '@arena/trainer';
+import { loadCheckpoint } from '@arena/trainer';
+import { latestCheckpoint } from '@arena/trainer/checkpoint';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { QUICK, type Workspace, workspace } from './workspace.js';
 

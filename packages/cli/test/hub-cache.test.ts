@@ -1,7 +1,7 @@
 /** @file Bases by hub id, downloaded from a hub on this machine. */
 import { readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openTokenizer } from '@arena/judge';
+import { openTokenizer } from '@arena/judge/run';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { ignoreInterrupts } from '../src/interrupt.js';
 import { resolveBase } from '../src/run/base.js';

@@ -2,7 +2,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { latestCheckpoint } from '@arena/trainer';
+import { latestCheckpoint } from '@arena/trainer/checkpoint';
 import { afterAll, beforeAll, describe, expect } from 'vitest';
 import { type Ended, LAUNCHERS, type Launcher, launch, withLaunchers } from '../../../tools/mpi-launchers.js';
 import { arena, QUICK, type Workspace, workspace } from './workspace.js';

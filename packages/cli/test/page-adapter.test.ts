@@ -2,17 +2,9 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { type Battle, cleanBattles } from '@arena/data';
 import { bytesFolder } from '@arena/files';
-import {
-  type GivenSettings,
-  meanOfOrders,
-  memoryStore,
-  openBase,
-  openJudge,
-  readJudge,
-  splitVotes,
-  tinyBaseFor,
-  trainJudge,
-} from '@arena/judge';
+import { type GivenSettings, memoryStore, openJudge, tinyBaseFor, trainJudge } from '@arena/judge';
+import { meanOfOrders, openBase, readJudge } from '@arena/judge/run';
+import { splitVotes } from '@arena/judge/votes';
 import { openEngine } from '@arena/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { formFor, settingsOf } from '../../../examples/browser/src/worker/settings.js';

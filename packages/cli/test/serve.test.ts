@@ -3,7 +3,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import type { Battle } from '@arena/data';
-import { meanOfOrders } from '@arena/judge';
+import { meanOfOrders } from '@arena/judge/run';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
 import { type PredictionServer, type ServerOptions, startPredictionServer } from '../src/run/prediction-server.js';
 import { arena, BATTLES, QUICK, workspace } from './workspace.js';

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { latestCheckpoint } from '@arena/trainer';
+import { latestCheckpoint } from '@arena/trainer/checkpoint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { readSpace, trialsOf } from '../src/run/sweep-space.js';
 import { type Workspace, workspace } from './workspace.js';

@@ -1,6 +1,7 @@
 /** @file A case folder of golden numbers, and what comparing with it gives. */
 import { bytesSource, type Location, readFileAt } from '@arena/files';
-import { openSafetensors, type SafeTensor, toFloat32 } from '@arena/safetensors';
+import { openSafetensors, type SafeTensor } from '@arena/safetensors';
+import { toFloat32 } from '@arena/safetensors/tensor';
 
 /** Where cases come from: a folder on disk, or an address. Paths have '/' between folders, from the root of the fixtures. */
 export interface CaseSource {

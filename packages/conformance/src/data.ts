@@ -1,5 +1,5 @@
 /** @file Area data: every file of every schema, row by row, with its flags, duplicates and rejected rows. */
-import { readRows, type Schema } from '@arena/data';
+import { readRows, type Schema } from '@arena/data/read';
 import { type Case, type Check, readBytes, readJson, same } from './case.js';
 
 interface Expected {

@@ -1,14 +1,7 @@
 /** @file Area gemma: the whole classifier against transformers, forward, trace, loss, pooling and every gradient. */
 
-import {
-  type Classifier,
-  flattenPadded,
-  forward,
-  forwardTraced,
-  pooledRows,
-  trainableParameters,
-  trainingPass,
-} from '@arena/decoder';
+import { type Classifier, forward, trainableParameters, trainingPass } from '@arena/decoder';
+import { flattenPadded, forwardTraced, pooledRows } from '@arena/decoder/model';
 import type { Location } from '@arena/files';
 import { loadGemma } from '@arena/gemma';
 import type { SafeTensor } from '@arena/safetensors';

@@ -1,31 +1,25 @@
 /** @file Area lora: PEFT's targets, initialisation, files, logits, gradients and merges. */
-import {
-  type Classifier,
-  flattenPadded,
-  linearModules,
-  linearsOf,
-  quantizeWeight,
-  trainableParameters,
-  trainingPass,
-} from '@arena/decoder';
+import { type Classifier, trainableParameters, trainingPass } from '@arena/decoder';
+import { quantizeWeight } from '@arena/decoder/checkpoint';
+import { linearModules } from '@arena/decoder/family';
+import { flattenPadded, linearsOf } from '@arena/decoder/model';
 import type { Location } from '@arena/files';
 import { type LoadGemmaOptions, loadGemma, readConfig } from '@arena/gemma';
 import {
   type AdapterFiles,
   formatLoraConfig,
   initAdapter,
-  initScore,
   type LoraConfig,
   loadAdapter,
   loraConfig,
-  mergeWeight,
-  mergeWeight4bit,
-  resolveTargets,
   serializeAdapter,
 } from '@arena/lora';
+import { mergeWeight, mergeWeight4bit } from '@arena/lora/merge';
+import { initScore, resolveTargets } from '@arena/lora/names';
 import { dequantize4bit, type QuantType } from '@arena/quant';
 import { Mt19937, normal, uniform } from '@arena/random';
-import { openCheckpoint, toFloat32 } from '@arena/safetensors';
+import { openCheckpoint } from '@arena/safetensors';
+import { toFloat32 } from '@arena/safetensors/tensor';
 import { dispose, tensor2d } from '@tensorflow/tfjs-core';
 import {
   type Case,

@@ -1,5 +1,6 @@
 /** @file Area nf4: bitsandbytes' codes, statistics and serialised state, and 4-bit checkpoints by transformers. */
-import { isSkipped, linearModules, quantizeWeight } from '@arena/decoder';
+import { isSkipped, quantizeWeight } from '@arena/decoder/checkpoint';
+import { linearModules } from '@arena/decoder/family';
 import { loadGemma, readConfig } from '@arena/gemma';
 import {
   dequantize4bit,
@@ -7,12 +8,11 @@ import {
   parseState,
   type QuantType,
   quantize4bit,
-  quantizeAbsmax,
-  restoreAbsmax,
   serializeState,
-  stateJson,
 } from '@arena/quant';
-import { openCheckpoint, type SafeTensor, toFloat32 } from '@arena/safetensors';
+import { quantizeAbsmax, restoreAbsmax, stateJson } from '@arena/quant/state';
+import { openCheckpoint, type SafeTensor } from '@arena/safetensors';
+import { toFloat32 } from '@arena/safetensors/tensor';
 import {
   type Case,
   type Check,

@@ -1,35 +1,28 @@
 /** @file Area trainer: whole runs of the HF Trainer, and its parts (schedules, order, AdamW, clipping, early stopping). */
 
-import {
-  type Classifier,
-  crossEntropy,
-  flattenPadded,
-  forward,
-  linearModules,
-  trainable,
-  trainableParameters,
-} from '@arena/decoder';
+import { type Classifier, forward, trainable, trainableParameters } from '@arena/decoder';
+import { linearModules } from '@arena/decoder/family';
+import { crossEntropy } from '@arena/decoder/losses';
+import { flattenPadded } from '@arena/decoder/model';
 import type { Location } from '@arena/files';
 import { loadGemma, readConfig } from '@arena/gemma';
-import { type AdapterFiles, type LoraConfig, loraConfig, resolveTargets } from '@arena/lora';
+import { type AdapterFiles, type LoraConfig, loraConfig } from '@arena/lora';
+import { resolveTargets } from '@arena/lora/names';
 import { Mt19937, randperm } from '@arena/random';
 import { parameter } from '@arena/runtime';
+import { adamW, type MicroBatch, train } from '@arena/trainer';
+import { EARLY_STOPPING_START, earlyStopping } from '@arena/trainer/checkpoint';
 import {
   type AdamWState,
-  adamW,
   clipScale,
-  EARLY_STOPPING_START,
-  earlyStopping,
   floatMoments,
   gradientNorm,
   isDecayed,
-  type MicroBatch,
   type ScheduleKind,
   scheduleFactor,
   totalSteps,
-  train,
   warmupSteps,
-} from '@arena/trainer';
+} from '@arena/trainer/optimizer';
 import { dispose, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import {
   type Case,

@@ -2,13 +2,15 @@
  * @file What a machine with a GPU is asked: `node check.mjs <step> [--small]`. Each step prints lines of JSON. `--small` takes sizes that the
  * emulation of the tests can do too.
  */
-import { attentionBackwardOp, attentionOp } from '@arena/decoder';
-import { cuda4bit } from '@arena/quant';
-import { checkOps, declaredOps, openEngine, provideEngine, runOp } from '@arena/runtime';
+import { attentionBackwardOp, attentionOp } from '@arena/decoder/ops';
+import { cuda4bit } from '@arena/quant/ops';
+import { openEngine, provideEngine } from '@arena/runtime';
 import { type CudaOperand, type CudaWay, cudaFloat, cudaMultiply, declaredCudaKernels } from '@arena/runtime/cuda';
+import { checkOps, declaredOps, runOp } from '@arena/runtime/op';
 import { dispose, engine, fill, type Tensor, type TensorInfo, tensor1d, tidy, zeros } from '@tensorflow/tfjs-core';
 import { trainTiny } from '../../browser-tests/test/browser/training.js';
-import { CudaOutOfMemoryError, closeCuda, cudaEngine, inspectCuda, openCuda } from '../src/index.js';
+import { closeCuda, openCuda } from '../src/device/index.js';
+import { CudaOutOfMemoryError, cudaEngine, inspectCuda } from '../src/index.js';
 import { agreement, fullStep } from './full-step.js';
 import { checkedConfig } from './random-model.js';
 import { random4bit, randomMatrix } from './random-weight.js';

@@ -3,7 +3,7 @@ import { type DecoderConfig, type FlatBatch, planMemory, trainableParameters, tr
 import { clearGradient, type Profile, startProfile } from '@arena/runtime';
 import { adamW } from '@arena/trainer';
 import { dispose } from '@tensorflow/tfjs-core';
-import { closeCuda, openCuda } from '../src/index.js';
+import { closeCuda, openCuda } from '../src/device/index.js';
 import { randomModel } from './random-model.js';
 
 export interface StepOptions {

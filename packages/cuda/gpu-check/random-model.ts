@@ -1,16 +1,10 @@
 /** @file A classifier of the whole 2B shape with random weights, made on the device: no checkpoint is needed. */
-import {
-  type Classifier,
-  type DecoderConfig,
-  emptyLayer,
-  type Linear,
-  linearModules,
-  putModule,
-  tensorTable,
-  uploadLora,
-} from '@arena/decoder';
+import type { Classifier, DecoderConfig } from '@arena/decoder';
+import { linearModules, tensorTable } from '@arena/decoder/family';
+import { emptyLayer, type Linear, putModule, uploadLora } from '@arena/decoder/model';
 import { GEMMA2_2B, gemma2 } from '@arena/gemma';
-import { initAdapter, loraConfig, resolveTargets, SCORE_KEY } from '@arena/lora';
+import { initAdapter, loraConfig } from '@arena/lora';
+import { resolveTargets, SCORE_KEY } from '@arena/lora/names';
 import { parameter } from '@arena/runtime';
 import { randomNormal, zeros } from '@tensorflow/tfjs-core';
 import { random4bit } from './random-weight.js';

@@ -1,6 +1,6 @@
 /** @file Matrices of random values and 4-bit weights of random codes, made fast: for measurements at full size. */
 import { randomFillSync } from 'node:crypto';
-import type { Weight4bit } from '@arena/quant';
+import type { Weight4bit } from '@arena/quant/ops';
 import { type Tensor2D, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 
 const BLOCK = 64;

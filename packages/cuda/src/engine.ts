@@ -1,5 +1,5 @@
 /** @file The engine as @arena/runtime's openEngine('cuda') finds it. */
-import type { EngineProvider } from '@arena/runtime';
+import type { EngineProvider } from '@arena/runtime/engine';
 import { closeCuda, openCuda } from './open.js';
 
 /**

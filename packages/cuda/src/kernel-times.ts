@@ -1,5 +1,5 @@
 /** @file How long each kernel takes, by the GPU's clock: an event before it and one after it. */
-import { addTime, type OpTime } from '@arena/runtime';
+import { addTime, type OpTime } from '@arena/runtime/op';
 import type { Driver } from './driver.js';
 
 /** Calls that are under way at most before their times are read. */

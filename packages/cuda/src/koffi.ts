@@ -1,5 +1,5 @@
 /** @file The optional package koffi, which calls native libraries: ours, or the one of the project the process runs in. */
-import { importFromProject } from '@arena/runtime';
+import { importFromProject } from '@arena/runtime/engine';
 import { CudaError } from './error.js';
 
 export type Koffi = typeof import('koffi');

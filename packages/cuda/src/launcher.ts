@@ -1,6 +1,7 @@
 /** @file Launches kernels of declared arguments on the tensors of a backend. */
-import type { OpTime } from '@arena/runtime';
+
 import type { CudaKernel, CudaLaunch, CudaLauncher, CudaScalar } from '@arena/runtime/cuda';
+import type { OpTime } from '@arena/runtime/op';
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { CudaBackend } from './backend.js';
 import { type CublasLt, openCublasLt } from './cublas-lt.js';

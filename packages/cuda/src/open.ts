@@ -1,5 +1,5 @@
 /** @file Opens engine `cuda`: driver, device, kernels and tfjs backend. */
-import { BACKEND_OF } from '@arena/runtime';
+import { BACKEND_OF } from '@arena/runtime/engine';
 import { findBackend, registerBackend, removeBackend, setBackend } from '@tensorflow/tfjs-core';
 import { CudaBackend } from './backend.js';
 import { roundToStore } from './bf16-store.js';

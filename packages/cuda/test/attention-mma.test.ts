@@ -2,13 +2,14 @@
  * @file Attention on the tensor cores of engine `cuda`, emulated, against float64 on inputs that bfloat16 holds. What is left then is the
  * rounding of P and ds: 2^-9 of each value at most, and of a sum's norm less, since roundings do not line up.
  */
-import { type AttentionAttrs, attentionBackwardOp, attentionOp } from '@arena/decoder';
-import { roundTo } from '@arena/quant';
+import { type AttentionAttrs, attentionBackwardOp, attentionOp } from '@arena/decoder/ops';
+import { roundTo } from '@arena/quant/state';
 import { Mt19937, normal } from '@arena/random';
-import { provideEngine, runOp } from '@arena/runtime';
+import { provideEngine } from '@arena/runtime';
+import { runOp } from '@arena/runtime/op';
 import { dispose, type Tensor, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { closeCuda, type OpenCuda, openCuda } from '../src/index.js';
+import { closeCuda, type OpenCuda, openCuda } from '../src/device/index.js';
 import { type Attention64, attention64 } from './attention64.js';
 import { emulatedDriver, hasCompiler } from './emulator/build.js';
 

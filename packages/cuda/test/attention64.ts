@@ -1,5 +1,5 @@
 /** @file Attention and its gradients in float64, a query row at a time: what the kernels of rounded factors are held against. */
-import type { AttentionAttrs } from '@arena/decoder';
+import type { AttentionAttrs } from '@arena/decoder/ops';
 
 export interface Attention64 {
   given: {

@@ -1,5 +1,6 @@
 // What the tests of failures run in a process of its own, from the built package: `node child.mjs <what>`.
-import { closeCuda, inspectCuda, openCuda } from '@arena/cuda';
+import { inspectCuda } from '@arena/cuda';
+import { closeCuda, openCuda } from '@arena/cuda/device';
 import { add, memory, neg, tensor1d } from '@tensorflow/tfjs-core';
 
 const what = process.argv[2];

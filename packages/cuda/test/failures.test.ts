@@ -6,7 +6,8 @@ import { cudaKernel } from '@arena/runtime/cuda';
 import { add, backend, memory, neg, tensor1d, tidy } from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { cudaSources, isBuilt } from '../../../tools/cuda-sources.mjs';
-import { CudaError, CudaOutOfMemoryError, closeCuda, cudaEngine, type OpenCuda, openCuda } from '../src/index.js';
+import { closeCuda, type OpenCuda, openCuda } from '../src/device/index.js';
+import { CudaError, CudaOutOfMemoryError, cudaEngine } from '../src/index.js';
 import { importKoffi } from '../src/koffi.js';
 import { emulatedDriver, hasCompiler } from './emulator/build.js';
 

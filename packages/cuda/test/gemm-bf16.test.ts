@@ -1,5 +1,7 @@
 /** @file Products of factors that are rounded to bfloat16 in memory: Hopper's instruction and cuBLASLt, by stand-ins, against float64. */
-import { cuda4bit, dequantize4bit, quantize4bit, roundTo, uploadWeight4bit } from '@arena/quant';
+import { dequantize4bit, quantize4bit } from '@arena/quant';
+import { cuda4bit, uploadWeight4bit } from '@arena/quant/ops';
+import { roundTo } from '@arena/quant/state';
 import { dropoutMask } from '@arena/random';
 import { startProfile } from '@arena/runtime';
 import {
@@ -12,7 +14,7 @@ import {
 } from '@arena/runtime/cuda';
 import { engine, fill, matMul, type TensorInfo, tensor2d } from '@tensorflow/tfjs-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { closeCuda, type OpenCuda, openCuda } from '../src/index.js';
+import { closeCuda, type OpenCuda, openCuda } from '../src/device/index.js';
 import { emulatedCublasLt, emulatedDriver, hasCompiler } from './emulator/build.js';
 
 let state = 7;

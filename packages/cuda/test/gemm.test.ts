@@ -1,10 +1,12 @@
 /** @file Products on engine `cuda`, emulated, in every tile, against float64; on tensor cores, of factors rounded to bfloat16. */
-import { cuda4bit, dequantize4bit, quantize4bit, roundTo, uploadWeight4bit } from '@arena/quant';
+import { dequantize4bit, quantize4bit } from '@arena/quant';
+import { cuda4bit, uploadWeight4bit } from '@arena/quant/ops';
+import { roundTo } from '@arena/quant/state';
 import { dropoutMask } from '@arena/random';
 import { type CudaForm, type CudaTile, cudaFloat, cudaMultiply } from '@arena/runtime/cuda';
 import { dispose, engine, fill, matMul, type Tensor, tensor2d } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { closeCuda, type OpenCuda, openCuda } from '../src/index.js';
+import { closeCuda, type OpenCuda, openCuda } from '../src/device/index.js';
 import { emulatedDriver, hasCompiler } from './emulator/build.js';
 
 let state = 7;

@@ -1,9 +1,10 @@
 /** @file Tensors that wait in bfloat16 on engine `cuda`, emulated. */
-import { roundTo } from '@arena/quant';
-import { halve } from '@arena/runtime';
+import { roundTo } from '@arena/quant/state';
+import { halve } from '@arena/runtime/op';
 import { add, dispose, memory, neg, reshape, type Tensor, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CudaOutOfMemoryError, closeCuda, type OpenCuda, openCuda } from '../src/index.js';
+import { closeCuda, type OpenCuda, openCuda } from '../src/device/index.js';
+import { CudaOutOfMemoryError } from '../src/index.js';
 import { emulatedDriver, hasCompiler } from './emulator/build.js';
 
 const LENGTH = 4096;

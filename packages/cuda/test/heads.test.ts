@@ -1,11 +1,12 @@
 /** @file Attention on engine `cuda`, emulated, with heads of every size that has kernels of its own. */
 import '@tensorflow/tfjs-backend-cpu';
-import { type AttentionAttrs, attentionBackwardOp, attentionOp } from '@arena/decoder';
+import { type AttentionAttrs, attentionBackwardOp, attentionOp } from '@arena/decoder/ops';
 import { Mt19937, normal } from '@arena/random';
-import { checkOps, type OpSample, openEngine, provideEngine } from '@arena/runtime';
+import { openEngine, provideEngine } from '@arena/runtime';
+import { checkOps, type OpSample } from '@arena/runtime/op';
 import { backend, tensor } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { CudaBackend, closeCuda } from '../src/index.js';
+import { CudaBackend, closeCuda } from '../src/device/index.js';
 import { emulatedDriver, hasCompiler } from './emulator/build.js';
 
 const OFFSETS = [0, 5, 45, 46];

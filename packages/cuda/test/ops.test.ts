@@ -1,10 +1,11 @@
 /** @file Every fused op on engine `cuda`, emulated, against its reference on `cpu`. */
 import '@tensorflow/tfjs-backend-cpu';
-import { checkOps, provideEngine } from '@arena/runtime';
+import { provideEngine } from '@arena/runtime';
+import { checkOps } from '@arena/runtime/op';
 import { findBackend } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { OPS } from '../../browser-tests/test/browser/ops.js';
-import { type CudaBackend, closeCuda } from '../src/index.js';
+import { type CudaBackend, closeCuda } from '../src/device/index.js';
 import { emulatedDriver, hasCompiler } from './emulator/build.js';
 
 const open = () => findBackend('arena-cuda') as CudaBackend | null;

@@ -4,7 +4,7 @@ import { backend, memory } from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { expectSameTraining } from '../../browser-tests/test/browser/same-training.js';
 import { trainTiny, trainTinySteps } from '../../browser-tests/test/browser/training.js';
-import { CudaBackend, closeCuda } from '../src/index.js';
+import { CudaBackend, closeCuda } from '../src/device/index.js';
 import { emulatedDriver, hasCompiler } from './emulator/build.js';
 
 /** Of the largest value: roundings of 2^-9 in both layers, forward and backward, which weigh more in dP - D, a difference of near values. */

@@ -1,6 +1,6 @@
 /** @file Records of a JSON-lines text, with integers beyond 2^53 kept exact in ids. */
 
-import { joined } from '@arena/files';
+import { joined } from '@arena/files/source';
 import { DataError } from './error.js';
 
 /** A parsed record, or null for a line that is no JSON object. */

@@ -1,7 +1,8 @@
 /** @file Packed battles as a .safetensors file, so that a set is tokenised once; readable from Python as well. */
 
 import { bytesSource } from '@arena/files';
-import { openSafetensors, type SafeTensor, SafetensorsError, serialize, type TensorSpec } from '@arena/safetensors';
+import { openSafetensors, type SafeTensor, SafetensorsError, serialize } from '@arena/safetensors';
+import type { TensorSpec } from '@arena/safetensors/tensor';
 import type { Battle } from './battle.js';
 import { DataError } from './error.js';
 import type { Cut, Packed, PackedEntry, PackOptions } from './pack.js';

@@ -1,6 +1,7 @@
 /** @file Reads battles from any public preference set: format and schema recognised from the content. */
 
-import { type ByteSource, blobSource, partsOf, readStream } from '@arena/files';
+import { type ByteSource, blobSource } from '@arena/files';
+import { partsOf, readStream } from '@arena/files/source';
 import type { Battle } from './battle.js';
 import { readCsv } from './csv.js';
 import { textKeys } from './duplicates.js';

@@ -1,15 +1,7 @@
 /** @file What battles are read from: paths, folders, addresses, Blobs, bytes, opened as the files that they mean. */
 
-import {
-  type ByteSource,
-  blobSource,
-  bytesSource,
-  FileError,
-  nodeFs,
-  openFile,
-  partsOf,
-  urlSource,
-} from '@arena/files';
+import { type ByteSource, blobSource, bytesSource, FileError, openFile, urlSource } from '@arena/files';
+import { nodeFs, partsOf } from '@arena/files/source';
 import { DataError } from './error.js';
 
 /** Something that `readBattles` reads: a file or folder path (Node), an http(s) URL, a Blob, bytes, or several of those. */

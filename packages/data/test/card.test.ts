@@ -1,13 +1,6 @@
-import {
-  type Battle,
-  cleanBattles,
-  describeBattles,
-  histogram,
-  openDataCard,
-  packer,
-  SPLIT_NAMES,
-  splitBattles,
-} from '@arena/data';
+import { type Battle, cleanBattles, packer, splitBattles } from '@arena/data';
+import { describeBattles, histogram, openDataCard } from '@arena/data/describe';
+import { SPLIT_NAMES } from '@arena/data/split';
 import { expect, test } from 'vitest';
 import { battle, tokenizer } from './sample.js';
 

@@ -1,4 +1,4 @@
-import { describeBattles } from '@arena/data';
+import { describeBattles } from '@arena/data/describe';
 import { expect, test } from 'vitest';
 import { battle } from './sample.js';
 

@@ -1,7 +1,9 @@
 /** @file Damaged files of every format, 1,000 and more of each: only typed errors, no hang, bounded memory. */
 import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
-import { DataError, Mt19937, type ReadOptions, type ReadRow, readRows, SCHEMAS } from '@arena/data';
+import { DataError, type ReadOptions } from '@arena/data';
+import { type ReadRow, readRows, SCHEMAS } from '@arena/data/read';
+import { Mt19937 } from '@arena/random';
 import { ByteWriter, ParquetWriter, schemaFromColumnData } from 'hyparquet-writer';
 import { describe, expect, test } from 'vitest';
 

@@ -3,15 +3,11 @@ import {
   batches,
   COMPACT_ANSWER_FRAME,
   COMPACT_FRAME,
-  checkAnswerFrame,
-  checkFrame,
   type Frame,
   GEMMA_FRAME,
   type PackOptions,
-  packBattle,
-  survival,
-  TRUNCATIONS,
 } from '@arena/data';
+import { checkAnswerFrame, checkFrame, packBattle, survival, TRUNCATIONS } from '@arena/data/pack';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { anyBattle, battle, tokenizer } from './sample.js';

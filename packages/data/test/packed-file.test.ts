@@ -1,13 +1,5 @@
-import {
-  answerPacker,
-  DataError,
-  type Packed,
-  packBattle,
-  packedFromBytes,
-  packedToBytes,
-  packer,
-  packingKey,
-} from '@arena/data';
+import { answerPacker, DataError, type Packed, packer } from '@arena/data';
+import { packBattle, packedFromBytes, packedToBytes, packingKey } from '@arena/data/pack';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { anyBattle, battle, tokenizer } from './sample.js';

@@ -1,6 +1,6 @@
 /** @file Every public schema and format against the golden rows: texts, labels, rejects, flags, duplicates. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { readRows, type Schema } from '@arena/data';
+import { readRows, type Schema } from '@arena/data/read';
 import { describe, expect, test } from 'vitest';
 
 interface Expected {

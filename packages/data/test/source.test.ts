@@ -5,14 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import {
-  type Battle,
-  type BattleSource,
-  DataError,
-  type ReadOptions,
-  type RejectedRow,
-  readBattles,
-} from '@arena/data';
+import { type Battle, type BattleSource, DataError, type ReadOptions, readBattles } from '@arena/data';
+import type { RejectedRow } from '@arena/data/read';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 
 const fixture = (name: string) => new URL(`fixtures/${name}`, import.meta.url);

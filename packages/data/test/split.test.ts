@@ -1,12 +1,6 @@
-import {
-  applySplits,
-  type Battle,
-  leakReport,
-  nearDuplicates,
-  SPLIT_NAMES,
-  splitBattles,
-  splitsToFile,
-} from '@arena/data';
+import { type Battle, splitBattles } from '@arena/data';
+import { nearDuplicates } from '@arena/data/clean';
+import { applySplits, leakReport, SPLIT_NAMES, splitsToFile } from '@arena/data/split';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { battle } from './sample.js';

@@ -1,5 +1,6 @@
 /** @file The synthetic battles hold what they promise: a planted rule, stated noise, and no help from length or position. */
-import { syntheticBattles, syntheticCeiling } from '@arena/data';
+import { syntheticBattles } from '@arena/data';
+import { syntheticCeiling } from '@arena/data/describe';
 import { expect, test } from 'vitest';
 
 const CUES = /because|example|Measure|Tests show|reason|Compare|reliable|evidence/g;

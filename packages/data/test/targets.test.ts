@@ -1,4 +1,5 @@
-import { type Batch, classTargets, pairTargets, toBatch } from '@arena/data';
+import { type Batch, classTargets, pairTargets } from '@arena/data';
+import { toBatch } from '@arena/data/pack';
 import { expect, test } from 'vitest';
 
 const VOTES = { a: 0, b: 1, tie: 2, none: -1 };

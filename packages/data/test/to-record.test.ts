@@ -1,4 +1,5 @@
-import { type Battle, battleToRecord, readBattles } from '@arena/data';
+import { type Battle, readBattles } from '@arena/data';
+import { battleToRecord } from '@arena/data/read';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { anyBattle } from './sample.js';

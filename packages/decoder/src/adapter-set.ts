@@ -1,5 +1,6 @@
 /** @file Several adapters over one base, one of them in use: they share the frozen weights. */
-import { type AdapterFiles, checkAdapter, resolveTargets, SCORE_KEY } from '@arena/lora';
+import { type AdapterFiles, checkAdapter } from '@arena/lora';
+import { resolveTargets, SCORE_KEY } from '@arena/lora/names';
 import { disposeParameter, type Parameter, parameter } from '@arena/runtime';
 import { type Tensor2D, tensor2d } from '@tensorflow/tfjs-core';
 

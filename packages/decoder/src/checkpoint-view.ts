@@ -1,5 +1,6 @@
 /** @file A checkpoint wherever it is: in a folder, or open already (a view that is not written yet, another format). */
-import { type Location, placeName, readFileAt, type Weights } from '@arena/files';
+import { type Location, readFileAt, type Weights } from '@arena/files';
+import { placeName } from '@arena/files/source';
 import { openWeights } from '@arena/safetensors';
 
 /** A checkpoint that is open: its tensors by Hugging Face's names. Close the weights when done. */

@@ -1,8 +1,11 @@
 /** @file What a checkpoint holds and what training on it takes, from config.json and the headers of its files alone. */
 
-import { type Location, placeName, type Weights } from '@arena/files';
-import { type LoraConfig, type LoraTarget, loraConfig, resolveTargets } from '@arena/lora';
-import { checkpointWeights, openCheckpoint } from '@arena/safetensors';
+import type { Location, Weights } from '@arena/files';
+import { placeName } from '@arena/files/source';
+import { type LoraConfig, type LoraTarget, loraConfig } from '@arena/lora';
+import { resolveTargets } from '@arena/lora/names';
+import { openCheckpoint } from '@arena/safetensors';
+import { checkpointWeights } from '@arena/safetensors/tensor';
 import type { DecoderConfig, Family } from './config.js';
 import { readConfig } from './family.js';
 import { type MemoryPlan, planMemory } from './memory.js';

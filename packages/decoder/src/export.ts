@@ -1,8 +1,13 @@
 /** @file A checkpoint with an adapter folded in, or in 4 bits: views that `writeCheckpoint` writes, on a page too. */
-import { type Location, placeName, type Weights } from '@arena/files';
-import { checkAdapter, loadAdapter, type MergedWeights, mergedWeights, resolveTargets } from '@arena/lora';
+
+import type { Location, Weights } from '@arena/files';
+import { placeName } from '@arena/files/source';
+import { checkAdapter, loadAdapter } from '@arena/lora';
+import { type MergedWeights, mergedWeights } from '@arena/lora/merge';
+import { resolveTargets } from '@arena/lora/names';
 import { quantizationConfig, quantizedWeights } from '@arena/quant';
-import { editJson } from '@arena/safetensors';
+import { engineBlocks } from '@arena/quant/ops';
+import { editJson } from '@arena/safetensors/json';
 import { type CheckpointSource, type CheckpointView, configText, weightsOf } from './checkpoint-view.js';
 import type { Family } from './config.js';
 import { familyOf, readConfig } from './family.js';
@@ -55,7 +60,14 @@ export async function quantizedCheckpoint(
   const names = modules.map(({ path }) => `${path}.weight`);
   const fields = { quantization_config: quantizationConfig({ type, doubleQuant }) };
   return view(base, fields, (weights) =>
-    quantizedWeights(weights, { ...options, names, type, doubleQuant, dtype: dtype ?? config.dtype }),
+    quantizedWeights(weights, {
+      ...options,
+      names,
+      type,
+      doubleQuant,
+      dtype: dtype ?? config.dtype,
+      blocks: engineBlocks,
+    }),
   );
 }
 

@@ -1,6 +1,6 @@
 /** @file Which family a checkpoint is of, and what its config.json says. */
 
-import { roundTo } from '@arena/quant';
+import { roundTo } from '@arena/quant/state';
 import { type CheckpointSource, configText } from './checkpoint-view.js';
 import type { DecoderConfig, Family } from './config.js';
 

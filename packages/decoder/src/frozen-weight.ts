@@ -1,15 +1,9 @@
 /** @file A checkpoint's weights as the model holds them: checked, quantised on the way where asked for, on the engine. */
 import type { Weights } from '@arena/files';
-import type { FrozenWeight } from '@arena/lora';
-import {
-  type FloatDtype,
-  type Quantized4bit,
-  type QuantType,
-  quantize4bit,
-  readQuantized,
-  roundTo,
-  uploadWeight4bit,
-} from '@arena/quant';
+import type { FrozenWeight } from '@arena/lora/ops';
+import { type FloatDtype, type Quantized4bit, type QuantType, quantize4bit, readQuantized } from '@arena/quant';
+import { engineBlocks, uploadWeight4bit } from '@arena/quant/ops';
+import { roundTo } from '@arena/quant/state';
 import { keep, tensor2d } from '@tensorflow/tfjs-core';
 import type { DecoderConfig } from './config.js';
 
@@ -101,7 +95,14 @@ export function quantizeWeight(
   config: Pick<DecoderConfig, 'dtype'>,
   { type = 'nf4', doubleQuant = true, blockSize = 64, dtype = config.dtype, nestedSearch }: QuantizationOptions,
 ): Quantized4bit {
-  return quantize4bit(roundTo(values, dtype), shape, { type, doubleQuant, blockSize, dtype, nestedSearch });
+  return quantize4bit(roundTo(values, dtype), shape, {
+    type,
+    doubleQuant,
+    blockSize,
+    dtype,
+    nestedSearch,
+    blocks: engineBlocks,
+  });
 }
 
 /** transformers' rule: a module is skipped when its path, or a part of it at a dot, is in the list. */

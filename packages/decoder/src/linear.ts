@@ -1,7 +1,7 @@
 /** @file One linear module of a layer, forward and backward, whatever it carries. */
 
-import { loraLinearBackward, loraLinearForward } from '@arena/lora';
-import { linear4bitBackward, linear4bitForward } from '@arena/quant';
+import { loraLinearBackward, loraLinearForward } from '@arena/lora/ops';
+import { linear4bitBackward, linear4bitForward } from '@arena/quant/ops';
 import type { DropoutMask } from '@arena/random';
 import { accumulate } from '@arena/runtime';
 import { add, matMul, type Tensor2D, tidy } from '@tensorflow/tfjs-core';

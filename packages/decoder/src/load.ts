@@ -1,17 +1,10 @@
 /** @file A classifier from a Hugging Face checkpoint, quantised on the way when asked for. */
 
-import {
-  type AdapterFiles,
-  checkAdapter,
-  type FrozenWeight,
-  initAdapter,
-  initScore,
-  type LoraConfig,
-  type LoraTarget,
-  resolveTargets,
-  SCORE_KEY,
-} from '@arena/lora';
-import { dequantize4bit, disposeWeight4bit, readQuantized } from '@arena/quant';
+import { type AdapterFiles, checkAdapter, initAdapter, type LoraConfig, type LoraTarget } from '@arena/lora';
+import { initScore, resolveTargets, SCORE_KEY } from '@arena/lora/names';
+import type { FrozenWeight } from '@arena/lora/ops';
+import { dequantize4bit, readQuantized } from '@arena/quant';
+import { disposeWeight4bit } from '@arena/quant/ops';
 import { disposeParameter, parameter } from '@arena/runtime';
 import { keep, type Tensor1D, type Tensor2D, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 import { type CheckpointSource, weightsOf } from './checkpoint-view.js';

@@ -1,5 +1,6 @@
 /** @file What a loaded classifier is made of. */
-import type { FrozenWeight, LoraConfig, LoraTarget } from '@arena/lora';
+import type { LoraConfig, LoraTarget } from '@arena/lora';
+import type { FrozenWeight } from '@arena/lora/ops';
 import type { Parameter } from '@arena/runtime';
 import type { Tensor1D } from '@tensorflow/tfjs-core';
 import type { DecoderConfig, LayerShape } from './config.js';

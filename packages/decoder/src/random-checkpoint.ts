@@ -1,14 +1,9 @@
 /** @file A checkpoint of random weights in Hugging Face's format: for examples, tests and benchmarks. */
 import { diskStore } from '@arena/files';
 import { Mt19937, normal } from '@arena/random';
-import {
-  fromFloat32,
-  pythonJson,
-  serialize,
-  type TensorInput,
-  type TensorSpec,
-  writeSharded,
-} from '@arena/safetensors';
+import { serialize, type TensorInput, writeSharded } from '@arena/safetensors';
+import { pythonJson } from '@arena/safetensors/json';
+import { fromFloat32, type TensorSpec } from '@arena/safetensors/tensor';
 import type { DecoderConfig, Family } from './config.js';
 import { familyOf } from './family.js';
 import { tensorTable } from './tensors.js';

@@ -1,5 +1,5 @@
 /** @file A classifier as a training loop sees it: parameters, a pass over a micro-batch, the files of a checkpoint. */
-import { adapterFolder } from '@arena/lora';
+import { adapterFolder } from '@arena/lora/names';
 import type { Parameter } from '@arena/runtime';
 import type { Scalar } from '@tensorflow/tfjs-core';
 import type { Activations } from './activations.js';

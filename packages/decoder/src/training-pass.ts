@@ -1,5 +1,6 @@
 /** @file The training pass: forward and backward over a micro-batch, which leaves gradients on the parameters. */
-import { accumulate, halve, offload } from '@arena/runtime';
+import { accumulate } from '@arena/runtime';
+import { halve, offload } from '@arena/runtime/op';
 import { dispose, mul, type Scalar, scalar, type Tensor2D, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import { type Activations, KEEP_ALL } from './activations.js';
 import type { FlatBatch } from './batch.js';

@@ -1,5 +1,6 @@
 /** @file An adapter's matrices on the engine. */
-import { adapterKey, type LoraConfig, type LoraTarget } from '@arena/lora';
+import type { LoraConfig, LoraTarget } from '@arena/lora';
+import { adapterKey } from '@arena/lora/names';
 import { parameter } from '@arena/runtime';
 import { tensor2d } from '@tensorflow/tfjs-core';
 import type { Linear } from './model.js';

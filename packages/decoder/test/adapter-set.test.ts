@@ -1,6 +1,9 @@
-import { adapterSet, type Classifier, forward, linearModules, readAdapter, trainingPass } from '@arena/decoder';
+import { type Classifier, forward, readAdapter, trainingPass } from '@arena/decoder';
+import { linearModules } from '@arena/decoder/family';
+import { adapterSet } from '@arena/decoder/model';
 import { loadGemma } from '@arena/gemma';
-import { type AdapterFiles, combineAdapters, initAdapter, initScore, loraConfig, resolveTargets } from '@arena/lora';
+import { type AdapterFiles, combineAdapters, initAdapter, loraConfig } from '@arena/lora';
+import { initScore, resolveTargets } from '@arena/lora/names';
 import { openEngine } from '@arena/runtime';
 import { dispose, memory } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';

@@ -1,7 +1,8 @@
-import { forwardTraced, pooledRows, tokenLogits } from '@arena/decoder';
+import { forwardTraced, pooledRows, tokenLogits } from '@arena/decoder/model';
 import { loadGemma } from '@arena/gemma';
 import { openEngine } from '@arena/runtime';
-import { openCheckpoint, toFloat32 } from '@arena/safetensors';
+import { openCheckpoint } from '@arena/safetensors';
+import { toFloat32 } from '@arena/safetensors/tensor';
 import { memory } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { TINY, tinyBatch, tinyCheckpoint } from './tiny.js';

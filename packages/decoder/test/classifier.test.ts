@@ -1,14 +1,6 @@
-import {
-  type Classifier,
-  crossEntropy,
-  flattenPadded,
-  forward,
-  forwardTraced,
-  lowestTrainedLayer,
-  pooledRows,
-  trainableParameters,
-  trainingPass,
-} from '@arena/decoder';
+import { type Classifier, forward, trainableParameters, trainingPass } from '@arena/decoder';
+import { crossEntropy } from '@arena/decoder/losses';
+import { flattenPadded, forwardTraced, lowestTrainedLayer, pooledRows } from '@arena/decoder/model';
 import { type LoadGemmaOptions, loadGemma } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
 import { openEngine } from '@arena/runtime';

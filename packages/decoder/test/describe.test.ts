@@ -1,10 +1,13 @@
-import { linearModules, quantizeWeight } from '@arena/decoder';
+import { quantizeWeight } from '@arena/decoder/checkpoint';
+import { linearModules } from '@arena/decoder/family';
 import { bytesFolder, readFileAt } from '@arena/files';
-import { describeGemma, GEMMA2_2B, loadGemma, parseGemmaConfig } from '@arena/gemma';
+import { GEMMA2_2B, loadGemma, parseGemmaConfig } from '@arena/gemma';
+import { describeGemma } from '@arena/gemma/checkpoint';
 import { loraConfig } from '@arena/lora';
 import { serializeState } from '@arena/quant';
 import { openEngine } from '@arena/runtime';
-import { openCheckpoint, serialize, toFloat32 } from '@arena/safetensors';
+import { openCheckpoint, serialize } from '@arena/safetensors';
+import { toFloat32 } from '@arena/safetensors/tensor';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { TINY_CONFIG, tinyCheckpoint } from './tiny.js';
 

@@ -1,16 +1,12 @@
 /** @file Merging and quantising from memory to memory, as a page does it: no file system is asked for. */
-import { type CheckpointView, forward, readAdapter } from '@arena/decoder';
-import { bytesFolder, bytesTarget, type Location } from '@arena/files';
-import {
-  GEMMA2_2B,
-  type LoadGemmaOptions,
-  loadGemma,
-  mergedCheckpoint,
-  quantizedCheckpoint,
-  randomCheckpointFiles,
-  readConfig,
-} from '@arena/gemma';
-import { adapterFolder, loadAdapter, loraConfig } from '@arena/lora';
+import { forward, readAdapter } from '@arena/decoder';
+import type { CheckpointView } from '@arena/decoder/checkpoint';
+import { bytesFolder, type Location } from '@arena/files';
+import { bytesTarget } from '@arena/files/write';
+import { GEMMA2_2B, type LoadGemmaOptions, loadGemma, readConfig } from '@arena/gemma';
+import { mergedCheckpoint, quantizedCheckpoint, randomCheckpointFiles } from '@arena/gemma/checkpoint';
+import { loadAdapter, loraConfig } from '@arena/lora';
+import { adapterFolder } from '@arena/lora/names';
 import { openEngine } from '@arena/runtime';
 import { writeCheckpoint } from '@arena/safetensors';
 import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';

@@ -2,7 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { bytesFolder } from '@arena/files';
-import { describeGemma } from '@arena/gemma';
+import { describeGemma } from '@arena/gemma/checkpoint';
 import { dequantize4bit, parseState, quantize4bit, serializeState } from '@arena/quant';
 import { expect, test } from 'vitest';
 import { mutate } from '../../safetensors/test/mutate.js';

@@ -1,12 +1,12 @@
+import type { Loss } from '@arena/decoder';
 import {
   binaryCrossEntropy,
   bradleyTerry,
   crossEntropy,
   defaultLoss,
-  type Loss,
   meanSquaredError,
   smoothedCrossEntropy,
-} from '@arena/decoder';
+} from '@arena/decoder/losses';
 import { Mt19937, normal } from '@arena/random';
 import { openEngine } from '@arena/runtime';
 import { memory, tensor2d, tidy } from '@tensorflow/tfjs-core';

@@ -7,9 +7,10 @@ import {
   geglu,
   rmsNorm,
   rope,
-} from '@arena/decoder';
+} from '@arena/decoder/ops';
 import { Mt19937, normal } from '@arena/random';
-import { checkGradient, openEngine } from '@arena/runtime';
+import { openEngine } from '@arena/runtime';
+import { checkGradient } from '@arena/runtime/op';
 import { grads, mul, sum, type Tensor, type Tensor1D, type Tensor2D, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { forward64 } from '../src/ops/attention/samples.js';

@@ -1,4 +1,5 @@
-import { forward, scoreSequences, sharePrefixes, tokenLogits } from '@arena/decoder';
+import { forward, scoreSequences } from '@arena/decoder';
+import { sharePrefixes, tokenLogits } from '@arena/decoder/model';
 import { loadGemma } from '@arena/gemma';
 import { openEngine } from '@arena/runtime';
 import { memory, Tensor } from '@tensorflow/tfjs-core';

@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { DecoderConfig } from '@arena/decoder';
-import { GEMMA2_2B, parseGemmaConfig, writeRandomCheckpoint } from '@arena/gemma';
+import { GEMMA2_2B, parseGemmaConfig } from '@arena/gemma';
+import { writeRandomCheckpoint } from '@arena/gemma/checkpoint';
 import { afterAll } from 'vitest';
 
 /** config.json of a Gemma 2 of three layers. */

@@ -4,25 +4,22 @@
  */
 import {
   type Classifier,
-  commonConfig,
-  configFields,
   type DecoderConfig,
-  describeCheckpoint,
   type Family,
-  flattenPadded,
-  headCounts,
   type LoadOptions,
   loadClassifier,
   planMemory,
-  randomCheckpointFiles,
-  slidingLayers,
   trainableParameters,
   trainingPass,
 } from '@arena/decoder';
+import { describeCheckpoint, randomCheckpointFiles } from '@arena/decoder/checkpoint';
+import { commonConfig, configFields, headCounts, slidingLayers } from '@arena/decoder/family';
+import { flattenPadded } from '@arena/decoder/model';
 import { bytesFolder, bytesSource } from '@arena/files';
 import { loraConfig } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
-import { fromFloat32, openSafetensors, serialize } from '@arena/safetensors';
+import { openSafetensors, serialize } from '@arena/safetensors';
+import { fromFloat32 } from '@arena/safetensors/tensor';
 import { dispose, memory } from '@tensorflow/tfjs-core';
 import { describe, expect, test } from 'vitest';
 

@@ -1,4 +1,4 @@
-import '@arena/decoder';
+import '@arena/decoder/ops';
 import { wasmConformance } from '../../runtime/test/wasm-conformance.js';
 
 wasmConformance('@arena/decoder');

@@ -1,5 +1,6 @@
-import { compareRuns, comparisonSummary, evaluate, renderComparison } from '@arena/eval';
+import { compareRuns, evaluate, renderComparison } from '@arena/eval';
 import { mcnemar } from '@arena/eval/metrics';
+import { comparisonSummary } from '@arena/eval/report';
 import { describe, expect, test } from 'vitest';
 import { battle, predict, randomBattles } from './battles.js';
 

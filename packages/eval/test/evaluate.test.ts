@@ -1,15 +1,6 @@
-import {
-  type Battle,
-  baselinePredictors,
-  compareRuns,
-  EvaluationInputError,
-  evaluate,
-  type Prediction,
-  type PromptKey,
-  scriptOf,
-  styleCounts,
-} from '@arena/eval';
+import { type Battle, compareRuns, EvaluationInputError, evaluate, type Prediction } from '@arena/eval';
 import { clusteredMean, fitTemperature, mcnemar, riskCoverage } from '@arena/eval/metrics';
+import { baselinePredictors, type PromptKey, scriptOf, styleCounts } from '@arena/eval/report';
 import { describe, expect, test } from 'vitest';
 import { battle, generator, predict, randomBattles } from './battles.js';
 

@@ -1,4 +1,6 @@
-import { type Battle, evaluate, pageHtml, pageMarkdown, renderReport, summaryTable } from '@arena/eval';
+import { type Battle, evaluate, renderReport } from '@arena/eval';
+import { pageHtml, pageMarkdown } from '@arena/eval/page';
+import { summaryTable } from '@arena/eval/report';
 import { expect, test } from 'vitest';
 import { predict, randomBattles } from './battles.js';
 

@@ -2,16 +2,9 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  diskStore,
-  downloadCheckpoint,
-  FileError,
-  hubFolder,
-  hubModel,
-  opfsStore,
-  portableSha256,
-  sha256,
-} from '@arena/files';
+import { diskStore, downloadCheckpoint, FileError, hubFolder, opfsStore } from '@arena/files';
+import { hubModel } from '@arena/files/hub';
+import { portableSha256, sha256 } from '@arena/files/write';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type FileServer, serveFiles } from './file-server.js';
 import { memoryFolder } from './memory-folder.js';

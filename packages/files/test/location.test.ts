@@ -1,7 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bytesFolder, filesFolder, opfsFolder, placeName, readFileAt } from '@arena/files';
+import { bytesFolder, filesFolder, opfsFolder, readFileAt } from '@arena/files';
+import { placeName } from '@arena/files/source';
 import { expect, onTestFinished, test } from 'vitest';
 import { serveFiles } from './file-server.js';
 import { memoryFolder } from './memory-folder.js';

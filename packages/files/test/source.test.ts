@@ -1,7 +1,8 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ByteSource, blobSource, bytesSource, FileError, openFile, partsOf, urlSource } from '@arena/files';
+import { type ByteSource, blobSource, bytesSource, FileError, openFile, urlSource } from '@arena/files';
+import { partsOf } from '@arena/files/source';
 import { expect, onTestFinished, test } from 'vitest';
 import { serveFiles } from './file-server.js';
 

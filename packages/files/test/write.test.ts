@@ -1,17 +1,8 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import {
-  bytesFolder,
-  bytesTarget,
-  diskStore,
-  type FileTarget,
-  opfsStore,
-  readFileAt,
-  replaceFile,
-  replaceFolder,
-  writeFolder,
-} from '@arena/files';
+import { bytesFolder, diskStore, opfsStore, readFileAt, writeFolder } from '@arena/files';
+import { bytesTarget, type FileTarget, replaceFile, replaceFolder } from '@arena/files/write';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { memoryFolder } from './memory-folder.js';
 

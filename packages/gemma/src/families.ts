@@ -1,26 +1,28 @@
 /** @file The families of this package, and what a user of Gemma does with a checkpoint of any of them. */
 import {
-  type CheckpointSource,
-  type CheckpointView,
   type Classifier,
   type DecoderConfig,
-  type DescribeOptions,
-  describeCheckpoint,
   type Family,
   type LoadOptions,
   loadClassifier,
+  readConfig as readConfigOf,
+} from '@arena/decoder';
+import {
+  type CheckpointSource,
+  type CheckpointView,
+  type DescribeOptions,
+  describeCheckpoint,
   type MergedCheckpoint,
   type ModelDescription,
   mergedCheckpoint as merged,
-  parseConfig,
   type QuantizedCheckpointOptions,
   quantizedCheckpoint as quantized,
   type RandomCheckpointOptions,
   type RandomWeightsOptions,
   randomCheckpointFiles as randomFiles,
-  readConfig as readConfigOf,
   writeRandomCheckpoint as writeRandom,
-} from '@arena/decoder';
+} from '@arena/decoder/checkpoint';
+import { parseConfig } from '@arena/decoder/family';
 import type { Location } from '@arena/files';
 import { gemma2 } from './gemma2.js';
 

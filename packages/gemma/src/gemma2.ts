@@ -1,14 +1,6 @@
 /** @file Gemma 2 as data: its config.json in the form of transformers 4 and of transformers 5 (configuration_gemma2.py). */
-import {
-  commonConfig,
-  configFields,
-  type DecoderConfig,
-  embeddingFactor,
-  type Family,
-  headCounts,
-  object,
-  slidingLayers,
-} from '@arena/decoder';
+import type { DecoderConfig, Family } from '@arena/decoder';
+import { commonConfig, configFields, embeddingFactor, headCounts, object, slidingLayers } from '@arena/decoder/family';
 
 /** Gemma 2: soft caps, a window in every second layer, one RoPE base. */
 export const gemma2: Family = {

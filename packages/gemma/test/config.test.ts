@@ -1,4 +1,4 @@
-import { linearModules } from '@arena/decoder';
+import { linearModules } from '@arena/decoder/family';
 import { GEMMA2_2B, parseGemmaConfig } from '@arena/gemma';
 import { expect, test } from 'vitest';
 

@@ -1,7 +1,8 @@
 /** @file The checkpoint that a judge is trained on: read but for its weights. */
 import type { Battle } from '@arena/data';
 import type { DecoderConfig } from '@arena/decoder';
-import { type Location, placeName, readFileAt } from '@arena/files';
+import { type Location, readFileAt } from '@arena/files';
+import { placeName } from '@arena/files/source';
 import { readConfig, type TinyBaseOptions, tinyBaseFiles } from '@arena/gemma';
 import { loadTokenizer, type Tokenizer } from '@arena/tokenizer';
 import { type ModelCard, mergedCard } from './card.js';

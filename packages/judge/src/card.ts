@@ -1,6 +1,7 @@
 /** @file arena.json, which stands beside an adapter or a merged checkpoint: what inference must do as training did. */
-import type { QuantizationOptions } from '@arena/decoder';
-import { type Location, placeName, readFileAt } from '@arena/files';
+import type { QuantizationOptions } from '@arena/decoder/checkpoint';
+import { type Location, readFileAt } from '@arena/files';
+import { placeName } from '@arena/files/source';
 import type { Head } from './objectives/objective.js';
 import type { TrainingSettings } from './settings.js';
 import { SettingsError } from './settings-error.js';

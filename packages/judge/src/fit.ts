@@ -1,21 +1,22 @@
 /** @file Votes and a base become a judge: the run, from packing to the adapter, with what it keeps and what it tells. */
-import { type Packed, type SplitsFile, type Survival, survival, swapBattle } from '@arena/data';
+import { type Packed, swapBattle } from '@arena/data';
+import { type Survival, survival } from '@arena/data/pack';
+import type { SplitsFile } from '@arena/data/split';
 import { type MemoryPlan, readAdapter, trainable } from '@arena/decoder';
 import { loadGemma } from '@arena/gemma';
 import { type AdapterFiles, loadAdapter } from '@arena/lora';
 import {
   type Checkpoint,
   type Communicator,
-  checkpointFiles,
   type EvaluationEntry,
   type LogEntry,
   loadCheckpoint,
   loraPlus,
-  restoreProgress,
   type TrainProgress,
   type TrainResult,
   train,
 } from '@arena/trainer';
+import { checkpointFiles, restoreProgress } from '@arena/trainer/checkpoint';
 import type { Base } from './base.js';
 import { cardOf } from './card.js';
 import { keepCheckpoint } from './checkpoints.js';

@@ -1,9 +1,11 @@
 /** @file A trained judge, opened to predict: an adapter with its base, or a checkpoint that an adapter was merged into. */
 import type { Battle } from '@arena/data';
 import { type Classifier, readAdapter } from '@arena/decoder';
-import { type Location, placeName } from '@arena/files';
+import type { Location } from '@arena/files';
+import { placeName } from '@arena/files/source';
 import { loadGemma } from '@arena/gemma';
-import { type AdapterFiles, adapterFolder, loadAdapter } from '@arena/lora';
+import { type AdapterFiles, loadAdapter } from '@arena/lora';
+import { adapterFolder } from '@arena/lora/names';
 import type { Tokenizer } from '@arena/tokenizer';
 import type { Base } from './base.js';
 import { formatCard, type ModelCard, readCard } from './card.js';

@@ -1,8 +1,11 @@
 /** @file What a run is going to do, before any weight is loaded: its adapter, the batches of its epochs, its memory. */
 import { batches, type Packed } from '@arena/data';
-import { linearModules, type MemoryPlan, planMemory } from '@arena/decoder';
-import { type LoraConfig, type LoraTarget, loraConfig, resolveTargets } from '@arena/lora';
-import { type MicroBatch, totalSteps } from '@arena/trainer';
+import { type MemoryPlan, planMemory } from '@arena/decoder';
+import { linearModules } from '@arena/decoder/family';
+import { type LoraConfig, type LoraTarget, loraConfig } from '@arena/lora';
+import { resolveTargets } from '@arena/lora/names';
+import type { MicroBatch } from '@arena/trainer';
+import { totalSteps } from '@arena/trainer/optimizer';
 import type { Base } from './base.js';
 import type { Objective } from './objectives/objective.js';
 import type { TrainingSettings } from './settings.js';

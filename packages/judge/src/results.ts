@@ -1,7 +1,10 @@
 /** @file What an evaluation leaves: predictions.jsonl, metrics.json, report.html and .md, and validation.json where there is such a part. */
-import { type Battle, promptKey } from '@arena/data';
-import { evaluate, type Prediction, percent, type Report, renderReport, summaryTable } from '@arena/eval';
+import type { Battle } from '@arena/data';
+import { promptKey } from '@arena/data/clean';
+import { evaluate, type Prediction, type Report, renderReport } from '@arena/eval';
 import { macroF1, multiclassAccuracy, multiclassLogLoss } from '@arena/eval/metrics';
+import { percent } from '@arena/eval/page';
+import { summaryTable } from '@arena/eval/report';
 import type { Scored } from './score.js';
 import type { Store } from './store.js';
 

@@ -1,6 +1,7 @@
 /** @file Probabilities for battles, many at a time. */
 import { type Battle, type Packed, swapBattle } from '@arena/data';
-import { type Classifier, logitsOfSequences, type ScoreOptions } from '@arena/decoder';
+import type { Classifier, ScoreOptions } from '@arena/decoder';
+import { logitsOfSequences } from '@arena/decoder/model';
 import type { Prediction } from '@arena/eval';
 import type { Tokenizer } from '@arena/tokenizer';
 import type { Objective, Verdict } from './objectives/objective.js';

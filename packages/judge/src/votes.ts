@@ -2,17 +2,14 @@
 import {
   type Battle,
   type BattleSource,
-  type CleanPolicy,
   type CleanReport,
-  cleaner,
-  type NonText,
-  type RejectedRow,
   readBattles,
-  type Schema,
   type SplitName,
   type Splits,
   splitBattles,
 } from '@arena/data';
+import { type CleanPolicy, cleaner } from '@arena/data/clean';
+import type { NonText, RejectedRow, Schema } from '@arena/data/read';
 import type { Objective } from './objectives/objective.js';
 import type { TrainingSettings } from './settings.js';
 import { SettingsError } from './settings-error.js';

@@ -1,16 +1,9 @@
 /** @file arena.json: the bytes that are written, and what every version of it means. */
 import { COMPACT_FRAME } from '@arena/data';
 import { bytesFolder } from '@arena/files';
-import {
-  baseOfCard,
-  cardOf,
-  completeSettings,
-  formatCard,
-  mergedCard,
-  objectiveOf,
-  parseCard,
-  readCard,
-} from '@arena/judge';
+import { completeSettings } from '@arena/judge';
+import { baseOfCard, cardOf, formatCard, mergedCard, parseCard, readCard } from '@arena/judge/card';
+import { objectiveOf } from '@arena/judge/run';
 import { describe, expect, test } from 'vitest';
 
 const SETTINGS = completeSettings({ base: 'google/gemma-2-2b', data: ['v'], maxTokens: 384, frame: 'compact' });

@@ -1,6 +1,8 @@
 /** @file The two kinds of judge: what they say against float64, and what they learn from against sums by hand. */
 import { type Batch, type Battle, COMPACT_ANSWER_FRAME, COMPACT_FRAME } from '@arena/data';
-import { completeSettings, objectiveOf, objectiveOfCard, type TrainingSettings } from '@arena/judge';
+import { completeSettings, type TrainingSettings } from '@arena/judge';
+import { objectiveOfCard } from '@arena/judge/card';
+import { objectiveOf } from '@arena/judge/run';
 import { describe, expect, test } from 'vitest';
 
 const of = (more: Partial<TrainingSettings>) => objectiveOf(completeSettings({ base: 'b', data: ['d'], ...more }));

@@ -2,23 +2,19 @@
 import { type Battle, cleanBattles, syntheticBattles } from '@arena/data';
 import { bytesFolder, readFileAt } from '@arena/files';
 import {
-  type Base,
   evaluateJudge,
   type GivenSettings,
   type Judge,
-  keepEvaluation,
-  latestCheckpoint,
   memoryStore,
-  openBase,
   openJudge,
   type RunEvent,
-  readJudge,
-  readText,
   type Store,
-  splitVotes,
   tinyBaseFor,
   trainJudge,
 } from '@arena/judge';
+import type { Base } from '@arena/judge/card';
+import { keepEvaluation, latestCheckpoint, openBase, readJudge } from '@arena/judge/run';
+import { readText, splitVotes } from '@arena/judge/votes';
 import { type Engine, openEngine } from '@arena/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 

@@ -1,6 +1,7 @@
 /** @file A report counts the leaks that splits and leak reports count: one rule says which prompts are the same. */
-import { type Battle, leakReport } from '@arena/data';
-import { evaluationOf } from '@arena/judge';
+import type { Battle } from '@arena/data';
+import { leakReport } from '@arena/data/split';
+import { evaluationOf } from '@arena/judge/run';
 import { expect, test } from 'vitest';
 
 const battle = (id: string, prompt: string): Battle => ({

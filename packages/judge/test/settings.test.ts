@@ -1,13 +1,7 @@
 /** @file Settings: defaults, checks and the published schema, which are read from one table. */
 import { readFileSync } from 'node:fs';
-import {
-  checkSettings,
-  completeSettings,
-  DEFAULT_SETTINGS,
-  type GivenSettings,
-  SettingsError,
-  settingsSchema,
-} from '@arena/judge';
+import { completeSettings, DEFAULT_SETTINGS, type GivenSettings, SettingsError, settingsSchema } from '@arena/judge';
+import { checkSettings } from '@arena/judge/settings';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
 

@@ -1,5 +1,6 @@
 import { readFileAt } from '@arena/files';
-import { memoryStore, readText } from '@arena/judge';
+import { memoryStore } from '@arena/judge';
+import { readText } from '@arena/judge/votes';
 import { expect, test } from 'vitest';
 
 test('files and folders in memory are written, added to, named and taken away', async () => {

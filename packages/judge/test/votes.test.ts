@@ -1,6 +1,8 @@
 /** @file Votes: what is kept, what is left out and why, and what cannot be trained on. */
 import { syntheticBattles } from '@arena/data';
-import { checkLabels, describeDrops, readVotes, splitVotes, streamVotes } from '@arena/judge';
+import { readVotes } from '@arena/judge';
+import { checkLabels } from '@arena/judge/settings';
+import { describeDrops, splitVotes, streamVotes } from '@arena/judge/votes';
 import { expect, test } from 'vitest';
 
 const row = (id: number, winner: string, more: object = {}) => ({

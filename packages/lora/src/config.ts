@@ -1,5 +1,5 @@
 /** @file PEFT's LoraConfig as its adapter_config.json holds it (peft/tuners/lora/config.py), in PEFT's own names. */
-import { pythonJson } from '@arena/safetensors';
+import { pythonJson } from '@arena/safetensors/json';
 
 /** The fields of adapter_config.json that decide what a LoRA adapter is. */
 export interface LoraConfig {

@@ -1,6 +1,8 @@
 /** @file A PEFT adapter folder, both ways: adapter_config.json, adapter_model.safetensors and a model card. */
-import { type Location, openerAt, placeName, readFileAt, writeFolder } from '@arena/files';
-import { openSafetensors, type SafeTensor, serialize, toFloat32 } from '@arena/safetensors';
+import { type Location, readFileAt, writeFolder } from '@arena/files';
+import { openerAt, placeName } from '@arena/files/source';
+import { openSafetensors, type SafeTensor, serialize } from '@arena/safetensors';
+import { toFloat32 } from '@arena/safetensors/tensor';
 import { formatLoraConfig, type LoraConfig, parseLoraConfig } from './config.js';
 
 import type { LoraWeights } from './init.js';

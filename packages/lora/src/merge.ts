@@ -1,5 +1,7 @@
 /** @file An adapter folded into its base weight (peft/tuners/lora/layer.py get_delta_weight, bnb.py merge). */
+
 import { dequantize4bit, type Quantized4bit, quantize4bit } from '@arena/quant';
+import { engineBlocks } from '@arena/quant/ops';
 import type { LoraWeights } from './init.js';
 import type { LoraTarget } from './targets.js';
 
@@ -26,7 +28,13 @@ export function mergeWeight(weight: Float32Array, { A, B }: LoraWeights, target:
 export function mergeWeight4bit(weight: Quantized4bit, lora: LoraWeights, target: LoraTarget): Quantized4bit {
   const { shape, quantType, blockSize, nested, dtype } = weight;
   const merged = mergeWeight(dequantize4bit(weight), lora, target);
-  return quantize4bit(merged, shape, { type: quantType, blockSize, doubleQuant: nested !== undefined, dtype });
+  return quantize4bit(merged, shape, {
+    type: quantType,
+    blockSize,
+    doubleQuant: nested !== undefined,
+    dtype,
+    blocks: engineBlocks,
+  });
 }
 
 /** What rounding a merged 4-bit weight again cost. */

@@ -1,7 +1,8 @@
 /** @file A model with an adapter folded into it, as a view of the base's tensors. */
 import type { Weights } from '@arena/files';
 import { type FloatDtype, readQuantized, serializeState } from '@arena/quant';
-import { type Dtype, fromFloat32, type TensorInput, weightsView } from '@arena/safetensors';
+import type { TensorInput } from '@arena/safetensors';
+import { type Dtype, fromFloat32, weightsView } from '@arena/safetensors/tensor';
 import type { AdapterFiles } from './files.js';
 import { type MergeError, mergeError, mergeWeight, mergeWeight4bit } from './merge.js';
 import type { LoraTarget } from './targets.js';

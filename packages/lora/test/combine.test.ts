@@ -5,11 +5,10 @@ import {
   combineAdapters,
   formatLoraConfig,
   loraConfig,
-  mergeError,
-  mergeWeight4bit,
   parseLoraConfig,
-  resolveTargets,
 } from '@arena/lora';
+import { mergeError, mergeWeight4bit } from '@arena/lora/merge';
+import { resolveTargets } from '@arena/lora/names';
 import { dequantize4bit, quantize4bit } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
 import { expect, test } from 'vitest';

@@ -2,7 +2,8 @@
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { bytesFolder } from '@arena/files';
-import { checkAdapter, loadAdapter, parseLoraConfig, resolveTargets } from '@arena/lora';
+import { checkAdapter, loadAdapter, parseLoraConfig } from '@arena/lora';
+import { resolveTargets } from '@arena/lora/names';
 import { expect, test } from 'vitest';
 import { mutate, withHeaderLength } from '../../safetensors/test/mutate.js';
 

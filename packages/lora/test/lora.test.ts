@@ -4,23 +4,20 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { bytesFolder } from '@arena/files';
 import {
-  adapterFolder,
   checkAdapter,
   formatLoraConfig,
   initAdapter,
   loadAdapter,
   loraConfig,
-  loraLinear,
-  loraLinearBackwardOp,
-  loraLinearForward,
-  loraLinearOp,
-  mergeWeight,
   parseLoraConfig,
-  resolveTargets,
   saveAdapter,
 } from '@arena/lora';
+import { mergeWeight } from '@arena/lora/merge';
+import { adapterFolder, resolveTargets } from '@arena/lora/names';
+import { loraLinear, loraLinearBackwardOp, loraLinearForward, loraLinearOp } from '@arena/lora/ops';
 import { Mt19937, normal } from '@arena/random';
-import { checkGradient, openEngine } from '@arena/runtime';
+import { openEngine } from '@arena/runtime';
+import { checkGradient } from '@arena/runtime/op';
 import { grads, mul, sum, type Tensor2D, tensor2d } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 

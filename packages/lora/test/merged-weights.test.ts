@@ -1,8 +1,11 @@
 import { bytesFolder, type Weights } from '@arena/files';
-import { type AdapterFiles, loraConfig, mergedWeights, resolveTargets } from '@arena/lora';
+import { type AdapterFiles, loraConfig } from '@arena/lora';
+import { mergedWeights } from '@arena/lora/merge';
+import { resolveTargets } from '@arena/lora/names';
 import { dequantize4bit, quantizedWeights, readQuantized } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
-import { fromFloat32, openWeights, serialize } from '@arena/safetensors';
+import { openWeights, serialize } from '@arena/safetensors';
+import { fromFloat32 } from '@arena/safetensors/tensor';
 import { expect, test } from 'vitest';
 
 const ROWS = 4;

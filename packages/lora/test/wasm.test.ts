@@ -1,4 +1,4 @@
-import '@arena/lora';
+import '@arena/lora/ops';
 import { wasmConformance } from '../../runtime/test/wasm-conformance.js';
 
 wasmConformance('@arena/lora');

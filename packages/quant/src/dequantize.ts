@@ -1,5 +1,5 @@
 /** @file Back from 4 bits to float on the host: codebook[code] * absmax in float32, rounded once to the state's dtype. */
-import { fromFloat32, toFloat32 } from '@arena/safetensors';
+import { fromFloat32, toFloat32 } from '@arena/safetensors/tensor';
 import { type FloatDtype, NESTED_BLOCK_SIZE, type Quantized4bit } from './quantize.js';
 import { CODEBOOK, DYNAMIC_MAP } from './tables.js';
 

@@ -1,9 +1,8 @@
 /**
  * @file 4-bit block quantisation, bit for bit that of bitsandbytes (functional.py quantize_4bit, csrc/cpu_ops.cpp;
  * Dettmers et al. 2023, QLoRA). Nested statistics follow the CUDA search, whose codes the CPU library misses by one in
- * 0.2 % of blocks. The first level runs on engine `wasm` when that is the current one, with the same bits.
+ * 0.2 % of blocks. Nothing here needs an engine.
  */
-import { quantizeBlocksWasm } from './ops/quantize4bit/wasm.js';
 import { CODEBOOK, DYNAMIC_MAP, orderedCodes, type QuantType } from './tables.js';
 
 /** Type of the weight that was quantised: its dequantised values are rounded to it. */
@@ -39,7 +38,31 @@ export interface Quantize4bitOptions {
   nestedSearch?: 'cuda' | 'cpu';
   /** Type that `values` had before they were widened. Default `float32`. */
   dtype?: FloatDtype;
+  /** Takes the blocks that it can, with the same bits and sooner: `engineBlocks` of `@arena/quant/ops`. Default none. */
+  blocks?: BlockQuantizer;
 }
+
+/** How a block's codes are found. */
+export interface BlockTables {
+  /** The 16 codes in ascending order of their values. */
+  order: Uint8Array;
+  /** The 15 midpoints between them. */
+  midpoints: Float32Array;
+  /** Smallest divisor. */
+  smallest: number;
+}
+
+/**
+ * Fills in codes and absmax of some leading whole blocks. The absmax of a block that holds NaN is NaN.
+ * @returns the number of blocks done, 0 where it can do none.
+ */
+export type BlockQuantizer = (
+  values: Float32Array,
+  blockSize: number,
+  tables: BlockTables,
+  codes: Uint8Array,
+  absmax: Float32Array,
+) => number;
 
 /** absmax codes that share a nested absmax. */
 export const NESTED_BLOCK_SIZE = 256;
@@ -63,7 +86,8 @@ export function quantize4bit(values: Float32Array, shape: number[], options: Qua
   const blocks = Math.ceil(count / blockSize);
   const absmax = new Float32Array(blocks);
   const codes = new Uint8Array(Math.ceil(count / 2));
-  const done = quantizeBlocksWasm(values, blockSize, { order, midpoints, smallest: SMALLEST_DIVISOR }, codes, absmax);
+  const tables = { order, midpoints, smallest: SMALLEST_DIVISOR };
+  const done = options.blocks?.(values, blockSize, tables, codes, absmax) ?? 0;
   for (let block = 0; block < blocks; block++) {
     const begin = block * blockSize;
     const end = Math.min(count, begin + blockSize);
@@ -86,7 +110,7 @@ export function quantize4bit(values: Float32Array, shape: number[], options: Qua
   return { ...quantized, absmax: absmaxCodes, nested };
 }
 
-const nestedOrder = orderedCodes(DYNAMIC_MAP);
+const nestedOrder = /* @__PURE__ */ orderedCodes(DYNAMIC_MAP);
 
 /** What is taken off the absmax values before they are scaled, and how their codes are found. */
 export interface QuantizeAbsmaxOptions {

@@ -1,6 +1,8 @@
 /** @file The linear layers of a model in 4 bits, as bitsandbytes and transformers keep them beside each other: read, and made. */
-import { storedBytes, type Weights } from '@arena/files';
-import { isDtype, type SafeTensor, type TensorInput, weightsView } from '@arena/safetensors';
+import type { Weights } from '@arena/files';
+import { storedBytes } from '@arena/files/source';
+import type { SafeTensor, TensorInput } from '@arena/safetensors';
+import { isDtype, weightsView } from '@arena/safetensors/tensor';
 import { roundTo } from './dequantize.js';
 import { type Quantize4bitOptions, type Quantized4bit, quantize4bit } from './quantize.js';
 import { findState, parseState, serializeState, stateTensors } from './state.js';
@@ -38,8 +40,8 @@ export interface QuantizedWeightsOptions extends Quantize4bitOptions {
 
 /**
  * A model with some of its matrices in 4 bits: each under its name as codes, with the tensors of its state beside it.
- * They are quantised now, one after the other; the codes of all are held until the view is let go. Engine `wasm`, when
- * it is the current one, does it several times as fast, with the same bits.
+ * They are quantised now, one after the other; the codes of all are held until the view is let go. With
+ * `blocks: engineBlocks` of `@arena/quant/ops` engine `wasm` does it several times as fast, with the same bits.
  * @throws Error naming a matrix that is missing, or quantised already.
  */
 export async function quantizedWeights(

@@ -2,7 +2,9 @@
  * @file bitsandbytes' serialised state: the tensors that stand beside a 4-bit weight in a safetensors file
  * (functional.py QuantState.as_dict(packed=True)).
  */
-import { pythonFloat, type SafeTensor, toFloat32 } from '@arena/safetensors';
+import type { SafeTensor } from '@arena/safetensors';
+import { pythonFloat } from '@arena/safetensors/json';
+import { toFloat32 } from '@arena/safetensors/tensor';
 import type { FloatDtype, Quantized4bit } from './quantize.js';
 import { NESTED_BLOCK_SIZE } from './quantize.js';
 import { CODEBOOK, DYNAMIC_MAP, type QuantType } from './tables.js';

@@ -1,16 +1,7 @@
 import { createHash } from 'node:crypto';
-import {
-  CODEBOOK,
-  DYNAMIC_MAP,
-  dequantize4bit,
-  dynamicMap,
-  linear4bit,
-  parseState,
-  quantize4bit,
-  roundTo,
-  serializeState,
-  uploadWeight4bit,
-} from '@arena/quant';
+import { dequantize4bit, parseState, quantize4bit, serializeState } from '@arena/quant';
+import { linear4bit, uploadWeight4bit } from '@arena/quant/ops';
+import { CODEBOOK, DYNAMIC_MAP, dynamicMap, roundTo } from '@arena/quant/state';
 import { Mt19937, normal } from '@arena/random';
 import { openEngine } from '@arena/runtime';
 import { grad, ones, type Tensor2D, tensor2d } from '@tensorflow/tfjs-core';

@@ -1,4 +1,5 @@
-import { bytesFolder, bytesTarget } from '@arena/files';
+import { bytesFolder } from '@arena/files';
+import { bytesTarget } from '@arena/files/write';
 import {
   parseState,
   type QuantType,
@@ -6,10 +7,11 @@ import {
   quantize4bit,
   quantizedWeights,
   readQuantized,
-  roundTo,
 } from '@arena/quant';
+import { roundTo } from '@arena/quant/state';
 import { Mt19937, normal } from '@arena/random';
-import { fromFloat32, openCheckpoint, openWeights, serialize, writeSharded } from '@arena/safetensors';
+import { openCheckpoint, openWeights, serialize, writeSharded } from '@arena/safetensors';
+import { fromFloat32 } from '@arena/safetensors/tensor';
 import { expect, test } from 'vitest';
 
 const values = normal(new Mt19937(5), 6 * 64, 0, 0.05);

@@ -1,4 +1,6 @@
-import { CODEBOOK, quantize4bit } from '@arena/quant';
+import { quantize4bit } from '@arena/quant';
+import { engineBlocks } from '@arena/quant/ops';
+import { type BlockQuantizer, CODEBOOK } from '@arena/quant/state';
 import { Mt19937, normal } from '@arena/random';
 import { openEngine } from '@arena/runtime';
 import { describe, expect, it } from 'vitest';
@@ -20,7 +22,13 @@ describe('quantize4bit on engine wasm', () => {
       await openEngine('cpu');
       const want = quantize4bit(values, [70_001], options);
       await openEngine('wasm');
-      expect(quantize4bit(values, [70_001], options)).toEqual(want);
+      let done = 0;
+      const blocks: BlockQuantizer = (...call) => {
+        done = engineBlocks(...call);
+        return done;
+      };
+      expect(quantize4bit(values, [70_001], { ...options, blocks })).toEqual(want);
+      expect(done).toBe(Math.floor(70_001 / blockSize));
     }
   });
 
@@ -29,7 +37,7 @@ describe('quantize4bit on engine wasm', () => {
     for (const bad of [Number.NaN, Number.POSITIVE_INFINITY]) {
       const values = new Float32Array(8192);
       values[5000] = bad;
-      expect(() => quantize4bit(values, [8192])).toThrow(`value 5000 (${bad}) is not finite`);
+      expect(() => quantize4bit(values, [8192], { blocks: engineBlocks })).toThrow(`value 5000 (${bad}) is not finite`);
     }
   });
 });

@@ -1,6 +1,3 @@
-export { type Abilities, setAbilities } from './abilities.js';
-export { checkGradient, checkOps, type GradientCheck, type SampleResult } from './conformance.js';
-
 export {
   type AutoOptions,
   type CudaOptions,
@@ -11,24 +8,10 @@ export {
   type WasmOptions,
   type WebgpuOptions,
 } from './engine.js';
-export { halve, offload } from './offload.js';
-export {
-  type AnyOp,
-  BACKEND_OF,
-  declaredOps,
-  defineOp,
-  type FusedOp,
-  type OpInputs,
-  type OpKernel,
-  type OpObserver,
-  type OpSample,
-  observeOps,
-  runOp,
-} from './op.js';
-export { addTime, type OpTime } from './op-time.js';
+
 export { accumulate, clearGradient, disposeParameter, type Parameter, parameter } from './parameter.js';
 export { type Profile, startProfile } from './profile.js';
-export { importFromProject } from './project-package.js';
-export { type EngineProvider, provideEngine } from './provider.js';
+
+export { provideEngine } from './provider.js';
 
 export { DeviceLostError } from './webgpu/device.js';

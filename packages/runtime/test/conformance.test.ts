@@ -1,6 +1,6 @@
 import { add, mul, scalar, type Tensor } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { checkGradient, checkOps, defineOp, type OpKernel } from '../src/index.js';
+import { checkGradient, checkOps, defineOp, type OpKernel } from '../src/op/index.js';
 import { wasmBackend } from '../src/wasm/index.js';
 
 type Attrs = Record<string, never>;

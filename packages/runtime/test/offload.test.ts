@@ -1,5 +1,6 @@
 /** @file Tensors that leave the heap and come back: values stay, memory is used again, nobody sees another tensor's values. */
-import { offload, openEngine } from '@arena/runtime';
+import { openEngine } from '@arena/runtime';
+import { offload } from '@arena/runtime/op';
 import { wasmBackend } from '@arena/runtime/wasm';
 import { engine, matMul, slice, type Tensor2D, tensor2d } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';

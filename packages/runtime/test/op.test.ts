@@ -1,6 +1,7 @@
 import { add, scalar, type Tensor } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
-import { declaredOps, defineOp, openEngine, runOp } from '../src/index.js';
+import { openEngine } from '../src/index.js';
+import { declaredOps, defineOp, runOp } from '../src/op/index.js';
 
 type Inputs = { x: Tensor; bias?: Tensor };
 

@@ -4,7 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
-import { type AnyOp, checkOps, declaredOps, type EngineOptions, openEngine, runOp } from '@arena/runtime';
+import { type EngineOptions, openEngine } from '@arena/runtime';
+import { type AnyOp, checkOps, declaredOps, runOp } from '@arena/runtime/op';
 import { dispose, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
 

@@ -1,5 +1,6 @@
 /** @file A checkpoint folder: `model.safetensors`, or `model.safetensors.index.json` and the files that it names. */
-import { type ByteSource, type FileOpener, type Location, openerAt, placeName, quote } from '@arena/files';
+import type { ByteSource, Location } from '@arena/files';
+import { type FileOpener, openerAt, placeName, quote } from '@arena/files/source';
 import { SafetensorsError } from './errors.js';
 import type { TensorEntry } from './header.js';
 import { doubledKey } from './json-keys.js';

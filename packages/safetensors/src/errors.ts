@@ -1,5 +1,5 @@
 /** @file The one error that this package throws for files that are not what they should be. */
-import { quote } from '@arena/files';
+import { quote } from '@arena/files/source';
 
 /** A file, header or tensor that cannot be used. `file` and `tensor` name the place when known. */
 export class SafetensorsError extends Error {

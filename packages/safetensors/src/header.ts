@@ -2,7 +2,8 @@
  * @file The header of a .safetensors file: 8 bytes of length (little-endian u64), JSON, then the tensors' bytes without
  * a hole between them. Every field is checked before anything else is read.
  */
-import { type ByteSource, quote } from '@arena/files';
+import type { ByteSource } from '@arena/files';
+import { quote } from '@arena/files/source';
 import { type Dtype, isDtype, tensorBytes } from './dtype.js';
 import { SafetensorsError } from './errors.js';
 import { doubledKey } from './json-keys.js';

@@ -1,5 +1,5 @@
 /** @file Lays tensors out as the reference writer does and makes the bytes of a file. */
-import { quote } from '@arena/files';
+import { quote } from '@arena/files/source';
 import { DTYPE_ORDER, type Dtype, isDtype, tensorBytes } from './dtype.js';
 import { SafetensorsError } from './errors.js';
 import { MAX_HEADER_BYTES } from './header.js';

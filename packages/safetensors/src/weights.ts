@@ -1,5 +1,6 @@
 /** @file The tensors of a checkpoint, and views that give some of them changed. */
-import { joined, type Location, placeName, type StoredTensor, type Weights } from '@arena/files';
+import type { Location, StoredTensor, Weights } from '@arena/files';
+import { joined, placeName } from '@arena/files/source';
 import { type CheckpointOptions, openCheckpoint } from './checkpoint.js';
 import { tensorBytes } from './dtype.js';
 import { SafetensorsError } from './errors.js';

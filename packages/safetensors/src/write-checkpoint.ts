@@ -1,5 +1,7 @@
 /** @file Writes a checkpoint folder as Hugging Face keeps it: weights, config.json, and what stands beside them. */
-import { type FileTarget, type Location, openerAt, partsOf, type Weights } from '@arena/files';
+import type { Location, Weights } from '@arena/files';
+import { openerAt, partsOf } from '@arena/files/source';
+import type { FileTarget } from '@arena/files/write';
 import { writeSharded } from './write-sharded.js';
 
 /** What stands beside the weights. */

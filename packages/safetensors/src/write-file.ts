@@ -1,5 +1,5 @@
 /** @file Writes a .safetensors file, one tensor after the other. */
-import { type FillFile, replaceFile } from '@arena/files';
+import { type FillFile, replaceFile } from '@arena/files/write';
 import { checkBytes, checkData, layoutTensors, type Metadata, PYTORCH_METADATA, type TensorSpec } from './serialize.js';
 
 /** A tensor to write; a function is called when its turn comes, so that one tensor, or one part of it, at a time is in memory. */

@@ -1,5 +1,7 @@
 /** @file Writes a checkpoint of one or several files and an index, split and named as transformers does. */
-import { diskStore, type FileTarget, quote, type Weights } from '@arena/files';
+import { diskStore, type Weights } from '@arena/files';
+import { quote } from '@arena/files/source';
+import type { FileTarget } from '@arena/files/write';
 import { isDtype, tensorBytes } from './dtype.js';
 import { SafetensorsError } from './errors.js';
 import { compareNames, type Metadata, PYTORCH_METADATA } from './serialize.js';

@@ -1,4 +1,4 @@
-import { type Dtype, fromFloat32, toFloat32 } from '@arena/safetensors';
+import { type Dtype, fromFloat32, toFloat32 } from '@arena/safetensors/tensor';
 import { expect, test } from 'vitest';
 
 /** Value of a 16-bit code by the definition of the format, in float64. */

@@ -1,6 +1,7 @@
 /** @file Thousands of damaged files: a SafetensorsError or a right answer, and no read beyond the file. */
 import { bytesFolder } from '@arena/files';
-import { openCheckpoint, openSafetensors, SafetensorsError, serialize, toFloat32 } from '@arena/safetensors';
+import { openCheckpoint, openSafetensors, SafetensorsError, serialize } from '@arena/safetensors';
+import { toFloat32 } from '@arena/safetensors/tensor';
 import { expect, test } from 'vitest';
 import { draws, mutate, withHeaderLength } from './mutate.js';
 

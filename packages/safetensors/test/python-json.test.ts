@@ -1,6 +1,6 @@
 /** @file Texts that Python's json and repr write, and that transformers takes. */
 import { expect, test } from 'vitest';
-import { editJson, pythonFloat, pythonJson } from '../src/index.js';
+import { editJson, pythonFloat, pythonJson } from '../src/json/index.js';
 
 test('pythonFloat writes what repr() writes', () => {
   // Texts taken from Python 3.11's repr.

@@ -2,7 +2,8 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { blobSource, bytesSource, openFile, urlSource } from '@arena/files';
-import { type Dtype, openSafetensors, serialize, toFloat32, writeSafetensors } from '@arena/safetensors';
+import { openSafetensors, serialize, writeSafetensors } from '@arena/safetensors';
+import { type Dtype, toFloat32 } from '@arena/safetensors/tensor';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const FIXTURES = ['adapter_model', 'nf4_odd_count', 'nf4_vector_bf16'];

@@ -1,16 +1,14 @@
-import { bytesFolder, bytesTarget, type StoredTensor, type Weights } from '@arena/files';
+import { bytesFolder, type StoredTensor, type Weights } from '@arena/files';
+import { bytesTarget } from '@arena/files/write';
 import {
-  checkpointWeights,
-  fromFloat32,
   openCheckpoint,
   openWeights,
   SafetensorsError,
   serialize,
-  toFloat32,
-  weightsView,
   writeCheckpoint,
   writeSharded,
 } from '@arena/safetensors';
+import { checkpointWeights, fromFloat32, toFloat32, weightsView } from '@arena/safetensors/tensor';
 import { expect, test } from 'vitest';
 
 const values = Float32Array.from({ length: 21 }, (_, i) => i / 8 - 1);

@@ -57,7 +57,8 @@ export function openEncoderPool(json: string | Uint8Array, options: EncoderPoolO
   const threads = globalThis.process?.getBuiltinModule?.('node:worker_threads');
   const os = globalThis.process?.getBuiltinModule?.('node:os');
   if (!threads || !os) throw new TokenizerError('openEncoderPool: threads are there in Node (20.19 or later) only');
-  const { workers = Math.max(1, os.availableParallelism() - 1), module = import.meta.url } = options;
+  const { workers = Math.max(1, os.availableParallelism() - 1), module = new URL('./tokenizer.js', import.meta.url) } =
+    options;
   if (!(Number.isInteger(workers) && workers > 0))
     throw new TokenizerError(`openEncoderPool: workers ${workers} is not a positive whole number`);
 

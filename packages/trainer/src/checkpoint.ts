@@ -3,8 +3,10 @@
  * Hugging Face Trainer's form, the best weights so far, and arena_state.json with the hashes of all of them. It appears
  * whole or not at all. A checkpoint of the Hugging Face Trainer can be read too.
  */
-import { bytesSource, type Location, placeName, readFileAt, writeFolder } from '@arena/files';
-import { openSafetensors, type SafeTensor, serialize, toFloat32 } from '@arena/safetensors';
+import { bytesSource, type Location, readFileAt, writeFolder } from '@arena/files';
+import { placeName } from '@arena/files/source';
+import { openSafetensors, type SafeTensor, serialize } from '@arena/safetensors';
+import { toFloat32 } from '@arena/safetensors/tensor';
 import { readOptimizerPt } from './hf-optimizer.js';
 import { restoreState, stateTensors } from './optimizer-state.js';
 import type { TrainProgress } from './train.js';

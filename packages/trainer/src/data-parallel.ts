@@ -10,7 +10,8 @@
 
 import { bytesSource } from '@arena/files';
 import { clearGradient, type Parameter } from '@arena/runtime';
-import { openSafetensors, type SafeTensor, serialize, toFloat32 } from '@arena/safetensors';
+import { openSafetensors, type SafeTensor, serialize } from '@arena/safetensors';
+import { toFloat32 } from '@arena/safetensors/tensor';
 import { keep, tensor } from '@tensorflow/tfjs-core';
 import { restoreWeights } from './best-weights.js';
 import type { Communicator } from './communicator.js';

@@ -10,7 +10,7 @@
  * to 0 from below takes the negative neighbour. Arithmetic is float64, what is kept float32. Weight decay comes first, as in
  * torch and in bitsandbytes on a CPU (its CUDA kernels apply it last). At exact ties CUDA may take the other neighbour.
  */
-import { dynamicMap, orderedCodes } from '@arena/quant';
+import { dynamicMap, orderedCodes } from '@arena/quant/state';
 import type { AdamWAttrs } from './ops/adamw/op.js';
 
 /** First and second moment of one tensor as codes, under bitsandbytes' names. */

@@ -1,6 +1,6 @@
 /** @file A checkpoint of ours as one that the Hugging Face Trainer resumes from (`resume_from_checkpoint`). */
 import { type Location, readFileAt } from '@arena/files';
-import { toFloat32 } from '@arena/safetensors';
+import { toFloat32 } from '@arena/safetensors/tensor';
 import { loadCheckpoint } from './checkpoint.js';
 import { type OptimizerSettings, writeHfOptimizer } from './hf-optimizer.js';
 import { isDecayed } from './optimizer.js';

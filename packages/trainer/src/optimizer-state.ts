@@ -1,6 +1,7 @@
 /** @file The optimizer's state as named tensors, and back: for checkpoints and for other processes. */
 import type { Parameter } from '@arena/runtime';
-import { type SafeTensor, toFloat32 } from '@arena/safetensors';
+import type { SafeTensor } from '@arena/safetensors';
+import { toFloat32 } from '@arena/safetensors/tensor';
 import { keep, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { zeroMoments } from './eight-bit.js';
 import type { AdamWState } from './optimizer.js';

@@ -1,22 +1,21 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Classifier, crossEntropy, type Loss, trainable } from '@arena/decoder';
+import { type Classifier, type Loss, trainable } from '@arena/decoder';
+import { crossEntropy } from '@arena/decoder/losses';
 import { type LoadGemmaOptions, loadGemma } from '@arena/gemma';
 import { loadAdapter } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
 import {
   type Communicator,
-  latestCheckpoint,
   loadCheckpoint,
-  localCommunicators,
-  RankFailure,
-  restoreProgress,
   saveCheckpoint,
   type TrainOptions,
   type TrainResult,
   train,
 } from '@arena/trainer';
+import { latestCheckpoint, restoreProgress } from '@arena/trainer/checkpoint';
+import { localCommunicators, RankFailure } from '@arena/trainer/ranks';
 import { memory, mul, type Scalar } from '@tensorflow/tfjs-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { batches, LORA, optionsFor, tinyBase, weightsOf } from './tiny.js';

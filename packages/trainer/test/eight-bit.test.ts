@@ -3,22 +3,13 @@ import { type Classifier, trainable } from '@arena/decoder';
 import { bytesFolder } from '@arena/files';
 import { loadGemma } from '@arena/gemma';
 import { loadAdapter, loraConfig } from '@arena/lora';
-import { DYNAMIC_MAP } from '@arena/quant';
+import { DYNAMIC_MAP } from '@arena/quant/state';
 import { Mt19937, normal } from '@arena/random';
 import { openEngine, type Parameter } from '@arena/runtime';
-import {
-  type AdamWOptions,
-  type AdamWState,
-  adamW,
-  checkpointFiles,
-  type EightBitMoments,
-  hfCheckpointFiles,
-  loadCheckpoint,
-  localCommunicators,
-  restoreProgress,
-  type TrainOptions,
-  train,
-} from '@arena/trainer';
+import { type AdamWOptions, adamW, loadCheckpoint, type TrainOptions, train } from '@arena/trainer';
+import { checkpointFiles, hfCheckpointFiles, restoreProgress } from '@arena/trainer/checkpoint';
+import type { AdamWState, EightBitMoments } from '@arena/trainer/optimizer';
+import { localCommunicators } from '@arena/trainer/ranks';
 import { keep, tensor } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { optionsFor, tinyBase, weightsOf } from './tiny.js';

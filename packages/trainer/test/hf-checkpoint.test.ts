@@ -4,11 +4,15 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Classifier, trainable } from '@arena/decoder';
 import { bytesFolder, bytesSource } from '@arena/files';
-import { GEMMA2_2B, loadGemma, writeRandomCheckpoint } from '@arena/gemma';
+import { GEMMA2_2B, loadGemma } from '@arena/gemma';
+import { writeRandomCheckpoint } from '@arena/gemma/checkpoint';
 import { loadAdapter } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
-import { openSafetensors, toFloat32 } from '@arena/safetensors';
-import { checkpointFiles, floatMoments, hfCheckpointFiles, loadCheckpoint, restoreProgress } from '@arena/trainer';
+import { openSafetensors } from '@arena/safetensors';
+import { toFloat32 } from '@arena/safetensors/tensor';
+import { loadCheckpoint } from '@arena/trainer';
+import { checkpointFiles, hfCheckpointFiles, restoreProgress } from '@arena/trainer/checkpoint';
+import { floatMoments } from '@arena/trainer/optimizer';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const FIXTURES = fileURLToPath(new URL('fixtures/', import.meta.url));

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { encodeEvent, openEventWriter } from '@arena/trainer';
+import { encodeEvent, openEventWriter } from '@arena/trainer/tensorboard';
 import { expect, onTestFinished, test } from 'vitest';
 
 const FIXTURES = new URL('fixtures/', import.meta.url);

@@ -3,7 +3,8 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Classifier, trainable, trainableParameters } from '@arena/decoder';
-import { GEMMA2_2B, type LoadGemmaOptions, writeRandomCheckpoint } from '@arena/gemma';
+import { GEMMA2_2B, type LoadGemmaOptions } from '@arena/gemma';
+import { writeRandomCheckpoint } from '@arena/gemma/checkpoint';
 import { loraConfig } from '@arena/lora';
 import type { MicroBatch, TrainOptions } from '@arena/trainer';
 

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { bytesSource } from '@arena/files';
-import { openSafetensors, toFloat32 } from '@arena/safetensors';
+import { openSafetensors } from '@arena/safetensors';
+import { toFloat32 } from '@arena/safetensors/tensor';
 import { describe, expect, test } from 'vitest';
 import {
   Float,

@@ -1,22 +1,14 @@
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Classifier, crossEntropy, trainable, trainableParameters } from '@arena/decoder';
+import { type Classifier, trainable, trainableParameters } from '@arena/decoder';
+import { crossEntropy } from '@arena/decoder/losses';
 import { loadGemma } from '@arena/gemma';
 import { loadAdapter, loraConfig } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
-import {
-  latestCheckpoint,
-  loadCheckpoint,
-  loraPlus,
-  restoreProgress,
-  saveCheckpoint,
-  scheduleFactor,
-  type TrainOptions,
-  totalSteps,
-  train,
-  warmupSteps,
-} from '@arena/trainer';
+import { loadCheckpoint, loraPlus, saveCheckpoint, type TrainOptions, train } from '@arena/trainer';
+import { latestCheckpoint, restoreProgress } from '@arena/trainer/checkpoint';
+import { scheduleFactor, totalSteps, warmupSteps } from '@arena/trainer/optimizer';
 import { memory, mul, type Scalar } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { batches, LORA, optionsFor, tinyBase, weightsOf } from './tiny.js';

@@ -1,4 +1,4 @@
-import '@arena/trainer';
+import '@arena/trainer/optimizer';
 import { wasmConformance } from '../../runtime/test/wasm-conformance.js';
 
 wasmConformance('@arena/trainer');

@@ -1,5 +1,5 @@
 /** @file The live charts of a run: training loss, and loss and accuracy on validation battles. */
-import { chartSvg, type Mark, niceAxis } from '@arena/eval';
+import { chartSvg, type Mark, niceAxis } from '@arena/eval/page';
 import { get } from './dom.js';
 
 /** Points that a line is drawn with at most. */

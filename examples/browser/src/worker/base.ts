@@ -1,15 +1,11 @@
 /** @file The base checkpoint: the built-in tiny one, or one that is kept in the browser's private file system. */
 import type { Battle } from '@arena/data';
-import { linearModules } from '@arena/decoder';
-import {
-  bytesFolder,
-  CHECKPOINT_FILES,
-  type DownloadProgress,
-  downloadCheckpoint,
-  opfsFolder,
-  opfsStore,
-} from '@arena/files';
-import { type Base as JudgeBase, openBase as openJudgeBase, tinyBaseFor } from '@arena/judge';
+import { linearModules } from '@arena/decoder/family';
+import { bytesFolder, type DownloadProgress, downloadCheckpoint, opfsFolder, opfsStore } from '@arena/files';
+import { CHECKPOINT_FILES } from '@arena/files/hub';
+import { tinyBaseFor } from '@arena/judge';
+import type { Base as JudgeBase } from '@arena/judge/card';
+import { openBase as openJudgeBase } from '@arena/judge/run';
 import type { BaseChoice, BaseInfo } from '../protocol.js';
 import { formFor } from './settings.js';
 import { folder } from './storage.js';

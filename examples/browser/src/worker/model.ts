@@ -3,12 +3,12 @@ import {
   DEFAULT_SETTINGS,
   evaluateJudge,
   type Judge,
-  type JudgeRun,
   type RunEvent,
   type Store,
   type TrainingSettings,
   trainJudge,
 } from '@arena/judge';
+import type { JudgeRun } from '@arena/judge/run';
 import type { Event, Judgement } from '../protocol.js';
 import type { Base } from './base.js';
 import type { Votes } from './votes.js';

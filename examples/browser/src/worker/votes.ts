@@ -1,15 +1,10 @@
 /** @file Votes: read, cleaned, described and split. */
-import {
-  type Battle,
-  battleToRecord,
-  cleanBattles,
-  describeBattles,
-  readBattles,
-  type Splits,
-  syntheticBattles,
-} from '@arena/data';
-import { scriptOf } from '@arena/eval';
-import { DEFAULT_SETTINGS, splitVotes } from '@arena/judge';
+import { type Battle, cleanBattles, readBattles, type Splits, syntheticBattles } from '@arena/data';
+import { describeBattles } from '@arena/data/describe';
+import { battleToRecord } from '@arena/data/read';
+import { scriptOf } from '@arena/eval/report';
+import { DEFAULT_SETTINGS } from '@arena/judge';
+import { splitVotes } from '@arena/judge/votes';
 import type { VotesInfo } from '../protocol.js';
 
 export interface Votes {

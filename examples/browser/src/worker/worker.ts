@@ -1,7 +1,9 @@
 /** @file The Worker that computes: the page asks for one task after another and stays free to answer its user. */
 
 import { bytesFolder, readFileAt } from '@arena/files';
-import { cardOf, type Judge, objectiveOf, openJudge, readJudge } from '@arena/judge';
+import { type Judge, openJudge } from '@arena/judge';
+import { cardOf } from '@arena/judge/card';
+import { objectiveOf, readJudge } from '@arena/judge/run';
 import { DeviceLostError, type Engine, openEngine } from '@arena/runtime';
 import { unzipSync, zipSync } from 'fflate';
 import type { Argument, Event, Request, Result, TaskName, TrainSettings } from '../protocol.js';

@@ -1,5 +1,6 @@
 /** @file A Worker that computes: a page must not block. Answers each {@link Request} with its result or its error. */
-import { checkOps, openEngine, type SampleResult } from '@arena/runtime';
+import { openEngine } from '@arena/runtime';
+import { checkOps, type SampleResult } from '@arena/runtime/op';
 import { wasmBackend } from '@arena/runtime/wasm';
 import { backend } from '@tensorflow/tfjs-core';
 import { OPS } from './ops.js';

@@ -1,7 +1,9 @@
 /** @file A Worker that keeps models in OPFS, where files have synchronous access. */
 import { forward } from '@arena/decoder';
-import { bytesFolder, downloadCheckpoint, type Location, opfsStore, type RemoteFile } from '@arena/files';
-import { loadGemma, quantizedCheckpoint, randomCheckpointFiles } from '@arena/gemma';
+import { bytesFolder, downloadCheckpoint, type Location, opfsStore } from '@arena/files';
+import type { RemoteFile } from '@arena/files/hub';
+import { loadGemma } from '@arena/gemma';
+import { quantizedCheckpoint, randomCheckpointFiles } from '@arena/gemma/checkpoint';
 import { loraConfig } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
 import { writeCheckpoint } from '@arena/safetensors';

@@ -1,20 +1,14 @@
 /** @file A training pass of a tiny 4-bit Gemma 2 with LoRA, made in memory: the same in Node and in a browser. */
-import {
-  type Activations,
-  type Classifier,
-  checkpointEmbedding,
-  emptyLayer,
-  linearModules,
-  putModule,
-  tensorTable,
-  trainableParameters,
-  trainingPass,
-  uploadLora,
-} from '@arena/decoder';
+import { type Activations, type Classifier, trainableParameters, trainingPass } from '@arena/decoder';
+import { checkpointEmbedding } from '@arena/decoder/checkpoint';
+import { linearModules, tensorTable } from '@arena/decoder/family';
+import { emptyLayer, putModule, uploadLora } from '@arena/decoder/model';
 import { bytesSource } from '@arena/files';
 import { GEMMA2_2B, gemma2 } from '@arena/gemma';
-import { initAdapter, loraConfig, resolveTargets, SCORE_KEY } from '@arena/lora';
-import { quantize4bit, uploadWeight4bit } from '@arena/quant';
+import { initAdapter, loraConfig } from '@arena/lora';
+import { resolveTargets, SCORE_KEY } from '@arena/lora/names';
+import { quantize4bit } from '@arena/quant';
+import { uploadWeight4bit } from '@arena/quant/ops';
 import { Mt19937, normal } from '@arena/random';
 import { parameter } from '@arena/runtime';
 import { openWeights, serialize } from '@arena/safetensors';

@@ -1,8 +1,9 @@
 /** @file `arena compare`: two or more runs on the same battles, with paired tests. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promptKey } from '@arena/data';
-import { compareRuns, comparisonSummary, renderComparison } from '@arena/eval';
+import { promptKey } from '@arena/data/clean';
+import { compareRuns, renderComparison } from '@arena/eval';
+import { comparisonSummary } from '@arena/eval/report';
 import { type Command, Option } from 'commander';
 import { integer } from '../arguments.js';
 import { onInterrupt } from '../interrupt.js';
@@ -18,10 +19,8 @@ interface CompareFlags {
   seed: number;
 }
 
-export function addCompare(program: Command): void {
-  program
-    .command('compare')
-    .description('compare runs on the same battles: scores with intervals, McNemar and paired bootstrap for each pair')
+export function define(command: Command): void {
+  command
     .argument('<run...>', 'folders that train or evaluate wrote, or files of predictions (jsonl or csv)')
     .option('--data <file...>', 'the votes, for intervals by prompt, and where the predictions have no winner')
     .option('--common', 'compare the battles that all runs have, where they differ', false)

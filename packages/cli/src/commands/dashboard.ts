@@ -5,10 +5,8 @@ import { integer } from '../arguments.js';
 import { openDashboard } from '../dashboard/server.js';
 import { onInterrupt } from '../interrupt.js';
 
-export function addDashboard(program: Command): void {
-  program
-    .command('dashboard')
-    .description('a local page with the live charts of the runs in a folder')
+export function define(command: Command): void {
+  command
     .argument('<dir>', 'a run, or a folder of runs')
     .option('--port <n>', 'port on this machine (0: a free one)', integer(0, 65535), 6006)
     .action((directory: string, { port }: { port: number }) => dashboard(directory, port));

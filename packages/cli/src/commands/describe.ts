@@ -1,6 +1,7 @@
 /** @file `arena describe`: what a base holds and what training on it takes, before anything is loaded. */
-import type { CheckpointPart, ModelDescription } from '@arena/decoder';
-import { describeGemma, readConfig } from '@arena/gemma';
+import type { CheckpointPart, ModelDescription } from '@arena/decoder/checkpoint';
+import { readConfig } from '@arena/gemma';
+import { describeGemma } from '@arena/gemma/checkpoint';
 import { DEFAULT_SETTINGS } from '@arena/judge';
 import { loraConfig } from '@arena/lora';
 import type { Command } from 'commander';
@@ -18,10 +19,8 @@ interface DescribeFlags {
   json: boolean;
 }
 
-export function addDescribe(program: Command): void {
-  program
-    .command('describe')
-    .description('show what a base holds and what training on it takes; only config.json and file headers are read')
+export function define(command: Command): void {
+  command
     .requiredOption('--base <dir|hub-id>', 'base checkpoint: a folder, or a hub id (headers are read from the hub)')
     .option('--max-tokens <n>', 'tokens of the largest batch', integer(1), DEFAULT_SETTINGS.maxTokens)
     .option('--rank <n>', 'LoRA rank', integer(1), DEFAULT_SETTINGS.rank)

@@ -2,21 +2,21 @@
 
 import { cpus, totalmem } from 'node:os';
 import { type CudaReport, inspectCuda } from '@arena/cuda';
-import { tuneWebgpu } from '@arena/quant';
+import { tuneWebgpu } from '@arena/quant/ops';
 import { openEngine } from '@arena/runtime';
 import { gpuLauncher, storeTiles } from '@arena/runtime/webgpu';
 import { backend, type KernelBackend } from '@tensorflow/tfjs-core';
 import type { Command } from 'commander';
+import { provideEngines } from '../engine-option.js';
 
-export function addDoctor(program: Command): void {
-  program
-    .command('doctor')
-    .description('show which engines work here, and why the others do not')
+export function define(command: Command): void {
+  command
     .option('--tune', 'measure which tiles engine webgpu multiplies fastest with, and keep the choice for this GPU')
     .option('--json', 'print one JSON object, for a report of a fault')
     .action(async ({ tune: wanted, json }: { tune?: boolean; json?: boolean }) => {
       if (wanted) return tune();
-      const findings = await examine(program.version() ?? '');
+      provideEngines();
+      const findings = await examine(command.parent?.version() ?? '');
       if (json) console.log(JSON.stringify(findings, null, 2));
       else for (const line of linesOf(findings)) console.log(line);
     });

@@ -1,5 +1,8 @@
 /** @file `arena evaluate`: a trained adapter on votes that it was not trained on. */
-import { type Cleaning, describeDrops, evaluateJudge, keepEvaluation, type VoteParts } from '@arena/judge';
+import { evaluateJudge } from '@arena/judge';
+import { keepEvaluation } from '@arena/judge/run';
+import type { Cleaning } from '@arena/judge/settings';
+import { describeDrops, type VoteParts } from '@arena/judge/votes';
 import type { Command } from 'commander';
 import { addCleanOption } from '../clean-option.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
@@ -18,10 +21,8 @@ interface EvaluateFlags extends EngineFlags {
   out: string;
 }
 
-export function addEvaluate(program: Command): void {
-  const command = program
-    .command('evaluate')
-    .description('score votes with a trained adapter and write predictions, metrics and the report')
+export function define(command: Command): void {
+  command
     .requiredOption('--base <dir|hub-id>', 'base checkpoint: a folder, or a hub id')
     .option('--adapter <dir>', "adapter folder, or its run's; none for a base that arena merge wrote")
     .requiredOption(

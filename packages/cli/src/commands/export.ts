@@ -1,7 +1,9 @@
 /** @file `arena export`: a checkpoint as one that the Hugging Face Trainer resumes from. */
 import { writeFolder } from '@arena/files';
 import type { TrainingSettings } from '@arena/judge';
-import { hfCheckpointFiles, loadCheckpoint, scheduleFactor, warmupSteps } from '@arena/trainer';
+import { loadCheckpoint } from '@arena/trainer';
+import { hfCheckpointFiles } from '@arena/trainer/checkpoint';
+import { scheduleFactor, warmupSteps } from '@arena/trainer/optimizer';
 import type { Command } from 'commander';
 import { checkNewFolder } from '../output-folder.js';
 
@@ -10,10 +12,8 @@ interface ExportFlags {
   out: string;
 }
 
-export function addExport(program: Command): void {
-  program
-    .command('export')
-    .description('write a checkpoint in the form that transformers resumes from (optimizer.pt, scheduler.pt)')
+export function define(command: Command): void {
+  command
     .requiredOption('--checkpoint <dir>', 'a checkpoint-N folder of arena train')
     .requiredOption('--out <dir>', 'folder to create, such as hf/checkpoint-N')
     .action((flags: ExportFlags) => exportCheckpoint(flags));

@@ -1,8 +1,8 @@
 /** @file `arena merge`: an adapter folded into its base checkpoint. */
 import { stat } from 'node:fs/promises';
-import { mergedCheckpoint } from '@arena/gemma';
-import { formatCard, mergedCard, readCard } from '@arena/judge';
-import type { MergeError } from '@arena/lora';
+import { mergedCheckpoint } from '@arena/gemma/checkpoint';
+import { formatCard, mergedCard, readCard } from '@arena/judge/card';
+import type { MergeError } from '@arena/lora/merge';
 import type { Command } from 'commander';
 import { checkNewFolder } from '../output-folder.js';
 import { resolveBase } from '../run/base.js';
@@ -15,10 +15,8 @@ interface MergeFlags {
   out: string;
 }
 
-export function addMerge(program: Command): void {
-  program
-    .command('merge')
-    .description('write a classifier checkpoint with the adapter folded into the base')
+export function define(command: Command): void {
+  command
     .requiredOption('--base <dir|hub-id>', 'base checkpoint: a folder, or a hub id')
     .requiredOption('--adapter <dir>', "adapter folder, or its run's")
     .requiredOption('--out <dir>', 'folder to create')

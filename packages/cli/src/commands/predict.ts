@@ -1,7 +1,8 @@
 /** @file `arena predict`: one JSON line {id, probabilityA} a battle. */
 
 import { type Battle, readBattles } from '@arena/data';
-import { battleOf, meanOfOrders } from '@arena/judge';
+import { meanOfOrders } from '@arena/judge/run';
+import { battleOf } from '@arena/judge/votes';
 import type { Command } from 'commander';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
 import { onInterrupt } from '../interrupt.js';
@@ -23,10 +24,8 @@ interface PredictFlags extends EngineFlags {
 /** Battles that are scored together: enough to sort by length, few enough to hold. */
 const WINDOW = 1024;
 
-export function addPredict(program: Command): void {
-  const command = program
-    .command('predict')
-    .description('print the probability that A is preferred, one JSON line a battle; with what else its head says')
+export function define(command: Command): void {
+  command
     .requiredOption('--base <dir|hub-id>', 'base checkpoint: a folder, or a hub id')
     .option('--adapter <dir>', "adapter folder, or its run's; none for a base that arena merge wrote")
     .option('--data <file...>', 'battles, with or without votes')

@@ -2,23 +2,17 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
-import {
-  type Battle,
-  battleToRecord,
-  COMPACT_FRAME,
-  GEMMA_FRAME,
-  openDataCard,
-  packer,
-  readBattles,
-  SPLIT_NAMES,
-  splitBattles,
-  survival,
-  TRUNCATIONS,
-  type Truncation,
-} from '@arena/data';
-import { percent, scriptOf } from '@arena/eval';
-import { replaceFolder } from '@arena/files';
-import { type Cleaning, describeDrops, type LeftOut, openTokenizer } from '@arena/judge';
+import { type Battle, COMPACT_FRAME, GEMMA_FRAME, packer, readBattles, splitBattles } from '@arena/data';
+import { openDataCard } from '@arena/data/describe';
+import { survival, TRUNCATIONS, type Truncation } from '@arena/data/pack';
+import { battleToRecord } from '@arena/data/read';
+import { SPLIT_NAMES } from '@arena/data/split';
+import { percent } from '@arena/eval/page';
+import { scriptOf } from '@arena/eval/report';
+import { replaceFolder } from '@arena/files/write';
+import { openTokenizer } from '@arena/judge/run';
+import type { Cleaning } from '@arena/judge/settings';
+import { describeDrops, type LeftOut } from '@arena/judge/votes';
 import { type Command, Option } from 'commander';
 import { integer } from '../arguments.js';
 import { addCleanOption } from '../clean-option.js';
@@ -47,10 +41,8 @@ interface PrepareFlags {
   workers: number;
 }
 
-export function addPrepare(program: Command): void {
-  const command = program
-    .command('prepare')
-    .description('clean, split and tokenise votes into a folder for arena train and evaluate, with a data card')
+export function define(command: Command): void {
+  command
     .requiredOption('--data <file...>', 'votes: parquet, csv or jsonl in any known schema')
     .requiredOption('--tokenizer <dir|hub-id>', 'folder with the tokenizer.json of the base')
     .requiredOption('--out <dir>', 'folder to create')

@@ -1,5 +1,5 @@
 /** @file `arena quantize`: a float checkpoint as a bitsandbytes 4-bit one that transformers loads. */
-import { quantizedCheckpoint } from '@arena/gemma';
+import { quantizedCheckpoint } from '@arena/gemma/checkpoint';
 import type { QuantType } from '@arena/quant';
 import { openEngine } from '@arena/runtime';
 import { type Command, Option } from 'commander';
@@ -16,10 +16,8 @@ interface QuantizeFlags {
   doubleQuant: boolean;
 }
 
-export function addQuantize(program: Command): void {
-  program
-    .command('quantize')
-    .description('write a checkpoint with its linear layers in 4 bits, as bitsandbytes and transformers save it')
+export function define(command: Command): void {
+  command
     .requiredOption('--base <dir|hub-id>', 'checkpoint: a folder in Hugging Face format, or a hub id')
     .requiredOption('--out <dir>', 'folder to create')
     .addOption(new Option('--type <name>', '4-bit code').choices(['nf4', 'fp4']).default('nf4'))

@@ -1,7 +1,8 @@
 /** @file `arena quickstart`: the whole journey on synthetic votes and a tiny random base, in about a minute. */
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { type Battle, syntheticBattles, syntheticCeiling } from '@arena/data';
+import { type Battle, syntheticBattles } from '@arena/data';
+import { syntheticCeiling } from '@arena/data/describe';
 import { DEFAULT_SETTINGS, type TrainingSettings } from '@arena/judge';
 import type { Command } from 'commander';
 import { integer } from '../arguments.js';
@@ -33,10 +34,8 @@ interface QuickstartFlags extends EngineFlags {
   seed: number;
 }
 
-export function addQuickstart(program: Command): void {
-  const command = program
-    .command('quickstart')
-    .description('the whole journey on synthetic votes and a tiny base of random weights')
+export function define(command: Command): void {
+  command
     .option('--out <dir>', 'new or empty folder (default quickstart-run, or the next free quickstart-run-N)')
     .option('--seed <n>', 'seed of everything', integer(0, 2 ** 31), DEFAULT_SETTINGS.seed);
   addEngineOptions(command).action((flags: QuickstartFlags) => quickstart(flags));

@@ -1,7 +1,7 @@
 /** @file `arena report`: the report over predictions of any judge; no model is needed. */
 import type { Battle } from '@arena/data';
 import type { PredictionColumns } from '@arena/eval';
-import { evaluationOf, keepEvaluation } from '@arena/judge';
+import { evaluationOf, keepEvaluation } from '@arena/judge/run';
 import { type Command, InvalidArgumentError } from 'commander';
 import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, prepareOutput } from '../output-folder.js';
@@ -17,10 +17,8 @@ interface ReportFlags {
   out: string;
 }
 
-export function addReport(program: Command): void {
-  program
-    .command('report')
-    .description('report on predictions of any judge (an LLM, a reward model, another tool) over the votes')
+export function define(command: Command): void {
+  command
     .argument('<predictions>', 'jsonl or csv with id and probabilityA, or with the columns that --columns names')
     .requiredOption(
       '--data <file...>',

@@ -1,7 +1,8 @@
 /** @file `arena serve`: a trained adapter behind a small HTTP endpoint, on this machine unless told otherwise. */
 import { once } from 'node:events';
 import type { Battle } from '@arena/data';
-import { baseOfCard, meanOfOrders, readCard } from '@arena/judge';
+import { baseOfCard, readCard } from '@arena/judge/card';
+import { meanOfOrders } from '@arena/judge/run';
 import type { Command } from 'commander';
 import { byteSize, integer, number } from '../arguments.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
@@ -25,10 +26,8 @@ interface ServeFlags extends EngineFlags {
 /** Battles scored together: enough to fill batches, few enough that nobody waits long behind them. */
 const TOGETHER = 16;
 
-export function addServe(program: Command): void {
-  const command = program
-    .command('serve')
-    .description('answer POST /predict with the probability that A is preferred, on this machine by default')
+export function define(command: Command): void {
+  command
     .requiredOption(
       '--model <dir>',
       'adapter folder, the folder of a training run, or a checkpoint that arena merge wrote',

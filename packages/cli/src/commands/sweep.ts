@@ -1,7 +1,7 @@
 /** @file `arena sweep`: arena train over a grid or random draws of its flags. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { makeFolder } from '@arena/files';
+import { makeFolder } from '@arena/files/write';
 import { type Command, Option } from 'commander';
 import { integer } from '../arguments.js';
 import { configWords } from '../config-file.js';
@@ -24,10 +24,8 @@ The space is JSON: { "train": { flags of all trials }, "grid": { "rank": [8, 16]
 "trials": 10 }. Ranges: a list, {"uniform": [a, b]}, {"log": [a, b]}, {"int": [a, b]}. Each trial is a folder with its config.json, log.txt
 and run. The same command goes on where a stopped sweep was.`;
 
-export function addSweep(program: Command): void {
-  program
-    .command('sweep')
-    .description('train over a grid or random draws of flags, several runs at a time, and rank them by validation')
+export function define(command: Command): void {
+  command
     .requiredOption('--space <file>', 'flags that all trials share, and what varies')
     .requiredOption('--out <dir>', 'folder of the trials: new, or that of a sweep to go on with')
     .option('--jobs <n>', 'runs at a time', integer(1, 256), 1)

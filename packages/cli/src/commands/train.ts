@@ -1,9 +1,10 @@
 /** @file `arena train`. */
 import { dirname, resolve } from 'node:path';
-import { checkSettings, type TrainingSettings } from '@arena/judge';
+import type { TrainingSettings } from '@arena/judge';
+import { checkSettings } from '@arena/judge/settings';
 import type { MpiCommunicator } from '@arena/mpi';
 import { DeviceLostError, type Engine } from '@arena/runtime';
-import { latestCheckpoint } from '@arena/trainer';
+import { latestCheckpoint } from '@arena/trainer/checkpoint';
 import { Command } from 'commander';
 import { byteSize, integer } from '../arguments.js';
 import { addCleanOption } from '../clean-option.js';
@@ -31,16 +32,13 @@ type TrainFlags = Omit<TrainingSettings, 'targets'> &
 
 /** Whether `arena train` knows these flags and takes their values. @throws CommanderError that says which it does not. */
 export function checkTrainFlags(words: string[]): void {
-  const program = new Command();
-  addTrain(program);
-  const train = program.commands[0].exitOverride().configureOutput({ writeErr: () => {} });
+  const train = new Command('train').exitOverride().configureOutput({ writeErr: () => {} });
+  define(train);
   train.action(() => {}).parse(words, { from: 'user' });
 }
 
-export function addTrain(program: Command): void {
-  const command = program
-    .command('train')
-    .description('train a LoRA adapter on votes, evaluate it, and leave adapter, log, splits, predictions and report')
+export function define(command: Command): void {
+  command
     .requiredOption(
       '--base <dir|hub-id>',
       'base checkpoint with its tokenizer.json: a folder, or a hub id, which is downloaded once',

@@ -1,8 +1,10 @@
 /** @file A base checkpoint by folder or hub id. */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { hubFolder, hubModel, type Location } from '@arena/files';
-import { type Base, openBase } from '@arena/judge';
+import { hubFolder, type Location } from '@arena/files';
+import { hubModel } from '@arena/files/hub';
+import type { Base } from '@arena/judge/card';
+import { openBase } from '@arena/judge/run';
 import { onInterrupt } from '../interrupt.js';
 import { type Progress, progress } from '../progress.js';
 import { accessToken, cachedSnapshot, downloadModel, hubPlaces } from './hub-cache.js';

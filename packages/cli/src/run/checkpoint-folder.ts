@@ -1,7 +1,8 @@
 /** @file A checkpoint folder that a command makes out of another. */
 import { readdir } from 'node:fs/promises';
-import type { CheckpointView } from '@arena/decoder';
-import { diskStore, replaceFolder } from '@arena/files';
+import type { CheckpointView } from '@arena/decoder/checkpoint';
+import { diskStore } from '@arena/files';
+import { replaceFolder } from '@arena/files/write';
 import { writeCheckpoint } from '@arena/safetensors';
 
 /**

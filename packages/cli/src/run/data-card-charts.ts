@@ -1,6 +1,6 @@
 /** @file How the data card shows counts and histograms: tables and charts of them. */
-import type { Counts, Histogram } from '@arena/data';
-import { chartSvg, niceAxis, percent, rangesSvg, type Series, type Table } from '@arena/eval';
+import type { Counts, Histogram } from '@arena/data/describe';
+import { chartSvg, niceAxis, percent, rangesSvg, type Series, type Table } from '@arena/eval/page';
 
 /** Names shown of a list of counts. */
 const MOST_NAMES = 20;

@@ -1,8 +1,9 @@
 /** @file The data card as a page: tables and charts of what card.json holds. */
 import { basename } from 'node:path';
-import { type Counts, type DataCard, SPLIT_NAMES } from '@arena/data';
-import { type Axis, type Block, chartSvg, type Page, pageHtml, percent, shorten } from '@arena/eval';
-import { DROP_REASONS } from '@arena/judge';
+import type { Counts, DataCard } from '@arena/data/describe';
+import { SPLIT_NAMES } from '@arena/data/split';
+import { type Axis, type Block, chartSvg, type Page, pageHtml, percent, shorten } from '@arena/eval/page';
+import { DROP_REASONS } from '@arena/judge/votes';
 import { count, countChart, countTable, histogramChart, percentTick, shortNumber } from './data-card-charts.js';
 
 export function dataCardHtml(card: DataCard): string {

@@ -1,6 +1,8 @@
 /** @file The votes of `--data`: files in any known schema, or a prepared folder. */
-import type { Battle, CleanPolicy } from '@arena/data';
-import { type Cleaning, type LeftOut, streamVotes } from '@arena/judge';
+import type { Battle } from '@arena/data';
+import type { CleanPolicy } from '@arena/data/clean';
+import type { Cleaning } from '@arena/judge/settings';
+import { type LeftOut, streamVotes } from '@arena/judge/votes';
 import { openPrepared, type Prepared, preparedBattles } from './prepared.js';
 
 /** Battles fit for training, and what was left out on the way. */

@@ -1,6 +1,7 @@
 /** @file A folder on disk as a run's store: files and folders in it are whole or not there. */
 import { appendFile, readdir, rename, rm } from 'node:fs/promises';
-import { replaceFile, writeFolder } from '@arena/files';
+import { writeFolder } from '@arena/files';
+import { replaceFile } from '@arena/files/write';
 import type { Store } from '@arena/judge';
 
 /** What a killed process left of writing a checkpoint, or of removing one. */

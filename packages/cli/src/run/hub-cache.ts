@@ -5,14 +5,8 @@
 import { copyFile, mkdir, readFile, stat, statfs, symlink, unlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import {
-  type DownloadProgress,
-  diskStore,
-  downloadCheckpoint,
-  type HubFile,
-  type HubModel,
-  hubModel,
-} from '@arena/files';
+import { type DownloadProgress, diskStore, downloadCheckpoint } from '@arena/files';
+import { type HubFile, type HubModel, hubModel } from '@arena/files/hub';
 import { openCheckpoint } from '@arena/safetensors';
 
 /** Where things are, by the environment variables that Hugging Face's own tools heed. */

@@ -2,23 +2,10 @@
 import { createReadStream } from 'node:fs';
 import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  applySplits,
-  type Battle,
-  openPackingKey,
-  type Packed,
-  type PackedEntry,
-  type PackOptions,
-  packedFromBytes,
-  packedTensors,
-  packingKey,
-  SPLIT_NAMES,
-  type SplitName,
-  type Splits,
-  type SplitsFile,
-  splitsToFile,
-} from '@arena/data';
-import type { Cleaning } from '@arena/judge';
+import type { Battle, Packed, PackOptions, SplitName, Splits } from '@arena/data';
+import { openPackingKey, type PackedEntry, packedFromBytes, packedTensors, packingKey } from '@arena/data/pack';
+import { applySplits, SPLIT_NAMES, type SplitsFile, splitsToFile } from '@arena/data/split';
+import type { Cleaning } from '@arena/judge/settings';
 import { writeSafetensors } from '@arena/safetensors';
 import { type Appender, appender } from './appender.js';
 

@@ -1,14 +1,10 @@
 /** @file What a run tells, as people see it: lines and a bar on the terminal, TensorBoard, a profile. */
 import type { Classifier, MemoryPlan } from '@arena/decoder';
-import type { Base, RunEvent, TrainingSettings } from '@arena/judge';
+import type { RunEvent, TrainingSettings } from '@arena/judge';
+import type { Base } from '@arena/judge/card';
 import { type Profile, startProfile } from '@arena/runtime';
-import {
-  type EvaluationEntry,
-  type EventWriter,
-  type LogEntry,
-  openEventWriter,
-  type TrainResult,
-} from '@arena/trainer';
+import type { EvaluationEntry, LogEntry, TrainResult } from '@arena/trainer';
+import { type EventWriter, openEventWriter } from '@arena/trainer/tensorboard';
 import { duration, type Progress, progress } from '../progress.js';
 import { describeTimes } from './op-times.js';
 import type { TrainingJob } from './training.js';

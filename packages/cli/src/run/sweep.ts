@@ -1,8 +1,10 @@
 /** @file The trials of a sweep: each a run of `arena train` in a process of its own, several at a time; and their table. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { numberFigure, type PredictorScores, percentFigure, type Report } from '@arena/eval';
+import type { Report } from '@arena/eval';
 import type { Figure } from '@arena/eval/metrics';
+import { numberFigure, percentFigure } from '@arena/eval/page';
+import type { PredictorScores } from '@arena/eval/report';
 import type { Flags, SweepSpace } from './sweep-space.js';
 
 /** A trial that has ended. Without figures it failed. */

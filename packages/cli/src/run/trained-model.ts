@@ -2,16 +2,9 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readConfig } from '@arena/gemma';
-import {
-  type Judge,
-  type JudgeFiles,
-  type ModelCard,
-  mergedCard,
-  objectiveOfCard,
-  openBase,
-  openJudge,
-  readJudge,
-} from '@arena/judge';
+import { type Judge, type ModelCard, openJudge } from '@arena/judge';
+import { mergedCard, objectiveOfCard } from '@arena/judge/card';
+import { type JudgeFiles, openBase, readJudge } from '@arena/judge/run';
 import { baseName, resolveBase } from './base.js';
 
 /** What a trained model is loaded from, read but for the base's weights. */

@@ -1,22 +1,13 @@
 /** @file The main job: from votes to an adapter folder, with everything that an honest run leaves behind. */
 import { readFile } from 'node:fs/promises';
 import { freemem } from 'node:os';
-import { applySplits, type Packed, type PackOptions, splitsToFile } from '@arena/data';
-import {
-  type Base,
-  checkLabels,
-  describeDrops,
-  evaluateJudge,
-  keepEvaluation,
-  latestCheckpoint,
-  newAdapter,
-  type Objective,
-  objectiveOf,
-  splitVotes,
-  type TrainingSettings,
-  type TrainingVotes,
-  trainJudge,
-} from '@arena/judge';
+import type { Packed, PackOptions } from '@arena/data';
+import { applySplits, splitsToFile } from '@arena/data/split';
+import { evaluateJudge, type TrainingSettings, trainJudge } from '@arena/judge';
+import type { Base } from '@arena/judge/card';
+import { keepEvaluation, latestCheckpoint, newAdapter, type Objective, objectiveOf } from '@arena/judge/run';
+import { checkLabels } from '@arena/judge/settings';
+import { describeDrops, splitVotes, type TrainingVotes } from '@arena/judge/votes';
 import type { Communicator } from '@arena/trainer';
 import { progress } from '../progress.js';
 import { openNamedBase } from './base.js';

@@ -1,6 +1,6 @@
 /** @file A classifier of two or three classes that sees both answers: A, B and, with three, tie. */
 import { COMPACT_FRAME, classTargets, GEMMA_FRAME, type PackOptions, packer } from '@arena/data';
-import { smoothedCrossEntropy } from '@arena/decoder';
+import { smoothedCrossEntropy } from '@arena/decoder/losses';
 import type { TrainingSettings } from '../settings.js';
 import { type Labelling, logSoftmax, type Objective, type Verdict } from './objective.js';
 

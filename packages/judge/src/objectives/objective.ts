@@ -1,5 +1,6 @@
 /** @file What a kind of judge is: the contract that each file of this folder fulfils. */
-import type { AnswerPackOptions, Batch, Battle, Packed, PackOptions, PackTokenizer } from '@arena/data';
+import type { Batch, Battle, Packed, PackOptions } from '@arena/data';
+import type { AnswerPackOptions, PackTokenizer } from '@arena/data/pack';
 import type { Loss } from '@arena/decoder';
 
 /** What the head says, and how prompt and answers become tokens for it: the words of arena.json. */

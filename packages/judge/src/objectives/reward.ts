@@ -1,12 +1,7 @@
 /** @file A reward model: it scores each answer alone, and learns by Bradley-Terry which of two is preferred. */
-import {
-  type AnswerPackOptions,
-  answerPacker,
-  COMPACT_ANSWER_FRAME,
-  GEMMA_ANSWER_FRAME,
-  pairTargets,
-} from '@arena/data';
-import { bradleyTerry } from '@arena/decoder';
+import { answerPacker, COMPACT_ANSWER_FRAME, GEMMA_ANSWER_FRAME, pairTargets } from '@arena/data';
+import type { AnswerPackOptions } from '@arena/data/pack';
+import { bradleyTerry } from '@arena/decoder/losses';
 import type { TrainingSettings } from '../settings.js';
 import { SettingsError } from '../settings-error.js';
 import { type Labelling, logSoftmax, type Objective, type Verdict } from './objective.js';

@@ -1,5 +1,5 @@
 /** @file The gated activation of Llama and Qwen: y = silu(gate) up, silu(x) = x / (1 + exp(-x)) (Shazeer 2020). */
-import { defineOp, runOp } from '@arena/runtime';
+import { defineOp, runOp } from '@arena/runtime/op';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import type { SwigluAttrs, SwigluInputs } from './attrs.js';
 import { swigluReference } from './reference.js';

@@ -1,5 +1,5 @@
 /** @file What the conformance suite feeds Swiglu: odd sizes, and values from -90 to 90, so that both tails are met. */
-import type { OpSample } from '@arena/runtime';
+import type { OpSample } from '@arena/runtime/op';
 import type { SwigluAttrs } from './attrs.js';
 
 /** [tokens, width] */

@@ -1,5 +1,5 @@
 /** @file Swiglu on engine `wasm`. */
-import type { OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime/op';
 import { wasmBackend, wasmKernel } from '@arena/runtime/wasm';
 import { kernels } from '../../wasm/kernels.generated.js';
 import type { SwigluAttrs } from './attrs.js';

@@ -1,5 +1,5 @@
 /** @file Swiglu on engine `webgpu`. */
-import type { OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime/op';
 import { gpuKernel, gpuLauncher, spread } from '@arena/runtime/webgpu';
 import type { SwigluAttrs } from './attrs.js';
 

@@ -10,7 +10,7 @@
  * with dk and dv summed over the query heads that share a key head.
  */
 
-import { defineOp, runOp } from '@arena/runtime';
+import { defineOp, runOp } from '@arena/runtime/op';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import type { AttentionAttrs, AttentionBackwardInputs, AttentionInputs } from './attrs.js';
 import { attentionBackwardCuda, attentionCuda } from './cuda/attention.js';

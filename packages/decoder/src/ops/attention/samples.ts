@@ -1,5 +1,5 @@
 /** @file What the conformance suite feeds Attention and its backward. */
-import type { OpSample } from '@arena/runtime';
+import type { OpSample } from '@arena/runtime/op';
 import { drawer, int32 } from '../samples.js';
 import type { AttentionAttrs } from './attrs.js';
 

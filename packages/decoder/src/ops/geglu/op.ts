@@ -6,7 +6,7 @@
  *   dgate = dy up gelu'(gate),   dup = dy gelu(gate).
  */
 
-import { defineOp, runOp } from '@arena/runtime';
+import { defineOp, runOp } from '@arena/runtime/op';
 import { customGrad, type Tensor, type Tensor2D } from '@tensorflow/tfjs-core';
 import type { GegluAttrs, GegluBackwardInputs, GegluInputs } from './attrs.js';
 import { gegluBackwardCuda, gegluCuda } from './cuda.js';

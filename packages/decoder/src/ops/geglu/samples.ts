@@ -1,5 +1,5 @@
 /** @file What the conformance suite feeds GeGlu and its backward: values from -30 to 30, so that both tails are met. */
-import type { OpSample } from '@arena/runtime';
+import type { OpSample } from '@arena/runtime/op';
 import { drawer } from '../samples.js';
 import type { GegluAttrs } from './attrs.js';
 

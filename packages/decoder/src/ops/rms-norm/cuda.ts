@@ -1,6 +1,7 @@
 /** @file RmsNorm and its gradient on engine `cuda`. */
-import type { OpKernel } from '@arena/runtime';
+
 import { cudaKernel, cudaLauncher } from '@arena/runtime/cuda';
+import type { OpKernel } from '@arena/runtime/op';
 import { ptx } from '../../cuda/ptx.js';
 import type { RmsNormAttrs, RmsNormBackwardAttrs } from './attrs.js';
 

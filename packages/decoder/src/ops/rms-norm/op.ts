@@ -6,7 +6,7 @@
  * The residual's gradient is dy itself.
  */
 
-import { defineOp, runOp } from '@arena/runtime';
+import { defineOp, runOp } from '@arena/runtime/op';
 import { customGrad, type Tensor, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
 import type { RmsNormAttrs, RmsNormBackwardAttrs, RmsNormBackwardInputs, RmsNormInputs } from './attrs.js';
 import { rmsNormBackwardCuda, rmsNormCuda } from './cuda.js';

@@ -1,5 +1,5 @@
 /** @file What the conformance suite feeds RmsNorm and its backward. */
-import type { OpSample } from '@arena/runtime';
+import type { OpSample } from '@arena/runtime/op';
 import { drawer } from '../samples.js';
 import type { RmsNormAttrs, RmsNormBackwardAttrs } from './attrs.js';
 

@@ -1,5 +1,5 @@
 /** @file RmsNorm and its gradient on engine `wasm`. */
-import type { OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime/op';
 import { wasmBackend, wasmKernel } from '@arena/runtime/wasm';
 import { kernels } from '../../wasm/kernels.generated.js';
 import type { RmsNormAttrs, RmsNormBackwardAttrs } from './attrs.js';

@@ -1,5 +1,5 @@
 /** @file RmsNorm and its gradient on engine `webgpu`: a workgroup for each row. */
-import type { OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime/op';
 import { gpuKernel, gpuLauncher, gpuVariants, type Launcher, spread, workgroupSum } from '@arena/runtime/webgpu';
 import type { RmsNormAttrs, RmsNormBackwardAttrs } from './attrs.js';
 

@@ -1,6 +1,7 @@
 /** @file Rope on engine `cuda`. */
-import type { OpKernel } from '@arena/runtime';
+
 import { cudaKernel, cudaLauncher } from '@arena/runtime/cuda';
+import type { OpKernel } from '@arena/runtime/op';
 import { ptx } from '../../cuda/ptx.js';
 import type { RopeAttrs } from './attrs.js';
 import { inverseFrequencies } from './reference.js';

@@ -5,7 +5,7 @@
  * Gradient: a rotation's transpose is the rotation by -f, so the backward is the op with `inverse`.
  */
 
-import { defineOp, runOp } from '@arena/runtime';
+import { defineOp, runOp } from '@arena/runtime/op';
 import { customGrad, type Tensor, type Tensor1D, type Tensor2D } from '@tensorflow/tfjs-core';
 import type { RopeAttrs, RopeInputs } from './attrs.js';
 import { ropeCuda } from './cuda.js';

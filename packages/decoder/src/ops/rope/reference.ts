@@ -1,6 +1,6 @@
 /** @file Rope in plain tfjs ops. */
 
-import { roundTo } from '@arena/quant';
+import { roundTo } from '@arena/quant/state';
 import {
   add,
   cast,

@@ -1,5 +1,5 @@
 /** @file Rope on engine `wasm`. */
-import type { OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime/op';
 import { type WasmBackend, wasmBackend, wasmKernel } from '@arena/runtime/wasm';
 import { kernels } from '../../wasm/kernels.generated.js';
 import type { RopeAttrs } from './attrs.js';

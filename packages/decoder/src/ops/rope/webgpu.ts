@@ -2,7 +2,7 @@
  * @file Rope on engine `webgpu`. WGSL promises sin and cos to 2^-11 in [-pi, pi] and nothing beyond, so angles are brought
  * to [-pi/4, pi/4] by multiples of pi/2 in three parts (Cody and Waite 1980) and taken by their Taylor series there.
  */
-import type { OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime/op';
 import { gpuKernel, gpuLauncher, gpuVariants, spread } from '@arena/runtime/webgpu';
 import type { RopeAttrs } from './attrs.js';
 import { inverseFrequencies } from './reference.js';

@@ -1,5 +1,5 @@
 /** @file What LoraLinear and its gradients are given. */
-import type { Weight4bit, Weight4bitAttrs } from '@arena/quant';
+import type { Weight4bit, Weight4bitAttrs } from '@arena/quant/ops';
 import type { DropoutMask } from '@arena/random';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 

@@ -2,9 +2,9 @@
  * @file LoraLinear and its gradients on engine `cuda`: products alone. The adapter's part is summed in the registers of the
  * product with the frozen weight; the dropout mask is computed where it is used.
  */
-import { cuda4bit } from '@arena/quant';
-import type { OpKernel } from '@arena/runtime';
+import { cuda4bit } from '@arena/quant/ops';
 import { type CudaOperand, cudaFloat, cudaLauncher, cudaMultiply } from '@arena/runtime/cuda';
+import type { OpKernel } from '@arena/runtime/op';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { LoraLinearAttrs, LoraLinearBackwardAttrs } from './attrs.js';
 

@@ -9,7 +9,7 @@
  */
 
 import type { DropoutMask } from '@arena/random';
-import { defineOp, runOp } from '@arena/runtime';
+import { defineOp, runOp } from '@arena/runtime/op';
 import { customGrad, type Tensor, type Tensor2D } from '@tensorflow/tfjs-core';
 import type {
   FrozenInputs,

@@ -1,6 +1,6 @@
 /** @file LoraLinear and its gradients in plain tfjs ops. */
 
-import { dequantizeReference } from '@arena/quant';
+import { dequantizeReference } from '@arena/quant/ops';
 import { type DropoutMask, dropoutMask } from '@arena/random';
 import { add, matMul, mul, scalar, type Tensor, type Tensor2D, tensor2d } from '@tensorflow/tfjs-core';
 import type {

@@ -1,7 +1,7 @@
 /** @file What the conformance suite feeds LoraLinear and its backward. */
 import { quantize4bit } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
-import type { OpSample } from '@arena/runtime';
+import type { OpSample } from '@arena/runtime/op';
 import type { LoraLinearAttrs, LoraLinearBackwardAttrs } from './attrs.js';
 
 /** [tokens, outFeatures, inFeatures, rank] */

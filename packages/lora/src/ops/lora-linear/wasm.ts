@@ -1,7 +1,7 @@
 /** @file LoraLinear and its gradients on engine `wasm`: products of runtime and quant, and the dropout kernel. */
-import { multiply4bit } from '@arena/quant';
+import { multiply4bit } from '@arena/quant/ops';
 import type { DropoutMask } from '@arena/random';
-import type { OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime/op';
 import { multiply, type PackedLeft, packLeft, type WasmBackend, wasmBackend, wasmKernel } from '@arena/runtime/wasm';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { kernels } from '../../wasm/kernels.generated.js';

@@ -2,9 +2,9 @@
  * @file LoraLinear and its gradients on engine `webgpu`. The adapter's part is summed in the registers of the product with
  * the frozen weight; the dropout mask is computed where it is used.
  */
-import { weight4bitOperand } from '@arena/quant';
+import { weight4bitOperand } from '@arena/quant/ops';
 import { DROPOUT_WGSL, type DropoutMask } from '@arena/random';
-import type { OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime/op';
 import { floatOperand, type GpuFactor, type GpuOperand, gpuLauncher, gpuMultiply } from '@arena/runtime/webgpu';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { LoraLinearAttrs, LoraLinearBackwardAttrs } from './attrs.js';

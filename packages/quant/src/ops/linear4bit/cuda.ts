@@ -1,5 +1,5 @@
 /** @file Linear4bit on engine `cuda`: W is decoded while a tile is filled, in both orientations from the packed codes. */
-import type { OpKernel } from '@arena/runtime';
+
 import {
   acrossMemory,
   alongMemory,
@@ -9,6 +9,7 @@ import {
   cudaMultiply,
   productKernels,
 } from '@arena/runtime/cuda';
+import type { OpKernel } from '@arena/runtime/op';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { ptx } from '../../cuda/ptx.js';
 import { CODEBOOK, DYNAMIC_MAP, type QuantType } from '../../tables.js';

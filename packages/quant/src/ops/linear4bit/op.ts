@@ -1,6 +1,6 @@
 /** @file A product with a frozen 4-bit matrix, in both orientations, from one packed copy. */
 
-import { defineOp, runOp } from '@arena/runtime';
+import { defineOp, runOp } from '@arena/runtime/op';
 import { customGrad, type Tensor2D } from '@tensorflow/tfjs-core';
 import type { Weight4bit } from '../../weight.js';
 import type { Linear4bitAttrs, Linear4bitInputs } from './attrs.js';

@@ -1,6 +1,6 @@
 /** @file What the conformance suite feeds Linear4bit: both orientations, both types, nested or not, odd sizes. */
 import { Mt19937, normal } from '@arena/random';
-import type { OpSample } from '@arena/runtime';
+import type { OpSample } from '@arena/runtime/op';
 import { quantize4bit } from '../../quantize.js';
 import type { QuantType } from '../../tables.js';
 import type { Linear4bitAttrs } from './attrs.js';

@@ -1,5 +1,5 @@
 /** @file Linear4bit on engine `wasm`. */
-import type { OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime/op';
 import {
   BLOCK_SCRATCH,
   FEW_ROWS,

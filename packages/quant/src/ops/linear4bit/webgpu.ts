@@ -1,5 +1,5 @@
 /** @file Linear4bit on engine `webgpu`: W is decoded while a tile is filled, in both orientations from the packed codes. */
-import type { OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime/op';
 import { floatOperand, type GpuOperand, gpuLauncher, gpuMultiply } from '@arena/runtime/webgpu';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { CODEBOOK, DYNAMIC_MAP, type QuantType } from '../../tables.js';

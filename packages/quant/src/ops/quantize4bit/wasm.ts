@@ -1,7 +1,8 @@
 /** @file The whole blocks of a quantisation on engine `wasm`. */
-import { BACKEND_OF } from '@arena/runtime';
+import { BACKEND_OF } from '@arena/runtime/engine';
 import { wasmBackend, wasmKernel } from '@arena/runtime/wasm';
 import { backend as currentBackend, getBackend } from '@tensorflow/tfjs-core';
+import type { BlockQuantizer } from '../../quantize.js';
 import { kernels } from '../../wasm/kernels.generated.js';
 
 const quantizeBlocks = wasmKernel({
@@ -19,27 +20,8 @@ const PIECE = 128 * VALUES;
 /** Below this the host is as fast as the copying. */
 const FEW_VALUES = 4096;
 
-export interface BlockTables {
-  /** The 16 codes in ascending order of their values. */
-  order: Uint8Array;
-  /** The 15 midpoints between them. */
-  midpoints: Float32Array;
-  /** Smallest divisor. */
-  smallest: number;
-}
-
-/**
- * Fills in codes and absmax of the leading whole blocks if `wasm` is the current engine, with the host's bits. The absmax
- * of a block that holds NaN is NaN.
- * @returns the number of blocks done: 0 on other engines and for few values.
- */
-export function quantizeBlocksWasm(
-  values: Float32Array,
-  blockSize: number,
-  { order, midpoints, smallest }: BlockTables,
-  codes: Uint8Array,
-  absmax: Float32Array,
-): number {
+/** The leading whole blocks, when `wasm` is the current engine and they are not few; none on other engines. */
+export const engineBlocks: BlockQuantizer = (values, blockSize, { order, midpoints, smallest }, codes, absmax) => {
   if (values.length < FEW_VALUES || getBackend() !== BACKEND_OF.wasm) return 0;
   const backend = wasmBackend(currentBackend());
   const { heap } = backend;
@@ -64,4 +46,4 @@ export function quantizeBlocksWasm(
     }
   });
   return whole / blockSize;
-}
+};

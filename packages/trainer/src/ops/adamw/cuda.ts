@@ -1,6 +1,7 @@
 /** @file AdamW and SquaredNorm on engine `cuda`. */
-import type { OpKernel } from '@arena/runtime';
+
 import { cudaKernel, cudaLauncher } from '@arena/runtime/cuda';
+import type { OpKernel } from '@arena/runtime/op';
 import { util } from '@tensorflow/tfjs-core';
 import { ptx } from '../../cuda/ptx.js';
 import type { AdamWAttrs } from './attrs.js';

@@ -5,7 +5,7 @@
  * with g = gradientScale * gradient (clipping), the bias corrections in double and the rest in float32.
  */
 
-import { defineOp, runOp } from '@arena/runtime';
+import { defineOp, runOp } from '@arena/runtime/op';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import type { AdamWAttrs, AdamWInputs, AdamWTensors, SquaredNormInputs } from './attrs.js';
 import { adamWCuda, squaredNormCuda } from './cuda.js';

@@ -1,6 +1,6 @@
 /** @file What the conformance suite feeds AdamW and SquaredNorm. */
 import { Mt19937, normal } from '@arena/random';
-import type { OpSample } from '@arena/runtime';
+import type { OpSample } from '@arena/runtime/op';
 import type { AdamWAttrs } from './attrs.js';
 
 const SHAPES = [[1], [63], [64], [5, 13], [1900], [33, 70]];

@@ -1,5 +1,5 @@
 /** @file AdamW and SquaredNorm on engine `wasm`. */
-import type { OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime/op';
 import { wasmBackend, wasmKernel } from '@arena/runtime/wasm';
 import { util } from '@tensorflow/tfjs-core';
 import { kernels } from '../../wasm/kernels.generated.js';

@@ -1,5 +1,5 @@
 /** @file AdamW and SquaredNorm on engine `webgpu`. */
-import type { OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime/op';
 import { gpuKernel, gpuLauncher, gpuVariants, spread, workgroupSum } from '@arena/runtime/webgpu';
 import { util } from '@tensorflow/tfjs-core';
 import type { AdamWAttrs } from './attrs.js';

@@ -1,6 +1,7 @@
 /** @file Attention and its gradients on engine `cuda`: in float32 in tiles of 32 query rows and 32 keys, or on tensor cores (mma.ts). */
-import type { OpKernel } from '@arena/runtime';
+
 import { type CudaKernel, cudaKernel, cudaLauncher } from '@arena/runtime/cuda';
+import type { OpKernel } from '@arena/runtime/op';
 import { ptx } from '../../../cuda/ptx.js';
 import type { AttentionAttrs } from '../attrs.js';
 import { attentionGeometry, GEOMETRY_PARAMS as params } from '../geometry.js';

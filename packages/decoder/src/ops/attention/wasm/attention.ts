@@ -1,5 +1,5 @@
 /** @file Attention and its gradient on engine `wasm`: cuts the flat batch into blocks of query tokens. */
-import type { OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime/op';
 import { packWords, TILE_BYTES, type WasmBackend, wasmBackend, wasmKernel } from '@arena/runtime/wasm';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { kernels } from '../../../wasm/kernels.generated.js';

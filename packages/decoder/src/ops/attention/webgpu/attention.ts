@@ -3,7 +3,7 @@
  * backward in two passes over tiles (dq, then dk and dv) that form P = exp(s - lse) anew. Nothing of size Q x T is stored,
  * and nothing is summed in an order that could change. Which keys a query sees is found on the GPU, from rows and offsets.
  */
-import type { OpKernel } from '@arena/runtime';
+import type { OpKernel } from '@arena/runtime/op';
 import { gpuKernel, gpuLauncher, gpuVariants, type Launcher, spread, workgroupSum } from '@arena/runtime/webgpu';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { AttentionAttrs } from '../attrs.js';

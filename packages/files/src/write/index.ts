@@ -1,0 +1,4 @@
+/** @file Whole-or-nothing writes, and hashes. */
+export { portableSha256, type StreamHash, sha256 } from '../sha256.js';
+export { bytesTarget, type FileStore, type FileTarget, type PartFile } from '../store.js';
+export { type FillFile, makeFolder, replaceFile, replaceFolder } from '../write.js';

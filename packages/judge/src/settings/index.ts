@@ -1,0 +1,4 @@
+/** @file The rules that settings are checked by. */
+export { checkSettings, type DefaultSettings } from '../settings.js';
+export { RULES, type Rule } from '../settings-rules.js';
+export { type Cleaning, checkLabels } from '../votes.js';

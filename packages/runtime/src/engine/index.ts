@@ -1,0 +1,5 @@
+/** @file What authors of engines need. */
+export { type Abilities, setAbilities } from '../abilities.js';
+export { BACKEND_OF } from '../op.js';
+export { importFromProject } from '../project-package.js';
+export type { EngineProvider } from '../provider.js';

@@ -1,0 +1,1 @@
+export declare function publicNames(): Record<string, string[]>;
