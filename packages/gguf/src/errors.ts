@@ -1,5 +1,5 @@
 /** @file The one error that this package throws for files that are not what they should be. */
-import { quote } from '@arena/files';
+import { quote } from '@arena/files/source';
 
 /**
  * What is wrong: another format, a version that is not read, a file or length beyond the file's end, a metadata value, a

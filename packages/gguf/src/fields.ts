@@ -1,5 +1,5 @@
 /** @file Metadata values read by name and held against what they may be. */
-import { quote } from '@arena/files';
+import { quote } from '@arena/files/source';
 import { GgufError } from './errors.js';
 import type { GgufValue } from './metadata.js';
 

@@ -1,5 +1,6 @@
 /** @file An open GGUF model, of one file or of several: metadata, tensors, and their values by name and rows. */
-import { type ByteSource, type FileOpener, type Location, openerAt, openFile, quote, urlSource } from '@arena/files';
+import { type ByteSource, type Location, openFile, urlSource } from '@arena/files';
+import { type FileOpener, openerAt, quote } from '@arena/files/source';
 import { decoderOf } from './dequantize.js';
 import { GgufError } from './errors.js';
 import { blockSize } from './ggml-types.js';

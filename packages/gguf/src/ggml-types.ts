@@ -1,11 +1,5 @@
 /** @file The element types of ggml by their numbers: names, values and bytes of a block (GGML_QUANT_SIZES of gguf-py). */
 
-/** Values and bytes of one block; a float is a block of one value. */
-export interface BlockSize {
-  values: number;
-  bytes: number;
-}
-
 /** Values and bytes of a block, by name. */
 const SIZES = {
   F32: [1, 4],
@@ -109,8 +103,8 @@ export function oddType(id: number): string {
   return `number ${id}, which is not known: the file is damaged, or made by a newer program`;
 }
 
-/** How many values a block of the type holds, and in how many bytes. */
-export function blockSize(type: GgmlType): BlockSize {
+/** How many values a block of the type holds, and in how many bytes. A float is a block of one value. */
+export function blockSize(type: GgmlType): { values: number; bytes: number } {
   const [values, bytes] = SIZES[type];
   return { values, bytes };
 }

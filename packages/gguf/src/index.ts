@@ -3,7 +3,7 @@ export { ggufConfig } from './config.js';
 export { dequantize } from './dequantize.js';
 export { GgufError, type GgufErrorCode } from './errors.js';
 export { type GgufFile, openGguf } from './file.js';
-export { type BlockSize, blockSize, type GgmlType } from './ggml-types.js';
+export { blockSize, type GgmlType } from './ggml-types.js';
 export type { GgufValue } from './metadata.js';
 export type { GgufStrings } from './strings.js';
 export type { GgufTensor } from './tensor-table.js';

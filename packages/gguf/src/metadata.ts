@@ -10,7 +10,7 @@ import { type GgufStrings, readStrings } from './strings.js';
 export type GgufValue = number | bigint | boolean | string | GgufNumbers | GgufStrings;
 
 /** An array of numbers or truth values. */
-export type GgufNumbers =
+type GgufNumbers =
   | Uint8Array
   | Int8Array
   | Uint16Array

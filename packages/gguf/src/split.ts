@@ -1,5 +1,6 @@
 /** @file A model in several files, `NAME-00001-of-00003.gguf`: only the first has the metadata, each its own tensors. */
-import { type ByteSource, type FileOpener, quote } from '@arena/files';
+import type { ByteSource } from '@arena/files';
+import { type FileOpener, quote } from '@arena/files/source';
 import { GgufError } from './errors.js';
 import { type GgufHeader, readHeader } from './header.js';
 
@@ -12,7 +13,7 @@ export interface Part {
 const PART_NAME = /^(.*)-(\d{5})-of-(\d{5})(\.gguf)$/i;
 
 /** Says which part a file is by its header, or undefined for a model of one file. */
-export function splitOf({ source, header }: Part): { part: number; count: number } | undefined {
+function splitOf({ source, header }: Part): { part: number; count: number } | undefined {
   const count = header.metadata.get('split.count');
   if (count === undefined || count === 1 || count === 0) return undefined;
   const part = header.metadata.get('split.no');

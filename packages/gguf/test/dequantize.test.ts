@@ -3,7 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { bytesSource } from '@arena/files';
 import { blockSize, dequantize, type GgmlType, GgufError, openGguf } from '@arena/gguf';
-import { openSafetensors, toFloat32 } from '@arena/safetensors';
+import { openSafetensors } from '@arena/safetensors';
+import { toFloat32 } from '@arena/safetensors/tensor';
 import { expect, test } from 'vitest';
 import { writeGguf } from './write-gguf.js';
 

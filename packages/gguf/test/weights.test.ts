@@ -1,4 +1,5 @@
-import { bytesSource, storedBytes } from '@arena/files';
+import { bytesSource } from '@arena/files';
+import { storedBytes } from '@arena/files/source';
 import { GgufError, ggufWeights, openGguf } from '@arena/gguf';
 import { describe, expect, test } from 'vitest';
 import { floats, tinyModel, tinyPairs, tinyTensors } from './tiny-model.js';
