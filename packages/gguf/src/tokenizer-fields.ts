@@ -27,6 +27,7 @@ export interface GgufTokenizerFields {
 
 /**
  * The tokenizer of a file. What is absent is as llama.cpp assumes it: `<unk>` 0, `<s>` 1, `</s>` 2, a space in front.
+ * `sentencePieceTokenizer({ ...fields, tokens: [...fields.tokens] })` of `@arena/tokenizer` makes a tokenizer of it.
  * @throws GgufError when the file has no tokenizer, one of another kind, or lists that do not fit each other.
  */
 export function ggufTokenizerFields(metadata: Metadata, file = 'metadata'): GgufTokenizerFields {
