@@ -1,4 +1,5 @@
-export { type Battle, EvaluationInputError, type Prediction } from './battle.js';
+export type { Battle, Prediction } from './battle.js';
+export { EvaluationInputError } from './error.js';
 export { type RenderOptions, renderReport } from './page/render.js';
 export { type PredictionColumns, parsePredictions } from './predictions-file.js';
 export {

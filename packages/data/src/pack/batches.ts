@@ -74,7 +74,7 @@ export function batches(
 ): Batches {
   for (const [name, value] of Object.entries({ batchSize, tokensPerBatch })) {
     if (value !== undefined && !(Number.isInteger(value) && value > 0))
-      throw new DataError(`${name} ${value} is not a positive whole number`);
+      throw new DataError('argument', `${name} ${value} is not a positive whole number`);
   }
   const maxRows = batchSize ?? (tokensPerBatch === undefined ? 8 : Number.POSITIVE_INFINITY);
   const maxTokens = tokensPerBatch ?? Number.POSITIVE_INFINITY;
@@ -91,6 +91,7 @@ export function batches(
     for (const key of Object.keys(settings) as (keyof typeof settings)[]) {
       if (resume[key] !== settings[key])
         throw new DataError(
+          'saved',
           `the saved state has ${key} ${resume[key]}, the run has ${settings[key]}; it cannot be gone on with`,
         );
     }

@@ -85,9 +85,12 @@ function checkTexts(frame: unknown, names: string[]): unknown {
   const value = frame as Record<string, unknown> | null;
   for (const name of names) {
     if (typeof value?.[name] !== 'string')
-      throw new DataError(`the frame has no text "${name}"; it needs ${names.join(', ')}`);
+      throw new DataError('argument', `the frame has no text "${name}"; it needs ${names.join(', ')}`);
   }
   if (value?.end === '')
-    throw new DataError('the frame\'s "end" is empty; the classifier reads its last token, so it needs one');
+    throw new DataError(
+      'argument',
+      'the frame\'s "end" is empty; the classifier reads its last token, so it needs one',
+    );
   return value;
 }

@@ -118,7 +118,7 @@ function packedOf({ id, row, winner, softLabel, weight }: Battle, ids: Int32Arra
 
 function checkShares(shares: number[], count: number, names: string): void {
   if (shares.length !== count || shares.some((share) => !(share >= 0)) || !shares.some((share) => share > 0)) {
-    throw new DataError(`shares [${shares}] are not ${count} numbers of at least 0, for ${names}`);
+    throw new DataError('argument', `shares [${shares}] are not ${count} numbers of at least 0, for ${names}`);
   }
 }
 

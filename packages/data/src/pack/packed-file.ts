@@ -137,7 +137,7 @@ export async function packedFromBytes(bytes: Uint8Array): Promise<{ packed: Pack
   try {
     const file = await openSafetensors(bytesSource(bytes, 'packed battles'));
     const { format, key = '', ids: idText = '' } = file.metadata ?? {};
-    if (format !== FORMAT) throw new DataError(`format "${format}" found, "${FORMAT}" expected`);
+    if (format !== FORMAT) throw new DataError('saved', `format "${format}" found, "${FORMAT}" expected`);
     const read = async (name: string) => (file.tensors.has(name) ? file.read(name) : null);
     const ints = async (name: string) => new Int32Array(aligned(await file.read(name)));
     const doubles = (one: SafeTensor | null) => (one ? new Float64Array(aligned(one)) : null);
@@ -150,7 +150,7 @@ export async function packedFromBytes(bytes: Uint8Array): Promise<{ packed: Pack
     const second = file.tensors.has('second') ? await ints('second') : null;
     const n = names.length;
     const fits = offsets.length === n + 1 && labels.length === n && rows.length === n && cuts.length === 8 * n;
-    if (!fits || offsets[n] !== inputIds.length) throw new DataError('the sizes of its tensors do not agree');
+    if (!fits || offsets[n] !== inputIds.length) throw new DataError('saved', 'the sizes of its tensors do not agree');
     const packed = names.map((id, i): Packed => {
       const one: Packed = {
         id,
@@ -168,7 +168,7 @@ export async function packedFromBytes(bytes: Uint8Array): Promise<{ packed: Pack
     return { packed, key };
   } catch (cause) {
     if (cause instanceof SafetensorsError || cause instanceof SyntaxError || cause instanceof DataError) {
-      throw new DataError(`not a file of packed battles (${cause.message}); pack anew`, {}, { cause });
+      throw new DataError('saved', `not a file of packed battles (${cause.message}); pack anew`, {}, { cause });
     }
     throw cause;
   }

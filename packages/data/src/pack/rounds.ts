@@ -63,7 +63,7 @@ export function roundPacker(
   { maxTokens = 1900, truncation = 'head+tail', neutralizeSpecialTokens = true }: BudgetOptions = {},
 ): (fields: string[][]) => PackedRounds {
   if (!TRUNCATIONS.includes(truncation))
-    throw new DataError(`truncation "${truncation}" is none of ${TRUNCATIONS.join(', ')}`);
+    throw new DataError('argument', `truncation "${truncation}" is none of ${TRUNCATIONS.join(', ')}`);
   const fixed = (text: string) => tokenizer.encode(text, { splitSpecialTokens: false });
   const start = fixed(frame.start);
   const names = frame.fields.map(fixed);
@@ -75,6 +75,7 @@ export function roundPacker(
   const fewest = start.length + omitted.length + perRound + end.length + names.length * least;
   if (!(maxTokens >= fewest)) {
     throw new DataError(
+      'argument',
       `maxTokens ${maxTokens} is too small: the frame and a few tokens of each field take ${fewest}. Use a shorter frame or more tokens`,
     );
   }

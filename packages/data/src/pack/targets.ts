@@ -34,10 +34,12 @@ export function pairTargets(batch: Batch, { softShare = 0 }: { softShare?: numbe
 function probabilities<T>({ labels, rows, softLabels }: Batch, softShare: number, read: (three: number[]) => T): T[] {
   return Array.from(labels, (label, i) => {
     const soft = softShare > 0 ? softLabels?.[i] : undefined;
-    if (label < 0 && !soft) throw new DataError('has neither a vote nor a soft label to learn from', { row: rows[i] });
+    if (label < 0 && !soft)
+      throw new DataError('row', 'has neither a vote nor a soft label to learn from', { row: rows[i] });
     if (!soft) return read([0, 1, 2].map((k) => Number(k === label)));
     const total = soft.reduce((sum, p) => sum + p, 0);
-    if (Math.abs(total - 1) > 1e-3) throw new DataError(`its soft label adds up to ${total}, not 1`, { row: rows[i] });
+    if (Math.abs(total - 1) > 1e-3)
+      throw new DataError('row', `its soft label adds up to ${total}, not 1`, { row: rows[i] });
     const share = label < 0 ? 1 : softShare;
     return read([0, 1, 2].map((k) => (share * (soft[k] ?? 0)) / total + (1 - share) * Number(k === label)));
   });

@@ -46,7 +46,7 @@ export async function* readCsv(
     records = [];
     if (ready.length > 0) yield ready;
     row += ready.length;
-    if (failure) throw new DataError(`not valid CSV: ${failure.message}`, { file, row }, { cause: failure });
+    if (failure) throw new DataError('format', `not valid CSV: ${failure.message}`, { file, row }, { cause: failure });
   }
 
   for await (const chunk of chunks) {

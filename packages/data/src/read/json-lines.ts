@@ -43,7 +43,7 @@ export async function* readJsonLines(chunks: AsyncIterable<Uint8Array>, file: st
     rest.push(chunk.subarray(end));
     waiting += chunk.length - end;
     if (waiting > MAX_LINE)
-      throw new DataError(`a line of more than ${MAX_LINE} bytes; is this JSON lines?`, { file, row });
+      throw new DataError('format', `a line of more than ${MAX_LINE} bytes; is this JSON lines?`, { file, row });
   }
   if (waiting > 0) yield parse(joined(rest));
 }

@@ -52,6 +52,7 @@ export async function openParquet(source: ByteSource): Promise<ParquetFile> {
     checkFooter(metadata, schema, source.size);
   } catch (cause) {
     throw new DataError(
+      'format',
       `not a readable Parquet file (${(cause as Error).message}); is the download complete?`,
       { file },
       { cause },
@@ -73,7 +74,7 @@ export async function openParquet(source: ByteSource): Promise<ParquetFile> {
         const options = { file: checked, metadata, columns: wanted, rowStart, rowEnd, compressors, parsers };
         const rows = await decoded(rowStart, () => parquetReadObjects(options));
         if (rows.length !== rowEnd - rowStart) {
-          throw new DataError(`${rows.length} rows found where ${rowEnd - rowStart} are claimed`, {
+          throw new DataError('format', `${rows.length} rows found where ${rowEnd - rowStart} are claimed`, {
             file,
             row: rowStart,
           });
@@ -91,6 +92,7 @@ export async function openParquet(source: ByteSource): Promise<ParquetFile> {
     } catch (cause) {
       if (cause instanceof DataError) throw cause;
       throw new DataError(
+        'format',
         `rows from ${row} on cannot be decoded (${(cause as Error).message})`,
         { file, row },
         { cause },

@@ -57,7 +57,7 @@ export async function* readBattles(source: BattleSource, options: ReadOptions = 
   for await (const { battle, rejected } of readRows(source, options)) {
     if (battle) yield battle;
     else if (onReject === 'throw') {
-      throw new DataError(`no battle: ${rejected.reason}; pass onReject: 'skip' to go on without it`, rejected);
+      throw new DataError('row', `no battle: ${rejected.reason}; pass onReject: 'skip' to go on without it`, rejected);
     } else reject?.(rejected);
   }
 }
@@ -119,7 +119,7 @@ async function openRecords(content: Content, options: ReadOptions): Promise<{ re
   const lines = format === 'csv' ? readCsv(content.parts(), file) : readJsonLines(content.parts(), file);
   return withSchema(renamed(lines, names), (first) => {
     if (options.schema) return options.schema;
-    if (first.length === 0) throw new DataError('the file has no records', { file });
+    if (first.length === 0) throw new DataError('format', 'the file has no records', { file });
     const columns = [...new Set(first.flatMap((record) => Object.keys(record ?? {})))];
     return detectSchema(columns, first, format, file);
   });
@@ -195,16 +195,16 @@ async function contentOf(file: ByteSource): Promise<Content> {
 function detectFormat({ name: file, head }: Content): Format {
   const start = new TextDecoder().decode(head);
   if (start.startsWith('PAR1')) return 'parquet';
-  if (start.startsWith('PK\u0003\u0004')) throw new DataError('a zip archive; unzip it first', { file });
+  if (start.startsWith('PK\u0003\u0004')) throw new DataError('format', 'a zip archive; unzip it first', { file });
   // biome-ignore lint/suspicious/noControlCharactersInRegex: many of them tell data from text; a text may hold one
   const controls = start.match(/[\0-\x08\x0e-\x1a]/g)?.length ?? 0;
   if (controls > start.length / 100) {
-    throw new DataError('neither text nor Parquet, which begins with PAR1; is the file damaged?', { file });
+    throw new DataError('format', 'neither text nor Parquet, which begins with PAR1; is the file damaged?', { file });
   }
   const text = start.trimStart();
-  if (text === '') throw new DataError('the file is empty', { file });
+  if (text === '') throw new DataError('format', 'the file is empty', { file });
   if (text.startsWith('[')) {
-    throw new DataError('one JSON array; write it as JSON lines (one object a line)', { file });
+    throw new DataError('format', 'one JSON array; write it as JSON lines (one object a line)', { file });
   }
   return text.startsWith('{') ? 'jsonl' : 'csv';
 }
@@ -225,6 +225,7 @@ async function* inflate(source: ByteSource): AsyncGenerator<Uint8Array> {
     yield* readStream(compressed.pipeThrough(new DecompressionStream('gzip')));
   } catch (cause) {
     throw new DataError(
+      'format',
       `not valid gzip (${(cause as Error).message}); is the download complete?`,
       { file: source.name },
       { cause },

@@ -77,6 +77,7 @@ export function detectSchema(
     return format === 'jsonl' ? 'jsonl' : 'wsdm';
   }
   throw new DataError(
+    'schema',
     `columns ${columns.slice(0, 20).join(', ') || '(none)'} are of no known schema; prompt, response_a and response_b, or conversation_a and conversation_b are expected. Rename yours (or, in code, say how they are named: \`columns\`)`,
     { file },
   );

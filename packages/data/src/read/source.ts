@@ -40,7 +40,10 @@ async function* openAll(source: BattleSource): AsyncGenerator<ByteSource> {
   } else if (typeof source === 'string') {
     yield* openPath(source);
   } else {
-    throw new DataError(`a path, URL, Blob or bytes expected, ${source === null ? 'null' : typeof source} found`);
+    throw new DataError(
+      'argument',
+      `a path, URL, Blob or bytes expected, ${source === null ? 'null' : typeof source} found`,
+    );
   }
 }
 
@@ -48,14 +51,15 @@ async function* openAll(source: BattleSource): AsyncGenerator<ByteSource> {
 async function* openPath(path: string): AsyncGenerator<ByteSource> {
   const { readdir, stat } = nodeFs();
   const info = await stat(path).catch((cause) => {
-    throw new DataError(`cannot be opened (${cause.code}); check the path`, { file: path }, { cause });
+    throw new DataError('read', `cannot be opened (${cause.code}); check the path`, { file: path }, { cause });
   });
   if (!info.isDirectory()) {
     yield dataFile(await openFile(path), path.split(/[\\/]/).at(-1));
     return;
   }
   const files = (await readdir(path)).filter((file) => DATA_FILE.test(file)).sort();
-  if (files.length === 0) throw new DataError('the folder has no .parquet, .csv, .jsonl or .json file', { file: path });
+  if (files.length === 0)
+    throw new DataError('read', 'the folder has no .parquet, .csv, .jsonl or .json file', { file: path });
   for (const file of files) yield* openPath(`${path}/${file}`);
 }
 
@@ -85,5 +89,7 @@ function dataFile(source: ByteSource, name = source.name): ByteSource {
 }
 
 function dataError(error: unknown): unknown {
-  return error instanceof FileError ? new DataError(error.reason, { file: error.file }, { cause: error }) : error;
+  return error instanceof FileError
+    ? new DataError('read', error.reason, { file: error.file }, { cause: error })
+    : error;
 }

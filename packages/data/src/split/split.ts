@@ -64,7 +64,7 @@ export function splitBattles(
 ): Splits {
   const sum = ratio.reduce((total, share) => total + share, 0);
   if (ratio.length !== 3 || !(sum > 0) || ratio.some((share) => !(share >= 0))) {
-    throw new DataError(`ratio [${ratio}] cannot be split by: three shares of at least 0 are expected`);
+    throw new DataError('argument', `ratio [${ratio}] cannot be split by: three shares of at least 0 are expected`);
   }
   const shares = ratio.map((share) => share / sum);
   const prompts = battles.map(readPrompt);

@@ -37,19 +37,22 @@ export function splitsToFile(splits: Splits): SplitsFile {
  */
 export function applySplits(battles: Battle[], file: unknown): Record<SplitName, Battle[]> {
   const saved = file as Partial<SplitsFile> | null;
-  if (saved?.format !== 'arena-splits-1') throw new DataError('not a saved split: "format": "arena-splits-1" expected');
+  if (saved?.format !== 'arena-splits-1')
+    throw new DataError('saved', 'not a saved split: "format": "arena-splits-1" expected');
   const table = byId(battles);
   const taken = new Set<string>();
   const part = (name: SplitName): Battle[] => {
     const ids = saved[name];
-    if (!Array.isArray(ids)) throw new DataError(`the saved split has no list "${name}"`);
+    if (!Array.isArray(ids)) throw new DataError('saved', `the saved split has no list "${name}"`);
     return ids.map((id: unknown) => {
       const battle = table.get(String(id));
       if (!battle)
         throw new DataError(
+          'saved',
           `the saved split names battle ${JSON.stringify(id)}, which is not among the ${battles.length} given; is this the data it was made from?`,
         );
-      if (taken.has(battle.id)) throw new DataError(`the saved split names battle ${JSON.stringify(id)} twice`);
+      if (taken.has(battle.id))
+        throw new DataError('saved', `the saved split names battle ${JSON.stringify(id)} twice`);
       taken.add(battle.id);
       return battle;
     });
@@ -61,9 +64,13 @@ function byId(battles: Battle[]): Map<string, Battle> {
   const table = new Map<string, Battle>();
   for (const battle of battles) {
     if (table.has(battle.id))
-      throw new DataError(`two battles have the id ${JSON.stringify(battle.id)}; ids must differ to save a split`, {
-        row: battle.row,
-      });
+      throw new DataError(
+        'row',
+        `two battles have the id ${JSON.stringify(battle.id)}; ids must differ to save a split`,
+        {
+          row: battle.row,
+        },
+      );
     table.set(battle.id, battle);
   }
   return table;

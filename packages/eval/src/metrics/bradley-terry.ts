@@ -1,5 +1,6 @@
 /** @file Bradley-Terry ratings: P(a beats b) = sigmoid(strength a - strength b), a tie is half a win each way. */
 
+import { EvaluationInputError } from '../error.js';
 import { softplus } from '../special.js';
 import { fitLogistic, sparseRows } from './logistic.js';
 
@@ -37,7 +38,7 @@ export interface Pair {
 /**
  * Fits ratings. Without a ridge and with `finite` false some gaps would be infinite; they are then as large as the
  * search went.
- * @throws RangeError for a vote of a model with itself or of one that is not in `models`.
+ * @throws EvaluationInputError for a vote of a model with itself or of one that is not in `models`.
  */
 export function bradleyTerry(votes: readonly Vote[], options: BradleyTerryOptions = {}): BradleyTerry {
   const { C = Number.POSITIVE_INFINITY } = options;
@@ -94,7 +95,10 @@ export function gatherVotes(votes: readonly Vote[], models: readonly string[]) {
     const a = index.get(nameA);
     const b = index.get(nameB);
     if (a === undefined || b === undefined || a === b) {
-      throw new RangeError(`vote ${i + 1} is between ${JSON.stringify(nameA)} and ${JSON.stringify(nameB)}`);
+      throw new EvaluationInputError(
+        'argument',
+        `vote ${i + 1} is between ${JSON.stringify(nameA)} and ${JSON.stringify(nameB)}`,
+      );
     }
     const share = winner === 'a' ? 1 : winner === 'b' ? 0 : winner === 'tie' ? 0.5 : winner;
     const key = Math.min(a, b) * models.length + Math.max(a, b);

@@ -1,5 +1,6 @@
 /** @file Writes a report: one HTML page that needs nothing else, markdown, JSON, or a table for a terminal. */
-import { type Battle, EvaluationInputError } from '../battle.js';
+import type { Battle } from '../battle.js';
+import { EvaluationInputError } from '../error.js';
 import type { Example, Report } from '../report/report.js';
 import { escapeHtml, numberFigure, percent, percentFigure, shorten } from '../text.js';
 import { pageHtml, pageMarkdown } from './page.js';
@@ -28,7 +29,10 @@ export function renderReport(
   if (format === 'html') {
     return pageHtml(page, { title: 'Battles to look at', html: htmlExamples(report, options.battles ?? []) });
   }
-  throw new EvaluationInputError(`format is ${JSON.stringify(format)}; expected 'html', 'markdown' or 'json'`);
+  throw new EvaluationInputError(
+    'argument',
+    `format is ${JSON.stringify(format)}; expected 'html', 'markdown' or 'json'`,
+  );
 }
 
 function htmlExamples({ examples }: Report, battles: readonly Battle[]): string {

@@ -3,7 +3,6 @@
 import {
   type Battle,
   clusterByPrompt,
-  EvaluationInputError,
   joinPredictions,
   type Prediction,
   type PromptKey,
@@ -11,6 +10,7 @@ import {
 } from '../battle.js';
 import { type Clustering, resample } from '../bootstrap/draws.js';
 import { ScoreSums } from '../bootstrap/score-sums.js';
+import { EvaluationInputError } from '../error.js';
 import { type Page, pageHtml, pageMarkdown, type Table, tableMarkdown } from '../page/page.js';
 import { type RangeRow, rangesSvg, shareAxis } from '../page/svg.js';
 import { eceNote, numberFigure, percent, percentFigure, pointsFigure, pValue, tiesNote } from '../text.js';
@@ -80,11 +80,12 @@ export function compareRuns(
     promptKey = promptText,
   } = options;
   if (runs.length < 2 || runs.length > MOST_RUNS) {
-    throw new EvaluationInputError(`${runs.length} runs are given; 2 to ${MOST_RUNS} can be compared`);
+    throw new EvaluationInputError('argument', `${runs.length} runs are given; 2 to ${MOST_RUNS} can be compared`);
   }
   const names = runs.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new EvaluationInputError(`two runs have the name ${JSON.stringify(twice)}`);
+  if (twice !== undefined)
+    throw new EvaluationInputError('argument', `two runs have the name ${JSON.stringify(twice)}`);
   const joined = runs.map(({ name, predictions }) => joinPredictions(predictions, battles, ties, name));
   const { labels, battles: counted, ties: tied, unlabelled } = joined[0];
   const clustering: Clustering = { ...clusterByPrompt(counted, promptKey), rounds };
@@ -141,7 +142,10 @@ export function renderComparison(comparison: RunComparison, format: 'html' | 'ma
   if (format === 'json') return `${JSON.stringify(comparison, null, 2)}\n`;
   if (format === 'html') return pageHtml(pageOf(comparison));
   if (format === 'markdown') return pageMarkdown(pageOf(comparison));
-  throw new EvaluationInputError(`format is ${JSON.stringify(format)}; expected 'html', 'markdown' or 'json'`);
+  throw new EvaluationInputError(
+    'argument',
+    `format is ${JSON.stringify(format)}; expected 'html', 'markdown' or 'json'`,
+  );
 }
 
 /** The two tables and the notes as markdown, for a terminal. */

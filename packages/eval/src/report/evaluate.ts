@@ -4,7 +4,6 @@ import {
   type Battle,
   checkBattles,
   clusterByPrompt,
-  EvaluationInputError,
   type Joined,
   joinPredictions,
   type Prediction,
@@ -14,6 +13,7 @@ import {
 import { bootstrapFigure, shareFigure } from '../bootstrap/bootstrap.js';
 import { ColumnMeans } from '../bootstrap/column-means.js';
 import { type Clustering, resample } from '../bootstrap/draws.js';
+import { EvaluationInputError } from '../error.js';
 import { ascending, brier, credits, logLoss, logLosses } from '../metrics/binary.js';
 import { applyTemperature, calibrationError, fitTemperature, reliability, topLabel } from '../metrics/calibration.js';
 import { riskCoverage } from '../metrics/risk-coverage.js';
@@ -79,9 +79,13 @@ export function evaluate(
     title = 'Evaluation',
     promptKey = promptText,
   } = options;
-  if (!Number.isSafeInteger(seed)) throw new EvaluationInputError(`seed is ${seed}; expected a whole number`);
+  if (!Number.isSafeInteger(seed))
+    throw new EvaluationInputError('argument', `seed is ${seed}; expected a whole number`);
   if (!Number.isSafeInteger(rounds) || rounds < 1 || rounds > 100_000) {
-    throw new EvaluationInputError(`bootstrapRounds is ${rounds}; expected a whole number from 1 to 100,000`);
+    throw new EvaluationInputError(
+      'argument',
+      `bootstrapRounds is ${rounds}; expected a whole number from 1 to 100,000`,
+    );
   }
   if (train) checkBattles(train, 'training ');
   const joined = joinPredictions(predictions, battles, ties);
