@@ -1,5 +1,7 @@
 /** @file Token embeddings off the device: rows are read out of the checkpoint as batches need them. */
+
 import type { Weights } from '@arena/files';
+import { DecoderError } from './error.js';
 
 /** A table of token embeddings [vocabSize, hiddenSize] on the host. */
 export interface EmbeddingTable {
@@ -7,7 +9,7 @@ export interface EmbeddingTable {
   hiddenSize: number;
   /**
    * Rows of the given ids times `scale`, in float32. [ids.length, hiddenSize]
-   * @throws RangeError for an id outside the table.
+   * @throws DecoderError for an id outside the table.
    */
   gather(ids: Int32Array, scale: number): Promise<Float32Array>;
 }
@@ -30,7 +32,8 @@ export function checkpointEmbedding(
       const out = new Float32Array(ids.length * hiddenSize);
       for (const id of new Set(ids)) {
         if (id < 0 || id >= vocabSize) {
-          throw new RangeError(
+          throw new DecoderError(
+            'batch',
             `token id ${id} is outside the vocabulary of ${vocabSize}: the tokenizer is another model's`,
           );
         }

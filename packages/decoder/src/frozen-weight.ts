@@ -1,4 +1,5 @@
 /** @file A checkpoint's weights as the model holds them: checked, quantised on the way where asked for, on the engine. */
+
 import type { Weights } from '@arena/files';
 import type { FrozenWeight } from '@arena/lora/ops';
 import { type FloatDtype, type Quantized4bit, type QuantType, quantize4bit, readQuantized } from '@arena/quant';
@@ -6,6 +7,7 @@ import { engineBlocks, uploadWeight4bit } from '@arena/quant/ops';
 import { roundTo } from '@arena/quant/state';
 import { keep, tensor2d } from '@tensorflow/tfjs-core';
 import type { DecoderConfig } from './config.js';
+import { DecoderError } from './error.js';
 
 /**
  * How linears become 4-bit. The defaults are QLoRA's (Dettmers et al. 2023), not those of transformers'
@@ -32,13 +34,16 @@ export interface OpenedModel {
   config: DecoderConfig;
 }
 
-/** A float tensor as float32. @throws Error when it is missing, of another shape, or holds what is not finite. */
+/** A float tensor as float32. @throws DecoderError when it is missing, of another shape, or holds what is not finite. */
 export async function readFloats(opened: OpenedModel, name: string, shape: number[]): Promise<Float32Array> {
   checkShape(opened, name, shape);
   const values = await opened.weights.readFloat32(name);
   const bad = firstNonFinite(values);
   if (bad >= 0)
-    throw new Error(`${opened.weights.place}: '${name}' holds ${values[bad]} at ${bad}: the checkpoint is damaged`);
+    throw new DecoderError(
+      'checkpoint',
+      `${opened.weights.place}: '${name}' holds ${values[bad]} at ${bad}: the checkpoint is damaged`,
+    );
   return values;
 }
 
@@ -48,14 +53,18 @@ function firstNonFinite(values: Float32Array): number {
   return -1;
 }
 
-/** @throws Error when the tensor is missing or not of the shape that config.json asks for. */
+/** @throws DecoderError when the tensor is missing or not of the shape that config.json asks for. */
 export function checkShape({ weights, config }: OpenedModel, name: string, shape: number[]): void {
   const { place } = weights;
   const entry = weights.tensors.get(name);
-  if (!entry) throw new Error(`${place}: tensor '${name}' is missing; its config.json asks for it`);
+  if (!entry)
+    throw new DecoderError('checkpoint', `${place}: tensor '${name}' is missing; its config.json asks for it`);
   if (entry.shape.join() !== shape.join()) {
     const heads = name.includes('.self_attn.') ? ` (head_dim ${config.layers[0].headDim})` : '';
-    throw new Error(`${place}: '${name}' has shape [${entry.shape}], config.json asks for [${shape}]${heads}`);
+    throw new DecoderError(
+      'checkpoint',
+      `${place}: '${name}' has shape [${entry.shape}], config.json asks for [${shape}]${heads}`,
+    );
   }
 }
 
@@ -83,10 +92,13 @@ function keepWeight(weight: FrozenWeight): FrozenWeight {
   return weight;
 }
 
-/** @throws Error when a 4-bit tensor is not of the shape that config.json asks for. */
+/** @throws DecoderError when a 4-bit tensor is not of the shape that config.json asks for. */
 export function checkStoredShape({ weights }: OpenedModel, name: string, stored: Quantized4bit, shape: number[]) {
   if (stored.shape.join() === shape.join()) return;
-  throw new Error(`${weights.place}: '${name}' is 4-bit of shape [${stored.shape}], config.json asks for [${shape}]`);
+  throw new DecoderError(
+    'checkpoint',
+    `${weights.place}: '${name}' is 4-bit of shape [${stored.shape}], config.json asks for [${shape}]`,
+  );
 }
 
 /** Rounds to the asked type, then quantises. */

@@ -10,6 +10,7 @@ import { keep, type Tensor1D, type Tensor2D, tensor1d, tensor2d } from '@tensorf
 import { type CheckpointSource, weightsOf } from './checkpoint-view.js';
 import type { DecoderConfig, Family } from './config.js';
 import { checkpointEmbedding } from './embedding-table.js';
+import { DecoderError } from './error.js';
 import { readConfig } from './family.js';
 import {
   checkShape,
@@ -190,7 +191,8 @@ async function norm(opened: OpenedModel, name: string, shape: number[], trainAll
 /** Makes the weight itself a parameter; the module then reads its value of the moment. */
 function trainWeight(linear: Linear, place: string) {
   const { weight, path } = linear;
-  if (weight.kind === '4bit') throw new Error(`${place}: ${path} is 4-bit, only its adapter can be trained`);
+  if (weight.kind === '4bit')
+    throw new DecoderError('argument', `${place}: ${path} is 4-bit, only its adapter can be trained`);
   const trained = parameter(`${path}.weight`, weight.tensor);
   linear.trained = trained;
   linear.weight = {
@@ -223,7 +225,10 @@ async function headParameter(opened: OpenedModel, options: LoadOptions) {
   const head = (values: Float32Array) => parameter(name, tensor2d(values, shape) as Tensor2D);
   if (adapter?.score) {
     if (adapter.score.shape.join() !== shape.join()) {
-      throw new Error(`the adapter's score head is [${adapter.score.shape}], the base wants [${shape}]`);
+      throw new DecoderError(
+        'adapter',
+        `the adapter's score head is [${adapter.score.shape}], the base wants [${shape}]`,
+      );
     }
     return head(adapter.score.values);
   }
