@@ -1,6 +1,6 @@
 /** @file The shapes that the peer's figures were taken at, and the work in one step of each. */
 import { linearModules } from '@arena/decoder/family';
-import { GEMMA2_2B, parseGemmaConfig } from '@arena/gemma';
+import { GEMMA2_2B, GEMMA3_270M } from '@arena/gemma';
 
 const shape = (fields) => ({
   ...GEMMA2_2B,
@@ -9,7 +9,15 @@ const shape = (fields) => ({
   ...fields,
 });
 
-/** LoRA on all seven linears of every layer from `firstLayer`; `peerSeconds` and `peerGiB` are the Python stack's on two cores. */
+/** config.json of google/gemma-3-1b-pt, by what differs from the 270M. */
+const GEMMA3_1B = {
+  ...GEMMA3_270M,
+  hidden_size: 1152,
+  intermediate_size: 6912,
+  num_hidden_layers: 26,
+};
+
+/** LoRA on `targets`, all seven linears where there are none, of every layer from `firstLayer`; `peerSeconds` and `peerGiB` are the Python stack's on two cores. */
 export const SHAPES = {
   tiny: {
     config: shape({
@@ -55,27 +63,41 @@ export const SHAPES = {
     peerSeconds: 251,
     peerGiB: 5.92,
   },
+  'gemma3-270m': {
+    config: GEMMA3_270M,
+    lengths: Array.from({ length: 8 }, () => 512),
+    firstLayer: 6,
+    targets: ['q_proj', 'k_proj', 'v_proj'],
+  },
+  'gemma3-1b': {
+    config: GEMMA3_1B,
+    lengths: [512, 512],
+    firstLayer: 6,
+    targets: ['q_proj', 'k_proj', 'v_proj'],
+  },
 };
 
 /**
  * Multiply-adds of a step times two, without recomputation: linears forward in all layers, dX in the trained ones (the lowest
- * needs none for q, k and v), the last layer for one token a sequence but for K and V; causal attention, backward 2.5 times
- * forward. Adapters, norms and the optimizer are left out.
+ * needs none for q, k and v), the last layer for one token a sequence but for K and V; causal attention within each layer's window,
+ * backward 2.5 times forward. Adapters, norms and the optimizer are left out.
+ * @param config A DecoderConfig.
  */
-export function stepFlops({ config, lengths, firstLayer }) {
+export function stepFlops(config, { lengths, firstLayer }) {
   const tokens = lengths.reduce((a, b) => a + b, 0);
-  const last = config.num_hidden_layers - 1;
+  const last = config.layers.length - 1;
   let linear = 0;
-  for (const { layer, name, inFeatures, outFeatures } of linearModules(parseGemmaConfig(JSON.stringify(config)))) {
+  for (const { layer, name, inFeatures, outFeatures } of linearModules(config)) {
     const rows = layer === last && !/[kv]_proj/.test(name) ? lengths.length : tokens;
     const forward = 2 * rows * inFeatures * outFeatures;
     const backward = layer > firstLayer || (layer === firstLayer && !/[qkv]_proj/.test(name)) ? forward : 0;
     linear += forward + backward;
   }
   let attention = 0;
-  for (let layer = 0; layer < last; layer++) {
+  for (const [layer, { heads, headDim, window }] of config.layers.slice(0, last).entries()) {
     for (const length of lengths) {
-      const forward = 2 * length * length * config.num_attention_heads * config.head_dim; // QK and PV over half of the square
+      const reach = window ? Math.min(window, length) : length;
+      const forward = 4 * (length - reach / 2) * reach * heads * headDim; // QK and PV, half of the square within reach
       attention += layer >= firstLayer ? 3.5 * forward : forward;
     }
   }

@@ -1,8 +1,9 @@
 /**
- * @file Times a training step by shape: `node bench/step.mjs [--shapes tiny,mid,wide2,full] [--threads 2] [--wide]
- * [--steps 3] [--base DIR] [--memory 6GB] [--recompute N] [--peer PYTHON] [--out FILE]`. Prints seconds, tokens/s, GFLOP/s, peak memory and the share
- * of each op, and the load that other processes put on the machine meanwhile. `full` wants --base, a folder with the 2B shape
- * (`node bench/random-base.mjs DIR` writes one). With a Python that has torch, transformers, peft and bitsandbytes, the peer takes the
+ * @file Times a training step by shape: `node bench/step.mjs [--shapes tiny,mid,wide2] [--threads 2] [--wide]
+ * [--steps 3] [--base DIR|FILE.gguf] [--memory 6GB] [--recompute N] [--peer PYTHON] [--out FILE]`. Prints seconds, tokens/s, GFLOP/s, peak memory and the share
+ * of each op, and the load that other processes put on the machine meanwhile. Other shapes: gemma3-270m, gemma3-1b and full. `--base` is a
+ * checkpoint of the one shape that is asked for, a folder or a GGUF file, in place of random weights (`node bench/random-base.mjs DIR`
+ * writes a folder for `full`); a GGUF base is trained as it is stored, others in NF4. With a Python that has torch, transformers, peft and bitsandbytes, the peer takes the
  * same steps on the same checkpoint and tokens in turn with ours, and the table gives ratios.
  */
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -10,7 +11,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { planMemory, trainableParameters, trainingPass } from '@arena/decoder';
-import { loadGemma, parseGemmaConfig } from '@arena/gemma';
+import { loadGemma, parseGemmaConfig, readConfig } from '@arena/gemma';
 import { writeRandomCheckpoint } from '@arena/gemma/checkpoint';
 import { loraConfig } from '@arena/lora';
 import { Mt19937 } from '@arena/random';
@@ -36,6 +37,12 @@ const { values: flags } = parseArgs({
 
 const ALL = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
 
+const names = flags.shapes.split(',');
+for (const name of names)
+  if (!SHAPES[name]) throw new Error(`--shapes ${name}: ${Object.keys(SHAPES).join(', ')} are known`);
+if (flags.base && names.length > 1)
+  throw new Error('--base is a checkpoint of one shape: name that alone with --shapes');
+
 const engine = await openEngine('wasm', { threads: Number(flags.threads), wide: flags.wide });
 for (const note of engine.notes ?? []) console.error(`engine: ${note}`);
 const peer = flags.peer && (await startPeer(flags.peer, Number(flags.threads)));
@@ -47,7 +54,7 @@ if (peer && !peer.canStep) {
   );
 }
 const rows = [];
-for (const name of flags.shapes.split(',')) rows.push(await runShape(name, SHAPES[name]));
+for (const name of names) rows.push(await runShape(name, SHAPES[name]));
 const report = formatReport(rows);
 console.log(report);
 peer?.close();
@@ -55,19 +62,20 @@ if (flags.out) writeFileSync(flags.out, report);
 engine.dispose();
 
 async function runShape(name, shape) {
-  const folder = flags.base && name === 'full' ? flags.base : mkdtempSync(join(tmpdir(), 'arena-bench-'));
-  if (folder !== flags.base) await writeRandomCheckpoint(folder, shape.config, { seed: 1 });
-  const layers = Array.from(
-    { length: shape.config.num_hidden_layers - shape.firstLayer },
-    (_, i) => shape.firstLayer + i,
-  );
-  const config = loraConfig({ r: 16, lora_alpha: 32, target_modules: ALL, layers_to_transform: layers });
+  const folder = flags.base ?? mkdtempSync(join(tmpdir(), 'arena-bench-'));
+  if (!flags.base) await writeRandomCheckpoint(folder, shape.config, { seed: 1 });
+  const config = await readConfig(folder);
+  checkBase(config, parseGemmaConfig(JSON.stringify(shape.config)), name);
+  const layers = config.layers.map((_, layer) => layer).slice(shape.firstLayer);
+  const targets = shape.targets ?? ALL;
+  const lora = loraConfig({ r: 16, lora_alpha: 32, target_modules: targets, layers_to_transform: layers });
   const loadStart = performance.now();
-  const model = await loadGemma(folder, { quantization: {}, lora: { config, seed: 1 } });
+  const quantization = folder.endsWith('.gguf') ? undefined : {};
+  const model = await loadGemma(folder, { quantization, lora: { config: lora, seed: 1 } });
   const loadSeconds = (performance.now() - loadStart) / 1000;
   const tokens = shape.lengths.reduce((a, b) => a + b, 0);
   const plan = planMemory({
-    config: parseGemmaConfig(JSON.stringify(shape.config)),
+    config,
     targets: model.lora.targets,
     tokens,
     quantized: true,
@@ -75,9 +83,9 @@ async function runShape(name, shape) {
   });
   if (flags.recompute !== undefined) plan.activations.recompute = Number(flags.recompute);
   const optimizer = adamW(trainableParameters(model));
-  const batch = randomBatch(shape);
+  const batch = randomBatch(config, shape.lengths);
   const profile = new Map();
-  if (peer) await peer.ask({ do: 'load', folder, layers, targets: ALL, rank: 16, alpha: 32 });
+  if (peer) await peer.ask({ do: 'load', folder, layers, targets, rank: 16, alpha: 32 });
   const request = { do: 'step', rows: sequences(batch), labels: batch.labels };
   const steps = [];
   const peerSteps = [];
@@ -90,12 +98,12 @@ async function runShape(name, shape) {
   }
   optimizer.dispose();
   await model.dispose();
-  if (folder !== flags.base) rmSync(folder, { recursive: true });
+  if (!flags.base) rmSync(folder, { recursive: true });
   const timed = count === 1 ? steps : steps.slice(1);
   const middle = (all) => all.toSorted((a, b) => a.seconds - b.seconds)[Math.floor(all.length / 2)];
   return {
     name,
-    shape,
+    flops: stepFlops(config, shape).total,
     tokens,
     plan,
     loadSeconds,
@@ -133,12 +141,20 @@ async function timeStep(model, { labels, ...batch }, optimizer, plan, profile) {
   };
 }
 
+/** Throws unless a base has the sizes of the shape that its row of the table is named after. */
+function checkBase(base, shape, name) {
+  const sizes = ({ hiddenSize, intermediateSize, layers }) =>
+    `${hiddenSize} x ${intermediateSize}, ${layers.length} layers`;
+  if (sizes(base) === sizes(shape)) return;
+  throw new Error(`${flags.base}: ${sizes(base)}, the shape ${name} is ${sizes(shape)}`);
+}
+
 /** The token rows of a batch. */
 function sequences({ ids, offsets }) {
   return Array.from({ length: offsets.length - 1 }, (_, i) => Array.from(ids.slice(offsets[i], offsets[i + 1])));
 }
 
-function randomBatch({ config, lengths }) {
+function randomBatch(config, lengths) {
   const generator = new Mt19937(7);
   const offsets = [0];
   for (const length of lengths) offsets.push(offsets.at(-1) + length);
@@ -182,9 +198,9 @@ function formatReport(results) {
     '| shape | tokens | s/step (all) | forward | backward | optimizer | tokens/s | GFLOP/s | peak GiB | other cores | plan |',
     '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
   ];
-  for (const { name, shape, tokens, plan, median, timed, peakGiB: peak } of results) {
+  for (const { name, flops, tokens, plan, median, timed, peakGiB: peak } of results) {
     const { seconds, forward, backward, optimizer, others } = median;
-    const rate = stepFlops(shape).total / seconds / 1e9;
+    const rate = flops / seconds / 1e9;
     const keep = `${plan.activations.recompute} layers recomputed${plan.activations.offload ? ', offload' : ''}`;
     lines.push(
       `| ${name} | ${tokens} | ${fixed(seconds)} (${timed.map((t) => fixed(t)).join(', ')}) | ${fixed(forward)} | ${fixed(backward)} | ` +
