@@ -64,7 +64,8 @@ export function planMemory(options: MemoryPlanOptions): MemoryPlan {
   const weights = Math.ceil(linears * (quantized ? BYTES_4BIT : 4)) + 4 * norms;
   const adapters = (8 + momentBytes) * (trained + numLabels * hiddenSize);
   const rank = targets.reduce((sum, { r }) => sum + r, 0) / Math.max(1, layers);
-  const widths = layerWidths(config, rank);
+  const adaptsDown = targets.some(({ path }) => path.endsWith('down_proj'));
+  const widths = layerWidths(config, rank, adaptsDown);
   const bytes = (width: number) => Math.ceil(4 * tokens * width);
   const below = Math.max(0, layers - 1); // trained layers below the last
   const working = bytes(below ? widths.saved + widths.backward : widths.forward);
@@ -97,8 +98,12 @@ export function planMemory(options: MemoryPlanOptions): MemoryPlan {
 /** 4 bits a weight, 8 a block of 64, and the nested statistics. */
 const BYTES_4BIT = (4 + 8 / 64 + 32 / (64 * 256)) / 8;
 
-/** float32 values a token of one layer, by what its halves save. `rank` is the sum of the ranks of a layer's adapters. */
-function layerWidths({ hiddenSize: h, intermediateSize: i, layers }: DecoderConfig, rank: number) {
+/**
+ * float32 values a token of one layer, by what its halves save. `rank` is the sum of the ranks of a layer's adapters, `adaptsDown`
+ * says whether down_proj has one.
+ */
+function layerWidths(config: DecoderConfig, rank: number, adaptsDown: boolean) {
+  const { hiddenSize: h, intermediateSize: i, layers } = config;
   const { lse, ...attention } = attentionWidths(layers[layers.length - 1], h);
   const mlp = mlpWidths(i, h);
   const kept = sum(attention) + sum(mlp);
@@ -110,8 +115,11 @@ function layerWidths({ hiddenSize: h, intermediateSize: i, layers }: DecoderConf
     again: mlp.d,
     /** What of that layer.ts's halvable() names. */
     halved: kept,
-    /** Beside it in the backward pass of down_proj: dy, its gradient through the norm and packed, x, dx and dropout's part of dx. */
-    backward: 3 * h + 3 * i,
+    /**
+     * Beside it in the backward pass of down_proj: dy, its gradient through the norm and packed, x, dx and, of an adapter,
+     * dropout's part of dx. Without one that of the activation may be wider: dy, d freed, its gradient and those of gate and up.
+     */
+    backward: adaptsDown ? 3 * h + 3 * i : Math.max(3 * h + 2 * i, 3 * i),
     /** The forward pass of down_proj: its input, as it is and packed, and the layer's. */
     forward: q + k + v + o + 4 * h + 4 * i + lse,
   };
