@@ -1,5 +1,5 @@
 /** @file A case folder of golden numbers, and what comparing with it gives. */
-import { bytesSource, type Location, readFileAt } from '@arena/files';
+import { type ByteSource, bytesSource, type Location, readFileAt } from '@arena/files';
 import { openSafetensors, type SafeTensor } from '@arena/safetensors';
 import { toFloat32 } from '@arena/safetensors/tensor';
 
@@ -11,6 +11,8 @@ export interface CaseSource {
   location(folder: string): Location;
   /** A file that no fixture holds: null where it is not at hand. */
   input(name: 'gemma2-tokenizer.json' | 'arena-like.jsonl'): Promise<Uint8Array | null>;
+  /** The packaged Gemma 3 270M, which no repository holds: null where it is not at hand. */
+  gemma3(): Promise<ByteSource | null>;
 }
 
 /** A folder with a case.json. */

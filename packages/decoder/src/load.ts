@@ -31,7 +31,15 @@ import {
   putModule,
   trainableParameters,
 } from './model.js';
-import { EMBEDDING_NAME, FINAL_NORM_NAME, HEAD_NAME, linearModules, type TensorPlace, tensorTable } from './tensors.js';
+import {
+  CAUSAL_HEAD_NAME,
+  EMBEDDING_NAME,
+  FINAL_NORM_NAME,
+  HEAD_NAME,
+  linearModules,
+  type TensorPlace,
+  tensorTable,
+} from './tensors.js';
 import { uploadLora } from './upload-adapter.js';
 
 /**
@@ -116,6 +124,7 @@ async function buildClassifier(opened: OpenedModel, options: LoadOptions): Promi
   const model: Classifier = {
     config,
     embedding: checkpointEmbedding(weights, EMBEDDING_NAME),
+    ...(weights.tensors.has(CAUSAL_HEAD_NAME) ? { causalHead: checkpointEmbedding(weights, CAUSAL_HEAD_NAME) } : {}),
     layers: [],
     norm: finalNorm,
     score,
