@@ -18,6 +18,7 @@ const KEYWORDS = {
   eval: ['metrics', 'calibration', 'bradley-terry', 'evaluation'],
   files: ['range-requests', 'opfs', 'huggingface', 'download'],
   gemma: ['gemma2', 'llm', 'tfjs'],
+  gguf: ['gguf', 'ggml', 'llama.cpp', 'weights'],
   judge: ['llm-judge', 'reward-model', 'chatbot-arena'],
   lora: ['peft', 'adapter', 'tfjs'],
   mpi: ['mpi', 'data-parallel'],

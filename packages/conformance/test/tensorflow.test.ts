@@ -38,7 +38,7 @@ describe.skipIf(!present)('engine tensorflow, on the tfjs-node of ARENA_TFJS_NOD
   it('passes the golden cases', { timeout: 600_000 }, async () => {
     const lines = await run('../dist/bin.js', '--fixtures', path('../fixtures'), '--json');
     const results = lines.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line) as CaseResult] : []));
-    expect(results).toHaveLength(27);
+    expect(results).toHaveLength(31);
     const wrong = results.filter(({ area, case: name, largestError }) => {
       return !(largestError <= (ROUNDING[`${area}/${name}`] ?? 1));
     });

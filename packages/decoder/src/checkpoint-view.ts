@@ -4,6 +4,7 @@ import { type Location, readFileAt, type Weights } from '@arena/files';
 import { placeName } from '@arena/files/source';
 import { openWeights } from '@arena/safetensors';
 import { DecoderError } from './error.js';
+import { textPart, textWeights } from './text-part.js';
 
 /** A checkpoint that is open: its tensors by Hugging Face's names. Close the weights when done. */
 export interface CheckpointView<W extends Weights = Weights> {
@@ -18,7 +19,7 @@ export type CheckpointSource = Location | CheckpointView;
 /** Largest config.json that is read. */
 const MAX_CONFIG_BYTES = 10e6;
 
-/** The text of a checkpoint's config.json, and what messages call that. @throws DecoderError when there is none. */
+/** The text of config.json, a text model's out of a multimodal one, and its path for messages. @throws DecoderError when there is none. */
 export async function configText(source: CheckpointSource): Promise<{ text: string; path: string }> {
   if (typeof source === 'object') return { text: source.config, path: `${source.weights.place}/config.json` };
   const path = `${placeName(source)}/config.json`;
@@ -28,10 +29,10 @@ export async function configText(source: CheckpointSource): Promise<{ text: stri
       'checkpoint',
       `${path}: cannot be read (ENOENT); a checkpoint as Hugging Face keeps it is expected`,
     );
-  return { text: new TextDecoder().decode(bytes), path };
+  return { text: textPart(new TextDecoder().decode(bytes)), path };
 }
 
-/** The tensors of a checkpoint; those of a folder are opened. */
+/** The tensors of a checkpoint; those of a folder are opened, and named as a text model's. */
 export async function weightsOf(source: CheckpointSource): Promise<Weights> {
-  return typeof source === 'object' ? source.weights : openWeights(source);
+  return typeof source === 'object' ? source.weights : textWeights(await openWeights(source));
 }

@@ -125,7 +125,10 @@ export function configFields(json: Record<string, unknown>, path: string): Confi
 }
 
 /** The fields that every family spells alike: widths, labels, types. Layers, embedding scale and caps are the family's. */
-export function commonConfig(fields: ConfigFields): Omit<DecoderConfig, 'modelType' | 'embeddingScale' | 'layers'> {
+export function commonConfig(
+  fields: ConfigFields,
+  defaults: Partial<Pick<DecoderConfig, 'vocabSize' | 'hiddenSize' | 'intermediateSize'>> = {},
+): Omit<DecoderConfig, 'modelType' | 'embeddingScale' | 'layers'> {
   const { raw, number, size, fail } = fields;
   const id2label = object(fields, 'id2label');
   const labels = id2label && (Object.keys(id2label).length || fail('id2label is empty'));
@@ -139,9 +142,9 @@ export function commonConfig(fields: ConfigFields): Omit<DecoderConfig, 'modelTy
     fail(`problem_type ${JSON.stringify(problemType)} is none of ${PROBLEM_TYPES.join(', ')}`);
   }
   return {
-    vocabSize: size('vocab_size'),
-    hiddenSize: size('hidden_size'),
-    intermediateSize: size('intermediate_size'),
+    vocabSize: size('vocab_size', defaults.vocabSize),
+    hiddenSize: size('hidden_size', defaults.hiddenSize),
+    intermediateSize: size('intermediate_size', defaults.intermediateSize),
     rmsNormEps: number('rms_norm_eps', 1e-6),
     finalLogitSoftcapping: 0,
     padTokenId: fields.isNull('pad_token_id') ? -1 : number('pad_token_id', 0),
@@ -152,16 +155,24 @@ export function commonConfig(fields: ConfigFields): Omit<DecoderConfig, 'modelTy
   };
 }
 
+/** What a family's absent keys mean; a key without a default must be there. */
+interface HeadDefaults {
+  numLayers?: number;
+  heads?: number;
+  keyValueHeads?: number;
+  headDim: number;
+}
+
 /** Heads, their width and the number of layers, checked against each other. */
-export function headCounts(fields: ConfigFields, headDimFallback: number) {
-  const numLayers = fields.size('num_hidden_layers');
+export function headCounts(fields: ConfigFields, defaults: HeadDefaults) {
+  const numLayers = fields.size('num_hidden_layers', defaults.numLayers);
   if (numLayers > MAX_LAYERS) fields.fail(`num_hidden_layers is ${numLayers}, at most ${MAX_LAYERS} are taken`);
-  const heads = fields.size('num_attention_heads');
-  const keyValueHeads = fields.size('num_key_value_heads');
+  const heads = fields.size('num_attention_heads', defaults.heads);
+  const keyValueHeads = fields.size('num_key_value_heads', defaults.keyValueHeads);
   if (heads % keyValueHeads) {
     fields.fail(`num_attention_heads ${heads} is no multiple of num_key_value_heads ${keyValueHeads}`);
   }
-  const headDim = fields.size('head_dim', headDimFallback);
+  const headDim = fields.size('head_dim', defaults.headDim);
   if (headDim % 2) fields.fail(`head_dim ${headDim} is odd`);
   return { numLayers, heads, keyValueHeads, headDim };
 }

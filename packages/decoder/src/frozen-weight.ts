@@ -54,15 +54,16 @@ function firstNonFinite(values: Float32Array): number {
 }
 
 /** @throws DecoderError when the tensor is missing or not of the shape that config.json asks for. */
-export function checkShape({ weights }: OpenedModel, name: string, shape: number[]): void {
+export function checkShape({ weights, config }: OpenedModel, name: string, shape: number[]): void {
   const { place } = weights;
   const entry = weights.tensors.get(name);
   if (!entry)
     throw new DecoderError('checkpoint', `${place}: tensor '${name}' is missing; its config.json asks for it`);
   if (entry.shape.join() !== shape.join()) {
+    const heads = name.includes('.self_attn.') ? ` (head_dim ${config.layers[0].headDim})` : '';
     throw new DecoderError(
       'checkpoint',
-      `${place}: '${name}' has shape [${entry.shape}], config.json asks for [${shape}]`,
+      `${place}: '${name}' has shape [${entry.shape}], config.json asks for [${shape}]${heads}`,
     );
   }
 }

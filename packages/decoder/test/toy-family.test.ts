@@ -30,7 +30,7 @@ const toy: Family = {
   parseConfig(json, path): DecoderConfig {
     const fields = configFields(json, path);
     const common = commonConfig(fields);
-    const { numLayers, heads, keyValueHeads, headDim } = headCounts(fields, 4);
+    const { numLayers, heads, keyValueHeads, headDim } = headCounts(fields, { headDim: 4 });
     const window = fields.size('sliding_window');
     const [local, global] = [fields.number('local_theta'), fields.number('global_theta')];
     const factor = fields.number('global_factor', 1);

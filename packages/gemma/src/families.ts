@@ -25,9 +25,10 @@ import {
 import { parseConfig } from '@arena/decoder/family';
 import type { Location } from '@arena/files';
 import { gemma2 } from './gemma2.js';
+import { gemma3 } from './gemma3.js';
 
 /** What {@link loadGemma} and its neighbours take for their own. */
-export const GEMMA_FAMILIES: Family[] = [gemma2];
+export const GEMMA_FAMILIES: Family[] = [gemma2, gemma3];
 
 /** {@link LoadOptions} but for the families. */
 export type LoadGemmaOptions = Omit<LoadOptions, 'families'>;

@@ -18,7 +18,7 @@ export const gemma2: Family = {
     fields.raw('hidden_act'); // Gemma 2 reads hidden_activation alone
     fields.raw('sliding_window_size'); // an early spelling of sliding_window, which stands beside it
     const common = commonConfig(fields);
-    const { numLayers, heads, keyValueHeads, headDim } = headCounts(fields, 256);
+    const { numLayers, heads, keyValueHeads, headDim } = headCounts(fields, { headDim: 256 });
     const window = size('sliding_window', 4096);
     const sliding = slidingLayers(fields, numLayers, (layer) => layer % 2 === 0);
     const shape = {

@@ -43,9 +43,18 @@ const MARK = '\u0000number ';
  * @throws SyntaxError when it is no JSON.
  */
 export function editJson(text: string, fields: { [name: string]: unknown }): string {
+  return rewriteJson(text, (json) => ({ ...json, ...fields }));
+}
+
+/**
+ * A JSON object's text made anew from its fields, numbers as {@link editJson} keeps them: those with a point or an
+ * exponent are texts while `change` has them, to be moved and not computed with.
+ * @throws SyntaxError when it is no JSON.
+ */
+export function rewriteJson(text: string, change: (json: Record<string, unknown>) => Record<string, unknown>): string {
   const marked = text.replace(TOKEN, (token) =>
     token.startsWith('"') || !/[.eE]/.test(token) ? token : JSON.stringify(MARK + token),
   );
-  const written = JSON.stringify({ ...JSON.parse(marked), ...fields }, null, 2);
+  const written = JSON.stringify(change(JSON.parse(marked)), null, 2);
   return `${written.replaceAll(/"\\u0000number ([^"]*)"/g, '$1')}\n`;
 }

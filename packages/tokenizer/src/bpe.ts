@@ -4,7 +4,8 @@ import { type Adjacency, pairBit } from './adjacency.js';
 import { mergeSymbols } from './merge.js';
 import type { MergeTable } from './merge-table.js';
 import { findToken } from './token-index.js';
-import type { Vocabulary } from './vocabulary.js';
+import type { Unfold } from './unfold.js';
+import { putBytes, type Vocabulary } from './vocabulary.js';
 import { WordCache } from './word-cache.js';
 
 /** Longer words are rarely seen twice. */
@@ -38,7 +39,8 @@ export class Bpe {
     private readonly vocabulary: Vocabulary,
     private readonly merges: MergeTable,
     private readonly adjacency: Adjacency,
-    private readonly ignoreMerges: boolean,
+    private readonly ignoreMerges = false,
+    private readonly unfold: Unfold | null = null,
   ) {
     // Without safe cuts a "word" is a whole text: caching those would only cost.
     this.cache = adjacency ? new WordCache() : null;
@@ -88,7 +90,7 @@ export class Bpe {
     out.reserve(3 * length);
     if (length === 1) {
       const id = this.vocabulary.charIds[text.charCodeAt(start)];
-      if (id >= 0) {
+      if (id >= 0 && id < this.vocabulary.index.tokens.length) {
         out.ids[out.length++] = id;
         return;
       }
@@ -105,7 +107,7 @@ export class Bpe {
 
   /** One symbol a character, or one a UTF-8 byte where the vocabulary lacks it; then the merges. */
   private merge(text: string, start: number, end: number, out: IdBuffer): void {
-    const { charIds, astralIds, byteIds } = this.vocabulary;
+    const { charIds, astralIds } = this.vocabulary;
     out.reserve(3 * (end - start)); // a code unit is at most 3 bytes of UTF-8
     const { ids } = out;
     let n = out.length;
@@ -114,21 +116,9 @@ export class Bpe {
       const id = point < 0x10000 ? charIds[point] : (astralIds.get(point) ?? -1);
       if (point > 0xffff) i++;
       if (id >= 0) ids[n++] = id;
-      else if (point < 0x80) ids[n++] = byteIds[point];
-      else if (point < 0x800) {
-        ids[n++] = byteIds[0xc0 | (point >> 6)];
-        ids[n++] = byteIds[0x80 | (point & 63)];
-      } else if (point < 0x10000) {
-        ids[n++] = byteIds[0xe0 | (point >> 12)];
-        ids[n++] = byteIds[0x80 | ((point >> 6) & 63)];
-        ids[n++] = byteIds[0x80 | (point & 63)];
-      } else {
-        ids[n++] = byteIds[0xf0 | (point >> 18)];
-        ids[n++] = byteIds[0x80 | ((point >> 12) & 63)];
-        ids[n++] = byteIds[0x80 | ((point >> 6) & 63)];
-        ids[n++] = byteIds[0x80 | (point & 63)];
-      }
+      else n = putBytes(this.vocabulary, point, ids, n);
     }
-    out.length += mergeSymbols(this.merges, ids, out.length, n - out.length);
+    const count = mergeSymbols(this.merges, ids, out.length, n - out.length, this.unfold?.visit);
+    out.length += this.unfold ? this.unfold.unfold(ids, out.length, count) : count;
   }
 }

@@ -8,7 +8,7 @@ export type Decoder = (tokens: string[]) => string[];
 
 const BYTE_TOKEN = /^<0x([0-9A-Fa-f]{2})>$/;
 
-/** Compiles the `decoder` part of the file. Without one, tokens are joined by spaces, as Hugging Face's library does. */
+/** Compiles the `decoder` part of the file. Without one, tokens are joined by spaces, as in Hugging Face's library. */
 export function compileDecoder(part: Component | null): Decoder {
   if (!part) return (tokens) => [tokens.join(' ')];
   switch (part.type) {
@@ -24,7 +24,7 @@ export function compileDecoder(part: Component | null): Decoder {
         : (tokens) => tokens.map((token) => token.replaceAll(pattern, () => content));
     }
     case 'ByteFallback':
-      return joinBytes;
+      return (tokens) => joinBytes(tokens, decodeWhole);
     case 'Fuse':
       return (tokens) => [tokens.join('')];
     case 'Strip': {
@@ -35,22 +35,18 @@ export function compileDecoder(part: Component | null): Decoder {
     }
     default:
       throw new TokenizerError(
+        'unsupported',
         `tokenizer.json: decoder "${part.type}" is not supported (Sequence, Replace, ByteFallback, Fuse, Strip are)`,
       );
   }
 }
 
-/** Runs of `<0xNN>` become the text they spell, or one U+FFFD a byte where they are not UTF-8. */
-function joinBytes(tokens: string[]): string[] {
+/** Runs of `<0xNN>` become the texts that they spell. */
+export function joinBytes(tokens: string[], decodeBytes: (bytes: Uint8Array) => string): string[] {
   const out: string[] = [];
   let bytes: number[] = [];
   const flush = () => {
-    if (bytes.length === 0) return;
-    try {
-      out.push(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes)));
-    } catch {
-      out.push(...bytes.map(() => '\ufffd'));
-    }
+    if (bytes.length > 0) out.push(decodeBytes(Uint8Array.from(bytes)));
     bytes = [];
   };
   for (const token of tokens) {
@@ -64,6 +60,34 @@ function joinBytes(tokens: string[]): string[] {
   }
   flush();
   return out;
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** Bytes as UTF-8, or one U+FFFD for each of them where some are not: the rule of Hugging Face's library. */
+function decodeWhole(bytes: Uint8Array): string {
+  try {
+    return utf8.decode(bytes);
+  } catch {
+    return '\ufffd'.repeat(bytes.length);
+  }
+}
+
+/** Bytes as UTF-8, with U+FFFD for each byte that is no part of a character: SentencePiece's rule. */
+export function decodeEach(bytes: Uint8Array): string {
+  let text = '';
+  for (let at = 0; at < bytes.length; ) {
+    const lead = bytes[at];
+    const size = lead < 0x80 ? 1 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
+    try {
+      text += utf8.decode(bytes.subarray(at, at + size));
+      at += size;
+    } catch {
+      text += '\ufffd';
+      at++;
+    }
+  }
+  return text;
 }
 
 /** Takes up to `start` copies of `content` off the front and up to `stop` off the end. */

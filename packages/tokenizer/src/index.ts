@@ -1,13 +1,9 @@
-/** @file Exact byte-fallback BPE from a Hugging Face tokenizer.json. */
+/** @file Exact byte-fallback BPE of a tokenizer.json, or of the SentencePiece vocabulary in a GGUF file. */
 
 export { type EncoderPool, type EncoderPoolOptions, openEncoderPool } from './encoder-pool.js';
 export { TokenizerError } from './error.js';
-export {
-  type DecodeOptions,
-  type EncodeOptions,
-  loadTokenizer,
-  type SpecialTokenNames,
-  Tokenizer,
-} from './tokenizer.js';
-export type { AddedToken, BpeModelJson, Component, TokenizerJson } from './tokenizer-json.js';
-export { type TrainBpeOptions, trainBpe } from './train.js';
+export { loadTokenizer } from './load-tokenizer.js';
+export { sentencePieceTokenizer } from './sentencepiece.js';
+export type { SentencePieceVocabulary } from './sentencepiece-vocabulary.js';
+export type { DecodeOptions, EncodeOptions, Tokenizer } from './tokenizer.js';
+export { trainBpe } from './train.js';

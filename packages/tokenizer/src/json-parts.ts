@@ -1,8 +1,8 @@
 /**
- * @file The vocabulary and the merges of a tokenizer.json as stretches of its bytes, which are parsed a stretch at a time.
+ * @file The vocabulary and the merges of a tokenizer.json as stretches of its bytes, which are parsed one by one.
  *
- * Parsed as a whole, the file of a large vocabulary takes several times its size: as a text, two bytes a character; then an object
- * of a quarter of a million names and a list of twice as many texts, of which nothing is kept.
+ * Parsed as a whole, the file of a large vocabulary takes several times its size: a text of two bytes a character, then an
+ * object of a quarter of a million names and a list of twice as many texts. None of them is kept.
  */
 
 /** A list or an object within a JSON text. */

@@ -54,7 +54,10 @@ function visitAll(list: unknown[], first: number, visit: VisitMerge): void {
 
 /** An error about one merge. */
 export function badMerge(merge: string | undefined, rank: number, why: string): TokenizerError {
-  return new TokenizerError(`tokenizer.json: merge ${rank}, ${merge?.slice(0, 80)}, cannot be used: ${why}`);
+  return new TokenizerError(
+    'vocabulary',
+    `tokenizer.json: merge ${rank}, ${merge?.slice(0, 80)}, cannot be used: ${why}`,
+  );
 }
 
 /** Index of the one space of text[start, end). */

@@ -14,8 +14,8 @@ export interface MergeTable {
   mergesBytes: boolean;
 }
 
-/** A heap key is rank * 2^32 + position, exact in a double up to this many merges. */
-const MAX_MERGES = 2 ** 21;
+/** A heap key is rank * 2^32 + position, exact in a double for ranks below this. */
+export const MAX_MERGES = 2 ** 21;
 
 /**
  * Builds the table; a repeated pair takes its last rank, as in Hugging Face's library.
@@ -24,12 +24,12 @@ const MAX_MERGES = 2 ** 21;
  */
 export function buildMergeTable(merges: MergeList, { index, byteIds }: Vocabulary): MergeTable {
   if (merges.length >= MAX_MERGES) {
-    throw new TokenizerError(`tokenizer.json: ${merges.length} merges; at most ${MAX_MERGES - 1} are supported`);
+    throw new TokenizerError(
+      'vocabulary',
+      `tokenizer.json: ${merges.length} merges; at most ${MAX_MERGES - 1} are supported`,
+    );
   }
-  let rows = 16;
-  while (rows < merges.length * 1.6) rows *= 2;
-  const slots = new Int32Array(rows * 4).fill(-1);
-  const table: MergeTable = { slots, mask: rows - 1, mergesBytes: false };
+  const table = createMergeTable(merges.length);
   const isByte = new Uint8Array(index.tokens.length);
   for (const id of byteIds) if (id >= 0) isByte[id] = 1;
   merges.forEach((text, start, gap, end, rank) => {
@@ -40,16 +40,29 @@ export function buildMergeTable(merges: MergeList, { index, byteIds }: Vocabular
       throw badMerge(JSON.stringify(text.slice(start, end)), rank, 'it names a token outside the vocabulary');
     }
     if (isByte[left] | isByte[right] | isByte[product]) table.mergesBytes = true;
-    const slot = findSlot(table, left, right);
-    slots[slot] = left;
-    slots[slot + 1] = right;
-    slots[slot + 2] = rank;
-    slots[slot + 3] = product;
+    addMerge(table, left, right, rank, product);
   });
   return table;
 }
 
-/** Index of the row of a pair, or of the free row where it would go; read rank at +2 and product at +3 (both -1 when free). */
+/** A table with room for `count` merges. */
+export function createMergeTable(count: number): MergeTable {
+  let rows = 16;
+  while (rows < count * 1.6) rows *= 2;
+  return { slots: new Int32Array(rows * 4).fill(-1), mask: rows - 1, mergesBytes: false };
+}
+
+/** Enters a merge; that of a known pair is replaced. */
+export function addMerge(table: MergeTable, left: number, right: number, rank: number, product: number): void {
+  const { slots } = table;
+  const slot = findSlot(table, left, right);
+  slots[slot] = left;
+  slots[slot + 1] = right;
+  slots[slot + 2] = rank;
+  slots[slot + 3] = product;
+}
+
+/** Index of the row of a pair, or of the free row where it would go: rank at +2, product at +3 (both -1 when free). */
 export function findSlot({ slots, mask }: MergeTable, left: number, right: number): number {
   let row = (Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b)) >>> 0;
   row = (row ^ (row >>> 15)) & mask;

@@ -14,10 +14,20 @@ const NO_RANK = 0x7fffffff;
 const ranks = new Int32Array(SCAN_LIMIT + 1);
 const products = new Int32Array(SCAN_LIMIT + 1);
 
+/** Told of each pair that comes to stand side by side and could be merged. */
+type VisitPair = (left: number, right: number, product: number) => void;
+
 /** Merges `symbols[at, at + count)` in place and returns how many are left. */
-export function mergeSymbols(table: MergeTable, symbols: Int32Array, at: number, count: number): number {
+export function mergeSymbols(
+  table: MergeTable,
+  symbols: Int32Array,
+  at: number,
+  count: number,
+  visit: VisitPair | null = null,
+): number {
   if (count < 2) return count;
-  return count <= SCAN_LIMIT ? mergeByScan(table, symbols, at, count) : mergeByHeap(table, symbols, at, count);
+  if (count <= SCAN_LIMIT && !visit) return mergeByScan(table, symbols, at, count);
+  return mergeByHeap(table, symbols, at, count, visit);
 }
 
 function mergeByScan(table: MergeTable, symbols: Int32Array, at: number, count: number): number {
@@ -52,7 +62,13 @@ function mergeByScan(table: MergeTable, symbols: Int32Array, at: number, count: 
   }
 }
 
-function mergeByHeap(table: MergeTable, symbols: Int32Array, at: number, count: number): number {
+function mergeByHeap(
+  table: MergeTable,
+  symbols: Int32Array,
+  at: number,
+  count: number,
+  visit: VisitPair | null,
+): number {
   const { slots } = table;
   const ids = symbols.subarray(at, at + count);
   // next[i] and previous[i] link the symbols that are left; a symbol that was merged away has id -1.
@@ -66,8 +82,11 @@ function mergeByHeap(table: MergeTable, symbols: Int32Array, at: number, count: 
     previous[i] = i - 1;
   }
   for (let i = 0; i < count - 1; i++) {
-    const rank = slots[findSlot(table, ids[i], ids[i + 1]) + 2];
-    if (rank >= 0) heap[size++] = rank * 2 ** 32 + i;
+    const slot = findSlot(table, ids[i], ids[i + 1]);
+    const rank = slots[slot + 2];
+    if (rank < 0) continue;
+    heap[size++] = rank * 2 ** 32 + i;
+    visit?.(ids[i], ids[i + 1], slots[slot + 3]);
   }
   for (let i = (size >> 1) - 1; i >= 0; i--) siftDown(heap, size, i);
 
@@ -85,17 +104,21 @@ function mergeByHeap(table: MergeTable, symbols: Int32Array, at: number, count: 
     ids[right] = -1;
     const after = next[right];
     next[left] = after;
-    if (after >= 0) {
-      previous[after] = left;
-      size = push(heap, size, slots[findSlot(table, ids[left], ids[after]) + 2], left);
-    }
+    if (after >= 0) previous[after] = left;
     const before = previous[left];
-    if (before >= 0) size = push(heap, size, slots[findSlot(table, ids[before], ids[left]) + 2], before);
+    if (before >= 0) add(before, left);
+    if (after >= 0) add(left, after);
   }
 
   let kept = 0;
   for (let i = 0; i < count; i++) if (ids[i] >= 0) ids[kept++] = ids[i];
   return kept;
+
+  function add(left: number, right: number): void {
+    const slot = findSlot(table, ids[left], ids[right]);
+    size = push(heap, size, slots[slot + 2], left);
+    if (visit && slots[slot + 2] >= 0) visit(ids[left], ids[right], slots[slot + 3]);
+  }
 }
 
 function push(heap: Float64Array, size: number, rank: number, position: number): number {

@@ -34,6 +34,7 @@ export function compileNormalizer(part: Component | null): Normalizer {
     }
     default:
       throw new TokenizerError(
+        'unsupported',
         `tokenizer.json: normalizer "${part.type}" is not supported (Sequence, Replace, Prepend, NFC, NFD, NFKC, NFKD are)`,
       );
   }

@@ -8,7 +8,10 @@
 /** Entries in place of the objects that JSON.parse would make. */
 export interface PlainEntries {
   count: number;
-  /** [4 * count] or longer: start and end of a text, quotes left out, 1 where it has escapes, and the number behind it. The next call reuses it. */
+  /**
+   * [4 * count] or longer: start and end of a text without its quotes, 1 where it has escapes, and the number behind it.
+   * The next call reuses it.
+   */
   rows: Int32Array;
 }
 
@@ -19,7 +22,8 @@ const entries: PlainEntries = { count: 0, rows: new Int32Array(0) };
 /** Reads `["…", …]`, or `{"…": 1, …}` with `numbers`; null for anything else, which may still be valid JSON. */
 export function readPlain(json: string, numbers: boolean): PlainEntries | null {
   const close = json.length - 1;
-  if (entries.rows.length < 2 * json.length) entries.rows = new Int32Array(2 * json.length); // an entry has 3 letters at least
+  // An entry has 3 letters at least.
+  if (entries.rows.length < 2 * json.length) entries.rows = new Int32Array(2 * json.length);
   const { rows } = entries;
   let count = 0;
   let at = skipSpace(json, 1);

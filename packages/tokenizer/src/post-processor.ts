@@ -18,11 +18,15 @@ export function compileTemplate(part: Component | null): Template {
   if (part.type === 'Sequence') {
     const steps = sequence(part, 'processors', 'post_processor');
     if (steps.length > 1)
-      throw new TokenizerError('tokenizer.json: a post_processor Sequence of several parts is not supported');
+      throw new TokenizerError(
+        'unsupported',
+        'tokenizer.json: a post_processor Sequence of several parts is not supported',
+      );
     return compileTemplate(steps[0] ?? null);
   }
   if (part.type !== 'TemplateProcessing') {
     throw new TokenizerError(
+      'unsupported',
       `tokenizer.json: post_processor "${part.type}" is not supported (null and TemplateProcessing are)`,
     );
   }
@@ -31,7 +35,8 @@ export function compileTemplate(part: Component | null): Template {
 }
 
 function pieces(list: unknown, specials: Record<string, unknown>, where: string): TemplatePiece[] {
-  if (!Array.isArray(list)) throw new TokenizerError(`tokenizer.json: TemplateProcessing has no list "${where}"`);
+  if (!Array.isArray(list))
+    throw new TokenizerError('malformed', `tokenizer.json: TemplateProcessing has no list "${where}"`);
   return list.map((piece: unknown): TemplatePiece => {
     if (isObject(piece) && isObject(piece.Sequence) && (piece.Sequence.id === 'A' || piece.Sequence.id === 'B'))
       return piece.Sequence.id;
@@ -41,6 +46,7 @@ function pieces(list: unknown, specials: Record<string, unknown>, where: string)
       if (Array.isArray(tokens) && tokens.every((id) => Number.isInteger(id) && id >= 0)) return tokens as number[];
     }
     throw new TokenizerError(
+      'malformed',
       `tokenizer.json: TemplateProcessing ${where} holds ${JSON.stringify(piece)?.slice(0, 80)}, which it does not define`,
     );
   });

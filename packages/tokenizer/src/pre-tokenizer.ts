@@ -18,13 +18,17 @@ export function compilePreTokenizer(part: Component | null): PreTokenizer {
   }
   if (part.type !== 'Split') {
     throw new TokenizerError(
+      'unsupported',
       `tokenizer.json: pre_tokenizer "${part.type}" is not supported (null, Split on a text and Sequence are)`,
     );
   }
   const pattern = stringPattern(part, 'pre_tokenizer');
   const behavior = BEHAVIORS.find((name) => name === part.behavior);
   if (!behavior)
-    throw new TokenizerError(`tokenizer.json: Split behavior "${part.behavior}" is none of ${BEHAVIORS.join(', ')}`);
+    throw new TokenizerError(
+      'unsupported',
+      `tokenizer.json: Split behavior "${part.behavior}" is none of ${BEHAVIORS.join(', ')}`,
+    );
   const invert = part.invert === true;
   return (text) => {
     if (pattern === '' || (!invert && !text.includes(pattern))) return [text];

@@ -1,5 +1,5 @@
 /// <reference lib="es2024.string" />
-/** @file The shape of Hugging Face's tokenizer.json, as far as a byte-fallback BPE uses it, and the checks that a file has it. */
+/** @file The shape of a tokenizer.json, as far as a byte-fallback BPE uses it, and the checks that a file has it. */
 
 import { TokenizerError } from './error.js';
 import { findParts, withoutParts } from './json-parts.js';
@@ -29,7 +29,7 @@ export interface Component {
 }
 
 /** `model` of a byte-fallback BPE. Merges are "left right" texts (older files) or pairs. */
-export interface BpeModelJson {
+interface BpeModelJson {
   type: 'BPE';
   vocab: Record<string, number>;
   merges: (string | [string, string])[];
@@ -65,12 +65,13 @@ export interface ParsedTokenizer {
 /**
  * Parses and checks a tokenizer.json.
  *
- * @throws TokenizerError when there is nothing, it is not JSON, not a BPE, has no byte fallback, or uses an option this package has not.
+ * @throws TokenizerError when there is nothing, it is not JSON, not a BPE, has no byte fallback, or uses an option that
+ *   this package lacks.
  */
 export function parseTokenizerJson(source: object | string | Uint8Array): ParsedTokenizer {
   // What opens files says null of one that is not there.
   if (source === null || source === undefined)
-    throw new TokenizerError('tokenizer.json: no text or bytes were given; is the file there?');
+    throw new TokenizerError('malformed', 'tokenizer.json: no text or bytes were given; is the file there?');
   // A text that is not well formed would lose its lone surrogates as bytes.
   const bytes = typeof source === 'string' && source.isWellFormed() ? new TextEncoder().encode(source) : source;
   const parts = bytes instanceof Uint8Array ? findParts(bytes) : null;
@@ -87,10 +88,10 @@ export function parseTokenizerJson(source: object | string | Uint8Array): Parsed
 function checkFile(value: unknown): TokenizerJson {
   const file = value as Partial<TokenizerJson>;
   if (!isObject(file) || !isObject(file.model))
-    throw new TokenizerError('tokenizer.json: no "model"; is this the right file?');
+    throw new TokenizerError('malformed', 'tokenizer.json: no "model"; is this the right file?');
   checkModel(file.model as Partial<BpeModelJson>);
   const added = file.added_tokens ?? [];
-  if (!Array.isArray(added)) throw new TokenizerError('tokenizer.json: "added_tokens" is not a list');
+  if (!Array.isArray(added)) throw new TokenizerError('malformed', 'tokenizer.json: "added_tokens" is not a list');
   return {
     added_tokens: added.map(addedToken),
     normalizer: component(file.normalizer, 'normalizer'),
@@ -110,7 +111,7 @@ export function isObject(value: unknown): value is Record<string, unknown> {
 function component(value: unknown, where: string): Component | null {
   if (value === null || value === undefined) return null;
   if (!isObject(value) || typeof value.type !== 'string') {
-    throw new TokenizerError(`tokenizer.json: ${where} is neither null nor an object with a "type"`);
+    throw new TokenizerError('malformed', `tokenizer.json: ${where} is neither null nor an object with a "type"`);
   }
   return value as Component;
 }
@@ -118,19 +119,21 @@ function component(value: unknown, where: string): Component | null {
 /** The list of components that a `Sequence` holds under `key`. */
 export function sequence(part: Component, key: string, where: string): Component[] {
   const list = part[key];
-  if (!Array.isArray(list)) throw new TokenizerError(`tokenizer.json: ${where} of type Sequence has no list "${key}"`);
+  if (!Array.isArray(list))
+    throw new TokenizerError('malformed', `tokenizer.json: ${where} of type Sequence has no list "${key}"`);
   return list.map((item) => {
     const checked = component(item, where);
-    if (!checked) throw new TokenizerError(`tokenizer.json: ${where} of type Sequence holds null`);
+    if (!checked) throw new TokenizerError('malformed', `tokenizer.json: ${where} of type Sequence holds null`);
     return checked;
   });
 }
 
-/** `pattern: { String: "…" }`; regular expressions are refused because JavaScript's differ from the ones the file means. */
+/** `pattern: { String: "…" }`. Regular expressions are refused: JavaScript's differ from the ones that the file means. */
 export function stringPattern(part: Component, where: string): string {
   const pattern = part.pattern;
   if (isObject(pattern) && typeof pattern.String === 'string') return pattern.String;
   throw new TokenizerError(
+    'malformed',
     `tokenizer.json: ${where} of type ${part.type} needs a pattern {"String": text}; other patterns are not supported`,
   );
 }
@@ -139,7 +142,7 @@ export function stringPattern(part: Component, where: string): string {
 export function textSetting(part: Component, key: string, where: string): string {
   const value = part[key];
   if (typeof value !== 'string')
-    throw new TokenizerError(`tokenizer.json: ${where} of type ${part.type} has no text "${key}"`);
+    throw new TokenizerError('malformed', `tokenizer.json: ${where} of type ${part.type} has no text "${key}"`);
   return value;
 }
 
@@ -147,7 +150,10 @@ function parse(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new TokenizerError(`tokenizer.json: not JSON (${(error as Error).message}); is the download complete?`);
+    throw new TokenizerError(
+      'malformed',
+      `tokenizer.json: not JSON (${(error as Error).message}); is the download complete?`,
+    );
   }
 }
 
@@ -156,18 +162,23 @@ function checkModel(model: Partial<BpeModelJson>): void {
   const type = model.type ?? (model.merges ? 'BPE' : 'none');
   if (type !== 'BPE')
     throw new TokenizerError(
+      'unsupported',
       `tokenizer.json: model type "${type}" found, "BPE" expected; this package reads byte-fallback BPE only`,
     );
-  if (!isObject(model.vocab)) throw new TokenizerError('tokenizer.json: model.vocab is not an object');
-  if (!Array.isArray(model.merges)) throw new TokenizerError('tokenizer.json: model.merges is not a list');
+  if (!isObject(model.vocab)) throw new TokenizerError('malformed', 'tokenizer.json: model.vocab is not an object');
+  if (!Array.isArray(model.merges)) throw new TokenizerError('malformed', 'tokenizer.json: model.merges is not a list');
   if (model.byte_fallback !== true)
     throw new TokenizerError(
+      'unsupported',
       'tokenizer.json: model.byte_fallback is not true; this package reads byte-fallback BPE only',
     );
   if (model.dropout)
-    throw new TokenizerError('tokenizer.json: model.dropout is set; remove it, encoding must be deterministic');
+    throw new TokenizerError(
+      'unsupported',
+      'tokenizer.json: model.dropout is set; remove it, encoding must be deterministic',
+    );
   for (const key of ['continuing_subword_prefix', 'end_of_word_suffix'] as const) {
-    if (model[key]) throw new TokenizerError(`tokenizer.json: model.${key} is not supported`);
+    if (model[key]) throw new TokenizerError('unsupported', `tokenizer.json: model.${key} is not supported`);
   }
 }
 
@@ -175,6 +186,7 @@ function addedToken(value: unknown): AddedToken {
   const token = value as Partial<AddedToken>;
   if (!isObject(value) || typeof token.content !== 'string' || !Number.isInteger(token.id) || token.id! < 0) {
     throw new TokenizerError(
+      'malformed',
       `tokenizer.json: an added token needs "id" and "content", found ${JSON.stringify(value)?.slice(0, 80)}`,
     );
   }

@@ -11,7 +11,7 @@ import type { AddedToken, TokenizerJson } from './tokenizer-json.js';
 import { byteToken } from './vocabulary.js';
 
 /** What to train. */
-export interface TrainBpeOptions {
+interface TrainBpeOptions {
   /** Number of tokens in all: special, 256 bytes, characters, merges. Default 1500. */
   vocabSize?: number;
   /** In id order; `<pad>`, `<eos>`, `<bos>` and `<unk>` must be among them. */
@@ -43,19 +43,25 @@ interface Pair {
  * A word starts at a space (written "▁") or a line break; equal counts go by ids, so the result is the same every time.
  *
  * @throws TokenizerError when vocabSize has no room for the special tokens and the bytes.
+ * @example
+ * ```ts
+ * const tokenizer = loadTokenizer(trainBpe(['some text', 'some more text'], { vocabSize: 300 }));
+ * ```
  */
 export function trainBpe(
   texts: Iterable<string>,
   { vocabSize = 1500, specialTokens = SPECIAL_TOKENS, minFrequency = 2 }: TrainBpeOptions = {},
 ): TokenizerJson {
   for (const token of SPECIAL_TOKENS.slice(0, 4)) {
-    if (!specialTokens.includes(token)) throw new TokenizerError(`specialTokens lacks ${token}`);
+    if (!specialTokens.includes(token)) throw new TokenizerError('argument', `specialTokens lacks ${token}`);
   }
   const tokens = [...specialTokens, ...Array.from({ length: 256 }, (_, byte) => byteToken(byte))];
   const reserved = new Set(tokens);
-  if (reserved.size !== tokens.length) throw new TokenizerError('specialTokens holds a token twice, or a byte token');
+  if (reserved.size !== tokens.length)
+    throw new TokenizerError('argument', 'specialTokens holds a token twice, or a byte token');
   if (vocabSize < tokens.length + 1) {
     throw new TokenizerError(
+      'argument',
       `vocabSize ${vocabSize} is too small: ${specialTokens.length} special tokens and 256 bytes need at least ${tokens.length + 1}`,
     );
   }
@@ -121,7 +127,7 @@ function alphabet(counts: Map<string, number>, minFrequency: number, room: numbe
   return frequent.slice(0, room).map(([character]) => character);
 }
 
-/** Words as symbols; characters without a token (they become bytes) end a word. Sorted, so that input order does not matter. */
+/** Words as symbols. A character without a token (it becomes bytes) ends a word. Sorted: input order does not matter. */
 function toWords(counts: Map<string, number>, ids: Map<string, number>): Word[] {
   const words: Word[] = [];
   const sorted = [...counts].sort((a, b) => (a[0] < b[0] ? -1 : 1));

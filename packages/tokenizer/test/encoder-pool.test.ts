@@ -1,6 +1,6 @@
 /** @file Threads give what one tokenizer gives, in the order of the texts; they need the package as built. */
 import { existsSync, readFileSync } from 'node:fs';
-import { loadTokenizer, openEncoderPool } from '@arena/tokenizer';
+import { loadTokenizer, openEncoderPool, sentencePieceTokenizer } from '@arena/tokenizer';
 import { describe, expect, test } from 'vitest';
 
 const module = new URL('../dist/index.js', import.meta.url);
@@ -24,9 +24,32 @@ describe.skipIf(!existsSync(module))('with the package built', () => {
     await pool.close();
     await expect(pool.encode(['a'])).rejects.toThrow(/ended before/);
   });
+  test('a SentencePiece vocabulary', async () => {
+    const { cases, ...lists } = JSON.parse(
+      readFileSync(new URL('fixtures/sentencepiece.json', import.meta.url), 'utf8'),
+    );
+    const vocabulary = { ...lists, scores: Float32Array.from(lists.scores), addSpacePrefix: true };
+    const tokenizer = sentencePieceTokenizer(vocabulary);
+    const pool = openEncoderPool(vocabulary, { workers: 2, module });
+    const found = await Promise.all([pool.encode(texts), pool.encode(texts, { addSpecialTokens: true })]);
+    expect(found[0]).toEqual(texts.map((text) => tokenizer.encode(text)));
+    expect(found[1]).toEqual(texts.map((text) => tokenizer.encode(text, { addSpecialTokens: true })));
+    await pool.close();
+    const damaged = openEncoderPool({ ...vocabulary, bosId: -1 }, { workers: 1, module });
+    await expect(damaged.encode(['a'])).rejects.toMatchObject({ name: 'TokenizerError', code: 'vocabulary' });
+    await damaged.close();
+  });
+  test('a thread finds the package by itself', async () => {
+    const built: typeof import('@arena/tokenizer') = await import(module.href);
+    const pool = built.openEncoderPool(json, { workers: 1 });
+    expect(await pool.encode(texts.slice(0, 3))).toEqual(
+      texts.slice(0, 3).map((text) => loadTokenizer(json).encode(text)),
+    );
+    await pool.close();
+  });
   test('a file that is no tokenizer, and work cut short', async () => {
     const damaged = openEncoderPool('{', { workers: 1, module });
-    await expect(damaged.encode(['a'])).rejects.toThrow(/not JSON/);
+    await expect(damaged.encode(['a'])).rejects.toMatchObject({ code: 'malformed', message: /not JSON/ });
     await damaged.close();
     const cut = openEncoderPool(json, { workers: 1, module });
     const waiting = expect(cut.encode(texts)).rejects.toThrow(/ended before/);

@@ -44,6 +44,15 @@ test.each<[string, object | string, RegExp]>([
   expect(() => loadTokenizer(file)).toThrow(message);
 });
 
+test.each<[string, object | string, object]>([
+  ['malformed', '{', {}],
+  ['unsupported', withModel({ type: 'Unigram' }), {}],
+  ['vocabulary', withModel({ merges: [['☃', 'a']] }), {}],
+  ['argument', base, { padToken: '<none>' }],
+])('the code %s', (code, file, names) => {
+  expect(() => loadTokenizer(file, names)).toThrow(expect.objectContaining({ name: 'TokenizerError', code }));
+});
+
 test.each([null, undefined])('%s, as of a file that is not there', (nothing) => {
   const load = () => loadTokenizer(nothing as unknown as string);
   expect(load).toThrow(TokenizerError);

@@ -1,2 +1,2 @@
 /** @file JSON as Python's json module writes it. */
-export { editJson, pythonFloat, pythonJson } from '../python-json.js';
+export { editJson, pythonFloat, pythonJson, rewriteJson } from '../python-json.js';
