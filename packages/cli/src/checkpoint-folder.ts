@@ -1,4 +1,4 @@
-/** @file A checkpoint folder that a command makes out of another. */
+/** @file Writes a checkpoint folder from another one. */
 import { readdir } from 'node:fs/promises';
 import type { CheckpointView } from '@arena/decoder/checkpoint';
 import { diskStore } from '@arena/files';
@@ -6,8 +6,8 @@ import { replaceFolder } from '@arena/files/write';
 import { writeCheckpoint } from '@arena/safetensors';
 
 /**
- * Writes a view of the checkpoint in `base` to a new folder, with those files of the base that `copied` matches; closes
- * the view.
+ * Writes a view of the checkpoint in `base` to a new folder, with the files of the base that match `copied`. Closes the
+ * view.
  * @param others More files for the folder, by name.
  */
 export async function writeCheckpointFolder(

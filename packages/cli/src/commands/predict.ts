@@ -21,7 +21,7 @@ interface PredictFlags extends EngineFlags {
   out?: string;
 }
 
-/** Battles that are scored together: enough to sort by length, few enough to hold. */
+/** Battles scored together: enough to sort by length, few enough for memory. */
 const WINDOW = 1024;
 
 export function define(command: Command): void {
@@ -79,7 +79,7 @@ async function predict({ base, adapter, bothOrders, out, ...flags }: PredictFlag
   }
 }
 
-/** Battles that can be read more than once, so that none but a window of them is in memory. */
+/** Battles that can be read more than once. Only one window of them is in memory. */
 interface BattleList {
   count: number;
   read(): AsyncIterable<Battle>;

@@ -1,11 +1,14 @@
-/** @file A file of predictions that grows window by window: stopped, it goes on where it was; it has its name only when whole. */
+/**
+ * @file A file of predictions that grows window by window. A stopped run resumes; the file gets its name when it is
+ * whole.
+ */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { access, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Battle } from '@arena/data';
 
-/** Scores battles that lie next to each other: a line of JSON for each, in their order. */
+/** Scores consecutive battles: one line of JSON each, in order. */
 export type ScoreWindow = (battles: Battle[]) => Promise<string[]>;
 
 export interface PredictionFileOptions {
@@ -15,8 +18,8 @@ export interface PredictionFileOptions {
 }
 
 /**
- * Writes a line for every battle to `path`. What an earlier call with the same key left in `path.part` is kept.
- * @param key What the lines depend on beside the battles, such as {@link predictionKey}.
+ * Writes a line for every battle to `path`. Keeps what an earlier call with the same key wrote to `path.part`.
+ * @param key What the lines depend on besides the battles, such as {@link predictionKey}.
  * @throws Error when `path` exists, or `path.part` is of another key or other battles.
  */
 export async function writePredictions(
@@ -66,7 +69,7 @@ export async function writePredictions(
   await rm(`${part}.key`, { force: true });
 }
 
-/** Ids of the whole lines that an earlier run left; a line that was cut is taken away. */
+/** Ids of the whole lines of an earlier run. Removes a line that was cut. */
 async function knownIds(part: string, key: string): Promise<string[]> {
   const left = await stat(part).catch(() => undefined);
   const before = await readFile(`${part}.key`, 'utf8').catch(() => undefined);
@@ -91,7 +94,7 @@ async function knownIds(part: string, key: string): Promise<string[]> {
   return ids;
 }
 
-/** Changes with the adapter's bytes, its packing, the base and whatever else is named. */
+/** A key that changes with the adapter's bytes, its packing, the base and the other values. */
 export async function predictionKey(adapterPath: string, ...others: unknown[]): Promise<string> {
   const hash = createHash('sha256').update(JSON.stringify(others));
   for (const name of ['adapter_config.json', 'adapter_model.safetensors', 'arena.json']) {

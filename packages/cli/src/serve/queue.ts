@@ -1,4 +1,4 @@
-/** @file Battles that wait to be scored: a bounded queue before one scorer, which takes several at a time. */
+/** @file A bounded queue of battles before one scorer, which takes several at a time. */
 import type { Battle } from '@arena/data';
 
 /** P(A is preferred) of each battle. */
@@ -11,20 +11,20 @@ export class QueueFull extends Error {
 
 interface Job {
   battles: Battle[];
-  /** Aborts when the client has gone or its time is over. */
+  /** Aborts when the client disconnects or its time is over. */
   signal: AbortSignal;
   resolve: (probabilities: number[]) => void;
   reject: (error: Error) => void;
 }
 
 export interface QueueOptions {
-  /** Battles that may wait, those being scored left aside. */
+  /** Battles that may wait, not counting those being scored. */
   most: number;
   /** Battles scored together. */
   together: number;
 }
 
-/** First come, first served; jobs are kept whole, and what was abandoned is not scored. */
+/** First come, first served. Jobs stay whole; abandoned jobs are not scored. */
 export class PredictionQueue {
   private readonly jobs: Job[] = [];
   private readonly stop = new AbortController();
@@ -37,12 +37,12 @@ export class PredictionQueue {
     private readonly options: QueueOptions,
   ) {}
 
-  /** Battles that wait. */
+  /** Number of waiting battles. */
   get waiting(): number {
     return this.count;
   }
 
-  /** Adds battles and gives their probabilities. @throws QueueFull when they do not fit behind those that wait. */
+  /** Adds battles and gives their probabilities. @throws QueueFull when they do not fit into the queue. */
   async add(battles: Battle[], signal: AbortSignal): Promise<number[]> {
     if (this.closed) throw new QueueFull('shutting down');
     if (this.count > 0 && this.count + battles.length > this.options.most) {
@@ -59,7 +59,7 @@ export class PredictionQueue {
     return done;
   }
 
-  /** Takes no more, finishes what waits, and resolves. With `now`, what waits is given up. */
+  /** Takes no more jobs, finishes the waiting ones, and resolves. With `now`, drops the waiting ones. */
   async close(now = false): Promise<void> {
     this.closed = true;
     if (now) {
@@ -79,7 +79,7 @@ export class PredictionQueue {
   }
 
   private async work(): Promise<void> {
-    await new Promise(setImmediate); // requests that came together are scored together
+    await new Promise(setImmediate); // scores requests together that arrive together
     while (this.jobs.length) {
       const jobs = this.take();
       try {

@@ -1,4 +1,4 @@
-/** @file What a run tells, as people see it: lines and a bar on the terminal, TensorBoard, a profile. */
+/** @file Shows a run's events: lines and a bar on the terminal, TensorBoard, a profile. */
 import type { Classifier, MemoryPlan } from '@arena/decoder';
 import type { RunEvent, TrainingSettings } from '@arena/judge';
 import type { Base } from '@arena/judge/card';
@@ -11,11 +11,11 @@ import type { TrainingJob } from './training.js';
 
 export interface RunView {
   tell(event: RunEvent): Promise<void>;
-  /** Ends the bar's line and the event file, and says where the time went when that is wanted. */
+  /** Ends the bar's line and the event file, and prints the profile if there is one. */
   close(): Promise<void>;
 }
 
-/** Shows a run. Of several ranks the first alone is seen. */
+/** Shows a run. Of several ranks only the first prints. */
 export function showRun({ settings, out, resume, tensorboard, profile, ranks, say }: TrainingJob, base: Base): RunView {
   let bar: Progress | undefined;
   let events: EventWriter | undefined;
