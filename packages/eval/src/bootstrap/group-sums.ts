@@ -1,11 +1,11 @@
 /**
  * @file Bootstrap of means within groups. Examples of one group with the same values are of one kind, so that a round
- * only counts how often each kind was drawn; with votes of 0 and 1 there are few.
+ * only counts how often each kind was drawn; votes of 0 and 1 give few kinds.
  */
 import { countingSort } from './bootstrap.js';
 import { type Clustering, type Draws, type Statistic, sumCounts } from './draws.js';
 
-/** Means of several values in each group; examples of group -1 take no part. */
+/** Means of several values in each group; ignores examples of group -1. */
 export class GroupSums implements Statistic {
   private readonly rounds: number;
   private readonly groups: number;
@@ -57,7 +57,7 @@ export class GroupSums implements Statistic {
     }
   }
 
-  /** Bootstrap means of value `k` in one group [rounds]; NaN in rounds that did not draw the group. */
+  /** Bootstrap means of value `k` in one group [rounds]; NaN in rounds without the group. */
   means(k: number, group: number): Float64Array {
     return Float64Array.from({ length: this.rounds }, (_, round) => {
       const at = round * this.groups + group;

@@ -1,6 +1,6 @@
 /**
- * @file Bootstrap of one predictor's scores. Examples with the same label and nearly the same probability stand in one
- * run, so that a round only counts how often each run was drawn; every score follows from those counts.
+ * @file Bootstrap of one predictor's scores. Examples with the same label and nearly the same probability form one run.
+ * A round only counts how often each run was drawn; every score follows from those counts.
  */
 import { ascending, brierScores, logLosses } from '../metrics/binary.js';
 import { binOf } from '../metrics/calibration.js';
@@ -8,9 +8,9 @@ import { logit } from '../special.js';
 import { countingSort } from './bootstrap.js';
 import { type Clustering, type Draws, type Statistic, sumCounts } from './draws.js';
 
-/** Up to this many different probabilities are kept apart; more are put in about so many groups. */
+/** Most distinct probabilities to keep apart. More are put into about this many groups. */
 const SCORE_GROUPS = 1024;
-/** Widest group in logits: its spread is then far below that of the log loss. */
+/** Widest group in logits: its error is far below the spread of the log loss. */
 const GROUP_WIDTH = 0.02;
 /** Labels 0, 1/2 and 1. */
 const LABELS = 3;
@@ -30,10 +30,10 @@ export class ScoreSums implements Statistic {
   private readonly loss: Float64Array;
   private readonly square: Float64Array;
   private readonly probability: Float64Array;
-  /** Of each group: whether it says A, and its bin of the calibration error. */
+  /** For each group: whether it predicts A, and its bin of the calibration error. */
   private readonly saysA: Uint8Array;
   private readonly bin: Int32Array;
-  /** How often each run was drawn in the rounds at hand [3, runs]. */
+  /** Draw counts of each run in the current rounds [3, runs]. */
   private readonly drawn: Float64Array;
 
   constructor(p: Float64Array, y: Float64Array, { clusterOf, rounds }: Clustering, bins: number) {
@@ -116,8 +116,8 @@ export class ScoreSums implements Statistic {
 }
 
 /**
- * Groups of neighbouring probabilities, in ascending order: equal ones are never parted, bins of the calibration error
- * and the two sides of one half never mixed.
+ * Groups of neighbouring probabilities, in ascending order: equal ones stay together; groups cross neither a bin of the
+ * calibration error nor one half.
  * @returns the group of each example [n] and one example of each group.
  */
 function groupScores(p: Float64Array, bins: number): { groupOf: Int32Array; first: number[] } {
