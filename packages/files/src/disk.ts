@@ -3,7 +3,7 @@ import { FileError } from './error.js';
 import { nodeFs } from './node-fs.js';
 import { type ByteSource, checkRange, type FileOpener } from './source.js';
 
-/** Most bytes asked of one system call; the kernel's own limit is just under 2 GiB. */
+/** Most bytes of one system call; the kernel's limit is just under 2 GiB. */
 const READ_BYTES = 1 << 30;
 
 /**
@@ -53,7 +53,7 @@ export function diskFolder(directory: string): FileOpener {
   };
 }
 
-/** What the system's error means: nothing is there, or it is not given. */
+/** The code for a system error: missing file, or no access. */
 function codeOf(error: unknown): FileError['code'] {
   const { code } = error as { code?: string };
   return code === 'ENOENT' || code === 'ENOTDIR' ? 'not_found' : 'refused';
