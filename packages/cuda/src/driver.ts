@@ -156,7 +156,7 @@ function bind(koffi: Koffi, library: string): Driver {
   };
 }
 
-const ENDED = 'the context is lost with its tensors: start the process anew and go on from the last checkpoint';
+const ENDED = 'the context is lost with its tensors: restart the process and resume from the last checkpoint';
 
 /** Advice for a result, where there is more to say than its name. */
 const ADVICE: { [code: number]: string } = {

@@ -36,6 +36,10 @@ export interface OpenCuda {
  * Makes `arena-cuda` tfjs's current backend. It reuses an open engine unless the options name another device: the new
  * options then apply to it, and its `modules` grow.
  * @throws CudaError saying what is missing (koffi, the driver, a GPU that is new enough) or what the driver refused.
+ * @example
+ * const { backend, device } = await openCuda({ budget: 8e9, bf16: true });
+ * console.log(device.name, tf.memory());
+ * await closeCuda(backend);
  */
 export async function openCuda(options: CudaOptions = {}): Promise<OpenCuda> {
   const open = findBackend(CUDA_BACKEND) as CudaBackend | null;

@@ -9,6 +9,10 @@ const READ_BYTES = 1 << 30;
 /**
  * Opens a file for positioned reads. Close it when done.
  * @throws FileError when it cannot be opened or is not a file (`cause` is the system's error).
+ * @example
+ * const source = await openFile('votes.csv');
+ * const start = await source.read(0, 100);
+ * await source.close?.();
  */
 export async function openFile(path: string): Promise<ByteSource> {
   const { open } = nodeFs();

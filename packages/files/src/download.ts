@@ -54,6 +54,9 @@ const HASH_BYTES = 8_000_000;
  * Sizes are checked, and SHA-256 where known.
  * @returns the names of the files.
  * @throws FileError naming the file that the server refuses or that is damaged; the signal's reason.
+ * @example
+ * const { files, headers } = await hubModel('google/gemma-2-2b', { token });
+ * await downloadCheckpoint(files, await diskStore('gemma-2-2b'), { headers });
  */
 export async function downloadCheckpoint(
   from: string | readonly RemoteFile[],

@@ -17,6 +17,8 @@ export interface UrlSourceOptions {
  * Opens an address whose server answers range requests. A request for one byte gives the size.
  * @throws FileError when the server refuses, ignores ranges (unless the file may be held), or the file changes between
  * two reads.
+ * @example
+ * const source = await urlSource('https://host/model.safetensors', { headers: { authorization: 'Bearer …' } });
  */
 export async function urlSource(url: string, options: UrlSourceOptions = {}): Promise<ByteSource> {
   const { withoutRanges = 'refuse' } = options;

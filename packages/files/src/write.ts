@@ -65,7 +65,11 @@ export async function replaceFolder(
   }
 }
 
-/** Writes and syncs files in a folder that appears whole or not at all, like {@link replaceFolder}. */
+/**
+ * Writes and syncs files in a folder that appears whole or not at all, like {@link replaceFolder}.
+ * @example
+ * await writeFolder('adapter', { 'adapter_config.json': '{}' });
+ */
 export async function writeFolder(directory: string, files: Record<string, string | Uint8Array>): Promise<void> {
   await replaceFolder(directory, async (temporary) => {
     for (const [name, content] of Object.entries(files)) await replaceFile(`${temporary}/${name}`, content);

@@ -17,6 +17,8 @@ export interface EvaluateJudgeOptions {
 /**
  * Scores validation and test in both orders, and evaluates. It fits baselines on the train part and the temperature on
  * validation, if they have battles.
+ * @example
+ * const { report, table } = await evaluateJudge(judge, parts, { title: 'A judge', seed: 42 });
  */
 export async function evaluateJudge(
   judge: Pick<Judge, 'predictMany'>,

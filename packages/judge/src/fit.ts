@@ -95,6 +95,11 @@ export interface JudgeRun {
  * `adapter/` to the store. A signal ends the run after a whole step, without an error.
  * @throws JudgeError for wrong settings; DecoderError when a step does not fit into memory, with what to lower;
  * TrainerError when a loss is not finite; and as {@link openBase} and `train` of @arena/trainer.
+ * @example
+ * const base = await openBase('gemma-2-2b');
+ * const parts = splitVotes(battles, { seed: 42 });
+ * const settings = { base: base.name, data: ['votes.parquet'] };
+ * const { judge } = await trainJudge({ parts }, settings, memoryStore(), { base });
  */
 export async function trainJudge(
   votes: TrainingVotes,
@@ -238,6 +243,6 @@ function checkFinite({ weights, score }: AdapterFiles, { learningRate }: Trainin
   if (values.every((one) => one.every(Number.isFinite))) return;
   throw new JudgeError(
     'diverged',
-    `training ran away: the adapter holds numbers that are not finite. Lower \`learningRate\` (${learningRate})`,
+    `training diverged: the adapter holds numbers that are not finite. Lower \`learningRate\` (${learningRate})`,
   );
 }

@@ -66,6 +66,9 @@ export interface OpenJudgeOptions {
 /**
  * Loads a model the way training did: packing and quantisation come from its card.
  * @throws Error naming the file or tensor that is missing or does not fit.
+ * @example
+ * const judge = await openJudge(await openBase('gemma-2-2b'), await readJudge('run/adapter'));
+ * const { probabilityA } = await judge.predict({ prompt: 'Why?', responseA: 'Because.', responseB: 'No idea.' });
  */
 export async function openJudge(base: Base, files: JudgeFiles, options: OpenJudgeOptions = {}): Promise<Judge> {
   const { adapter, card, objective } = files;

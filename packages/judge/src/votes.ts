@@ -67,7 +67,7 @@ export async function streamVotes(
     if (unreadable === 'stop') {
       throw new JudgeError(
         'votes',
-        `${row.file}, row ${row.row}: no battle (${row.reason}); \`clean\` unreadable=skip goes on without it`,
+        `${row.file}, row ${row.row}: no battle (${row.reason}); \`clean\` unreadable=skip skips it`,
       );
     }
     rejected[row.reason] = (rejected[row.reason] ?? 0) + 1;
@@ -98,7 +98,12 @@ export async function streamVotes(
   return { rejected, rejectedExamples, clean: report };
 }
 
-/** The same, holding all votes: files, addresses, Blobs or bytes. @throws JudgeError as {@link streamVotes}. */
+/**
+ * The same, holding all votes: files, addresses, Blobs or bytes.
+ * @throws JudgeError as {@link streamVotes}.
+ * @example
+ * const { battles, clean } = await readVotes('votes.parquet', { name: 'votes.parquet' });
+ */
 export async function readVotes(
   source: BattleSource,
   options: ReadVotesOptions,

@@ -127,6 +127,8 @@ const FIELDS: [keyof LoraConfig, Check, string][] = [
 /**
  * Fills in PEFT's defaults and checks the values.
  * @throws LoraError naming a field that is wrong, unknown, or asks for an unsupported kind of adapter.
+ * @example
+ * const config = loraConfig({ r: 16, lora_alpha: 32, target_modules: ['q_proj', 'k_proj', 'v_proj'] });
  */
 export function loraConfig(fields: Partial<LoraConfig> = {}): LoraConfig {
   checkForm(fields);

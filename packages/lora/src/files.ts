@@ -57,6 +57,8 @@ export function adapterFolder(adapter: AdapterFiles): Record<string, Uint8Array>
 /**
  * Writes an adapter folder that PEFT loads (Node). The folder appears whole or not at all, and replaces an older one.
  * @param extra More files for the folder, by name.
+ * @example
+ * await saveAdapter('copy', await loadAdapter('run/adapter'));
  */
 export async function saveAdapter(
   directory: string,
@@ -76,6 +78,8 @@ function modelCard({ base_model_name_or_path: base }: LoraConfig): string {
 /**
  * Reads an adapter folder: on disk (Node), on the web, or anywhere, by a function that opens its files.
  * @throws LoraError naming a file or tensor that is missing, unknown, or of another shape.
+ * @example
+ * const { config, weights, score } = await loadAdapter('run/adapter');
  */
 export async function loadAdapter(location: Location): Promise<AdapterFiles> {
   const place = placeName(location);

@@ -34,6 +34,10 @@ const MAX_BYTES = 2 ** 31 - 1;
  * Joins the other processes that mpirun, srun or an operator of Kubernetes launched. Null for a single process.
  * @param env The environment: see {@link launchOf}. ARENA_MPI_LIBRARY names another library.
  * @throws Error when MPI cannot be opened, or its ranks differ from the environment's.
+ * @example
+ * const ranks = await joinMpi(); // null for a single process
+ * const all = await ranks?.allGather(Uint8Array.of(ranks.rank));
+ * await ranks?.close();
  */
 export async function joinMpi(env: Record<string, string | undefined> = process.env): Promise<MpiCommunicator | null> {
   const launch = launchOf(env);

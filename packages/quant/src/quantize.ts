@@ -74,6 +74,9 @@ const SMALLEST_DIVISOR = Math.fround(1e-38);
 /**
  * Quantises `values` (float32, row-major) of the given shape.
  * @throws QuantError when the type or block size is unknown, the shape does not match, or a value is NaN or infinite.
+ * @example
+ * const quantized = quantize4bit(values, [64, 128], { type: 'nf4', doubleQuant: true });
+ * const rounded = dequantize4bit(quantized);
  */
 export function quantize4bit(values: Float32Array, shape: number[], options: Quantize4bitOptions = {}): Quantized4bit {
   const { type = 'nf4', blockSize = 64, doubleQuant = false, nestedSearch, dtype = 'float32' } = options;

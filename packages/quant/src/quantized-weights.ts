@@ -47,6 +47,9 @@ export interface QuantizedWeightsOptions extends Quantize4bitOptions {
  * now, one matrix at a time. All codes stay in memory with the view. With `blocks: engineBlocks` of `@arena/quant/ops`
  * engine `wasm` is several times as fast, with the same bits.
  * @throws QuantError naming a matrix that is missing, or quantised already.
+ * @example
+ * const weights = await openWeights('model');
+ * const view = await quantizedWeights(weights, { names: ['model.layers.0.mlp.up_proj.weight'], doubleQuant: true });
  */
 export async function quantizedWeights(
   weights: Weights,

@@ -33,6 +33,9 @@ const HALF_TOLERANCE = 2e-3;
  * Runs every sample of `ops` on an engine and compares it with the reference on `cpu`. Afterwards the engine is tfjs's
  * current backend. With the option `f16` an error of 2e-3 passes.
  * @throws EngineError when the engine cannot be opened here.
+ * @example
+ * const results = await checkOps(declaredOps('my-ops'), 'wasm', { threads: 2 });
+ * const wrong = results.filter(({ passed }) => !passed);
  */
 export async function checkOps(
   ops: readonly AnyOp[],

@@ -63,6 +63,15 @@ const declared = new Map<string, AnyOp>();
 /**
  * Declares a fused op. The conformance suites run every declared op on every engine.
  * @throws EngineError when another package has declared an op of that name.
+ * @example
+ * const double = defineOp<object, { x: Tensor }, [y: Tensor]>({
+ *   name: 'Double',
+ *   package: 'my-ops',
+ *   reference: ({ x }) => [mul(x, 2)],
+ *   kernels: {},
+ *   samples: () => [],
+ * });
+ * const [y] = runOp(double, { x }, {});
  */
 export function defineOp<A extends object, In extends object = OpInputs, Out extends unknown[] = Tensor[]>(
   op: FusedOp<A, In, Out>,

@@ -12,7 +12,11 @@ export interface EngineProvider {
 
 const loaders = new Map<EngineName, () => Promise<EngineProvider>>();
 
-/** Registers the source of an engine. `load` runs on the first use of the engine. */
+/**
+ * Registers the source of an engine. `load` runs on the first use of the engine.
+ * @example
+ * provideEngine('cuda', async () => (await import('@arena/cuda')).cudaEngine);
+ */
 export function provideEngine(name: EngineName, load: () => Promise<EngineProvider>): void {
   loaders.set(name, load);
 }

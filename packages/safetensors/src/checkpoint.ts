@@ -29,6 +29,9 @@ export interface CheckpointOptions {
  * Reads and checks all headers. Tensors are read on demand.
  * @throws SafetensorsError when both files are missing, the index is invalid, names a file outside the folder or a
  * missing one, or a file lacks a tensor of the index.
+ * @example
+ * const checkpoint = await openCheckpoint('gemma-2-2b');
+ * const row = await checkpoint.readRows('model.embed_tokens.weight', 7, 8); // reads only these bytes
  */
 export async function openCheckpoint(location: Location, options: CheckpointOptions = {}): Promise<Checkpoint> {
   const { basename = 'model', maxIndexBytes = 100_000_000 } = options;

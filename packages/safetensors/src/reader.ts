@@ -35,6 +35,10 @@ export interface SafetensorsFile extends TensorReader {
  * Reads the header of a .safetensors file; tensors are read on demand. Data is a view of the source's memory if the
  * source gives views.
  * @throws SafetensorsError when the header is invalid.
+ * @example
+ * const file = await openSafetensors(await openFile('model.safetensors'));
+ * const { dtype, shape, data } = await file.read('score.weight');
+ * await file.close();
  */
 export async function openSafetensors(source: ByteSource): Promise<SafetensorsFile> {
   const { metadata, tensors } = await readHeader(source);

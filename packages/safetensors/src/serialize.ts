@@ -89,6 +89,8 @@ export function layoutTensors<T extends TensorSpec>(
  * The bytes of a .safetensors file, equal to the reference writer's for equal tensors.
  * @param metadata `{ format: 'pt' }` by default; null for none.
  * @throws SafetensorsError as {@link layoutTensors}, and when data does not have the bytes of its type and shape.
+ * @example
+ * const bytes = serialize([{ name: 'bias', dtype: 'F32', shape: [3], data: fromFloat32(values, 'F32') }]);
  */
 export function serialize(
   tensors:

@@ -14,6 +14,10 @@ const PART_BYTES = 2 ** 26;
 /**
  * Opens a checkpoint for a loader or an export: {@link openCheckpoint} as `Weights`.
  * @throws SafetensorsError as `openCheckpoint`.
+ * @example
+ * const weights = await openWeights('gemma-2-2b');
+ * const rows = await weights.readFloat32('model.embed_tokens.weight', [0, 16]);
+ * await weights.close();
  */
 export async function openWeights(location: Location, options: CheckpointOptions = {}): Promise<Weights> {
   return checkpointWeights(await openCheckpoint(location, options), placeName(location));

@@ -57,6 +57,8 @@ function splitShards<T extends TensorInput>(tensors: readonly T[], maxShardBytes
  * @param weights Tensors in the order of the split: a list, or a model's tensors, which are read part by part.
  * @returns the names of the files, the index last.
  * @throws SafetensorsError when there are no tensors, or the format has no type for one; and as `writeSafetensors`.
+ * @example
+ * await writeSharded('copy', await openWeights('gemma-2-2b'), { maxShardBytes: 1e9 });
  */
 export async function writeSharded(
   to: string | FileTarget,

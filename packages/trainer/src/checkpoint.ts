@@ -123,6 +123,9 @@ async function checkpointSteps(directory: string): Promise<number[]> {
 /**
  * Reads a checkpoint of Arena or of the Hugging Face Trainer (adapter, optimizer.pt, trainer_state.json).
  * @throws TrainerError naming a file that is missing, was edited, or does not fit.
+ * @example
+ * const checkpoint = await loadCheckpoint('run/checkpoint-100');
+ * await train({ ...options, resume: restoreProgress(checkpoint, options.model) });
  */
 export async function loadCheckpoint(location: Location): Promise<Checkpoint> {
   const place = placeName(location);

@@ -75,6 +75,10 @@ export function loraPlus(ratio: number, head = 1): (name: string) => number {
  * An optimizer (Loshchilov and Hutter 2019; torch.optim.AdamW), new or continued from `state`, which it then owns.
  * @throws TrainerError when `state` has another number of parameters; naming a parameter with moments of another shape,
  * or in 8 bits where these options want float32, or the other way round.
+ * @example
+ * const optimizer = adamW(model.parameters(), { weightDecay: 0.01 });
+ * const { loss } = await model.pass(batch, { lossScale: 1, dropout: { seed: 42, step: 0 } });
+ * const norm = await optimizer.step(2e-4);
  */
 export function adamW(parameters: Parameter[], options: AdamWOptions = {}, state?: AdamWState): AdamW {
   const {

@@ -32,7 +32,7 @@ export function define(command: Command): void {
     .option('--prompt <text>', 'a single battle: its prompt')
     .option('--a <text>', 'a single battle: answer A')
     .option('--b <text>', 'a single battle: answer B')
-    .option('--out <file>', 'write the lines there instead; a stopped run goes on where it was')
+    .option('--out <file>', 'write the lines there instead; a stopped run resumes')
     .option('--both-orders', 'average over both orders of the answers', false);
   addEngineOptions(command).action((flags: PredictFlags) => predict(flags));
 }

@@ -168,7 +168,7 @@ async function trainCommand(
     say(`${out}/report.html has the rest. ${duration(seconds)} in all.`);
     say(`next: arena predict --base ${settings.base} --adapter ${out}/adapter --prompt "…" --a "…" --b "…"`);
   } catch (error) {
-    throw error instanceof DeviceLostError ? new Error(await afterLoss(error, out)) : error;
+    throw error instanceof DeviceLostError ? new Error(await lostDeviceMessage(error, out)) : error;
   } finally {
     page?.close();
     engine.dispose();
@@ -177,10 +177,10 @@ async function trainCommand(
 }
 
 /** The error message for a lost GPU, with the way to resume. */
-export async function afterLoss({ message }: DeviceLostError, out: string): Promise<string> {
+export async function lostDeviceMessage({ message }: DeviceLostError, out: string): Promise<string> {
   const checkpoint = await latestCheckpoint(out);
   if (!checkpoint) return `${message}; no checkpoint was saved yet (--save-every): start the run again`;
-  return `${message}; the same command with --resume goes on from ${checkpoint}`;
+  return `${message}; the same command with --resume continues from ${checkpoint}`;
 }
 
 /** Checks that every rank has a batch in a step. */

@@ -50,7 +50,7 @@ export async function writePredictions(
       if (done < known.length) {
         if (known[done] !== battle.id) {
           throw new Error(
-            `${part}: line ${done + 1} is of battle ${known[done]}, the data has ${battle.id}; remove it to begin anew`,
+            `${part}: line ${done + 1} is of battle ${known[done]}, the data has ${battle.id}; remove it to start again`,
           );
         }
         done++;
@@ -61,7 +61,7 @@ export async function writePredictions(
     }
     await flush();
     if (known.length > done)
-      throw new Error(`${part}: has ${known.length} lines for ${done} battles; remove it to begin anew`);
+      throw new Error(`${part}: has ${known.length} lines for ${done} battles; remove it to start again`);
   } finally {
     await file.close();
   }
@@ -78,7 +78,7 @@ async function knownIds(part: string, key: string): Promise<string[]> {
     return [];
   }
   if (before !== key) {
-    throw new Error(`${part}: was left by a run with another base, adapter or options; remove it to begin anew`);
+    throw new Error(`${part}: was left by a run with another base, adapter or options; remove it to start again`);
   }
   const ids: string[] = [];
   let bytes = 0;

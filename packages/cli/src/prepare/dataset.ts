@@ -74,7 +74,7 @@ export async function readDataset(
   const stored = await Promise.all(files.map(preparedBattles));
   if (files.length > 1 && stored.some((path) => path)) {
     throw new Error(
-      `${files.join(', ')}: a prepared folder stands alone; give it as the only --data, or prepare all anew`,
+      `${files.join(', ')}: a prepared folder stands alone; give it as the only --data, or prepare all again`,
     );
   }
   if (stored[0] && clean) {

@@ -102,7 +102,7 @@ export async function preparedBattles(path: string): Promise<string | undefined>
 export async function openPrepared(folder: string, battles: Battle[], read: Battle[]): Promise<Prepared> {
   const manifest = (await readJson(join(folder, MANIFEST))) as PreparedManifest;
   if (manifest?.format !== 'arena-prepared-1') {
-    throw new Error(`${join(folder, MANIFEST)}: format ${manifest?.format} is not arena-prepared-1; prepare anew`);
+    throw new Error(`${join(folder, MANIFEST)}: format ${manifest?.format} is not arena-prepared-1; prepare again`);
   }
   const path = join(folder, 'splits.json');
   const stored = (await readJson(path)) as SplitsFile;
@@ -128,22 +128,22 @@ export async function cachedTokens(
   if (manifest.keys?.[name] !== wanted) return undefined;
   const path = join(folder, tokensFile(name));
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${path}: cannot be read (${error.code}); prepare anew`);
+    throw new Error(`${path}: cannot be read (${error.code}); prepare again`);
   });
   const { packed, key } = await packedFromBytes(bytes).catch((error: Error) => {
     throw new Error(`${path}: ${error.message}`);
   });
-  if (key !== wanted) throw new Error(`${path}: holds the tokens of another set; prepare anew`);
+  if (key !== wanted) throw new Error(`${path}: holds the tokens of another set; prepare again`);
   return packed;
 }
 
 async function readJson(path: string): Promise<unknown> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${path}: cannot be read (${error.code}); prepare anew`);
+    throw new Error(`${path}: cannot be read (${error.code}); prepare again`);
   });
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error(`${path}: not JSON (${(error as Error).message}); prepare anew`);
+    throw new Error(`${path}: not JSON (${(error as Error).message}); prepare again`);
   }
 }

@@ -66,7 +66,7 @@ export function showRun({ settings, out, resume, tensorboard, profile, ranks, sa
       case 'opened':
         endBar();
         say(describeModel(event.judge.model, settings));
-        if (base.card) say('an adapter was merged into the base: training goes on from it, with its head');
+        if (base.card) say('the base has a merged adapter: training continues from it, with its head');
         break;
       case 'begin': {
         const { memory, checkpoint } = event;
@@ -89,7 +89,7 @@ export function showRun({ settings, out, resume, tensorboard, profile, ranks, sa
         endBar();
         const { step, folder } = event;
         if (folder === undefined) break;
-        say(`stopped after step ${step}; saved ${out}/${folder}. The same command with --resume goes on from there.`);
+        say(`stopped after step ${step}; saved ${out}/${folder}. The same command with --resume continues from there.`);
         break;
       }
       case 'trained':

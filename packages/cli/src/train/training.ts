@@ -126,6 +126,6 @@ async function preparedTokens(
   if (!prepared || settings.swapAugment || !ordered) return undefined; // only pairs in one sequence are prepared
   const tokenizer = await readFile(`${location}/tokenizer.json`);
   const cached = await cachedTokens(prepared, 'train', tokenizer, pack as PackOptions);
-  say(cached ? 'tokens as prepared' : 'the prepared tokens are of another tokenizer or packing: packing anew');
+  say(cached ? 'tokens as prepared' : 'the prepared tokens are of another tokenizer or packing: packing again');
   return cached;
 }

@@ -66,7 +66,11 @@ const EXAMPLES = 5;
 /** Code units shown of a text. */
 const EXCERPT = 160;
 
-/** Applies a policy; battles keep their order and are not changed in place. */
+/**
+ * Applies a policy; battles keep their order and are not changed in place.
+ * @example
+ * const { battles, report } = cleanBattles(votes, { ties: 'keep' });
+ */
 export function cleanBattles(
   battles: Iterable<Battle>,
   policy: CleanPolicy = {},

@@ -67,6 +67,8 @@ const BUCKET_BATCHES = 50;
  * Plans the batches of an epoch and yields them one by one, including the last, smaller one.
  *
  * @throws DataError for a size that is not positive, or a state of other data or settings
+ * @example
+ * for (const { ids, offsets, labels } of batches(packed, { tokensPerBatch: 8192, epoch: 0 })) step(ids, offsets, labels);
  */
 export function batches(
   packed: Packed[],
@@ -92,7 +94,7 @@ export function batches(
       if (resume[key] !== settings[key])
         throw new DataError(
           'saved',
-          `the saved state has ${key} ${resume[key]}, the run has ${settings[key]}; it cannot be gone on with`,
+          `the saved state has ${key} ${resume[key]}, the run has ${settings[key]}; it cannot be resumed`,
         );
     }
     done = resume.done;

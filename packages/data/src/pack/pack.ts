@@ -66,6 +66,8 @@ export function packBattle(battle: Battle, tokenizer: PackTokenizer, options: Pa
  * too long are cut: {@link roundPacker}.
  *
  * @throws DataError when `maxTokens` leaves no room for the frame and a few tokens of each field
+ * @example
+ * const packed = battles.map(packer(loadTokenizer(tokenizerJson), { maxTokens: 1900 }));
  */
 export function packer(
   tokenizer: PackTokenizer,

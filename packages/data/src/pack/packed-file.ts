@@ -173,7 +173,7 @@ export async function packedFromBytes(bytes: Uint8Array): Promise<{ packed: Pack
     return { packed, key };
   } catch (cause) {
     if (cause instanceof SafetensorsError || cause instanceof SyntaxError || cause instanceof DataError) {
-      throw new DataError('saved', `not a file of packed battles (${cause.message}); pack anew`, {}, { cause });
+      throw new DataError('saved', `not a file of packed battles (${cause.message}); pack again`, {}, { cause });
     }
     throw cause;
   }

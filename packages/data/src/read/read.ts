@@ -51,13 +51,15 @@ const PEEK = 20;
  * Reads battles in file order, with flags and duplicates marked. Memory: a Parquet row group, or a chunk of text.
  *
  * @throws DataError with file, row and column for input that cannot be read
+ * @example
+ * for await (const battle of readBattles('train.parquet')) console.log(battle.prompt, battle.winner);
  */
 export async function* readBattles(source: BattleSource, options: ReadOptions = {}): AsyncGenerator<Battle> {
   const { onReject = 'skip', reject } = options;
   for await (const { battle, rejected } of readRows(source, options)) {
     if (battle) yield battle;
     else if (onReject === 'throw') {
-      throw new DataError('row', `no battle: ${rejected.reason}; pass onReject: 'skip' to go on without it`, rejected);
+      throw new DataError('row', `no battle: ${rejected.reason}; pass onReject: 'skip' to skip it`, rejected);
     } else reject?.(rejected);
   }
 }

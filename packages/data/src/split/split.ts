@@ -60,6 +60,8 @@ export interface Splits {
  * on its texts and the seed, so the order of the battles does not matter.
  *
  * @throws DataError for an invalid ratio
+ * @example
+ * const { train, validation, test, report } = splitBattles(battles, { ratio: [0.7, 0.1, 0.2], seed: 42 });
  */
 export function splitBattles(
   battles: Battle[],

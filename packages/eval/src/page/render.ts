@@ -18,6 +18,8 @@ const TEXT_CHARACTERS = 2500;
 /**
  * @returns HTML: no scripts, no network, foreign text escaped, below 3 MB. Markdown: tables without charts. JSON: the
  * report.
+ * @example
+ * const html = renderReport(report, 'html', { battles });
  */
 export function renderReport(
   report: Report,

@@ -68,6 +68,8 @@ const MOST_RUNS = 20;
  * Compares runs on the same battles, each against each, over the same bootstrap draws of prompts.
  * @throws EvaluationInputError for fewer than two runs or more than 20, two of one name, and for predictions that are
  * not of exactly these battles, naming run and row.
+ * @example
+ * const comparison = compareRuns([{ name: 'one', predictions }, { name: 'two', predictions: others }], battles);
  */
 export function compareRuns(
   runs: readonly ComparedRun[],

@@ -64,6 +64,9 @@ const EXAMPLES = 20;
  * Evaluates predictions of the battles of the same ids. Equal input and seed give an equal report.
  * @throws EvaluationInputError for inconsistent input, naming the row. No battles, or only one class, are no error:
  * undefined figures are null, and a note says why.
+ * @example
+ * const report = evaluate([{ id: '1', probabilityA: 0.8 }], battles, { train, seed: 1 });
+ * console.log(report.verdict);
  */
 export function evaluate(
   predictions: readonly Prediction[],
