@@ -4,8 +4,8 @@ import type { Battle } from '@arena/data';
 import type { DecoderConfig } from '@arena/decoder';
 import { type Location, readFileAt } from '@arena/files';
 import { placeName } from '@arena/files/source';
-import { readConfig, type TinyBaseOptions, tinyBaseFiles } from '@arena/gemma';
-import { loadTokenizer, type Tokenizer } from '@arena/tokenizer';
+import { ggufAt, ggufVocabulary, readConfig, type TinyBaseOptions, tinyBaseFiles } from '@arena/gemma';
+import { loadTokenizer, sentencePieceTokenizer, type Tokenizer } from '@arena/tokenizer';
 import { type ModelCard, mergedCard } from './card.js';
 import { JudgeError } from './error.js';
 
@@ -16,13 +16,16 @@ export interface Base {
   location: Location;
   config: DecoderConfig;
   tokenizer: Tokenizer;
+  /** Storage of its linear layers: `4bit` by bitsandbytes, `blocks` of a GGUF file. */
+  stored: 'float' | '4bit' | 'blocks';
   /** Set for a merged checkpoint. */
   card?: ModelCard;
 }
 
 /**
- * Reads config.json, tokenizer.json and, if present, arena.json of a checkpoint.
- * @param location A folder (Node), an address, or a function that opens the files.
+ * Reads config.json, tokenizer.json and, if present, arena.json of a checkpoint; or a GGUF file, which has the first
+ * two.
+ * @param location A folder (Node), an address, or a function that opens the files; the path or address of a GGUF file.
  * @throws JudgeError naming a missing or unknown file, or when the tokenizer belongs to another model.
  */
 export async function openBase(location: Location, name: string = placeName(location)): Promise<Base> {
@@ -34,17 +37,21 @@ export async function openBase(location: Location, name: string = placeName(loca
       `${name}: its tokenizer has ${tokenizer.vocabSize} tokens, its config.json ${config.vocabSize}: they are of two models`,
     );
   }
-  return { name, location, config, tokenizer, card: await mergedCard(location) };
+  const isGguf = (await ggufAt(location)) !== undefined;
+  const stored = isGguf ? 'blocks' : config.quantized ? '4bit' : 'float';
+  return { name, location, config, tokenizer, stored, card: isGguf ? undefined : await mergedCard(location) };
 }
 
 /** Largest tokenizer.json to read. Gemma 3's has 33 MB. */
 const MAX_TOKENIZER_BYTES = 500e6;
 
 /**
- * The tokenizer.json of a checkpoint.
+ * The tokenizer.json of a checkpoint, or the tokenizer in a GGUF file.
  * @throws JudgeError naming the file when it is missing or is an unknown kind of tokenizer.
  */
 export async function openTokenizer(location: Location): Promise<Tokenizer> {
+  const vocabulary = await ggufVocabulary(location);
+  if (vocabulary) return sentencePieceTokenizer(vocabulary);
   const path = `${placeName(location)}/tokenizer.json`;
   const bytes = await readFileAt(location, 'tokenizer.json', { maxBytes: MAX_TOKENIZER_BYTES });
   if (!bytes)

@@ -2,6 +2,8 @@
 import type { QuantizationOptions } from '@arena/decoder/checkpoint';
 import { type Location, readFileAt } from '@arena/files';
 import { placeName } from '@arena/files/source';
+import type { LoadGemmaOptions } from '@arena/gemma';
+import type { Base } from './base.js';
 import { JudgeError } from './error.js';
 import type { Head } from './objectives/objective.js';
 import type { TrainingSettings } from './settings.js';
@@ -11,8 +13,10 @@ export type ModelCard = Head & {
   format: typeof FORMAT;
   /** The adapter's name for its base. Cards of the browser page's first versions lack it. */
   base?: string;
-  /** null: the base stays in float. */
-  quantization: QuantizationOptions | null;
+  /** Form of the base's linears: NF4, float (null), or as stored in its file. */
+  quantization: QuantizationOptions | null | 'stored';
+  /** Size and digest of a base that is one file. */
+  baseFile?: { bytes: number; sha256: string };
   /** Seed of the run. */
   seed?: number;
   /** Set for a merged checkpoint. */
@@ -25,11 +29,18 @@ const HEADS: readonly string[] = ['classes', 'reward'];
 /** The card of a judge with these settings. */
 export function cardOf(
   { head, pack }: Head,
-  base: string,
+  { name, stored }: Pick<Base, 'name' | 'stored'>,
   { quantize, doubleQuant, seed }: Pick<TrainingSettings, 'quantize' | 'doubleQuant' | 'seed'>,
 ): ModelCard {
+  const how = quantize === 'auto' ? (stored === 'float' ? 'nf4' : 'stored') : quantize;
+  const quantization = how === 'nf4' ? { doubleQuant } : how === 'none' ? null : how;
   // TypeScript cannot tie the packing to its head
-  return { format: FORMAT, base, head, pack, quantization: quantize ? { doubleQuant } : null, seed } as ModelCard;
+  return { format: FORMAT, base: name, head, pack, quantization, seed } as ModelCard;
+}
+
+/** The quantisation of a card, for `loadGemma`. */
+export function quantizationOf({ quantization }: ModelCard): LoadGemmaOptions['quantization'] {
+  return quantization === 'stored' || quantization === null ? undefined : quantization;
 }
 
 /** The card as the text of arena.json. */

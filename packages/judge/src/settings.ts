@@ -44,8 +44,11 @@ export interface TrainingSettings {
   maxGradNorm: number;
   seed: number;
   maxSteps?: number;
-  /** false keeps the base's linears in float. */
-  quantize: boolean;
+  /**
+   * What becomes of the base's linears: `nf4`, `none` (float) or `stored` (as the file has them). `auto`: as they are
+   * stored where that is in 4 bits or in blocks of a GGUF file, else NF4.
+   */
+  quantize: 'auto' | 'nf4' | 'none' | 'stored';
   doubleQuant: boolean;
   /** Standard deviation of a new head. */
   headStd: number;
@@ -94,7 +97,7 @@ export const DEFAULT_SETTINGS: Readonly<DefaultSettings> = {
   warmup: 0.03,
   weightDecay: 0.01,
   maxGradNorm: 1,
-  quantize: true,
+  quantize: 'auto',
   doubleQuant: true,
   headStd: 0.02,
   loraPlus: 1,
@@ -104,13 +107,16 @@ export const DEFAULT_SETTINGS: Readonly<DefaultSettings> = {
   seed: 42,
 };
 
-/** Settings as given: those with a default are optional. */
-export type GivenSettings = Pick<TrainingSettings, 'base' | 'data'> & Partial<TrainingSettings>;
+/** Settings as given: those with a default are optional. In earlier versions `quantize` was a boolean. */
+export type GivenSettings = Pick<TrainingSettings, 'base' | 'data'> &
+  Partial<Omit<TrainingSettings, 'quantize'>> & { quantize?: TrainingSettings['quantize'] | boolean };
 
 /** The settings with defaults for missing ones, in the given order. */
 export function completeSettings(given: GivenSettings): TrainingSettings {
   const missing = Object.entries(DEFAULT_SETTINGS).filter(([key]) => given[key as keyof DefaultSettings] === undefined);
-  return { ...given, ...(Object.fromEntries(missing) as unknown as DefaultSettings) };
+  const complete = { ...given, ...(Object.fromEntries(missing) as unknown as DefaultSettings) };
+  const { quantize } = complete as { quantize: TrainingSettings['quantize'] | boolean };
+  return { ...complete, quantize: quantize === true ? 'auto' : quantize === false ? 'none' : quantize };
 }
 
 /**

@@ -65,7 +65,7 @@ export type BlockQuantizer = (
   absmax: Float32Array,
 ) => number;
 
-/** Number of absmax codes that share a nested absmax. */
+/** Number of Number of absmax codes that share a nested absmax. */
 export const NESTED_BLOCK_SIZE = 256;
 
 // bitsandbytes clamps the divisor: blocks of zeros and subnormals stay finite.
