@@ -1,4 +1,4 @@
-/** @file A checkpoint folder that a command makes out of another. */
+/** @file Writes a checkpoint folder from another one. */
 import { readdir } from 'node:fs/promises';
 import type { CheckpointView } from '@arena/decoder/checkpoint';
 import { diskStore } from '@arena/files';

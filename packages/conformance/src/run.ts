@@ -23,7 +23,7 @@ const AREAS: Record<string, CaseRunner> = {
   trainer: trainerCase,
 };
 
-/** What came of one golden case. It is not run when no runner knows its kind or one of its inputs is missing. */
+/** The result of one golden case. A case does not run when no runner knows its kind or an input is missing. */
 export interface CaseResult {
   area: string;
   case: string;

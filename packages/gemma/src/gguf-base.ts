@@ -1,5 +1,5 @@
 /** @file A base that comes as a GGUF file: its weights, its config.json and its tokenizer, as other checkpoints have them. */
-import type { DecoderConfig } from '@arena/decoder';
+import { type DecoderConfig, DecoderError } from '@arena/decoder';
 import type { CheckpointView } from '@arena/decoder/checkpoint';
 import { parseConfig } from '@arena/decoder/family';
 import type { Location, Weights } from '@arena/files';
@@ -22,7 +22,7 @@ interface GgufPlace {
 /**
  * The GGUF file of a base: the path or address of one, a folder with one in it and no config.json, or `model.gguf` of a
  * function that opens files. Undefined for other checkpoints.
- * @throws Error naming the files when a folder has several models.
+ * @throws DecoderError naming the files when a folder has several models.
  */
 async function ggufAt(base: Location): Promise<GgufPlace | undefined> {
   if (typeof base === 'string' && /\.gguf(\?.*)?$/i.test(base)) return { from: base };
@@ -36,7 +36,10 @@ async function ggufAt(base: Location): Promise<GgufPlace | undefined> {
   const found = names.filter((name) => /\.gguf$/i.test(name)).sort();
   const models = new Set(found.map((name) => name.replace(/-\d{5}-of-\d{5}\.gguf$/i, '')));
   if (models.size > 1)
-    throw new Error(`${base}: ${found.join(', ')} are in it: say which, such as ${base}/${found[0]}`);
+    throw new DecoderError(
+      'checkpoint',
+      `${base}: ${found.join(', ')} are in it: say which, such as ${base}/${found[0]}`,
+    );
   return found.length ? { from: base, name: found[0] } : undefined;
 }
 

@@ -1,4 +1,4 @@
-/** @file A trained judge, opened to predict: an adapter with its base, or a checkpoint that an adapter was merged into. */
+/** @file A trained judge, opened to predict: an adapter with its base, or a merged checkpoint. */
 import type { Battle } from '@arena/data';
 import { type Classifier, readAdapter } from '@arena/decoder';
 import type { Location } from '@arena/files';
@@ -14,7 +14,7 @@ import { objectiveOfCard } from './objectives/choose.js';
 import type { Objective } from './objectives/objective.js';
 import { type Scored, type ScoringOptions, scoreBattles } from './score.js';
 
-/** Two answers that nobody has voted on, a text each or one a turn. */
+/** Two answers without a vote: a text each, or a text a turn. */
 export interface Pair {
   id?: string;
   prompt: string | string[];
@@ -22,25 +22,25 @@ export interface Pair {
   responseB: string | string[];
 }
 
-/** A model that says which of two answers people prefer, on the engine that is open. */
+/** A model that predicts which of two answers people prefer, on the open engine. */
 export interface Judge {
   readonly model: Classifier;
   readonly tokenizer: Tokenizer;
   readonly objective: Objective;
   readonly card: ModelCard;
-  /** P(A is preferred), and P(A) as seen with A and B exchanged. */
+  /** P(A is preferred), and P(A) with A and B exchanged. */
   predict(pair: Pair, options?: ScoringOptions): Promise<Scored>;
-  /** The same for many, in their order, which share forward passes. */
+  /** The same for many battles, in order. They share forward passes. */
   predictMany(battles: Battle[], options?: ScoringOptions): Promise<Scored[]>;
-  /** The adapter folder, which PEFT loads, with arena.json in it. @throws Error for a merged checkpoint. */
+  /** The adapter folder for PEFT, with arena.json. @throws Error for a merged checkpoint. */
   files(): Promise<Record<string, Uint8Array>>;
   /** Frees the model's memory. */
   dispose(): Promise<void>;
 }
 
-/** What a trained judge is loaded from, beside its base. */
+/** The files of a trained judge, besides its base. */
 export interface JudgeFiles {
-  /** None where it was merged into the base. */
+  /** Undefined for a merged checkpoint. */
   adapter?: AdapterFiles;
   card: ModelCard;
   objective: Objective;
@@ -48,8 +48,8 @@ export interface JudgeFiles {
 
 /**
  * Reads an adapter folder.
- * @param card What stands for an arena.json, where there is none: of an adapter that was not trained here.
- * @throws Error naming the file that is missing, or when the head is not what the card says.
+ * @param card Replaces a missing arena.json, for an adapter of another tool.
+ * @throws Error naming a missing file, or when the head does not match the card.
  */
 export async function readJudge(location: Location, card?: ModelCard): Promise<JudgeFiles> {
   const adapter = await loadAdapter(location);
@@ -57,7 +57,7 @@ export async function readJudge(location: Location, card?: ModelCard): Promise<J
   return { adapter, card: own, objective: objectiveOfCard(own, adapter.score?.shape[0] ?? 0, placeName(location)) };
 }
 
-/** How a judge is opened. */
+/** Options for opening a judge. */
 export interface OpenJudgeOptions {
   /** Called after each linear module of the base. */
   onProgress?: (done: number, total: number) => void;
@@ -65,8 +65,11 @@ export interface OpenJudgeOptions {
 }
 
 /**
- * Loads a model as training had it: packing and quantisation come from its card.
- * @throws Error naming the file or tensor that is missing, of another shape or of another model.
+ * Loads a model the way training did: packing and quantisation come from its card.
+ * @throws Error naming the file or tensor that is missing or does not fit.
+ * @example
+ * const judge = await openJudge(await openBase('gemma-2-2b'), await readJudge('run/adapter'));
+ * const { probabilityA } = await judge.predict({ prompt: 'Why?', responseA: 'Because.', responseB: 'No idea.' });
  */
 export async function openJudge(base: Base, files: JudgeFiles, options: OpenJudgeOptions = {}): Promise<Judge> {
   const { adapter, card, objective } = files;

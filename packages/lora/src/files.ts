@@ -11,12 +11,12 @@ import type { LoraWeights } from './init.js';
 import type { LoraTarget } from './targets.js';
 import { partBesideText, textConfig, textPath } from './text-names.js';
 
-/** An adapter on the host, ready to be written or put on an engine. */
+/** An adapter on the host. */
 export interface AdapterFiles {
   config: LoraConfig;
   /** By module path. */
   weights: Map<string, LoraWeights & { r: number }>;
-  /** The classifier head [numLabels, hiddenSize], when the adapter carries one. */
+  /** The classifier head [numLabels, hiddenSize], if the adapter has one. */
   score?: { values: Float32Array; shape: [number, number] };
 }
 
@@ -56,8 +56,10 @@ export function adapterFolder(adapter: AdapterFiles): Record<string, Uint8Array>
 }
 
 /**
- * Writes an adapter folder that PEFT loads (Node). The folder appears whole or not at all; an older one is replaced.
+ * Writes an adapter folder that PEFT loads (Node). The folder appears whole or not at all, and replaces an older one.
  * @param extra More files for the folder, by name.
+ * @example
+ * await saveAdapter('copy', await loadAdapter('run/adapter'));
  */
 export async function saveAdapter(
   directory: string,
@@ -75,8 +77,10 @@ function modelCard({ base_model_name_or_path: base }: LoraConfig): string {
 }
 
 /**
- * Reads an adapter folder: on disk (Node), on the web, or anywhere by a function that opens its files.
- * @throws LoraError naming the file or tensor when something is missing, too many, or of another shape.
+ * Reads an adapter folder: on disk (Node), on the web, or anywhere, by a function that opens its files.
+ * @throws LoraError naming a file or tensor that is missing, unknown, or of another shape.
+ * @example
+ * const { config, weights, score } = await loadAdapter('run/adapter');
  */
 export async function loadAdapter(location: Location): Promise<AdapterFiles> {
   const place = placeName(location);
@@ -102,7 +106,7 @@ export async function loadAdapter(location: Location): Promise<AdapterFiles> {
   }
 }
 
-/** Largest adapter_config.json that is read: lists of layers and patterns are all that it holds. */
+/** Largest adapter_config.json to read. It holds lists of layers and patterns. */
 const MAX_CONFIG_BYTES = 1e6;
 
 async function readAdapter(
@@ -147,7 +151,7 @@ async function readAdapter(
 }
 
 /**
- * Checks that an adapter's matrices are those that its configuration asks of this model.
+ * Checks that an adapter's matrices fit its configuration and this model.
  * @throws LoraError naming the first module that differs, with both shapes.
  */
 export function checkAdapter(adapter: AdapterFiles, targets: LoraTarget[], name = 'adapter'): void {

@@ -1,4 +1,4 @@
-/** @file A model with an adapter folded into it, as a view of the base's tensors. */
+/** @file A model with a merged adapter, as a view of the base's tensors. */
 
 import type { Weights } from '@arena/files';
 import { type FloatDtype, readQuantized, serializeState } from '@arena/quant';
@@ -9,21 +9,21 @@ import type { AdapterFiles } from './files.js';
 import { type MergeError, mergeError, mergeWeight, mergeWeight4bit } from './merge.js';
 import type { LoraTarget } from './targets.js';
 
-/** What {@link mergedWeights} gives. */
+/** The result of {@link mergedWeights}. */
 export interface MergedWeights extends Weights {
-  /** What rounding again cost, for each weight that the base holds in 4 bits. */
+  /** Rounding error of each weight that the base holds in 4 bits. */
   readonly requantized: MergeError[];
 }
 
 const STORED: Record<FloatDtype, Dtype> = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' };
 
 /**
- * The tensors of `weights` with an adapter folded in: the matrices that it changes, in the type in which they are
- * stored, then its score head, then all others. A float matrix is merged when it is read; 4-bit ones are merged and
- * quantised again now, and their codes held.
- * @param targets The modules that the adapter changes: `resolveTargets` gives them, `checkAdapter` that they fit.
- * @param dtype The model's, in which its head is stored.
- * @throws Error naming a tensor that is missing or is no 4-bit weight that is known here.
+ * The tensors of `weights` with a merged adapter: the changed matrices in their stored type, then its score head, then
+ * all others. A float matrix is merged when it is read. A 4-bit matrix is merged and quantised again now, and its codes
+ * stay in memory.
+ * @param targets The modules that the adapter changes, from `resolveTargets`. `checkAdapter` checks that they fit.
+ * @param dtype The model's type, for its head.
+ * @throws Error naming a tensor that is missing or an unknown kind of 4-bit weight.
  */
 export async function mergedWeights(
   weights: Weights,

@@ -5,7 +5,7 @@ import { QuantError } from './error.js';
 import type { Quantized4bit } from './quantize.js';
 import type { QuantType } from './tables.js';
 
-/** The numbers that a kernel needs to read a 4-bit weight. */
+/** Numbers for a kernel that reads a 4-bit weight. */
 export interface Weight4bitAttrs {
   inFeatures: number;
   outFeatures: number;
@@ -20,9 +20,9 @@ export interface Weight4bit {
   kind: '4bit';
   attrs: Weight4bitAttrs;
   tensors: {
-    /** bitsandbytes' bytes, four an int32. [ceil(bytes / 4)] */
+    /** bitsandbytes' bytes, four in an int32. [ceil(bytes / 4)] */
     codes: Tensor;
-    /** float32 [blocks], or four 8-bit codes an int32 when nested. */
+    /** float32 [blocks], or four 8-bit codes in an int32 when nested. */
     absmax: Tensor;
     /** float32 [ceil(blocks / 256)] */
     nestedAbsmax?: Tensor;
@@ -51,7 +51,7 @@ export function uploadWeight4bit(quantized: Quantized4bit): Weight4bit {
   };
 }
 
-/** Frees a weight's tensors; it is of no use afterwards. */
+/** Frees a weight's tensors. */
 export function disposeWeight4bit({ tensors }: Weight4bit) {
   for (const tensor of Object.values(tensors)) tensor?.dispose();
 }

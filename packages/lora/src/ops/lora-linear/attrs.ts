@@ -1,4 +1,4 @@
-/** @file What LoraLinear and its gradients are given. */
+/** @file Attributes and inputs of LoraLinear and its gradients. */
 import type { Weight4bit, Weight4bitAttrs } from '@arena/quant/ops';
 import type { DropoutMask } from '@arena/random';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
@@ -15,17 +15,17 @@ export interface LoraLinearAttrs {
   dropout?: DropoutMask;
 }
 
-/** Those of the forward pass, with the same dropout mask, and which gradients are formed. */
+/** Attributes of the forward pass, with the same dropout mask, and the gradients to compute. */
 export interface LoraLinearBackwardAttrs extends LoraLinearAttrs {
-  /** Whether dx is wanted: not below the lowest adapter. */
+  /** Whether to compute dx. Not needed below the lowest adapter. */
   inputGradient: boolean;
 }
 
-/** The tensors of a frozen weight: `weight` [N, K] in float32, or those of a 4-bit one. */
+/** The tensors of a frozen weight: `weight` [N, K] in float32, or the tensors of a 4-bit one. */
 export type FrozenInputs = { weight: Tensor2D } | Weight4bit['tensors'];
 
 /** x [M, K], A [r, K], B [N, r] and the weight. */
 export type LoraLinearInputs = { x: Tensor2D; A: Tensor2D; B: Tensor2D } & FrozenInputs;
 
-/** dy [M, N], what the forward pass took, its t [M, r], and `residual` [M, K], which is added to dx. */
+/** dy [M, N], the inputs of the forward pass, its t [M, r], and `residual` [M, K] to add to dx. */
 export type LoraLinearBackwardInputs = LoraLinearInputs & { dy: Tensor2D; t: Tensor2D; residual?: Tensor2D };

@@ -5,7 +5,7 @@
  *   dB = s dy^T t         (y_ij holds s sum_k t_ik B_jk)
  *   dA = u^T d(x)         (dL/dt = s dy B = u, and t = d(x) A^T)
  *   dx = dy W + mask o (u A)
- * Nothing of size [outFeatures, inFeatures] is formed; W has no gradient.
+ * No matrix [outFeatures, inFeatures] is computed; W has no gradient.
  */
 
 import type { DropoutMask } from '@arena/random';
@@ -49,7 +49,7 @@ export const loraLinearBackwardOp = defineOp<
   samples: loraLinearBackwardSamples,
 });
 
-/** Forward: y [M, outFeatures] and t [M, r], which the backward pass takes. */
+/** Forward: y [M, outFeatures] and t [M, r] for the backward pass. */
 export function loraLinearForward(
   x: Tensor2D,
   weight: FrozenWeight,

@@ -1,4 +1,4 @@
-/** @file What the conformance suite feeds LoraLinear and its backward. */
+/** @file Samples of the conformance suite for LoraLinear and its backward pass. */
 import { quantize4bit } from '@arena/quant';
 import { Mt19937, normal } from '@arena/random';
 import type { OpSample } from '@arena/runtime/op';

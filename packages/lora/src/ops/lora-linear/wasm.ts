@@ -22,7 +22,7 @@ const dropoutKernel = wasmKernel({
   },
 });
 
-/** Values that one task takes. */
+/** Values of one task. */
 const { VALUES } = dropoutKernel.constants;
 
 type Inputs = { [name: string]: TensorInfo };
@@ -65,7 +65,7 @@ export const loraLinearBackwardWasm: OpKernel<LoraLinearBackwardAttrs> = ({ inpu
     n: r,
   });
   return backend.withMemory(4 * m * r, (u) => {
-    // u holds dy B; the scaling comes in where it is used
+    // u holds dy B; its users apply the scaling
     const outputs = [dAInfo, dBInfo];
     withPacked(backend, dy, m, n, (packed) => {
       multiply(backend, { a: packed, b: backend.pointer(inputs.B), c: u, n: r });
