@@ -1,5 +1,5 @@
 export { dequantize4bit } from './dequantize.js';
-
+export { QuantError } from './error.js';
 export { type FloatDtype, type Quantize4bitOptions, type Quantized4bit, quantize4bit } from './quantize.js';
 export {
   type QuantizedWeightsOptions,
