@@ -9,7 +9,7 @@ export { readConfig } from './family.js';
 
 export { type LoadOptions, loadClassifier } from './load.js';
 export type { Loss } from './loss.js';
-export { type MemoryPlan, type MemoryPlanOptions, planMemory } from './memory.js';
+export { linearBytes, type MemoryPlan, type MemoryPlanOptions, planMemory } from './memory.js';
 export { type Classifier, trainableParameters } from './model.js';
 
 export { forward } from './pass.js';
