@@ -4,7 +4,7 @@ import { type QuantizationOptions, quantizeWeight } from '@arena/decoder/checkpo
 import { linearModules } from '@arena/decoder/family';
 import { flattenPadded, linearsOf } from '@arena/decoder/model';
 import type { Location } from '@arena/files';
-import { type LoadGemmaOptions, loadGemma, readConfig } from '@arena/gemma';
+import { loadGemma, readConfig } from '@arena/gemma';
 import {
   type AdapterFiles,
   formatLoraConfig,
