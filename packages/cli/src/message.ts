@@ -1,11 +1,11 @@
 /** @file What an error is to people who use the command. */
-import { SettingsError } from '@arena/judge';
+import { JudgeError } from '@arena/judge';
 import { RULES } from '@arena/judge/settings';
 
 /** An error's message; what it calls a setting is shown as the flag. */
 export function messageOf(error: unknown): string {
   const { message } = error as Error;
-  if (!(error instanceof SettingsError)) return message;
+  if (!(error instanceof JudgeError)) return message;
   return message.replace(/`(\w+)`/g, (quoted, key: string) => (Object.hasOwn(RULES, key) ? `--${kebab(key)}` : quoted));
 }
 

@@ -2,7 +2,7 @@
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { COMMANDS } from './commands.js';
-import { expandConfig } from './config-file.js';
+import { expandConfig } from './flags/config-file.js';
 import { ignoreInterrupts } from './interrupt.js';
 
 /** The command line for these arguments: a command that none of them names is there by its name alone. */

@@ -2,8 +2,8 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { byteSize } from '../src/arguments.js';
-import { expandConfig } from '../src/config-file.js';
+import { byteSize } from '../src/flags/arguments.js';
+import { expandConfig } from '../src/flags/config-file.js';
 import { duration, progress } from '../src/progress.js';
 
 test('a config file stands behind the command line', async () => {

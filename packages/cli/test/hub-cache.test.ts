@@ -3,9 +3,9 @@ import { readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { openTokenizer } from '@arena/judge/run';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { resolveBase } from '../src/hub/base.js';
+import { hubPlaces } from '../src/hub/cache.js';
 import { ignoreInterrupts } from '../src/interrupt.js';
-import { resolveBase } from '../src/run/base.js';
-import { hubPlaces } from '../src/run/hub-cache.js';
 import { type Hub, openHub } from './hub-server.js';
 import { type Workspace, workspace } from './workspace.js';
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Battle, syntheticBattles } from '@arena/data';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { writePredictions } from '../src/run/prediction-file.js';
+import { writePredictions } from '../src/predict/prediction-file.js';
 
 const BATTLES = syntheticBattles({ count: 23, dirt: 0, seed: 1 });
 let folder: string;

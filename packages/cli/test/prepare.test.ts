@@ -8,8 +8,8 @@ import { COMPACT_FRAME, packer, splitBattles } from '@arena/data';
 import { applySplits } from '@arena/data/split';
 import { openTokenizer } from '@arena/judge/run';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadDataset } from '../src/run/dataset.js';
-import { cachedTokens } from '../src/run/prepared.js';
+import { loadDataset } from '../src/prepare/dataset.js';
+import { cachedTokens } from '../src/prepare/prepared.js';
 import { arena, BATTLES, QUICK, type Run, type Workspace, workspace } from './workspace.js';
 
 /** As built: threads are given the package, not its sources. */

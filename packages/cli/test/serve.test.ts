@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import type { Battle } from '@arena/data';
 import { meanOfOrders } from '@arena/judge/run';
 import { afterAll, afterEach, describe, expect, test, vi } from 'vitest';
-import { type PredictionServer, type ServerOptions, startPredictionServer } from '../src/run/prediction-server.js';
+import { type PredictionServer, type ServerOptions, startPredictionServer } from '../src/serve/server.js';
 import { arena, BATTLES, QUICK, workspace } from './workspace.js';
 
 const OPTIONS: ServerOptions = {

@@ -4,7 +4,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { latestCheckpoint } from '@arena/trainer/checkpoint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readSpace, trialsOf } from '../src/run/sweep-space.js';
+import { readSpace, trialsOf } from '../src/sweep/space.js';
 import { type Workspace, workspace } from './workspace.js';
 
 const BIN = fileURLToPath(new URL('../dist/bin.js', import.meta.url));

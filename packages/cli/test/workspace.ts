@@ -7,7 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import { type Battle, syntheticBattles } from '@arena/data';
 import { vi } from 'vitest';
 import { main } from '../src/program.js';
-import { writeTinyBase } from '../src/run/tiny-base.js';
+import { writeTinyBase } from '../src/tiny-base.js';
 
 export interface Run {
   code: number;

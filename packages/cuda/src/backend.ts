@@ -2,6 +2,7 @@
  * @file The tfjs backend of engine `cuda`: tensors are blocks of device memory; truth values take four bytes there. Small
  * uploads stay on the host as well, and go to the device when a kernel first reads them. Reads wait for what they read alone.
  */
+import { EngineError } from '@arena/runtime';
 import { setCudaLauncher } from '@arena/runtime/cuda';
 import {
   type backend_util,
@@ -230,7 +231,7 @@ export function cudaBackend(backend: KernelBackend): CudaBackend {
 
 function checked(dtype: DataType): DataType {
   if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype;
-  throw new Error(`a tensor of ${dtype} cannot lie on engine 'cuda'; cast it to float32 or int32`);
+  throw new EngineError('tensor', `a tensor of ${dtype} cannot lie on engine 'cuda'; cast it to float32 or int32`);
 }
 
 function words({ dtype, length }: Stored): Words {

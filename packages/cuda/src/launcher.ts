@@ -1,5 +1,6 @@
 /** @file Launches kernels of declared arguments on the tensors of a backend. */
 
+import { EngineError } from '@arena/runtime';
 import type { CudaKernel, CudaLaunch, CudaLauncher, CudaScalar } from '@arena/runtime/cuda';
 import type { OpTime } from '@arena/runtime/op';
 import { type TensorInfo, util } from '@tensorflow/tfjs-core';
@@ -83,7 +84,8 @@ export class Launcher implements CudaLauncher {
     for (const [name, type] of kernel.params) this.number(kernel, name, type, params[name], slotOf(count++));
     for (let axis = 0; axis < grid.length; axis++) {
       if (grid[axis] <= MOST_BLOCKS[axis]) continue;
-      throw new RangeError(
+      throw new EngineError(
+        'limit',
         `kernel ${kernel.name}: a grid of ${grid.join(' x ')} blocks, CUDA allows ${MOST_BLOCKS.join(' x ')}`,
       );
     }
@@ -164,7 +166,10 @@ export class Launcher implements CudaLauncher {
     if (!input) throw new Error(`kernel ${kernel.name}: input '${name}' is missing`);
     if (input instanceof Float32Array) return this.table(input);
     if (util.sizeFromShape(input.shape) > MOST_VALUES) {
-      throw new RangeError(`kernel ${kernel.name}: '${name}' [${input.shape}] has more than ${MOST_VALUES} values`);
+      throw new EngineError(
+        'limit',
+        `kernel ${kernel.name}: '${name}' [${input.shape}] has more than ${MOST_VALUES} values`,
+      );
     }
     return this.backend.pointer(input);
   }

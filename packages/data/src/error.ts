@@ -1,5 +1,7 @@
 /** @file The one error type of this package. */
 
+type DataErrorCode = 'read' | 'format' | 'schema' | 'row' | 'saved' | 'argument';
+
 /** Where in the input something is wrong. */
 export interface DataErrorPlace {
   file?: string;
@@ -8,14 +10,29 @@ export interface DataErrorPlace {
   column?: string;
 }
 
-/** Input or arguments that cannot be used: what was read, what was expected, what to do; with the place where known. */
+/**
+ * Input or arguments that cannot be used: what was read, what was expected, what to do; with the place where known.
+ * `code` says which kind:
+ * - `read`: the bytes cannot be had; `cause` is the error of the file or address
+ * - `format`: the file is no Parquet, CSV or JSON lines, or a damaged one
+ * - `schema`: the columns are those of no known schema
+ * - `row`: a row is no battle, or has nothing to learn from
+ * - `saved`: a saved split, packed file or state of a run is damaged or of other data
+ * - `argument`: an option that cannot be
+ */
 export class DataError extends Error {
-  override name = 'DataError';
+  override readonly name = 'DataError';
+  readonly code: DataErrorCode;
   readonly file?: string;
   readonly row?: number;
   readonly column?: string;
 
-  constructor(message: string, { file, row, column }: DataErrorPlace = {}, options?: ErrorOptions) {
+  constructor(
+    code: DataErrorCode,
+    message: string,
+    { file, row, column }: DataErrorPlace = {},
+    options?: ErrorOptions,
+  ) {
     const place = [
       file,
       row === undefined ? undefined : `row ${row}`,
@@ -23,6 +40,7 @@ export class DataError extends Error {
     ];
     const prefix = place.filter((part) => part !== undefined).join(', ');
     super(prefix ? `${prefix}: ${message}` : message, options);
+    this.code = code;
     this.file = file;
     this.row = row;
     this.column = column;

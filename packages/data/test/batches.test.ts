@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { type BatchOptions, batches, type Packed } from '@arena/data';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { randperm } from '../src/random.js';
+import { randperm } from '../src/pack/random.js';
 
 const cut = {
   prompt: { kept: 0, total: 0 },

@@ -1,8 +1,10 @@
 /** @file Several adapters over one base, one of them in use: they share the frozen weights. */
+
 import { type AdapterFiles, checkAdapter } from '@arena/lora';
 import { resolveTargets, SCORE_KEY } from '@arena/lora/names';
 import { disposeParameter, type Parameter, parameter } from '@arena/runtime';
 import { type Tensor2D, tensor2d } from '@tensorflow/tfjs-core';
+import { DecoderError } from './error.js';
 
 import { type Classifier, type Linear, linearsOf } from './model.js';
 import { linearModules } from './tensors.js';
@@ -15,16 +17,16 @@ export interface AdapterSet {
   names(): string[];
   /**
    * Puts an adapter on the engine; it is not used yet. One without a score head takes the head that the model had.
-   * @throws Error when the name is taken, or the adapter is of another base.
+   * @throws DecoderError when the name is taken, or the adapter is of another base.
    */
   add(name: string, adapter: AdapterFiles): void;
   /**
    * Makes the model compute, train and save with an adapter, or with the base and its head alone. Matrices that training changed stay
    * changed.
-   * @throws Error when there is none of that name.
+   * @throws DecoderError when there is none of that name.
    */
   use(name: string | null): void;
-  /** @throws Error when there is none of that name or it is in use. */
+  /** @throws DecoderError when there is none of that name or it is in use. */
   remove(name: string): void;
   /** Frees the adapters that are not in use; that one goes with the model. */
   dispose(): void;
@@ -52,7 +54,11 @@ export function adapterSet(model: Classifier): AdapterSet {
   }
   const find = (name: string): Resident => {
     const resident = residents.get(name);
-    if (!resident) throw new Error(`no adapter '${name}': there are ${[...residents.keys()].join(', ') || 'none'}`);
+    if (!resident)
+      throw new DecoderError(
+        'adapter',
+        `no adapter '${name}': there are ${[...residents.keys()].join(', ') || 'none'}`,
+      );
     return resident;
   };
   const free = ({ loras, score }: Resident) => {
@@ -65,7 +71,7 @@ export function adapterSet(model: Classifier): AdapterSet {
     },
     names: () => [...residents.keys()],
     add(name, adapter) {
-      if (residents.has(name)) throw new Error(`there is an adapter '${name}' already`);
+      if (residents.has(name)) throw new DecoderError('adapter', `there is an adapter '${name}' already`);
       residents.set(name, upload(model, name, adapter));
     },
     use(name) {
@@ -77,7 +83,8 @@ export function adapterSet(model: Classifier): AdapterSet {
     },
     remove(name) {
       const resident = find(name);
-      if (name === active) throw new Error(`the adapter '${name}' is in use: switch to another first`);
+      if (name === active)
+        throw new DecoderError('adapter', `the adapter '${name}' is in use: switch to another first`);
       free(resident);
       residents.delete(name);
     },
@@ -94,7 +101,10 @@ function upload(model: Classifier, name: string, { config, weights, score }: Ada
   checkAdapter({ config, weights }, targets, name);
   const shape: [number, number] = [model.config.numLabels, model.config.hiddenSize];
   if (score && score.shape.join() !== shape.join()) {
-    throw new Error(`${name}: the adapter's score head is [${score.shape}], the base wants [${shape}]`);
+    throw new DecoderError(
+      'adapter',
+      `${name}: the adapter's score head is [${score.shape}], the base wants [${shape}]`,
+    );
   }
   const loras = new Map(
     targets.map((target, i) => [target.path, uploadLora(target, i, weights.get(target.path)!, config)]),

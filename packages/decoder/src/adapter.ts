@@ -1,13 +1,15 @@
 /** @file The trained part of a model, back on the host. */
+
 import type { AdapterFiles } from '@arena/lora';
+import { DecoderError } from './error.js';
 import { type Classifier, linearsOf } from './model.js';
 
 /**
  * The adapter and head of a model as a PEFT folder holds them.
- * @throws Error when the model has no adapter.
+ * @throws DecoderError when the model has no adapter.
  */
 export async function readAdapter(model: Classifier): Promise<AdapterFiles> {
-  if (!model.lora) throw new Error('the model has no LoRA adapter');
+  if (!model.lora) throw new DecoderError('adapter', 'the model has no LoRA adapter');
   const { config, targets } = model.lora;
   const linears = new Map(model.layers.flatMap(linearsOf).map((one) => [one.path, one]));
   const weights: AdapterFiles['weights'] = new Map();

@@ -129,10 +129,12 @@ export function attentionOperands(
 
 /** What the projections gave, normed by head where the family does, then rotated. */
 function rotate(q: Tensor2D, k: Tensor2D, half: Attention, context: PassContext, rows?: Tensor1D) {
-  const { eps, positions } = context;
+  const { eps, positions, trace } = context;
   const { shape, q_norm, k_norm } = half;
   const normedQ = q_norm ? headNormForward(q, q_norm, eps) : q;
   const normedK = k_norm ? headNormForward(k, k_norm, eps) : k;
+  if (q_norm) trace?.('self_attn.q_norm', normedQ);
+  if (k_norm) trace?.('self_attn.k_norm', normedK);
   const turned = {
     q: ropeForward(normedQ, rows ? gather(positions, rows) : positions, ropeAttrs(shape, false)),
     k: ropeForward(normedK, positions, ropeAttrs(shape, false)),

@@ -1,4 +1,5 @@
 /** @file A flat batch: sequences one after another, without padding. */
+import { DecoderError } from './error.js';
 
 export interface FlatBatch {
   /** Token ids of all sequences. [tokens] */
@@ -29,7 +30,7 @@ export function positionsOf({ offsets }: FlatBatch): Int32Array {
  * Takes the padding out of a batch as transformers' collators make it. A row without any visible token keeps its first
  * (it attends to pads alone there, which all look alike).
  * @returns the flat batch and, for each flat token, its column in the padded row. [tokens]
- * @throws RangeError when ids and mask differ in shape.
+ * @throws DecoderError when ids and mask differ in shape.
  */
 export function flattenPadded(
   inputIds: number[][],
@@ -41,7 +42,7 @@ export function flattenPadded(
   inputIds.forEach((row, i) => {
     const mask = attentionMask?.[i];
     if (attentionMask && mask?.length !== row.length) {
-      throw new RangeError(`row ${i} has ${row.length} ids but ${mask?.length ?? 'no'} mask values`);
+      throw new DecoderError('batch', `row ${i} has ${row.length} ids but ${mask?.length ?? 'no'} mask values`);
     }
     row.forEach((id, column) => {
       if (mask && !mask[column]) return;

@@ -2,8 +2,10 @@
  * @file Gemma 2's causal head, for scoring a few answer tokens ("A" against "B") without a head of its own:
  * logit of token v = cap * tanh((norm(h) . E[v]) / cap), h the last position, E the embeddings (the head is tied to them).
  */
+
 import { matMul, mul, scalar, type Tensor2D, tanh, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import type { FlatBatch } from './batch.js';
+import { DecoderError } from './error.js';
 import type { Classifier } from './model.js';
 import { rmsNormForward } from './ops/rms-norm/op.js';
 import { pooledStates } from './pass.js';
@@ -12,7 +14,7 @@ import { pooledStates } from './pass.js';
  * Logits that the causal model gives the tokens `tokenIds` to come after each sequence. [n, tokenIds.length], the caller
  * owns them. Only their rows of the embedding table are read; what the others would get is not formed. An adapter of the
  * model counts, its classifier head does not.
- * @throws RangeError for an id outside the vocabulary; the signal's reason when aborted.
+ * @throws DecoderError for an id outside the vocabulary; the signal's reason when aborted.
  */
 export async function tokenLogits(
   model: Classifier,
@@ -40,7 +42,7 @@ async function outputRows({ embedding, trainedEmbedding, config }: Classifier, i
   if (!trainedEmbedding) return embedding.gather(ids, 1);
   const { hiddenSize, vocabSize } = config;
   const bad = ids.find((id) => id < 0 || id >= vocabSize);
-  if (bad !== undefined) throw new RangeError(`token id ${bad} is outside the vocabulary of ${vocabSize}`);
+  if (bad !== undefined) throw new DecoderError('batch', `token id ${bad} is outside the vocabulary of ${vocabSize}`);
   const table = await trainedEmbedding.value.data();
   const rows = new Float32Array(ids.length * hiddenSize);
   ids.forEach((id, i) => {

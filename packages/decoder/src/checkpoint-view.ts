@@ -1,7 +1,9 @@
 /** @file A checkpoint wherever it is: in a folder, or open already (a view that is not written yet, another format). */
+
 import { type Location, readFileAt, type Weights } from '@arena/files';
 import { placeName } from '@arena/files/source';
 import { openWeights } from '@arena/safetensors';
+import { DecoderError } from './error.js';
 import { textPart, textWeights } from './text-part.js';
 
 /** A checkpoint that is open: its tensors by Hugging Face's names. Close the weights when done. */
@@ -17,12 +19,16 @@ export type CheckpointSource = Location | CheckpointView;
 /** Largest config.json that is read. */
 const MAX_CONFIG_BYTES = 10e6;
 
-/** The text of a checkpoint's config.json, a text model's out of a multimodal one, and what messages call that. @throws Error when there is none. */
+/** The text of a checkpoint's config.json, a text model's out of a multimodal one, and what messages call that. @throws DecoderError when there is none. */
 export async function configText(source: CheckpointSource): Promise<{ text: string; path: string }> {
   if (typeof source === 'object') return { text: source.config, path: `${source.weights.place}/config.json` };
   const path = `${placeName(source)}/config.json`;
   const bytes = await readFileAt(source, 'config.json', { maxBytes: MAX_CONFIG_BYTES });
-  if (!bytes) throw new Error(`${path}: cannot be read (ENOENT); a checkpoint as Hugging Face keeps it is expected`);
+  if (!bytes)
+    throw new DecoderError(
+      'checkpoint',
+      `${path}: cannot be read (ENOENT); a checkpoint as Hugging Face keeps it is expected`,
+    );
   return { text: textPart(new TextDecoder().decode(bytes)), path };
 }
 

@@ -1,5 +1,7 @@
 /** @file The fields of a config.json, read one by one: what nobody reads and could change the arithmetic is refused by name. */
+
 import type { DecoderConfig } from './config.js';
+import { DecoderError } from './error.js';
 import type { ProblemType } from './loss.js';
 
 /** Far more than any model has: a file that says more is damaged. */
@@ -77,7 +79,7 @@ export interface ConfigFields {
 export function configFields(json: Record<string, unknown>, path: string): ConfigFields {
   const known = new Set<string>();
   const fail = (message: string): never => {
-    throw new Error(`${path}: ${message}`);
+    throw new DecoderError('config', `${path}: ${message}`);
   };
   const raw = <T>(field: string) => {
     known.add(field);

@@ -62,7 +62,7 @@ export interface Family {
   classifier: string;
   /**
    * Reads a config.json of one of these types.
-   * @throws Error naming the file and the field that is missing, cannot be, or would change the arithmetic and is not known.
+   * @throws DecoderError naming the file and the field that is missing, cannot be, or would change the arithmetic and is not known.
    */
   parseConfig(json: Record<string, unknown>, path: string): DecoderConfig;
 }

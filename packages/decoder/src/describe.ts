@@ -7,6 +7,7 @@ import { resolveTargets } from '@arena/lora/names';
 import { openCheckpoint } from '@arena/safetensors';
 import { checkpointWeights } from '@arena/safetensors/tensor';
 import type { DecoderConfig, Family } from './config.js';
+import { DecoderError } from './error.js';
 import { readConfig } from './family.js';
 import { type MemoryPlan, planMemory } from './memory.js';
 import { linearModules, type TensorPlace, tensorTable } from './tensors.js';
@@ -120,10 +121,15 @@ function stateOf(tensors: Weights['tensors'], name: string): string | undefined 
 /** Bytes of a weight and of the statistics beside it. The shape of a 4-bit weight is in its state, which is not read here. */
 function tensorBytes({ tensors, place }: Weights, { name, shape }: TensorPlace, used: Set<string>): number {
   const entry = tensors.get(name);
-  if (!entry) throw new Error(`${place}: tensor '${name}' is missing; its config.json asks for it`);
+  if (!entry)
+    throw new DecoderError('checkpoint', `${place}: tensor '${name}' is missing; its config.json asks for it`);
   const code = stateOf(tensors, name);
   const fits = code ? entry.bytes === Math.ceil(product(shape) / 2) : entry.shape.join() === shape.join();
-  if (!fits) throw new Error(`${place}: '${name}' has shape [${entry.shape}], config.json asks for [${shape}]`);
+  if (!fits)
+    throw new DecoderError(
+      'checkpoint',
+      `${place}: '${name}' has shape [${entry.shape}], config.json asks for [${shape}]`,
+    );
   const beside = ['absmax', 'quant_map', 'nested_absmax', 'nested_quant_map', `quant_state.bitsandbytes__${code}`];
   let bytes = 0;
   for (const one of [name, ...(code ? beside.map((suffix) => `${name}.${suffix}`) : [])]) {

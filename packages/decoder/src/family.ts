@@ -3,10 +3,11 @@
 import { roundTo } from '@arena/quant/state';
 import { type CheckpointSource, configText } from './checkpoint-view.js';
 import type { DecoderConfig, Family } from './config.js';
+import { DecoderError } from './error.js';
 
 /**
  * Reads and checks `config.json` of a checkpoint.
- * @throws Error naming the file and the field when it is of none of the families, or a value cannot be.
+ * @throws DecoderError naming the file and the field when it is of none of the families, or a value cannot be.
  */
 export async function readConfig(
   source: CheckpointSource,
@@ -17,19 +18,20 @@ export async function readConfig(
   return numLabels === undefined ? config : { ...config, numLabels };
 }
 
-/** Reads the text of a config.json. @throws Error as {@link readConfig}. */
+/** Reads the text of a config.json. @throws DecoderError as {@link readConfig}. */
 export function parseConfig(text: string, families: Family[], path = 'config.json'): DecoderConfig {
   let json: Record<string, unknown>;
   try {
     json = JSON.parse(text);
   } catch (error) {
-    throw new Error(`${path}: not JSON (${(error as Error).message})`);
+    throw new DecoderError('config', `${path}: not JSON (${(error as Error).message})`);
   }
-  if (typeof json !== 'object' || json === null || Array.isArray(json)) throw new Error(`${path}: not a JSON object`);
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    throw new DecoderError('config', `${path}: not a JSON object`);
   return familyOf(json, families, path).parseConfig(json, path);
 }
 
-/** The family of a parsed config.json. @throws Error naming those that are known. */
+/** The family of a parsed config.json. @throws DecoderError naming those that are known. */
 export function familyOf(json: Record<string, unknown>, families: Family[], path: string): Family {
   const type = json.model_type;
   const architecture = (json.architectures as string[] | null | undefined)?.[0];
@@ -38,7 +40,8 @@ export function familyOf(json: Record<string, unknown>, families: Family[], path
   const known = families.map(
     ({ modelTypes, architectures }) => `${modelTypes.join(', ')} (${architectures.join(', ')})`,
   );
-  throw new Error(
+  throw new DecoderError(
+    'config',
     `${path}: model_type ${JSON.stringify(type)}, architecture ${JSON.stringify(architecture)}; ` +
       `these are known: ${known.join('; ')}`,
   );

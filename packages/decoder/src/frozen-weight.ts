@@ -1,4 +1,5 @@
 /** @file A checkpoint's weights as the model holds them: checked, quantised on the way where asked for, on the engine. */
+
 import type { Weights } from '@arena/files';
 import { storedBytes } from '@arena/files/source';
 import type { FrozenWeight } from '@arena/lora/ops';
@@ -57,13 +58,16 @@ export interface OpenedModel {
   config: DecoderConfig;
 }
 
-/** A float tensor as float32. @throws Error when it is missing, of another shape, or holds what is not finite. */
+/** A float tensor as float32. @throws DecoderError when it is missing, of another shape, or holds what is not finite. */
 export async function readFloats(opened: OpenedModel, name: string, shape: number[]): Promise<Float32Array> {
   checkShape(opened, name, shape);
   const values = await opened.weights.readFloat32(name);
   const bad = firstNonFinite(values);
   if (bad >= 0)
-    throw new Error(`${opened.weights.place}: '${name}' holds ${values[bad]} at ${bad}: the checkpoint is damaged`);
+    throw new DecoderError(
+      'checkpoint',
+      `${opened.weights.place}: '${name}' holds ${values[bad]} at ${bad}: the checkpoint is damaged`,
+    );
   return values;
 }
 
@@ -73,14 +77,18 @@ function firstNonFinite(values: Float32Array): number {
   return -1;
 }
 
-/** @throws Error when the tensor is missing or not of the shape that config.json asks for. */
+/** @throws DecoderError when the tensor is missing or not of the shape that config.json asks for. */
 export function checkShape({ weights, config }: OpenedModel, name: string, shape: number[]): void {
   const { place } = weights;
   const entry = weights.tensors.get(name);
-  if (!entry) throw new Error(`${place}: tensor '${name}' is missing; its config.json asks for it`);
+  if (!entry)
+    throw new DecoderError('checkpoint', `${place}: tensor '${name}' is missing; its config.json asks for it`);
   if (entry.shape.join() !== shape.join()) {
     const heads = name.includes('.self_attn.') ? ` (head_dim ${config.layers[0].headDim})` : '';
-    throw new Error(`${place}: '${name}' has shape [${entry.shape}], config.json asks for [${shape}]${heads}`);
+    throw new DecoderError(
+      'checkpoint',
+      `${place}: '${name}' has shape [${entry.shape}], config.json asks for [${shape}]${heads}`,
+    );
   }
 }
 
@@ -163,10 +171,13 @@ function keepWeight(weight: FrozenWeight): FrozenWeight {
   return weight;
 }
 
-/** @throws Error when a 4-bit tensor is not of the shape that config.json asks for. */
+/** @throws DecoderError when a 4-bit tensor is not of the shape that config.json asks for. */
 export function checkStoredShape({ weights }: OpenedModel, name: string, stored: Quantized4bit, shape: number[]) {
   if (stored.shape.join() === shape.join()) return;
-  throw new Error(`${weights.place}: '${name}' is 4-bit of shape [${stored.shape}], config.json asks for [${shape}]`);
+  throw new DecoderError(
+    'checkpoint',
+    `${weights.place}: '${name}' is 4-bit of shape [${stored.shape}], config.json asks for [${shape}]`,
+  );
 }
 
 /** Rounds to the asked type, then quantises. */

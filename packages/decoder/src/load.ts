@@ -238,7 +238,10 @@ async function headParameter(opened: OpenedModel, options: LoadOptions) {
   const head = (values: Float32Array) => parameter(name, tensor2d(values, shape) as Tensor2D);
   if (adapter?.score) {
     if (adapter.score.shape.join() !== shape.join()) {
-      throw new Error(`the adapter's score head is [${adapter.score.shape}], the base wants [${shape}]`);
+      throw new DecoderError(
+        'adapter',
+        `the adapter's score head is [${adapter.score.shape}], the base wants [${shape}]`,
+      );
     }
     return head(adapter.score.values);
   }

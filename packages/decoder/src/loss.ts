@@ -10,6 +10,7 @@
  *   Bradley-Terry    rows 2i and 2i + 1 score the answers A and B of pair i: binary cross entropy of d = z_A - z_B
  *                    against P(A wins), mean over pairs                d/dz_A = (s(d) - P(A wins)) / pairs = -d/dz_B
  */
+
 import {
   abs,
   add,
@@ -34,11 +35,12 @@ import {
   tensor1d,
   tensor2d,
 } from '@tensorflow/tfjs-core';
+import { DecoderError } from './error.js';
 
 /**
  * Mean loss over a batch, and its gradient by the logits [n, numLabels].
  * @param weights Factors of the sequences' (for Bradley-Terry: the pairs') terms in the mean, which still divides by their number.
- * @throws RangeError when the labels or weights do not fit the logits.
+ * @throws DecoderError when the labels or weights do not fit the logits.
  */
 export type Loss = (
   logits: Tensor2D,
@@ -52,11 +54,11 @@ export type ProblemType = 'regression' | 'single_label_classification' | 'multi_
 /**
  * Cross entropy. Labels are class numbers [n], or probabilities of every class [n, numLabels], row by row.
  * @param labelSmoothing torch's: this share of every label is spread evenly over the classes.
- * @throws RangeError when it is outside [0, 1).
+ * @throws DecoderError when it is outside [0, 1).
  */
 export function smoothedCrossEntropy(labelSmoothing: number): Loss {
   if (!(labelSmoothing >= 0 && labelSmoothing < 1)) {
-    throw new RangeError(`label smoothing is ${labelSmoothing}, a number in [0, 1) is expected`);
+    throw new DecoderError('argument', `label smoothing is ${labelSmoothing}, a number in [0, 1) is expected`);
   }
   return (logits, labels, weights) => {
     const [n, numLabels] = logits.shape;
@@ -100,7 +102,8 @@ export const meanSquaredError: Loss = (logits, labels, weights) => {
 export const bradleyTerry: Loss = (logits, labels, weights) => {
   const [n, numLabels] = logits.shape;
   if (numLabels !== 1 || n % 2 || labels.length !== n / 2) {
-    throw new RangeError(
+    throw new DecoderError(
+      'batch',
       `Bradley-Terry wants one logit a sequence and one label for each two of them, got logits [${logits.shape}] ` +
         `and ${labels.length} labels`,
     );
@@ -122,7 +125,8 @@ function weighted(rows: Tensor, weights: ArrayLike<number> | undefined): Tensor 
   const [n] = rows.shape;
   const bad = Array.from(weights).find((weight) => !(weight >= 0 && weight < Number.POSITIVE_INFINITY));
   if (weights.length !== n || bad !== undefined) {
-    throw new RangeError(
+    throw new DecoderError(
+      'batch',
       bad === undefined
         ? `${weights.length} weights for ${n} terms of the loss: one each is expected`
         : `a weight is ${bad}, a number of at least 0 is expected`,
@@ -146,13 +150,15 @@ export function defaultLoss(numLabels: number, problemType?: ProblemType): Loss 
 function classTargets(labels: ArrayLike<number>, numLabels: number): Tensor2D {
   const classes = Int32Array.from(labels);
   const bad = classes.findIndex((label, i) => label !== labels[i] || label < 0 || label >= numLabels);
-  if (bad >= 0) throw new RangeError(`label ${labels[bad]} of row ${bad} is not a class from 0 to ${numLabels - 1}`);
+  if (bad >= 0)
+    throw new DecoderError('batch', `label ${labels[bad]} of row ${bad} is not a class from 0 to ${numLabels - 1}`);
   return oneHot(tensor1d(classes, 'int32'), numLabels) as Tensor2D;
 }
 
 function probabilityTargets(labels: ArrayLike<number>, n: number, numLabels: number): Tensor2D {
   if (labels.length !== n * numLabels) {
-    throw new RangeError(
+    throw new DecoderError(
+      'batch',
       `${labels.length} labels for ${n} sequences: one class each, or ${numLabels} probabilities each are expected`,
     );
   }
@@ -160,7 +166,8 @@ function probabilityTargets(labels: ArrayLike<number>, n: number, numLabels: num
   for (let row = 0; row < n; row++) {
     let total = 0;
     for (let k = 0; k < numLabels; k++) total += values[row * numLabels + k];
-    if (Math.abs(total - 1) > 1e-3) throw new RangeError(`the probabilities of row ${row} add up to ${total}, not 1`);
+    if (Math.abs(total - 1) > 1e-3)
+      throw new DecoderError('batch', `the probabilities of row ${row} add up to ${total}, not 1`);
   }
   return tensor2d(values, [n, numLabels]);
 }
@@ -168,7 +175,7 @@ function probabilityTargets(labels: ArrayLike<number>, n: number, numLabels: num
 function matrixLabels(logits: Tensor2D, labels: ArrayLike<number>, loss: string, range?: [number, number]) {
   const [n, numLabels] = logits.shape;
   if (labels.length !== n * numLabels) {
-    throw new RangeError(`${labels.length} labels for ${n} sequences: ${loss} wants ${numLabels} for each`);
+    throw new DecoderError('batch', `${labels.length} labels for ${n} sequences: ${loss} wants ${numLabels} for each`);
   }
   return checked(labels, loss, range);
 }
@@ -176,6 +183,7 @@ function matrixLabels(logits: Tensor2D, labels: ArrayLike<number>, loss: string,
 function checked(labels: ArrayLike<number>, loss: string, [low, high] = [-Infinity, Infinity]): Float32Array {
   const values = Float32Array.from(labels);
   const bad = values.findIndex((value) => !(value >= low && value <= high) || !Number.isFinite(value));
-  if (bad >= 0) throw new RangeError(`label ${bad} is ${values[bad]}: ${loss} wants numbers from ${low} to ${high}`);
+  if (bad >= 0)
+    throw new DecoderError('batch', `label ${bad} is ${values[bad]}: ${loss} wants numbers from ${low} to ${high}`);
   return values;
 }

@@ -5,6 +5,7 @@ import { type BlockType, blockBytes } from '@arena/quant/ops';
 import type { Activations } from './activations.js';
 import { attentionWidths } from './attention-half.js';
 import type { DecoderConfig } from './config.js';
+import { DecoderError } from './error.js';
 import { heldAs, type Quantization } from './frozen-weight.js';
 import { mlpWidths } from './mlp-half.js';
 import { linearModules, tensorTable } from './tensors.js';
@@ -51,7 +52,7 @@ const HEAP_BYTES = 3.5 * 2 ** 30;
  * Plans a step: keeps the activations of as many layers as the budget allows. The widest moment is the backward pass of the
  * layer below the last (in the last, little leaves but K and V), when the inputs of all trained layers below it and
  * what they kept are still there. Agrees with engine `wasm`'s heap to a few percent (test/memory.test.ts).
- * @throws RangeError when even recomputing every layer would not fit, with what to lower.
+ * @throws DecoderError when even recomputing every layer would not fit, with what to lower.
  */
 export function planMemory(options: MemoryPlanOptions): MemoryPlan {
   const { config, targets, tokens, quantized, momentBytes = 8, halves = false, budgetBytes = Infinity } = options;
@@ -90,7 +91,8 @@ export function planMemory(options: MemoryPlanOptions): MemoryPlan {
   }
   const least = at(layers, halves);
   const size = (bytes: number) => (bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(2)} GB`);
-  throw new RangeError(
+  throw new DecoderError(
+    'memory',
     `a step of ${tokens} tokens takes ${size(least.total)} even when every layer is recomputed, the budget is ` +
       `${size(budgetBytes)}: lower the tokens of a batch, or raise the budget`,
   );

@@ -22,7 +22,7 @@ import { type SharedTokens, sharePrefixes } from './shared-prefix.js';
 /**
  * Logits of each sequence. [n, numLabels], the caller owns them. What a sequence begins with like the one before it is computed once.
  * @param signal Heard between layers.
- * @throws RangeError for an id outside the vocabulary; the signal's reason when aborted.
+ * @throws DecoderError for an id outside the vocabulary; the signal's reason when aborted.
  */
 export async function forward(model: Classifier, batch: FlatBatch, signal?: AbortSignal): Promise<Tensor2D> {
   const hidden = await pooledStates(model, batch, signal);

@@ -1,5 +1,7 @@
 /** @file Class probabilities or rewards of many sequences: batched by length, given back in their order. */
+
 import { dispose, softmax, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
+import { DecoderError } from './error.js';
 import type { Classifier } from './model.js';
 import { forward } from './pass.js';
 import { pause } from './pause.js';
@@ -21,7 +23,7 @@ export interface ScoreOptions {
 
 /**
  * softmax of the logits of each sequence of token ids: [sequences][numLabels]. Sequences of like length share a pass.
- * @throws RangeError when there is no whole number of groups of `together`; the signal's reason when aborted.
+ * @throws DecoderError when there is no whole number of groups of `together`; the signal's reason when aborted.
  */
 export function scoreSequences(
   model: Classifier,
@@ -47,7 +49,7 @@ async function overSequences(
   { tokensPerBatch = 4096, together = 1, onProgress, signal }: ScoreOptions,
 ): Promise<Float32Array[]> {
   if (!Number.isInteger(together) || together < 1 || sequences.length % together) {
-    throw new RangeError(`${sequences.length} sequences cannot be taken ${together} at a time`);
+    throw new DecoderError('argument', `${sequences.length} sequences cannot be taken ${together} at a time`);
   }
   const units = Array.from({ length: sequences.length / together }, (_, unit) => {
     const members = Array.from({ length: together }, (_, k) => unit * together + k);

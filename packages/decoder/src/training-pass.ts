@@ -41,7 +41,7 @@ export interface TrainingPassOptions {
  * Forward and backward over one micro-batch. Gradients are added to the trainable parameters.
  * @param labels As the loss wants them: see {@link crossEntropy} and its neighbours.
  * @returns the loss (unscaled) and the logits [n, numLabels]; the caller owns both.
- * @throws RangeError for an id outside the vocabulary or labels that do not fit the loss; the signal's reason when aborted (some
+ * @throws DecoderError for an id outside the vocabulary or labels that do not fit the loss; the signal's reason when aborted (some
  * gradients may then be on the parameters).
  */
 export async function trainingPass(

@@ -1,4 +1,5 @@
 /** @file What an evaluation reads, and the checks it makes before it counts anything. */
+import { EvaluationInputError } from './error.js';
 
 /** Two answers to one prompt and who was preferred. Turns of a conversation are list items. */
 export interface Battle {
@@ -25,11 +26,6 @@ export interface Prediction {
   probabilityA: number;
   /** P(A is preferred), A meaning the same answer, when shown as B, A. */
   probabilityASwapped?: number | null;
-}
-
-/** Input that cannot be evaluated; the message names the row. */
-export class EvaluationInputError extends Error {
-  override readonly name = 'EvaluationInputError';
 }
 
 /** Battles with a vote, beside their predictions and labels. */
@@ -60,7 +56,7 @@ export function joinPredictions(
   const swapped = predictions.length > 0 && hasSwapped(predictions[0]);
   for (const [i, prediction] of predictions.entries()) {
     const row = `${prefix}prediction row ${i + 1} (id ${show(prediction.id)})`;
-    const fail = (message: string) => new EvaluationInputError(`${row}: ${message}`);
+    const fail = (message: string) => new EvaluationInputError('prediction', `${row}: ${message}`);
     if (byId.has(prediction.id)) throw fail('the id was given before; each battle has one prediction');
     if (!known.has(prediction.id)) throw fail('no battle has this id; are the predictions of another file?');
     checkProbability(prediction.probabilityA, 'probabilityA', fail);
@@ -75,7 +71,10 @@ export function joinPredictions(
   for (const [i, battle] of battles.entries()) {
     const prediction = byId.get(battle.id);
     if (!prediction) {
-      throw new EvaluationInputError(`${prefix}battle row ${i + 1} (id ${show(battle.id)}): it has no prediction`);
+      throw new EvaluationInputError(
+        'prediction',
+        `${prefix}battle row ${i + 1} (id ${show(battle.id)}): it has no prediction`,
+      );
     }
     if (battle.winner === null) joined.unlabelled++;
     else if (battle.winner === 'tie') joined.ties++;
@@ -98,7 +97,7 @@ export function checkBattles(battles: readonly Battle[], prefix = ''): void {
   const seen = new Set<string>();
   for (const [i, battle] of battles.entries()) {
     const fail = (message: string) =>
-      new EvaluationInputError(`${prefix}battle row ${i + 1} (id ${show(battle?.id)}): ${message}`);
+      new EvaluationInputError('battle', `${prefix}battle row ${i + 1} (id ${show(battle?.id)}): ${message}`);
     if (typeof battle?.id !== 'string') throw fail('the id must be a string');
     if (seen.has(battle.id)) throw fail('the id was given before');
     seen.add(battle.id);

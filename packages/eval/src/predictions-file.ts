@@ -1,5 +1,6 @@
 /** @file Reads predictions that other tools wrote: CSV or JSON lines, with a map of their columns. */
-import { EvaluationInputError, type Prediction } from './battle.js';
+import type { Prediction } from './battle.js';
+import { EvaluationInputError } from './error.js';
 import { sigmoid } from './special.js';
 
 /** Which columns hold what. Give one of probabilityA, classes, rewards. */
@@ -32,7 +33,7 @@ export function parsePredictions(
 ): Prediction[] {
   const rows = format === 'csv' ? csvObjects(text) : jsonLines(text);
   return rows.map(({ row, values }) => {
-    const fail = (message: string) => new EvaluationInputError(`predictions row ${row}: ${message}`);
+    const fail = (message: string) => new EvaluationInputError('prediction', `predictions row ${row}: ${message}`);
     const number = (column: string) => {
       const value = values[column];
       if (value === undefined) {
@@ -82,10 +83,10 @@ function jsonLines(text: string): Row[] {
     try {
       values = JSON.parse(line);
     } catch (error) {
-      throw new EvaluationInputError(`predictions row ${i + 1}: not JSON: ${(error as Error).message}`);
+      throw new EvaluationInputError('format', `predictions row ${i + 1}: not JSON: ${(error as Error).message}`);
     }
     if (typeof values !== 'object' || values === null || Array.isArray(values)) {
-      throw new EvaluationInputError(`predictions row ${i + 1}: not a JSON object`);
+      throw new EvaluationInputError('format', `predictions row ${i + 1}: not a JSON object`);
     }
     return [{ row: i + 1, values: values as Record<string, unknown> }];
   });
@@ -97,6 +98,7 @@ function csvObjects(text: string): Row[] {
   return records.map((cells, i) => {
     if (cells.length !== header.length) {
       throw new EvaluationInputError(
+        'format',
         `predictions row ${i + 2}: it has ${cells.length} cells, the header has ${header.length}`,
       );
     }
@@ -115,7 +117,7 @@ function csvRecords(text: string): string[][] {
       let end = at + 1;
       while (text[end] !== '"' || text[end + 1] === '"') {
         if (end >= text.length)
-          throw new EvaluationInputError(`predictions row ${records.length + 1}: a quote is left open`);
+          throw new EvaluationInputError('format', `predictions row ${records.length + 1}: a quote is left open`);
         end += text[end] === '"' ? 2 : 1;
       }
       cell = text.slice(at + 1, end).replaceAll('""', '"');
@@ -135,7 +137,7 @@ function csvRecords(text: string): string[][] {
     if (text[at] === '\r') at++;
     if (text[at] === '\n') at++;
     else if (at < text.length) {
-      throw new EvaluationInputError(`predictions row ${records.length + 1}: text follows a closing quote`);
+      throw new EvaluationInputError('format', `predictions row ${records.length + 1}: text follows a closing quote`);
     }
     if (cells.length > 1 || cells[0] !== '') records.push(cells);
     cells = [];

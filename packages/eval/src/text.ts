@@ -1,5 +1,5 @@
 /** @file Numbers and foreign text as they may stand in a report. */
-import type { Figure } from './bootstrap.js';
+import type { Figure } from './bootstrap/bootstrap.js';
 
 /** Text for HTML content and double-quoted attributes. */
 export function escapeHtml(text: string): string {

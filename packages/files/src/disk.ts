@@ -1,5 +1,5 @@
 /** @file Files on disk (Node). */
-import { FileError } from './errors.js';
+import { FileError } from './error.js';
 import { nodeFs } from './node-fs.js';
 import { type ByteSource, checkRange, type FileOpener } from './source.js';
 
@@ -16,12 +16,12 @@ export async function openFile(path: string): Promise<ByteSource> {
   try {
     handle = await open(path, 'r');
   } catch (cause) {
-    throw new FileError(`cannot be opened: ${(cause as Error).message}`, path, { cause });
+    throw new FileError(codeOf(cause), `cannot be opened: ${(cause as Error).message}`, path, { cause });
   }
   const stat = await handle.stat();
   if (!stat.isFile()) {
     await handle.close();
-    throw new FileError('is not a file', path);
+    throw new FileError('argument', 'is not a file', path);
   }
   return {
     size: stat.size,
@@ -32,7 +32,7 @@ export async function openFile(path: string): Promise<ByteSource> {
       let done = 0;
       while (done < bytes.length) {
         const { bytesRead } = await handle.read(bytes, done, Math.min(READ_BYTES, bytes.length - done), begin + done);
-        if (bytesRead === 0) throw new FileError('became shorter while it was read', path);
+        if (bytesRead === 0) throw new FileError('changed', 'became shorter while it was read', path);
         done += bytesRead;
       }
       return bytes;
@@ -47,9 +47,14 @@ export function diskFolder(directory: string): FileOpener {
     try {
       return await openFile(`${directory}/${file}`);
     } catch (error) {
-      const cause = error instanceof FileError ? (error.cause as { code?: string } | undefined) : undefined;
-      if (cause?.code === 'ENOENT' || cause?.code === 'ENOTDIR') return null;
+      if (error instanceof FileError && error.code === 'not_found') return null;
       throw error;
     }
   };
+}
+
+/** What the system's error means: nothing is there, or it is not given. */
+function codeOf(error: unknown): FileError['code'] {
+  const { code } = error as { code?: string };
+  return code === 'ENOENT' || code === 'ENOTDIR' ? 'not_found' : 'refused';
 }

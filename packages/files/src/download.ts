@@ -1,5 +1,5 @@
 /** @file A checkpoint downloaded once: resumed where it stopped, checked, and given its names only when whole. */
-import { FileError, quote } from './errors.js';
+import { FileError, quote } from './error.js';
 import { refusal } from './refusal.js';
 import { type StreamHash, sha256 } from './sha256.js';
 import type { FileStore, PartFile } from './store.js';
@@ -91,18 +91,18 @@ async function filesAt(base: string, options: DownloadOptions): Promise<RemoteFi
   if (!response) return [...found, remote('model.safetensors')];
   if (Number(response.headers.get('content-length')) > MAX_INDEX_BYTES) {
     await response.body?.cancel();
-    throw new FileError(`has more than ${MAX_INDEX_BYTES} bytes, the limit for an index`, index.url);
+    throw new FileError('too_large', `has more than ${MAX_INDEX_BYTES} bytes, the limit for an index`, index.url);
   }
   let names: unknown[];
   try {
     names = Object.values(((await response.json()) as { weight_map: object }).weight_map);
   } catch (error) {
-    throw new FileError(`is not an index of weights: ${(error as Error).message}`, index.url);
+    throw new FileError('damaged', `is not an index of weights: ${(error as Error).message}`, index.url);
   }
   const bad = names.find((name) => typeof name !== 'string' || !/^[^/\\:\0]+\.safetensors$/.test(name));
   if (bad !== undefined) {
     const got = quote(JSON.stringify(bad));
-    throw new FileError(`${got} is not the plain name of a .safetensors file`, index.url);
+    throw new FileError('damaged', `${got} is not the plain name of a .safetensors file`, index.url);
   }
   return [...found, ...[...new Set(names as string[])].map(remote), index];
 }
@@ -114,7 +114,7 @@ async function askIfThere(url: string, range: string | undefined, options: Downl
   } catch (error) {
     options.signal?.throwIfAborted();
     if (!(error instanceof FileError)) throw unreachable(url, error);
-    if ((error.cause as { status?: number } | undefined)?.status === 404) return null;
+    if (error.code === 'not_found') return null;
     throw error;
   }
 }
@@ -159,7 +159,7 @@ export async function downloadFile(
     const digest = state.hash.hex();
     if (version.sha256 !== undefined && digest !== version.sha256) {
       await part.clear();
-      throw new FileError(`its SHA-256 is ${digest}, not ${version.sha256}: download it again`, file.url);
+      throw new FileError('damaged', `its SHA-256 is ${digest}, not ${version.sha256}: download it again`, file.url);
     }
     open = false;
     await part.finish();
@@ -178,12 +178,12 @@ interface Part {
 async function versionOf({ url, size, sha256 }: RemoteFile, options: DownloadOptions): Promise<Version> {
   if (size !== undefined && sha256 !== undefined) return { size, sha256, tag: sha256 };
   const response = await askIfThere(url, 'bytes=0-0', options);
-  if (!response) throw new FileError('is not there (the server answered 404)', url);
+  if (!response) throw new FileError('not_found', 'is not there (the server answered 404)', url);
   await response.body?.cancel();
   const total =
     /\/(\d+)$/.exec(response.headers.get('content-range') ?? '')?.[1] ?? response.headers.get('content-length');
   const told = size ?? (total === null ? Number.NaN : Number(total));
-  if (!Number.isSafeInteger(told)) throw new FileError('the server does not say how long it is', url);
+  if (!Number.isSafeInteger(told)) throw new FileError('refused', 'the server does not say how long it is', url);
   const digest = sha256 ?? (await linkedDigest(url, options));
   const etag = response.headers.get('etag') ?? '';
   return { size: told, sha256: digest, tag: digest ?? `${told}-${etag.replace(/^W\//, '')}` };
@@ -215,13 +215,13 @@ async function fetchInto(
   const span = /^bytes (\d+)-\d+\/(\d+)$/.exec(response.headers.get('content-range') ?? '');
   if (response.status === 206 && (Number(span?.[1]) !== file.size || Number(span?.[2]) !== size)) {
     await response.body?.cancel();
-    throw new FileError('the file changed on the server while it was downloaded', url);
+    throw new FileError('changed', 'the file changed on the server while it was downloaded', url);
   }
   const reader = response.body!.getReader();
   try {
     for (let chunk = await reader.read(); !chunk.done; chunk = await reader.read()) {
       if (file.size + chunk.value.length > size) {
-        throw new FileError(`more than the ${size} bytes came that were promised`, url);
+        throw new FileError('damaged', `more than the ${size} bytes came that were promised`, url);
       }
       await append(file, chunk.value, url);
       part.hash.update(chunk.value);
@@ -237,7 +237,7 @@ async function append(file: PartFile, bytes: Uint8Array, url: string): Promise<v
   try {
     await file.append(bytes);
   } catch (error) {
-    throw new FileError(`cannot be stored: ${(error as Error).message}`, url, { cause: error });
+    throw new FileError('storage', `cannot be stored: ${(error as Error).message}`, url, { cause: error });
   }
 }
 
@@ -267,7 +267,7 @@ async function hashOf(part: PartFile, signal?: AbortSignal): Promise<StreamHash>
 
 function unreachable(url: string, error: unknown): FileError {
   const { message, cause } = error as Error & { cause?: Error };
-  return new FileError(`cannot be downloaded: ${cause?.message ?? message}`, url, { cause: error });
+  return new FileError('network', `cannot be downloaded: ${cause?.message ?? message}`, url, { cause: error });
 }
 
 function pause(milliseconds: number, signal?: AbortSignal): Promise<void> {

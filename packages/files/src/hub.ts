@@ -1,7 +1,7 @@
 /** @file A model on Hugging Face's hub: which files it has, how large they are, and their SHA-256. */
 import type { RemoteFile } from './download.js';
-import { FileError, quote } from './errors.js';
-import { refusalReason } from './refusal.js';
+import { FileError, quote } from './error.js';
+import { codeOfStatus, refusalReason } from './refusal.js';
 import type { FileOpener } from './source.js';
 import { type UrlSourceOptions, urlFile } from './url.js';
 
@@ -49,7 +49,8 @@ const NEEDED =
  */
 export async function hubModel(id: string, options: HubOptions = {}): Promise<HubModel> {
   const { revision = 'main', token, endpoint = HUB_ENDPOINT, fetch: request = fetch, signal } = options;
-  if (!/^\w[\w.-]*\/\w[\w.-]*$/.test(id)) throw new FileError('is not a model id such as owner/name', quote(id));
+  if (!/^\w[\w.-]*\/\w[\w.-]*$/.test(id))
+    throw new FileError('argument', 'is not a model id such as owner/name', quote(id));
   const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
   const url = `${endpoint}/api/models/${id}/revision/${encodeURIComponent(revision)}?blobs=true`;
   let response: Response;
@@ -58,24 +59,28 @@ export async function hubModel(id: string, options: HubOptions = {}): Promise<Hu
   } catch (error) {
     signal?.throwIfAborted();
     const { message, cause } = error as Error & { cause?: Error };
-    throw new FileError(`${endpoint} cannot be reached (${cause?.message || message}): is this machine online?`, id);
+    throw new FileError(
+      'network',
+      `${endpoint} cannot be reached (${cause?.message || message}): is this machine online?`,
+      id,
+    );
   }
   if (!response.ok) {
     await response.body?.cancel();
-    throw new FileError(refusalReason(response), id);
+    throw new FileError(codeOfStatus(response.status), refusalReason(response), id);
   }
   const { sha: commit, siblings } = ((await response.json().catch(() => undefined)) ?? {}) as {
     sha?: unknown;
     siblings?: unknown;
   };
   if (typeof commit !== 'string' || !/^[0-9a-f]{40}$/.test(commit) || !Array.isArray(siblings)) {
-    throw new FileError(`${url} did not answer with a commit and a list of files`, id);
+    throw new FileError('damaged', `${url} did not answer with a commit and a list of files`, id);
   }
   const files = siblings.flatMap((entry) => {
     const file = hubFile(entry);
     return file ? { ...file, url: `${endpoint}/${id}/resolve/${commit}/${file.name}` } : [];
   });
-  if (!files.length) throw new FileError('holds no configuration or safetensors weights', id);
+  if (!files.length) throw new FileError('not_found', 'holds no configuration or safetensors weights', id);
   return { id, commit, files, headers };
 }
 
@@ -105,7 +110,7 @@ function hubFile(entry: unknown): Omit<HubFile, 'url'> | undefined {
   const sha256 = lfs?.sha256;
   const blob = sha256 ?? blobId;
   if (!Number.isSafeInteger(size) || typeof blob !== 'string' || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(blob)) {
-    throw new FileError('the hub gives no size or digest of it', name);
+    throw new FileError('damaged', 'the hub gives no size or digest of it', name);
   }
   return { name, size: size as number, blob, ...(typeof sha256 === 'string' ? { sha256 } : {}) };
 }

@@ -1,7 +1,7 @@
 /** @file Where bytes come from and where they go: disk, addresses, Blobs, OPFS, memory, Hugging Face's hub. */
 export { diskFolder, openFile } from './disk.js';
 export { type DownloadOptions, type DownloadProgress, downloadCheckpoint } from './download.js';
-export { FileError } from './errors.js';
+export { FileError } from './error.js';
 export { hubFolder } from './hub.js';
 export { bytesFolder, filesFolder, type Location, readFileAt } from './location.js';
 

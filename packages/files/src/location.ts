@@ -1,6 +1,6 @@
 /** @file Where the files of a folder come from: a disk, the web, memory, a browser's storage. */
 import { diskFolder } from './disk.js';
-import { FileError, quote } from './errors.js';
+import { FileError, quote } from './error.js';
 import { blobSource, bytesSource, type FileOpener } from './source.js';
 import { urlFolder } from './url.js';
 
@@ -40,7 +40,7 @@ export function filesFolder(files: Iterable<File>): FileOpener {
     const other = byName.get(entry.file.name);
     if (other?.depth === entry.depth) {
       const where = `${other.file.webkitRelativePath || 'one'} and ${entry.file.webkitRelativePath || 'another'}`;
-      throw new FileError(`given twice (${where}): choose the files of one model`, entry.file.name);
+      throw new FileError('argument', `given twice (${where}): choose the files of one model`, entry.file.name);
     }
     if (!other) byName.set(entry.file.name, entry);
   }
@@ -63,7 +63,11 @@ export async function readFileAt(
   if (!source) return null;
   try {
     if (source.size > maxBytes) {
-      throw new FileError(`has ${source.size} bytes, the limit for ${quote(file)} is ${maxBytes}`, source.name);
+      throw new FileError(
+        'too_large',
+        `has ${source.size} bytes, the limit for ${quote(file)} is ${maxBytes}`,
+        source.name,
+      );
     }
     return await source.read(0, source.size);
   } finally {

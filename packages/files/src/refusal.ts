@@ -1,5 +1,5 @@
 /** @file What a server's refusal means, in words that say what to do. Hugging Face's hub has the reason in a header. */
-import { FileError } from './errors.js';
+import { FileError } from './error.js';
 
 /** A server that is busy or out of order: worth another try. */
 export class TemporaryRefusal extends Error {
@@ -11,7 +11,13 @@ export function refusal(response: Response, url: string): FileError | TemporaryR
   const { status } = response;
   const reason = refusalReason(response);
   if (status === 429 || status >= 500) return new TemporaryRefusal(reason);
-  return new FileError(reason, url, { cause: { status } });
+  return new FileError(codeOfStatus(status), reason, url, { cause: { status } });
+}
+
+/** What kind of error a status is: a server that is busy or out of order counts as out of reach. */
+export function codeOfStatus(status: number): FileError['code'] {
+  if (status === 404) return 'not_found';
+  return status === 429 || status >= 500 ? 'network' : 'refused';
 }
 
 /** Why an answer is not ok, and what to do. */

@@ -1,5 +1,5 @@
 /** @file Something with a size that reads any range of its bytes: in memory, or a Blob. */
-import { FileError } from './errors.js';
+import { FileError } from './error.js';
 
 /**
  * A readable thing of known size: bytes in memory, a Blob, a file on disk, an address. Reads are independent of each
@@ -26,7 +26,7 @@ const PART_BYTES = 2 ** 18;
 /** Throws unless `[begin, end)` lies within `size` bytes. */
 export function checkRange(begin: number, end: number, size: number, name: string): void {
   if (!Number.isSafeInteger(begin) || !Number.isSafeInteger(end) || begin < 0 || begin > end || end > size) {
-    throw new FileError(`bytes ${begin} to ${end} were asked for, but it has ${size}`, name);
+    throw new FileError('argument', `bytes ${begin} to ${end} were asked for, but it has ${size}`, name);
   }
 }
 

@@ -1,6 +1,6 @@
 /** @file Folders that files are written and downloaded to: what they are, on disk (Node) and in memory. */
 import { diskFolder } from './disk.js';
-import { FileError } from './errors.js';
+import { FileError } from './error.js';
 import { nodeFs } from './node-fs.js';
 import { type FileOpener, joined } from './source.js';
 import { type FillFile, makeFolder, replaceFile } from './write.js';
@@ -142,6 +142,6 @@ export function isPartOf(file: string, name: string): boolean {
 /** Names come from elsewhere: none may lead out of the folder. */
 export function checkName(name: string): void {
   if (!/^[^/\\:\0]+$/.test(name) || name === '.' || name === '..') {
-    throw new FileError('is not the plain name of a file', JSON.stringify(name));
+    throw new FileError('argument', 'is not the plain name of a file', JSON.stringify(name));
   }
 }

@@ -1,6 +1,6 @@
 /** @file Bytes of a web address, read by HTTP ranges. */
-import { FileError } from './errors.js';
-import { refusalReason } from './refusal.js';
+import { FileError } from './error.js';
+import { codeOfStatus, refusalReason } from './refusal.js';
 import { type ByteSource, blobSource, checkRange, type FileOpener, readStream } from './source.js';
 
 /** How an address is read. Default the global `fetch`; `signal` ends every read, also later ones. */
@@ -20,7 +20,7 @@ export interface UrlSourceOptions {
  */
 export async function urlSource(url: string, options: UrlSourceOptions = {}): Promise<ByteSource> {
   const { withoutRanges = 'refuse' } = options;
-  const changed = () => new FileError('the file changed on the server while it was read', url);
+  const changed = () => new FileError('changed', 'the file changed on the server while it was read', url);
 
   const first = await ask(url, 'bytes=0-0', options);
   const span = spanOf(first);
@@ -36,7 +36,9 @@ export async function urlSource(url: string, options: UrlSourceOptions = {}): Pr
     const response = await ask(url, undefined, options);
     if (response.ok) return response;
     await response.body?.cancel();
-    throw new FileError(refusalReason(response), url, { cause: { status: response.status } });
+    throw new FileError(codeOfStatus(response.status), refusalReason(response), url, {
+      cause: { status: response.status },
+    });
   }
 
   return {
@@ -54,7 +56,7 @@ export async function urlSource(url: string, options: UrlSourceOptions = {}): Pr
       }
       const bytes = new Uint8Array(await response.arrayBuffer());
       if (bytes.length !== end - begin) {
-        throw new FileError(`${end - begin} bytes were asked for, ${bytes.length} came`, url);
+        throw new FileError('damaged', `${end - begin} bytes were asked for, ${bytes.length} came`, url);
       }
       return bytes;
     },
@@ -71,7 +73,7 @@ export async function urlSource(url: string, options: UrlSourceOptions = {}): Pr
           yield part;
         }
       }
-      if (came !== size) throw new FileError(`${size} bytes were asked for, ${came} came`, url);
+      if (came !== size) throw new FileError('damaged', `${size} bytes were asked for, ${came} came`, url);
     },
   };
 }
@@ -87,7 +89,9 @@ function notARange(response: Response, url: string, begin: number, end: number):
   const reason =
     response.status === 200 ? 'the server ignores range requests; download the file first' : refusalReason(response);
   const cause = { status: response.status };
-  return new FileError(`bytes ${begin} to ${end} cannot be read: ${reason}`, url, { cause });
+  return new FileError(codeOfStatus(response.status), `bytes ${begin} to ${end} cannot be read: ${reason}`, url, {
+    cause,
+  });
 }
 
 async function ask(url: string, range: string | undefined, options: UrlSourceOptions): Promise<Response> {
@@ -98,6 +102,7 @@ async function ask(url: string, range: string | undefined, options: UrlSourceOpt
     if (signal?.aborted) throw error;
     const { message, cause } = error as Error & { cause?: Error };
     throw new FileError(
+      'network',
       `cannot be reached (${cause?.message || message}); in a browser, the server must allow cross-origin requests`,
       url,
       { cause: error },
@@ -118,8 +123,7 @@ export async function urlFile(url: string, options: UrlSourceOptions = {}): Prom
   try {
     return await urlSource(url, options);
   } catch (error) {
-    const cause = error instanceof FileError ? (error.cause as { status?: number } | undefined) : undefined;
-    if (cause?.status === 404) return null;
+    if (error instanceof FileError && error.code === 'not_found') return null;
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 /** @file The checkpoint that a judge is trained on: read but for its weights. */
+
 import type { Battle } from '@arena/data';
 import type { DecoderConfig } from '@arena/decoder';
 import { type Location, readFileAt } from '@arena/files';
@@ -6,6 +7,7 @@ import { placeName } from '@arena/files/source';
 import { readConfig, type TinyBaseOptions, tinyBaseFiles } from '@arena/gemma';
 import { loadTokenizer, type Tokenizer } from '@arena/tokenizer';
 import { type ModelCard, mergedCard } from './card.js';
+import { JudgeError } from './error.js';
 
 /** A base whose weights are not loaded yet. */
 export interface Base {
@@ -21,13 +23,14 @@ export interface Base {
 /**
  * Reads config.json, tokenizer.json and, where there is one, arena.json of a checkpoint.
  * @param location A folder (Node), an address, or a function that opens the files.
- * @throws Error naming the file that is missing or of another kind, or when the tokenizer is another model's.
+ * @throws JudgeError naming the file that is missing or of another kind, or when the tokenizer is another model's.
  */
 export async function openBase(location: Location, name: string = placeName(location)): Promise<Base> {
   const config = await readConfig(location);
   const tokenizer = await openTokenizer(location);
   if (tokenizer.vocabSize > config.vocabSize) {
-    throw new Error(
+    throw new JudgeError(
+      'base',
       `${name}: its tokenizer has ${tokenizer.vocabSize} tokens, its config.json ${config.vocabSize}: they are of two models`,
     );
   }
@@ -39,16 +42,17 @@ const MAX_TOKENIZER_BYTES = 500e6;
 
 /**
  * The tokenizer.json of a checkpoint.
- * @throws Error naming the file when it is missing or is no tokenizer that is known here.
+ * @throws JudgeError naming the file when it is missing or is no tokenizer that is known here.
  */
 export async function openTokenizer(location: Location): Promise<Tokenizer> {
   const path = `${placeName(location)}/tokenizer.json`;
   const bytes = await readFileAt(location, 'tokenizer.json', { maxBytes: MAX_TOKENIZER_BYTES });
-  if (!bytes) throw new Error(`${path}: cannot be read (ENOENT); the base's tokenizer is needed beside its weights`);
+  if (!bytes)
+    throw new JudgeError('base', `${path}: cannot be read (ENOENT); the base's tokenizer is needed beside its weights`);
   try {
     return loadTokenizer(bytes);
   } catch (error) {
-    throw new Error(`${path}: ${(error as Error).message}`);
+    throw new JudgeError('base', `${path}: ${(error as Error).message}`);
   }
 }
 

@@ -2,9 +2,9 @@
 import type { QuantizationOptions } from '@arena/decoder/checkpoint';
 import { type Location, readFileAt } from '@arena/files';
 import { placeName } from '@arena/files/source';
+import { JudgeError } from './error.js';
 import type { Head } from './objectives/objective.js';
 import type { TrainingSettings } from './settings.js';
-import { SettingsError } from './settings-error.js';
 
 /** Content of arena.json. */
 export type ModelCard = Head & {
@@ -41,19 +41,19 @@ export function formatCard(card: ModelCard): string {
  * Reads a text that {@link formatCard} wrote, or an earlier version. What that did not say yet was always the same: a head of
  * classes on a base in NF4 with double quantisation.
  * @param path For messages.
- * @throws Error when it is of another format.
+ * @throws JudgeError when it is of another format.
  */
 export function parseCard(text: string, path: string): ModelCard {
   let card: ModelCard | null;
   try {
     card = JSON.parse(text) as ModelCard | null;
   } catch (error) {
-    throw new Error(`${path}: not JSON (${(error as Error).message})`);
+    throw new JudgeError('card', `${path}: not JSON (${(error as Error).message})`);
   }
-  if (card?.format !== FORMAT) throw new Error(`${path}: format ${card?.format} is not ${FORMAT}`);
+  if (card?.format !== FORMAT) throw new JudgeError('card', `${path}: format ${card?.format} is not ${FORMAT}`);
   card.head ??= 'classes';
   if (!HEADS.includes(card.head)) {
-    throw new Error(`${path}: head is ${JSON.stringify(card.head)}, 'classes' or 'reward' is expected`);
+    throw new JudgeError('card', `${path}: head is ${JSON.stringify(card.head)}, 'classes' or 'reward' is expected`);
   }
   if (card.quantization === undefined) card.quantization = { doubleQuant: true };
   return card;
@@ -62,18 +62,19 @@ export function parseCard(text: string, path: string): ModelCard {
 /**
  * Reads the arena.json of an adapter, or of a merged checkpoint.
  * @param missing What stands for one that is missing. Default: that is an error.
- * @throws Error when it is missing (an adapter that was not trained here) or of another format.
+ * @throws JudgeError when it is missing (an adapter that was not trained here) or of another format.
  */
 export async function readCard(location: Location, missing?: ModelCard): Promise<ModelCard> {
   const path = `${placeName(location)}/arena.json`;
   const card = (await cardAt(location, path)) ?? missing;
   if (card) return card;
-  throw new Error(
+  throw new JudgeError(
+    'card',
     `${path}: cannot be read (ENOENT); a folder that arena train or arena merge wrote has it: it says how the input is packed`,
   );
 }
 
-/** The card of a checkpoint that an adapter was merged into; undefined for other bases. @throws Error as {@link readCard}. */
+/** The card of a checkpoint that an adapter was merged into; undefined for other bases. @throws JudgeError as {@link readCard}. */
 export async function mergedCard(base: Location): Promise<ModelCard | undefined> {
   const card = await cardAt(base, `${placeName(base)}/arena.json`);
   return card?.merged && card;
@@ -89,9 +90,12 @@ const MAX_BYTES = 1e6;
 
 /**
  * The base that a card names.
- * @throws SettingsError when it names none.
+ * @throws JudgeError when it names none.
  */
 export function baseOfCard({ base }: ModelCard, place: string): string {
   if (base !== undefined) return base;
-  throw new SettingsError(`${place}: its arena.json does not say what base it was trained on; \`base\` has to`);
+  throw new JudgeError(
+    'settings',
+    `${place}: its arena.json does not say what base it was trained on; \`base\` has to`,
+  );
 }

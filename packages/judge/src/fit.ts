@@ -20,12 +20,12 @@ import { checkpointFiles, restoreProgress } from '@arena/trainer/checkpoint';
 import type { Base } from './base.js';
 import { cardOf } from './card.js';
 import { keepCheckpoint } from './checkpoints.js';
+import { JudgeError } from './error.js';
 import { measure } from './measure.js';
 import { objectiveOf } from './objectives/choose.js';
 import { type Judge, judgeFiles, judgeOf } from './open.js';
 import { type MemoryLimits, newAdapter, planTraining, type TrainingPlan } from './plan.js';
 import { checkSettings, completeSettings, type GivenSettings, type TrainingSettings } from './settings.js';
-import { SettingsError } from './settings-error.js';
 import type { Store } from './store.js';
 import type { VoteParts } from './votes.js';
 
@@ -93,7 +93,7 @@ export interface JudgeRun {
 /**
  * Trains a judge on the engine that is open. The store gets run.json, splits.json, log.jsonl, checkpoints and, at the end,
  * `adapter/`. A signal ends the run after a whole step, without an error.
- * @throws SettingsError for settings that cannot be; RangeError when a step does not fit into memory, with what to lower; Error
+ * @throws JudgeError for settings that cannot be; RangeError when a step does not fit into memory, with what to lower; Error
  * when a loss is not finite, and as {@link openBase} and `train` of @arena/trainer do.
  */
 export async function trainJudge(
@@ -231,12 +231,13 @@ function line(entry: object): string {
   return `${JSON.stringify(entry)}\n`;
 }
 
-/** @throws SettingsError when training has run away: such an adapter is worth nothing. */
+/** @throws JudgeError when training has run away: such an adapter is worth nothing. */
 function checkFinite({ weights, score }: AdapterFiles, { learningRate }: TrainingSettings): void {
   const values = [...weights.values()].flatMap(({ A, B }) => [A, B]);
   if (score) values.push(score.values);
   if (values.every((one) => one.every(Number.isFinite))) return;
-  throw new SettingsError(
+  throw new JudgeError(
+    'diverged',
     `training ran away: the adapter holds numbers that are not finite. Lower \`learningRate\` (${learningRate})`,
   );
 }

@@ -2,14 +2,11 @@
 
 export { tinyBaseFor } from './base.js';
 export type { ModelCard } from './card.js';
-
+export { JudgeError } from './error.js';
 export { type EvaluateJudgeOptions, evaluateJudge } from './evaluate.js';
 export { type RunEvent, type TrainJudgeOptions, trainJudge } from './fit.js';
-
 export { type Judge, type OpenJudgeOptions, openJudge } from './open.js';
-
 export type { Evaluation } from './results.js';
-
 export {
   completeSettings,
   DEFAULT_SETTINGS,
@@ -17,7 +14,6 @@ export {
   settingsSchema,
   type TrainingSettings,
 } from './settings.js';
-export { SettingsError } from './settings-error.js';
 
 export { memoryStore, type Store } from './store.js';
 export { type ReadVotesOptions, readVotes } from './votes.js';

@@ -7,9 +7,9 @@ import { resolveTargets } from '@arena/lora/names';
 import type { MicroBatch } from '@arena/trainer';
 import { totalSteps } from '@arena/trainer/optimizer';
 import type { Base } from './base.js';
+import { JudgeError } from './error.js';
 import type { Objective } from './objectives/objective.js';
 import type { TrainingSettings } from './settings.js';
-import { SettingsError } from './settings-error.js';
 
 /** A new adapter: its configuration, and the modules that it is on. */
 export interface NewAdapter {
@@ -19,13 +19,14 @@ export interface NewAdapter {
 
 /**
  * The adapter that settings ask for, on this base.
- * @throws SettingsError when the base has no layer to train; Error when it has none of the modules.
+ * @throws JudgeError when the base has no layer to train; Error when it has none of the modules.
  */
 export function newAdapter({ name, config }: Base, settings: TrainingSettings): NewAdapter {
   const { rank, alpha, dropout, targets, firstLayer } = settings;
   const layers = config.layers.length;
   if (firstLayer >= layers) {
-    throw new SettingsError(
+    throw new JudgeError(
+      'settings',
       `\`firstLayer\` ${firstLayer}: the base has ${layers} layers (0 to ${layers - 1}), so no layer would be trained`,
     );
   }
@@ -57,7 +58,7 @@ export interface MemoryLimits {
 
 /**
  * Plans the training of a model that need not be loaded yet.
- * @throws RangeError when a step does not fit, with what to lower.
+ * @throws DecoderError when a step does not fit, with what to lower.
  */
 export function planTraining(
   packed: Packed[],

@@ -1,7 +1,7 @@
 /** @file The settings of a run: one set of names, of defaults and of checks for the command, the page and scripts. */
 
+import { JudgeError } from './error.js';
 import { objectiveOf } from './objectives/choose.js';
-import { SettingsError } from './settings-error.js';
 import { expected, fits, RULES } from './settings-rules.js';
 import type { Cleaning } from './votes.js';
 
@@ -113,27 +113,30 @@ export function completeSettings(given: GivenSettings): TrainingSettings {
 
 /**
  * Checks what settings say by themselves, and against each other.
- * @throws SettingsError naming the setting, its value and what is expected.
+ * @throws JudgeError naming the setting, its value and what is expected.
  */
 export function checkSettings(settings: TrainingSettings): void {
   const unknown = Object.keys(settings).find((key) => !Object.hasOwn(RULES, key));
-  if (unknown !== undefined) throw new SettingsError(`there is no setting '${unknown}'`);
+  if (unknown !== undefined) throw new JudgeError('settings', `there is no setting '${unknown}'`);
   for (const [key, rule] of Object.entries(RULES)) {
     const value = settings[key as keyof TrainingSettings];
     if (value === undefined && !REQUIRED.includes(key) && !(key in DEFAULT_SETTINGS)) continue;
     if (!fits(value, rule)) {
-      throw new SettingsError(`\`${key}\` is ${JSON.stringify(value)}: ${expected(rule)} is expected`);
+      throw new JudgeError('settings', `\`${key}\` is ${JSON.stringify(value)}: ${expected(rule)} is expected`);
     }
   }
   const { warmup, patience, evalEvery, clean } = settings;
   if (warmup >= 1 && !Number.isInteger(warmup))
-    throw new SettingsError(
+    throw new JudgeError(
+      'settings',
       `\`warmup\` ${warmup}: a share of all steps below 1, or a whole number of steps, is expected`,
     );
-  if (patience && !evalEvery) throw new SettingsError('`patience` needs `evalEvery`: nothing is measured without it');
+  if (patience && !evalEvery)
+    throw new JudgeError('settings', '`patience` needs `evalEvery`: nothing is measured without it');
   objectiveOf(settings); // each has rules of its own
   if (clean?.unlabeled === 'keep')
-    throw new SettingsError(
+    throw new JudgeError(
+      'settings',
       '`clean` unlabeled=keep: there is nothing to learn from a battle without a vote (but see `softLabels`)',
     );
 }

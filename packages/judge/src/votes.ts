@@ -10,9 +10,9 @@ import {
 } from '@arena/data';
 import { type CleanPolicy, cleaner } from '@arena/data/clean';
 import type { NonText, RejectedRow, Schema } from '@arena/data/read';
+import { JudgeError } from './error.js';
 import type { Objective } from './objectives/objective.js';
 import type { TrainingSettings } from './settings.js';
-import { SettingsError } from './settings-error.js';
 
 /** What happens to battles that may teach the wrong thing; what is not said is as the defaults of `@arena/data` have it. */
 export interface Cleaning extends Omit<CleanPolicy, 'ties'> {
@@ -52,7 +52,7 @@ const REJECTED_EXAMPLES = 10;
 /**
  * Reads votes in any known schema and cleans them, without holding them all.
  * @param keep Told of every battle that is left, in the order of the files; a promise is waited for.
- * @throws Error when nothing is left, or only one side ever wins; SettingsError at a record that is no battle when
+ * @throws JudgeError when nothing is left, or only one side ever wins; JudgeError at a record that is no battle when
  * `clean.unreadable` is `stop`.
  */
 export async function streamVotes(
@@ -65,7 +65,8 @@ export async function streamVotes(
   const rejectedExamples: RejectedRow[] = [];
   const reject = (row: RejectedRow) => {
     if (unreadable === 'stop') {
-      throw new SettingsError(
+      throw new JudgeError(
+        'votes',
         `${row.file}, row ${row.row}: no battle (${row.reason}); \`clean\` unreadable=skip goes on without it`,
       );
     }
@@ -83,19 +84,21 @@ export async function streamVotes(
     if (wait) await wait;
   }
   if (!report.kept) {
-    throw new Error(
+    throw new JudgeError(
+      'votes',
       `${name}: no battle with a vote is left (${describeDrops({ rejected, clean: report }) || 'the file is empty'})`,
     );
   }
   if (winners.size < 2 && !winners.has(null)) {
-    throw new Error(
+    throw new JudgeError(
+      'votes',
       `${name}: '${[...winners][0]}' wins all ${report.kept} battles; a model needs votes for both sides to learn from`,
     );
   }
   return { rejected, rejectedExamples, clean: report };
 }
 
-/** The same for votes that are held: files, addresses, Blobs or bytes. @throws Error as {@link streamVotes}. */
+/** The same for votes that are held: files, addresses, Blobs or bytes. @throws JudgeError as {@link streamVotes}. */
 export async function readVotes(
   source: BattleSource,
   options: ReadVotesOptions,
@@ -131,13 +134,14 @@ export type VoteParts = Record<SplitName, Battle[]>;
 
 /**
  * Splits votes by prompt, 70 : 10 : 20.
- * @throws Error when the part to train on, or the one to test with, is empty.
+ * @throws JudgeError when the part to train on, or the one to test with, is empty.
  */
 export function splitVotes(battles: Battle[], { seed }: Pick<TrainingSettings, 'seed'>): Splits {
   const splits = splitBattles(battles, { seed });
   for (const part of ['train', 'test'] as const) {
     if (splits[part].length) continue;
-    throw new Error(
+    throw new JudgeError(
+      'votes',
       `the ${part} part is empty: ${battles.length} battles in ${splits.report.groups} groups are too few`,
     );
   }
@@ -146,7 +150,7 @@ export function splitVotes(battles: Battle[], { seed }: Pick<TrainingSettings, '
 
 /**
  * Checks that votes have what the settings want to learn from.
- * @throws SettingsError when there is no tie, or no soft label, among them.
+ * @throws JudgeError when there is no tie, or no soft label, among them.
  */
 export function checkLabels(
   battles: Battle[],
@@ -155,12 +159,14 @@ export function checkLabels(
 ): void {
   const place = data.join(', ');
   if (knowsTies && !battles.some(({ winner, softLabel }) => winner === 'tie' || softLabel?.[2])) {
-    throw new SettingsError(
+    throw new JudgeError(
+      'votes',
       `${place}: there is no tie to learn from; \`classes\` 3 needs them (arena prepare --ties keep)`,
     );
   }
   if (softLabels > 0 && !battles.some(({ softLabel }) => softLabel)) {
-    throw new SettingsError(
+    throw new JudgeError(
+      'votes',
       `${place}: no battle has a soft_label or teacher_logits column that \`softLabels\` could use`,
     );
   }

@@ -1,6 +1,6 @@
 /** @file Settings: defaults, checks and the published schema, which are read from one table. */
 import { readFileSync } from 'node:fs';
-import { completeSettings, DEFAULT_SETTINGS, type GivenSettings, SettingsError, settingsSchema } from '@arena/judge';
+import { completeSettings, DEFAULT_SETTINGS, type GivenSettings, JudgeError, settingsSchema } from '@arena/judge';
 import { checkSettings } from '@arena/judge/settings';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { expect, test } from 'vitest';
@@ -37,7 +37,7 @@ const WRONG: [string, Partial<Record<keyof GivenSettings, unknown>>, string][] =
 
 test.each(WRONG)('%s is refused, by the schema too', (_, wrong, message) => {
   const settings = completeSettings({ ...GIVEN, ...(wrong as object) });
-  expect(() => checkSettings(settings)).toThrow(SettingsError);
+  expect(() => checkSettings(settings)).toThrow(JudgeError);
   expect(() => checkSettings(settings)).toThrow(message);
   expect(validate(settings)).toBe(false);
 });

@@ -7,7 +7,9 @@
  *   cat     A = rows of w_i s_i A_i below each other, B = columns of B_i beside each other: B A = sum w_i s_i B_i A_i exactly, with the
  *           sum of the ranks
  */
+
 import { type LoraConfig, loraConfig } from './config.js';
+import { LoraError } from './error.js';
 import type { AdapterFiles } from './files.js';
 import { adapterScaling } from './targets.js';
 
@@ -23,17 +25,23 @@ export interface CombineOptions {
 
 /**
  * Combines adapters of one base by weight, as PEFT's `add_weighted_adapter` does.
- * @throws Error when there are not as many weights, one is negative or no number (linear), ranks differ (linear), or heads differ and none
+ * @throws LoraError when there are not as many weights, one is negative or no number (linear), ranks differ (linear), or heads differ and none
  * was chosen.
  */
 export function combineAdapters(adapters: AdapterFiles[], options: CombineOptions): AdapterFiles {
   const { weights, type = 'linear' } = options;
-  if (!adapters.length) throw new Error('combining adapters: none were given');
+  if (!adapters.length) throw new LoraError('argument', 'combining adapters: none were given');
   if (weights.length !== adapters.length || !weights.every(Number.isFinite)) {
-    throw new Error(`combining adapters: ${adapters.length} adapters, weights ${JSON.stringify(weights)}`);
+    throw new LoraError(
+      'argument',
+      `combining adapters: ${adapters.length} adapters, weights ${JSON.stringify(weights)}`,
+    );
   }
   if (type === 'linear' && weights.some((weight) => weight < 0)) {
-    throw new Error(`combining adapters: weights ${JSON.stringify(weights)}; 'linear' takes roots of them, use 'cat'`);
+    throw new LoraError(
+      'argument',
+      `combining adapters: weights ${JSON.stringify(weights)}; 'linear' takes roots of them, use 'cat'`,
+    );
   }
   const combined: AdapterFiles['weights'] = new Map();
   for (const path of new Set(adapters.flatMap((adapter) => [...adapter.weights.keys()]))) {
@@ -59,7 +67,10 @@ function added(path: string, parts: Part[]) {
   const [{ r, A, B }] = parts;
   const odd = parts.find((part) => part.r !== r);
   if (odd)
-    throw new Error(`combining adapters: ${path} has ranks ${r} and ${odd.r}; 'linear' needs equal ones, use 'cat'`);
+    throw new LoraError(
+      'argument',
+      `combining adapters: ${path} has ranks ${r} and ${odd.r}; 'linear' needs equal ones, use 'cat'`,
+    );
   const sum = (matrix: 'A' | 'B', length: number) => {
     const total = new Float32Array(length);
     for (const part of parts) {
@@ -113,12 +124,15 @@ function combinedConfig(adapters: AdapterFiles[], combined: AdapterFiles['weight
 function chosenScore(adapters: AdapterFiles[], from: number | undefined): AdapterFiles['score'] {
   if (from !== undefined) {
     const score = adapters[from]?.score;
-    if (!score) throw new Error(`combining adapters: adapter ${from} has no score head`);
+    if (!score) throw new LoraError('argument', `combining adapters: adapter ${from} has no score head`);
     return score;
   }
   const scores = adapters.flatMap(({ score }) => score ?? []);
   const same = scores.every(({ values }) => values.every((value, i) => value === scores[0].values[i]));
   const oneShape = scores.every(({ shape }) => shape.join() === scores[0].shape.join());
   if (same && oneShape) return scores[0];
-  throw new Error('combining adapters: their score heads differ; say with scoreFrom which one the result gets');
+  throw new LoraError(
+    'argument',
+    'combining adapters: their score heads differ; say with scoreFrom which one the result gets',
+  );
 }

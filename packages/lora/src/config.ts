@@ -1,5 +1,7 @@
 /** @file PEFT's LoraConfig as its adapter_config.json holds it (peft/tuners/lora/config.py), in PEFT's own names. */
+
 import { pythonJson } from '@arena/safetensors/json';
+import { LoraError } from './error.js';
 
 /** The fields of adapter_config.json that decide what a LoRA adapter is. */
 export interface LoraConfig {
@@ -124,7 +126,7 @@ const FIELDS: [keyof LoraConfig, Check, string][] = [
 
 /**
  * Fills in PEFT's defaults and checks the values.
- * @throws Error naming the field that cannot be, is unknown, or asks for a form of adapter that is not LoRA as it is computed here.
+ * @throws LoraError naming the field that cannot be, is unknown, or asks for a form of adapter that is not LoRA as it is computed here.
  */
 export function loraConfig(fields: Partial<LoraConfig> = {}): LoraConfig {
   checkForm(fields);
@@ -148,10 +150,11 @@ export function loraConfig(fields: Partial<LoraConfig> = {}): LoraConfig {
   for (const [field, value] of Object.entries(fields)) {
     if (field in config) {
       if (value !== undefined) config[field as keyof LoraConfig] = value as never;
-    } else if (!(field in CONSTANT_FIELDS)) throw new Error(`LoRA configuration: there is no field ${field}`);
+    } else if (!(field in CONSTANT_FIELDS))
+      throw new LoraError('config', `LoRA configuration: there is no field ${field}`);
   }
   const fail = (field: keyof LoraConfig, want: string): never => {
-    throw new Error(`LoRA configuration: ${field} is ${JSON.stringify(config[field])}, expected ${want}`);
+    throw new LoraError('config', `LoRA configuration: ${field} is ${JSON.stringify(config[field])}, expected ${want}`);
   };
   if (!Number.isInteger(config.r) || config.r < 1) fail('r', 'an integer of at least 1');
   if (!Number.isFinite(config.lora_alpha)) fail('lora_alpha', 'a number');
@@ -170,27 +173,31 @@ export function loraConfig(fields: Partial<LoraConfig> = {}): LoraConfig {
   return config;
 }
 
-/** @throws Error when a field of PEFT's asks for another form of adapter. */
+/** @throws LoraError when a field of PEFT's asks for another form of adapter. */
 function checkForm(fields: object): void {
   const given = new Map(Object.entries(fields));
   for (const [field, allowed] of REQUIRED) {
     if (!given.has(field) || allowed.includes(given.get(field))) continue;
-    throw new Error(`${field} is ${JSON.stringify(given.get(field))}, only ${JSON.stringify(allowed[0])} is known`);
+    throw new LoraError(
+      'config',
+      `${field} is ${JSON.stringify(given.get(field))}, only ${JSON.stringify(allowed[0])} is known`,
+    );
   }
 }
 
 /**
  * Reads an adapter_config.json.
- * @throws Error when a field asks for a form of adapter that is not LoRA as it is computed here.
+ * @throws LoraError when a field asks for a form of adapter that is not LoRA as it is computed here.
  */
 export function parseLoraConfig(text: string, path = 'adapter_config.json'): LoraConfig {
   let raw: Record<string, unknown>;
   try {
     raw = JSON.parse(text);
   } catch (error) {
-    throw new Error(`${path}: not JSON (${(error as Error).message})`);
+    throw new LoraError('config', `${path}: not JSON (${(error as Error).message})`);
   }
-  if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) throw new Error(`${path}: not a JSON object`);
+  if (typeof raw !== 'object' || raw === null || Array.isArray(raw))
+    throw new LoraError('config', `${path}: not a JSON object`);
   const layers = raw.layers_to_transform;
   try {
     checkForm(raw);
@@ -199,7 +206,7 @@ export function parseLoraConfig(text: string, path = 'adapter_config.json'): Lor
       layers_to_transform: typeof layers === 'number' ? [layers] : ((layers as number[] | null | undefined) ?? null),
     });
   } catch (error) {
-    throw new Error(`${path}: ${(error as Error).message}`);
+    throw new LoraError('config', `${path}: ${(error as Error).message}`);
   }
 }
 

@@ -1,9 +1,11 @@
 /** @file A PEFT adapter folder, both ways: adapter_config.json, adapter_model.safetensors and a model card. */
+
 import { type Location, readFileAt, writeFolder } from '@arena/files';
 import { openerAt, placeName } from '@arena/files/source';
 import { openSafetensors, type SafeTensor, serialize } from '@arena/safetensors';
 import { toFloat32 } from '@arena/safetensors/tensor';
 import { formatLoraConfig, type LoraConfig, parseLoraConfig } from './config.js';
+import { LoraError } from './error.js';
 
 import type { LoraWeights } from './init.js';
 import type { LoraTarget } from './targets.js';
@@ -73,16 +75,24 @@ function modelCard({ base_model_name_or_path: base }: LoraConfig): string {
 
 /**
  * Reads an adapter folder: on disk (Node), on the web, or anywhere by a function that opens its files.
- * @throws Error naming the file or tensor when something is missing, too many, or of another shape.
+ * @throws LoraError naming the file or tensor when something is missing, too many, or of another shape.
  */
 export async function loadAdapter(location: Location): Promise<AdapterFiles> {
   const place = placeName(location);
   const configPath = `${place}/adapter_config.json`;
   const text = await readFileAt(location, 'adapter_config.json', { maxBytes: MAX_CONFIG_BYTES });
-  if (!text) throw new Error(`${configPath}: cannot be read (ENOENT); an adapter folder as PEFT writes it is expected`);
+  if (!text)
+    throw new LoraError(
+      'not_found',
+      `${configPath}: cannot be read (ENOENT); an adapter folder as PEFT writes it is expected`,
+    );
   const config = parseLoraConfig(new TextDecoder().decode(text), configPath);
   const source = await openerAt(location)('adapter_model.safetensors');
-  if (!source) throw new Error(`${place}/adapter_model.safetensors: cannot be read (ENOENT); the adapter's weights`);
+  if (!source)
+    throw new LoraError(
+      'not_found',
+      `${place}/adapter_model.safetensors: cannot be read (ENOENT); the adapter's weights`,
+    );
   try {
     const file = await openSafetensors(source);
     return await readAdapter(file, config, source.name);
@@ -103,40 +113,42 @@ async function readAdapter(
   let score: AdapterFiles['score'];
   const suffix = /^base_model\.model\.(.+)\.lora_(A|B)\.weight$/;
   for (const [key, { shape }] of file.tensors) {
-    if (shape.length !== 2) throw new Error(`${name}: '${key}' has shape [${shape}], a matrix is expected`);
+    if (shape.length !== 2)
+      throw new LoraError('weights', `${name}: '${key}' has shape [${shape}], a matrix is expected`);
     const match = suffix.exec(key);
     if (key === SCORE_KEY) {
       score = { values: toFloat32(await file.read(key)), shape: [shape[0], shape[1]] };
     } else if (!match) {
-      throw new Error(`${name}: '${key}' is neither a lora_A, a lora_B nor the score head`);
+      throw new LoraError('weights', `${name}: '${key}' is neither a lora_A, a lora_B nor the score head`);
     } else if (match[2] === 'A') {
       const pair = file.tensors.get(adapterKey(match[1], 'lora_B'));
-      if (!pair) throw new Error(`${name}: '${key}' has no lora_B beside it`);
+      if (!pair) throw new LoraError('weights', `${name}: '${key}' has no lora_B beside it`);
       if (pair.shape[1] !== shape[0]) {
-        throw new Error(`${name}: '${key}' has rank ${shape[0]}, its lora_B [${pair.shape}]`);
+        throw new LoraError('weights', `${name}: '${key}' has rank ${shape[0]}, its lora_B [${pair.shape}]`);
       }
       const A = toFloat32(await file.read(key));
       const B = toFloat32(await file.read(adapterKey(match[1], 'lora_B')));
       weights.set(match[1], { A, B, r: shape[0] });
     } else if (!file.tensors.has(adapterKey(match[1], 'lora_A'))) {
-      throw new Error(`${name}: '${key}' has no lora_A beside it`);
+      throw new LoraError('weights', `${name}: '${key}' has no lora_A beside it`);
     }
   }
-  if (!weights.size) throw new Error(`${name}: no lora_A or lora_B in it`);
+  if (!weights.size) throw new LoraError('weights', `${name}: no lora_A or lora_B in it`);
   return { config, weights, score };
 }
 
 /**
  * Checks that an adapter's matrices are those that its configuration asks of this model.
- * @throws Error naming the first module that differs, with both shapes.
+ * @throws LoraError naming the first module that differs, with both shapes.
  */
 export function checkAdapter(adapter: AdapterFiles, targets: LoraTarget[], name = 'adapter'): void {
   for (const { path, r, inFeatures, outFeatures } of targets) {
     const got = adapter.weights.get(path);
-    if (!got) throw new Error(`${name}: no matrices for ${path}, which its configuration targets`);
+    if (!got) throw new LoraError('weights', `${name}: no matrices for ${path}, which its configuration targets`);
     const shapes = `A [${got.r}, ${got.A.length / got.r}], B [${got.B.length / got.r}, ${got.r}]`;
     if (got.r !== r || got.A.length !== r * inFeatures || got.B.length !== outFeatures * r) {
-      throw new Error(
+      throw new LoraError(
+        'weights',
         `${name}: ${path} has ${shapes}, this base wants A [${r}, ${inFeatures}], B [${outFeatures}, ${r}]: ` +
           'the adapter belongs to another base or its adapter_config.json to another adapter',
       );
@@ -144,5 +156,9 @@ export function checkAdapter(adapter: AdapterFiles, targets: LoraTarget[], name 
   }
   const known = new Set(targets.map(({ path }) => path));
   const stray = [...adapter.weights.keys()].find((path) => !known.has(path));
-  if (stray) throw new Error(`${name}: matrices for ${stray}, which its configuration does not target in this base`);
+  if (stray)
+    throw new LoraError(
+      'weights',
+      `${name}: matrices for ${stray}, which its configuration does not target in this base`,
+    );
 }

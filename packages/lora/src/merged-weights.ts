@@ -1,8 +1,10 @@
 /** @file A model with an adapter folded into it, as a view of the base's tensors. */
+
 import type { Weights } from '@arena/files';
 import { type FloatDtype, readQuantized, serializeState } from '@arena/quant';
 import type { TensorInput } from '@arena/safetensors';
 import { type Dtype, fromFloat32, weightsView } from '@arena/safetensors/tensor';
+import { LoraError } from './error.js';
 import type { AdapterFiles } from './files.js';
 import { type MergeError, mergeError, mergeWeight, mergeWeight4bit } from './merge.js';
 import type { LoraTarget } from './targets.js';
@@ -42,7 +44,8 @@ export async function mergedWeights(
       continue;
     }
     const entry = weights.tensors.get(name);
-    if (!entry) throw new Error(`${weights.place}: tensor '${name}' is missing, which the adapter changes`);
+    if (!entry)
+      throw new LoraError('weights', `${weights.place}: tensor '${name}' is missing, which the adapter changes`);
     const stored = entry.stored as Dtype;
     changed.push({
       name,

@@ -1,5 +1,7 @@
 /** @file Which linear layers of a model get an adapter, with what rank and scaling (peft/tuners/tuners_utils.py). */
+
 import type { LoraConfig } from './config.js';
+import { LoraError } from './error.js';
 
 /** A linear layer that could carry an adapter. */
 export interface LinearModule {
@@ -19,7 +21,7 @@ export interface LoraTarget extends LinearModule {
 
 /**
  * The modules that `config` targets, in the order of `modules` (the model's own order, which initialisation follows).
- * @throws Error when none match: an adapter that adapts nothing is a mistake.
+ * @throws LoraError when none match: an adapter that adapts nothing is a mistake.
  */
 export function resolveTargets(config: LoraConfig, modules: LinearModule[]): LoraTarget[] {
   const targets = modules
@@ -32,7 +34,10 @@ export function resolveTargets(config: LoraConfig, modules: LinearModule[]): Lor
   if (!targets.length) {
     const wanted = JSON.stringify(config.target_modules);
     const layers = config.layers_to_transform ? ` in layers ${JSON.stringify(config.layers_to_transform)}` : '';
-    throw new Error(`LoRA: no linear layer matches ${wanted}${layers}; the model has ${modules[0]?.path ?? 'none'}, …`);
+    throw new LoraError(
+      'targets',
+      `LoRA: no linear layer matches ${wanted}${layers}; the model has ${modules[0]?.path ?? 'none'}, …`,
+    );
   }
   return targets;
 }

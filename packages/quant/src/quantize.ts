@@ -3,6 +3,7 @@
  * Dettmers et al. 2023, QLoRA). Nested statistics follow the CUDA search, whose codes the CPU library misses by one in
  * 0.2 % of blocks. Nothing here needs an engine.
  */
+import { QuantError } from './error.js';
 import { CODEBOOK, DYNAMIC_MAP, orderedCodes, type QuantType } from './tables.js';
 
 /** Type of the weight that was quantised: its dequantised values are rounded to it. */
@@ -72,16 +73,17 @@ const SMALLEST_DIVISOR = Math.fround(1e-38);
 
 /**
  * Quantises `values` (float32, row-major) of the given shape.
- * @throws RangeError when the block size is unknown, the shape does not match, or a value is NaN or infinite.
+ * @throws QuantError when the block size is unknown, the shape does not match, or a value is NaN or infinite.
  */
 export function quantize4bit(values: Float32Array, shape: number[], options: Quantize4bitOptions = {}): Quantized4bit {
   const { type = 'nf4', blockSize = 64, doubleQuant = false, nestedSearch, dtype = 'float32' } = options;
-  if (!(type in CODEBOOK)) throw new RangeError(`quantisation type '${type}' is not known: use nf4 or fp4`);
+  if (!(type in CODEBOOK)) throw new QuantError('argument', `quantisation type '${type}' is not known: use nf4 or fp4`);
   if (![32, 64, 128, 256, 512, 1024, 2048, 4096].includes(blockSize)) {
-    throw new RangeError(`block size ${blockSize} is not a power of two from 32 to 4096`);
+    throw new QuantError('argument', `block size ${blockSize} is not a power of two from 32 to 4096`);
   }
   const count = shape.reduce((a, b) => a * b, 1);
-  if (count !== values.length) throw new RangeError(`shape [${shape}] wants ${count} values, got ${values.length}`);
+  if (count !== values.length)
+    throw new QuantError('argument', `shape [${shape}] wants ${count} values, got ${values.length}`);
   const { codes: order, midpoints } = orderedCodes(CODEBOOK[type]);
   const blocks = Math.ceil(count / blockSize);
   const absmax = new Float32Array(blocks);
@@ -92,7 +94,8 @@ export function quantize4bit(values: Float32Array, shape: number[], options: Qua
     const begin = block * blockSize;
     const end = Math.min(count, begin + blockSize);
     const max = block < done ? absmax[block] : largestMagnitude(values, begin, end);
-    if (!Number.isFinite(max)) throw new RangeError(`value ${firstNonFinite(values, begin, end)} is not finite`);
+    if (!Number.isFinite(max))
+      throw new QuantError('values', `value ${firstNonFinite(values, begin, end)} is not finite`);
     if (block < done) continue;
     const divisor = Math.max(max, SMALLEST_DIVISOR);
     const full = end - begin === blockSize;

@@ -1,16 +1,18 @@
 /** @file The linear layers of a model in 4 bits, as bitsandbytes and transformers keep them beside each other: read, and made. */
+
 import type { Weights } from '@arena/files';
 import { storedBytes } from '@arena/files/source';
 import type { SafeTensor, TensorInput } from '@arena/safetensors';
 import { isDtype, weightsView } from '@arena/safetensors/tensor';
 import { roundTo } from './dequantize.js';
+import { QuantError } from './error.js';
 import { type Quantize4bitOptions, type Quantized4bit, quantize4bit } from './quantize.js';
 import { findState, parseState, serializeState, stateTensors } from './state.js';
 import type { QuantType } from './tables.js';
 
 /**
  * The 4-bit weight that a model holds under `name`, or undefined where it holds another or none.
- * @throws Error naming the tensor that is missing or does not fit.
+ * @throws QuantError naming the tensor that is missing or does not fit.
  */
 export async function readQuantized(weights: Weights, name: string): Promise<Quantized4bit | undefined> {
   const state = findState(weights.tensors, name);
@@ -25,7 +27,7 @@ export async function readQuantized(weights: Weights, name: string): Promise<Qua
   try {
     return parseState(name, tensors);
   } catch (error) {
-    throw new Error(`${weights.place}: ${(error as Error).message}`);
+    throw new QuantError('state', `${weights.place}: ${(error as Error).message}`);
   }
 }
 
@@ -42,7 +44,7 @@ export interface QuantizedWeightsOptions extends Quantize4bitOptions {
  * A model with some of its matrices in 4 bits: each under its name as codes, with the tensors of its state beside it.
  * They are quantised now, one after the other; the codes of all are held until the view is let go. With
  * `blocks: engineBlocks` of `@arena/quant/ops` engine `wasm` does it several times as fast, with the same bits.
- * @throws Error naming a matrix that is missing, or quantised already.
+ * @throws QuantError naming a matrix that is missing, or quantised already.
  */
 export async function quantizedWeights(
   weights: Weights,
@@ -51,8 +53,9 @@ export async function quantizedWeights(
   const wanted = new Set(names);
   for (const name of wanted) {
     const entry = weights.tensors.get(name);
-    if (!entry) throw new Error(`${weights.place}: tensor '${name}' is missing; its config.json asks for it`);
-    if (entry.stored === 'U8') throw new Error(`${weights.place}: '${name}' is quantised already`);
+    if (!entry)
+      throw new QuantError('weights', `${weights.place}: tensor '${name}' is missing; its config.json asks for it`);
+    if (entry.stored === 'U8') throw new QuantError('weights', `${weights.place}: '${name}' is quantised already`);
   }
   const tensors: (string | TensorInput)[] = [];
   let done = 0;

@@ -2,9 +2,11 @@
  * @file bitsandbytes' serialised state: the tensors that stand beside a 4-bit weight in a safetensors file
  * (functional.py QuantState.as_dict(packed=True)).
  */
+
 import type { SafeTensor } from '@arena/safetensors';
 import { pythonFloat } from '@arena/safetensors/json';
 import { toFloat32 } from '@arena/safetensors/tensor';
+import { QuantError } from './error.js';
 import type { FloatDtype, Quantized4bit } from './quantize.js';
 import { NESTED_BLOCK_SIZE } from './quantize.js';
 import { CODEBOOK, DYNAMIC_MAP, type QuantType } from './tables.js';
@@ -69,16 +71,16 @@ export function stateTensors(name: string, state: string): string[] {
 
 /**
  * Reads the 4-bit weight `name` back from its tensors.
- * @throws Error naming the tensor and what is wrong with it.
+ * @throws QuantError naming the tensor and what is wrong with it.
  */
 export function parseState(name: string, tensors: Map<string, SafeTensor>): Quantized4bit {
   const stateName = findState(tensors, name);
-  if (!stateName) throw new Error(`${name}: no ${STATE_SUFFIX}nf4 or fp4 tensor stands beside it`);
+  if (!stateName) throw new QuantError('state', `${name}: no ${STATE_SUFFIX}nf4 or fp4 tensor stands beside it`);
   const get = (suffix: string, dtype: string) => {
     const tensor = tensors.get(suffix ? `${name}.${suffix}` : name);
-    if (!tensor) throw new Error(`${name}: its tensor '${suffix}' is missing`);
+    if (!tensor) throw new QuantError('state', `${name}: its tensor '${suffix}' is missing`);
     if (suffix && tensor.dtype !== dtype)
-      throw new Error(`${name}.${suffix}: dtype ${tensor.dtype}, expected ${dtype}`);
+      throw new QuantError('state', `${name}.${suffix}: dtype ${tensor.dtype}, expected ${dtype}`);
     return tensor.data;
   };
   const state = parseStateJson(stateName, tensors.get(stateName)!.data);
@@ -86,19 +88,21 @@ export function parseState(name: string, tensors: Map<string, SafeTensor>): Quan
   const blocks = Math.ceil(count / state.blockSize);
   const codes = get('', 'U8');
   if (codes.length !== Math.ceil(count / 2)) {
-    throw new Error(
+    throw new QuantError(
+      'state',
       `${name}: ${codes.length} bytes of codes, but shape [${state.shape}] wants ${Math.ceil(count / 2)}`,
     );
   }
   const absmax = state.nested ? get('absmax', 'U8') : float32(get('absmax', 'F32'));
-  if (absmax.length !== blocks) throw new Error(`${name}.absmax: ${absmax.length} values, expected ${blocks}`);
+  if (absmax.length !== blocks)
+    throw new QuantError('state', `${name}.absmax: ${absmax.length} values, expected ${blocks}`);
   checkMap(`${name}.quant_map`, float32(get('quant_map', 'F32')), CODEBOOK[state.quantType]);
   const { nestedOffset, nested: isNested, ...rest } = state;
   if (!isNested) return { ...rest, codes, absmax };
   checkMap(`${name}.nested_quant_map`, float32(get('nested_quant_map', 'F32')), DYNAMIC_MAP);
   const nestedAbsmax = float32(get('nested_absmax', 'F32'));
   if (nestedAbsmax.length !== Math.ceil(blocks / NESTED_BLOCK_SIZE)) {
-    throw new Error(`${name}.nested_absmax: ${nestedAbsmax.length} values for ${blocks} blocks`);
+    throw new QuantError('state', `${name}.nested_absmax: ${nestedAbsmax.length} values for ${blocks} blocks`);
   }
   return { ...rest, codes, absmax, nested: { absmax: nestedAbsmax, offset: nestedOffset } };
 }
@@ -108,28 +112,32 @@ function parseStateJson(name: string, bytes: Uint8Array) {
   try {
     raw = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
-    throw new Error(`${name}: not JSON`);
+    throw new QuantError('state', `${name}: not JSON`);
   }
   if (typeof raw !== 'object' || raw === null || Array.isArray(raw)) {
-    throw new Error(
+    throw new QuantError(
+      'state',
       `${name}: not an object (early versions of bitsandbytes wrote lists: save the model again with a recent one)`,
     );
   }
   const { quant_type, blocksize, dtype, shape, nested_blocksize, nested_dtype, nested_offset } = raw;
   if (quant_type !== 'nf4' && quant_type !== 'fp4')
-    throw new Error(`${name}: quant_type ${quant_type} is not nf4 or fp4`);
-  if (!Number.isInteger(blocksize) || (blocksize as number) < 1) throw new Error(`${name}: blocksize ${blocksize}`);
-  if (dtype !== 'float32' && dtype !== 'bfloat16' && dtype !== 'float16') throw new Error(`${name}: dtype ${dtype}`);
+    throw new QuantError('state', `${name}: quant_type ${quant_type} is not nf4 or fp4`);
+  if (!Number.isInteger(blocksize) || (blocksize as number) < 1)
+    throw new QuantError('state', `${name}: blocksize ${blocksize}`);
+  if (dtype !== 'float32' && dtype !== 'bfloat16' && dtype !== 'float16')
+    throw new QuantError('state', `${name}: dtype ${dtype}`);
   if (!Array.isArray(shape) || !shape.every((n) => Number.isSafeInteger(n) && n > 0)) {
-    throw new Error(`${name}: shape ${JSON.stringify(shape)}`);
+    throw new QuantError('state', `${name}: shape ${JSON.stringify(shape)}`);
   }
   const nested = nested_blocksize !== undefined;
   if (nested && (nested_blocksize !== NESTED_BLOCK_SIZE || nested_dtype !== 'float32')) {
-    throw new Error(
+    throw new QuantError(
+      'state',
       `${name}: nested statistics of ${nested_blocksize} ${nested_dtype} are not known, only 256 float32`,
     );
   }
-  if (nested && typeof nested_offset !== 'number') throw new Error(`${name}: nested_offset is no number`);
+  if (nested && typeof nested_offset !== 'number') throw new QuantError('state', `${name}: nested_offset is no number`);
   return {
     quantType: quant_type as QuantType,
     blockSize: blocksize as number,
@@ -146,6 +154,6 @@ function float32(data: Uint8Array): Float32Array {
 
 function checkMap(name: string, got: Float32Array, want: Float32Array) {
   if (got.length !== want.length || got.some((value, i) => value !== want[i])) {
-    throw new Error(`${name}: not bitsandbytes' table, this weight was made with another code`);
+    throw new QuantError('state', `${name}: not bitsandbytes' table, this weight was made with another code`);
   }
 }

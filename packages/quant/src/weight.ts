@@ -1,5 +1,6 @@
 /** @file A 4-bit weight on the engine: packed codes and statistics as tensors. */
 import { type Tensor, type Tensor1D, tensor1d } from '@tensorflow/tfjs-core';
+import { QuantError } from './error.js';
 import type { Quantized4bit } from './quantize.js';
 import type { QuantType } from './tables.js';
 
@@ -29,11 +30,11 @@ export interface Weight4bit {
 
 /**
  * Puts a quantised matrix on the current engine.
- * @throws RangeError when it is not a matrix.
+ * @throws QuantError when it is not a matrix.
  */
 export function uploadWeight4bit(quantized: Quantized4bit): Weight4bit {
   const { shape, blockSize, quantType, codes, absmax, nested } = quantized;
-  if (shape.length !== 2) throw new RangeError(`a 4-bit weight is a matrix, got shape [${shape}]`);
+  if (shape.length !== 2) throw new QuantError('argument', `a 4-bit weight is a matrix, got shape [${shape}]`);
   const attrs: Weight4bitAttrs = { outFeatures: shape[0], inFeatures: shape[1], blockSize, quantType };
   if (!nested) {
     return { kind: '4bit', attrs, tensors: { codes: packBytes(codes), absmax: tensor1d(absmax as Float32Array) } };

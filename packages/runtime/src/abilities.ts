@@ -10,7 +10,7 @@ export interface Abilities {
   halve?(tensor: TensorInfo): void;
   /** Times kernels by the device's own clock. */
   times?: {
-    /** @throws Error when kernels are being timed already, or the device has no timestamps. */
+    /** @throws EngineError when kernels are being timed already, or the device has no timestamps. */
     startTimes(): void;
     /** Calls and time by the kernels' names. */
     stopTimes(): Promise<ReadonlyMap<string, OpTime>>;

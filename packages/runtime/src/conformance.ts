@@ -32,7 +32,7 @@ const HALF_TOLERANCE = 2e-3;
 /**
  * Runs every sample of `ops` on an engine and compares with the reference on `cpu`. The engine is tfjs's current
  * backend afterwards. With the option `f16` an error of 2e-3 passes.
- * @throws Error when the engine cannot be opened here.
+ * @throws EngineError when the engine cannot be opened here.
  */
 export async function checkOps(
   ops: readonly AnyOp[],

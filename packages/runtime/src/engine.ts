@@ -2,7 +2,9 @@
  * @file Opening a compute engine: a tfjs backend by name, or the best that opens here. Backend `cpu` registers
  * itself when wasm/backend.ts imports it; an import for that side effect alone is one that bundlers for Node drop.
  */
+
 import { ready, setBackend } from '@tensorflow/tfjs-core';
+import { EngineError } from './error.js';
 import { engineProvider } from './provider.js';
 import { closeWasm, openWasm } from './wasm/open.js';
 
@@ -94,7 +96,7 @@ export interface Engine {
  * Opens an engine and makes it tfjs's current backend. `auto` (the default) is the first of `cuda`, `webgpu` on a GPU, and `wasm` that
  * opens; {@link Engine.passedOver} says why the others were passed over.
  * @param options Those of the engine; for `auto`, of each engine under its name.
- * @throws Error naming the engine and the reason when it cannot be opened here; an option that is another engine's.
+ * @throws EngineError naming the engine and the reason when it cannot be opened here; an option that is another engine's.
  * @example
  * const engine = await openEngine('wasm', { threads: 4 });
  * @example
@@ -114,12 +116,18 @@ export async function openEngine(
 function checkOptions(name: EngineName | 'auto', options: object): void {
   const own = OPTIONS[name];
   if (!own)
-    throw new Error(`there is no engine '${name}': use 'cuda', 'webgpu', 'wasm', 'tensorflow', 'cpu' or 'auto'`);
+    throw new EngineError(
+      'option',
+      `there is no engine '${name}': use 'cuda', 'webgpu', 'wasm', 'tensorflow', 'cpu' or 'auto'`,
+    );
   for (const [option, value] of Object.entries(options)) {
     if (value === undefined || own.includes(option)) continue;
     const owner = Object.keys(OPTIONS).find((other) => OPTIONS[other as EngineName].includes(option));
     const of = owner === undefined ? 'no engine has it' : `it is one of '${owner}'`;
-    throw new Error(`engine '${name}' has no option '${option}': ${of}; '${name}' has ${own.join(', ') || 'none'}`);
+    throw new EngineError(
+      'option',
+      `engine '${name}' has no option '${option}': ${of}; '${name}' has ${own.join(', ') || 'none'}`,
+    );
   }
 }
 
@@ -183,11 +191,11 @@ async function openWebgpuEngine(options: WebgpuOptions, hardware: boolean): Prom
 function sayWhatWebgpuNeeds(error: Error & { code?: string }): never {
   if (error.code !== 'ERR_MODULE_NOT_FOUND' || !error.message.includes('tfjs-backend-webgpu')) throw error;
   const install = 'npm install @tensorflow/tfjs-backend-webgpu@4.22';
-  throw new Error(`engine 'webgpu' needs tfjs's backend for it: ${install}`, { cause: error });
+  throw new EngineError('unavailable', `engine 'webgpu' needs tfjs's backend for it: ${install}`, { cause: error });
 }
 
 function checkThreads(threads: number | undefined): void {
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 64)) {
-    throw new Error(`threads must be a whole number from 1 to 64, not ${threads}`);
+    throw new EngineError('option', `threads must be a whole number from 1 to 64, not ${threads}`);
   }
 }

@@ -2,6 +2,7 @@
  * @file A fused op: a name, a reference of plain tfjs ops (slow, obviously right, runs on any tfjs backend) and, beside
  * it, the kernels that engines have for it. An op without a kernel for the engine in use runs its reference.
  */
+
 import {
   type DataType,
   engine,
@@ -14,6 +15,7 @@ import {
   tidy,
 } from '@tensorflow/tfjs-core';
 import type { EngineName } from './engine.js';
+import { EngineError } from './error.js';
 
 /** Inputs of an op by name. An optional one may be undefined; kernels and references are not shown it then. */
 export type OpInputs = { [name: string]: Tensor };
@@ -57,14 +59,17 @@ const declared = new Map<string, AnyOp>();
 
 /**
  * Declares a fused op. Declaring it is all that is needed for the conformance suites to run it on every engine.
- * @throws Error when another package has declared an op of that name.
+ * @throws EngineError when another package has declared an op of that name.
  */
 export function defineOp<A extends object, In extends object = OpInputs, Out extends unknown[] = Tensor[]>(
   op: FusedOp<A, In, Out>,
 ): FusedOp<A, In, Out> {
   const other = declared.get(op.name);
   if (other && other.package !== op.package) {
-    throw new Error(`the op '${op.name}' of ${op.package} has the name of one of ${other.package}: rename it`);
+    throw new EngineError(
+      'kernel',
+      `the op '${op.name}' of ${op.package} has the name of one of ${other.package}: rename it`,
+    );
   }
   declared.set(op.name, op);
   return op;

@@ -15,7 +15,7 @@ export interface Profile {
  * Watches every fused op on the current engine. On engine `webgpu`, whose calls only record work, each kernel is timed by
  * the device, in a compute pass of its own; that makes the whole slower, and ops of tfjs itself are not seen. On engine `cuda` each is timed by the
  * device too, tfjs's own ops included.
- * @throws Error when the GPU has no timestamps, or is being watched already.
+ * @throws EngineError when the GPU has no timestamps, or is being watched already.
  */
 export function startProfile(): Profile {
   const { times: device } = currentAbilities();

@@ -1,5 +1,7 @@
 /** @file Engines that other packages bring, so that this package needs none of them. */
+
 import type { CudaOptions, Engine, EngineName } from './engine.js';
+import { EngineError } from './error.js';
 import { importFromProject } from './project-package.js';
 
 /** What a package with an engine exports. */
@@ -17,20 +19,20 @@ export function provideEngine(name: EngineName, load: () => Promise<EngineProvid
 
 /**
  * The provider of an engine: what {@link provideEngine} was told, else the export of a package that the project has.
- * @throws Error when there is none.
+ * @throws EngineError when there is none.
  */
 export async function engineProvider(name: EngineName, packageName: string, exported: string): Promise<EngineProvider> {
   const load = loaders.get(name);
   if (load) return load();
   if (typeof process === 'undefined' || !process.versions?.node) {
-    throw new Error(`engine '${name}' runs in Node alone: use 'webgpu' or 'wasm' in a browser`);
+    throw new EngineError('unavailable', `engine '${name}' runs in Node alone: use 'webgpu' or 'wasm' in a browser`);
   }
   let imported: unknown;
   try {
     imported = await importFromProject(packageName);
   } catch (error) {
     if (!/MODULE_NOT_FOUND/.test((error as { code?: string }).code ?? '')) throw error;
-    throw new Error(`engine '${name}' cannot be opened here: npm install ${packageName}`);
+    throw new EngineError('unavailable', `engine '${name}' cannot be opened here: npm install ${packageName}`);
   }
   return (imported as { [name: string]: EngineProvider })[exported];
 }

@@ -2,7 +2,9 @@
  * @file Engine `tensorflow`: the user's own @tensorflow/tfjs-node-gpu or @tensorflow/tfjs-node, whichever is installed. There are no kernels
  * of ours for it: every fused op runs as its reference of plain tfjs ops.
  */
+
 import { findBackend, ready, setBackend } from '@tensorflow/tfjs-core';
+import { EngineError } from './error.js';
 import { importFromProject } from './project-package.js';
 
 const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
@@ -11,7 +13,7 @@ const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const
  * Loads the first of the two packages that loads, and makes its backend the current one.
  * @param load Imports a package; for tests.
  * @returns the package's name.
- * @throws Error saying what each of them said.
+ * @throws EngineError saying what each of them said.
  */
 export async function openTensorflow(load: (name: string) => Promise<unknown> = importFromProject): Promise<string> {
   const reasons: string[] = [];
@@ -34,5 +36,5 @@ export async function openTensorflow(load: (name: string) => Promise<unknown> = 
     await ready();
     return name;
   }
-  throw new Error(`engine 'tensorflow' cannot be opened: ${reasons.join('; ')}`);
+  throw new EngineError('unavailable', `engine 'tensorflow' cannot be opened: ${reasons.join('; ')}`);
 }

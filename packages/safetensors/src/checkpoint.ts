@@ -1,7 +1,7 @@
 /** @file A checkpoint folder: `model.safetensors`, or `model.safetensors.index.json` and the files that it names. */
 import type { ByteSource, Location } from '@arena/files';
 import { type FileOpener, openerAt, placeName, quote } from '@arena/files/source';
-import { SafetensorsError } from './errors.js';
+import { SafetensorsError } from './error.js';
 import type { TensorEntry } from './header.js';
 import { doubledKey } from './json-keys.js';
 import { entryOf, openSafetensors, type SafetensorsFile, type TensorReader } from './reader.js';
@@ -48,7 +48,8 @@ export async function openCheckpoint(location: Location, options: CheckpointOpti
       for (const [name, file] of await readIndex(open, indexName, place, maxIndexBytes)) homes.set(name, file);
       for (const file of new Set(homes.values())) {
         const shard = await open(file);
-        if (!shard) throw new SafetensorsError(`${quote(file)}, which ${indexName} names, is missing`, place);
+        if (!shard)
+          throw new SafetensorsError('not_found', `${quote(file)}, which ${indexName} names, is missing`, place);
         files.set(file, await openShard(shard));
       }
     }
@@ -64,7 +65,8 @@ function checkpointOf(files: Map<string, SafetensorsFile>, homes: Map<string, st
   let totalBytes = 0;
   for (const [name, file] of homes) {
     const entry = files.get(file)!.tensors.get(name);
-    if (!entry) throw new SafetensorsError(`the index says that ${quote(file)} holds it, but it does not`, place, name);
+    if (!entry)
+      throw new SafetensorsError('format', `the index says that ${quote(file)} holds it, but it does not`, place, name);
     tensors.set(name, entry);
     totalBytes += entry.end - entry.begin;
   }
@@ -91,10 +93,14 @@ async function readIndex(
   const source = await open(indexName);
   if (!source) {
     const single = indexName.slice(0, -'.index.json'.length);
-    throw new SafetensorsError(`neither ${single} nor ${indexName} is there; is this a checkpoint folder?`, place);
+    throw new SafetensorsError(
+      'not_found',
+      `neither ${single} nor ${indexName} is there; is this a checkpoint folder?`,
+      place,
+    );
   }
   try {
-    const fail = (message: string) => new SafetensorsError(message, source.name);
+    const fail = (message: string) => new SafetensorsError('format', message, source.name);
     if (source.size > maxBytes) throw fail(`has ${source.size} bytes, the limit for an index is ${maxBytes}`);
     const text = new TextDecoder().decode(await source.read(0, source.size));
     let json: { weight_map?: unknown } | null;
@@ -112,7 +118,7 @@ async function readIndex(
     for (const [name, file] of entries) {
       if (typeof file !== 'string' || !/^[^/\\:\0]+\.safetensors$/.test(file)) {
         const got = quote(JSON.stringify(file));
-        throw new SafetensorsError(`${got} is not the plain name of a .safetensors file`, source.name, name);
+        throw new SafetensorsError('format', `${got} is not the plain name of a .safetensors file`, source.name, name);
       }
     }
     return entries as [string, string][];

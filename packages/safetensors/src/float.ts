@@ -1,6 +1,6 @@
 /** @file Tensor bytes to float32 and back: half precision, bfloat16, float8, whole numbers. */
 import type { Dtype } from './dtype.js';
-import { SafetensorsError } from './errors.js';
+import { SafetensorsError } from './error.js';
 import type { SafeTensor } from './reader.js';
 
 /** Types that {@link fromFloat32} writes. */
@@ -74,7 +74,11 @@ export function fromFloat32(values: Float32Array, dtype: Dtype): Uint8Array {
     case 'F16':
       return encode16(values, encodeF16);
     default:
-      throw new SafetensorsError(`float32 values cannot be written as ${dtype}; use F64, F32, F16 or BF16`, 'values');
+      throw new SafetensorsError(
+        'argument',
+        `float32 values cannot be written as ${dtype}; use F64, F32, F16 or BF16`,
+        'values',
+      );
   }
 }
 

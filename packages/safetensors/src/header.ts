@@ -5,7 +5,7 @@
 import type { ByteSource } from '@arena/files';
 import { quote } from '@arena/files/source';
 import { type Dtype, isDtype, tensorBytes } from './dtype.js';
-import { SafetensorsError } from './errors.js';
+import { SafetensorsError } from './error.js';
 import { doubledKey } from './json-keys.js';
 
 /** Largest header that is read, in bytes: the reference reader's limit. */
@@ -33,17 +33,22 @@ export interface Header {
  */
 export async function readHeader(source: ByteSource): Promise<Header> {
   const { name: file, size } = source;
-  if (size < 8) throw new SafetensorsError(`has ${size} bytes; a safetensors file has at least 8`, file);
+  if (size < 8) throw new SafetensorsError('truncated', `has ${size} bytes; a safetensors file has at least 8`, file);
   const prefix = await source.read(0, 8);
   const length = Number(new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true));
   if (length > MAX_HEADER_BYTES) {
     throw new SafetensorsError(
+      'format',
       `its first 8 bytes give a header of ${length} bytes, the limit is ${MAX_HEADER_BYTES}: not a safetensors file?`,
       file,
     );
   }
   if (8 + length > size) {
-    throw new SafetensorsError(`its header should have ${length} bytes, the file has ${size}: it was cut short`, file);
+    throw new SafetensorsError(
+      'truncated',
+      `its header should have ${length} bytes, the file has ${size}: it was cut short`,
+      file,
+    );
   }
   return parseHeader(await source.read(8, 8 + length), 8 + length, size, file);
 }
@@ -64,31 +69,34 @@ function parseJson(bytes: Uint8Array, file: string): object {
   try {
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
   } catch {
-    throw new SafetensorsError('the header is not UTF-8 text', file);
+    throw new SafetensorsError('format', 'the header is not UTF-8 text', file);
   }
-  if (text[0] !== '{') throw new SafetensorsError(`the header starts with ${quote(text.slice(0, 1))}, not "{"`, file);
+  if (text[0] !== '{')
+    throw new SafetensorsError('format', `the header starts with ${quote(text.slice(0, 1))}, not "{"`, file);
   let json: object;
   try {
     json = JSON.parse(text) as object;
   } catch (error) {
-    throw new SafetensorsError(`the header is not JSON: ${(error as Error).message}`, file);
+    throw new SafetensorsError('format', `the header is not JSON: ${(error as Error).message}`, file);
   }
   const doubled = doubledKey(text);
-  if (doubled !== undefined) throw new SafetensorsError(`the header holds the key ${quote(doubled)} twice`, file);
+  if (doubled !== undefined)
+    throw new SafetensorsError('format', `the header holds the key ${quote(doubled)} twice`, file);
   return json;
 }
 
 function parseMetadata(value: unknown, file: string): Record<string, string> {
-  if (!isObject(value)) throw new SafetensorsError('__metadata__ is not an object', file);
+  if (!isObject(value)) throw new SafetensorsError('format', '__metadata__ is not an object', file);
   for (const [key, text] of Object.entries(value)) {
-    if (typeof text !== 'string') throw new SafetensorsError(`__metadata__ ${quote(key)} is not a string`, file);
+    if (typeof text !== 'string')
+      throw new SafetensorsError('format', `__metadata__ ${quote(key)} is not a string`, file);
   }
   return value as Record<string, string>;
 }
 
 function parseEntry(name: string, value: unknown, dataBegin: number, file: string): TensorEntry {
   const fail = (message: string): never => {
-    throw new SafetensorsError(message, file, name);
+    throw new SafetensorsError('format', message, file, name);
   };
   if (!isObject(value)) return fail('its header entry is not an object');
   const { dtype, shape, data_offsets: offsets, ...rest } = value;
@@ -114,16 +122,21 @@ function checkLayout(tensors: Map<string, TensorEntry>, dataBegin: number, fileS
   let position = dataBegin;
   for (const [name, { begin, end }] of sorted) {
     if (end > fileSize) {
-      throw new SafetensorsError(`ends at byte ${end}, the file has ${fileSize}: it was cut short`, file, name);
+      throw new SafetensorsError(
+        'truncated',
+        `ends at byte ${end}, the file has ${fileSize}: it was cut short`,
+        file,
+        name,
+      );
     }
     if (begin !== position) {
       const what = begin < position ? 'overlaps the tensor before it' : `leaves a hole of ${begin - position} bytes`;
-      throw new SafetensorsError(`starts at byte ${begin} and ${what}`, file, name);
+      throw new SafetensorsError('format', `starts at byte ${begin} and ${what}`, file, name);
     }
     position = end;
   }
   if (position !== fileSize) {
-    throw new SafetensorsError(`${fileSize - position} bytes follow the last tensor`, file);
+    throw new SafetensorsError('format', `${fileSize - position} bytes follow the last tensor`, file);
   }
 }
 

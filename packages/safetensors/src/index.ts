@@ -1,7 +1,7 @@
 /** @file The .safetensors format: one file or a checkpoint of several, read by ranges and written byte for byte. */
 export { type Checkpoint, type CheckpointOptions, openCheckpoint } from './checkpoint.js';
 
-export { SafetensorsError } from './errors.js';
+export { SafetensorsError } from './error.js';
 
 export type { TensorEntry } from './header.js';
 

@@ -1,7 +1,7 @@
 /** @file Reads tensors of one .safetensors file by name, whole or a range of rows. */
 import type { ByteSource } from '@arena/files';
 import { DTYPE_BYTES, type Dtype } from './dtype.js';
-import { SafetensorsError } from './errors.js';
+import { SafetensorsError } from './error.js';
 import { readHeader, type TensorEntry } from './header.js';
 
 /** A tensor as raw little-endian bytes, rows first. */
@@ -68,7 +68,7 @@ export function checkRows(
   const whole = Number.isSafeInteger(rowBegin) && Number.isSafeInteger(rowEnd);
   if (rows !== undefined && whole && rowBegin >= 0 && rowBegin <= rowEnd && rowEnd <= rows) return;
   const message = `rows ${rowBegin} to ${rowEnd} were asked for, its shape is [${shape.join(', ')}]`;
-  throw new SafetensorsError(message, file, name);
+  throw new SafetensorsError('argument', message, file, name);
 }
 
 /** The entry of a tensor, or an error that says what there is. */
@@ -76,7 +76,12 @@ export function entryOf<T>(tensors: ReadonlyMap<string, T>, name: string, file: 
   const entry = tensors.get(name);
   if (entry === undefined) {
     const some = [...tensors.keys()].slice(0, 3).join(', ');
-    throw new SafetensorsError(`not in the file, which holds ${tensors.size} tensors (${some}, ...)`, file, name);
+    throw new SafetensorsError(
+      'not_found',
+      `not in the file, which holds ${tensors.size} tensors (${some}, ...)`,
+      file,
+      name,
+    );
   }
   return entry;
 }

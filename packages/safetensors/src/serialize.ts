@@ -1,7 +1,7 @@
 /** @file Lays tensors out as the reference writer does and makes the bytes of a file. */
 import { quote } from '@arena/files/source';
 import { DTYPE_ORDER, type Dtype, isDtype, tensorBytes } from './dtype.js';
-import { SafetensorsError } from './errors.js';
+import { SafetensorsError } from './error.js';
 import { MAX_HEADER_BYTES } from './header.js';
 
 /** A tensor's name, type and shape. */
@@ -52,12 +52,13 @@ export function layoutTensors<T extends TensorSpec>(
   const names = new Set<string>();
   const order = tensors.map((tensor) => {
     const { name, dtype, shape } = tensor;
-    if (name === '__metadata__') throw new SafetensorsError('the name is reserved', file, name);
-    if (names.has(name)) throw new SafetensorsError('the name is given twice', file, name);
+    if (name === '__metadata__') throw new SafetensorsError('argument', 'the name is reserved', file, name);
+    if (names.has(name)) throw new SafetensorsError('argument', 'the name is given twice', file, name);
     names.add(name);
-    if (!isDtype(dtype)) throw new SafetensorsError(`dtype ${quote(String(dtype))} is not known`, file, name);
+    if (!isDtype(dtype))
+      throw new SafetensorsError('argument', `dtype ${quote(String(dtype))} is not known`, file, name);
     const bytes = tensorBytes(dtype, shape);
-    if (bytes === undefined) throw new SafetensorsError(`[${shape.join(', ')}] is not a shape`, file, name);
+    if (bytes === undefined) throw new SafetensorsError('argument', `[${shape.join(', ')}] is not a shape`, file, name);
     return { tensor, bytes, rank: DTYPE_ORDER.indexOf(dtype) };
   });
   order.sort((a, b) => a.rank - b.rank || compareNames(a.tensor.name, b.tensor.name));
@@ -71,7 +72,11 @@ export function layoutTensors<T extends TensorSpec>(
   }
   const json = new TextEncoder().encode(`{${parts.join(',')}}`);
   if (json.length > MAX_HEADER_BYTES) {
-    throw new SafetensorsError(`the header would have ${json.length} bytes, the limit is ${MAX_HEADER_BYTES}`, file);
+    throw new SafetensorsError(
+      'too_large',
+      `the header would have ${json.length} bytes, the limit is ${MAX_HEADER_BYTES}`,
+      file,
+    );
   }
   const padded = Math.ceil(json.length / 8) * 8;
   const header = new Uint8Array(8 + padded).fill(0x20);
@@ -117,6 +122,7 @@ export function checkBytes(tensor: TensorSpec, data: unknown, file: string): ass
   if (data instanceof Uint8Array) return;
   const got = ArrayBuffer.isView(data) ? `a ${data.constructor.name}` : `no Uint8Array`;
   throw new SafetensorsError(
+    'argument',
     `its data is ${got}; the bytes as they are stored are expected (fromFloat32 makes them)`,
     file,
     tensor.name,
@@ -127,5 +133,5 @@ export function checkBytes(tensor: TensorSpec, data: unknown, file: string): ass
 export function checkData(tensor: TensorSpec, got: number, want: number, file: string): void {
   if (got === want) return;
   const message = `${tensor.dtype} [${tensor.shape.join(', ')}] takes ${want} bytes, its data has ${got}`;
-  throw new SafetensorsError(message, file, tensor.name);
+  throw new SafetensorsError('argument', message, file, tensor.name);
 }

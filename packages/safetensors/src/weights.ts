@@ -3,7 +3,7 @@ import type { Location, StoredTensor, Weights } from '@arena/files';
 import { joined, placeName } from '@arena/files/source';
 import { type CheckpointOptions, openCheckpoint } from './checkpoint.js';
 import { tensorBytes } from './dtype.js';
-import { SafetensorsError } from './errors.js';
+import { SafetensorsError } from './error.js';
 import { toFloat32 } from './float.js';
 import { checkRows, entryOf, type TensorReader } from './reader.js';
 import { partsOfInput, type TensorInput } from './write-file.js';
@@ -68,7 +68,8 @@ export function weightsView(weights: Weights, tensors: readonly (string | Tensor
     }
     const { name, dtype, shape } = one;
     const bytes = tensorBytes(dtype, shape);
-    if (bytes === undefined) throw new SafetensorsError(`${dtype} [${shape.join(', ')}] is not a shape`, place, name);
+    if (bytes === undefined)
+      throw new SafetensorsError('argument', `${dtype} [${shape.join(', ')}] is not a shape`, place, name);
     held.set(name, { shape: [...shape], stored: dtype, bytes });
     made.set(name, one);
   }

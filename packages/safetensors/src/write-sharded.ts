@@ -3,7 +3,7 @@ import { diskStore, type Weights } from '@arena/files';
 import { quote } from '@arena/files/source';
 import type { FileTarget } from '@arena/files/write';
 import { isDtype, tensorBytes } from './dtype.js';
-import { SafetensorsError } from './errors.js';
+import { SafetensorsError } from './error.js';
 import { compareNames, type Metadata, PYTORCH_METADATA } from './serialize.js';
 import { fillSafetensors, type TensorInput } from './write-file.js';
 
@@ -27,7 +27,12 @@ function splitShards<T extends TensorInput>(tensors: readonly T[], maxShardBytes
   for (const tensor of tensors) {
     const bytes = tensorBytes(tensor.dtype, tensor.shape);
     if (bytes === undefined) {
-      throw new SafetensorsError(`${tensor.dtype} [${tensor.shape.join(', ')}] is not a shape`, 'tensors', tensor.name);
+      throw new SafetensorsError(
+        'argument',
+        `${tensor.dtype} [${tensor.shape.join(', ')}] is not a shape`,
+        'tensors',
+        tensor.name,
+      );
     }
     if (bytes > maxShardBytes) {
       shards.push([tensor]);
@@ -63,7 +68,7 @@ export async function writeSharded(
   const target = typeof to === 'string' ? diskStore(to) : to;
   const tensors = 'tensors' in weights ? inputsOf(weights) : weights;
   const place = typeof to === 'string' ? to : 'checkpoint';
-  if (!tensors.length) throw new SafetensorsError('there are no tensors to write', place);
+  if (!tensors.length) throw new SafetensorsError('argument', 'there are no tensors to write', place);
   const shards = splitShards(tensors, maxShardBytes);
 
   const written: string[] = [];
@@ -94,7 +99,12 @@ export async function writeSharded(
 function inputsOf(weights: Weights): TensorInput[] {
   return Array.from(weights.tensors, ([name, { shape, stored }]) => {
     if (isDtype(stored)) return { name, dtype: stored, shape, data: () => weights.readStored(name) };
-    throw new SafetensorsError(`is stored as ${quote(stored)}, which no .safetensors file holds`, weights.place, name);
+    throw new SafetensorsError(
+      'argument',
+      `is stored as ${quote(stored)}, which no .safetensors file holds`,
+      weights.place,
+      name,
+    );
   });
 }
 

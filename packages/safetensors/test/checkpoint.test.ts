@@ -121,7 +121,9 @@ describe('a checkpoint that does not hold together is refused', () => {
 test('no tensors are refused before anything is touched', async () => {
   const dir = join(root, 'kept');
   await writeSharded(dir, gemmaTensors());
-  await expect(writeSharded(dir, [])).rejects.toThrow(new SafetensorsError('there are no tensors to write', dir));
+  await expect(writeSharded(dir, [])).rejects.toThrow(
+    new SafetensorsError('argument', 'there are no tensors to write', dir),
+  );
   expect(await readdir(dir)).toEqual(['model.safetensors']);
   await expect(writeSharded(join(root, 'none'), [])).rejects.toThrow('there are no tensors to write');
   expect(await readdir(root)).not.toContain('none');

@@ -3,10 +3,12 @@
  * Hugging Face Trainer's form, the best weights so far, and arena_state.json with the hashes of all of them. It appears
  * whole or not at all. A checkpoint of the Hugging Face Trainer can be read too.
  */
+
 import { bytesSource, type Location, readFileAt, writeFolder } from '@arena/files';
 import { placeName } from '@arena/files/source';
 import { openSafetensors, type SafeTensor, serialize } from '@arena/safetensors';
 import { toFloat32 } from '@arena/safetensors/tensor';
+import { TrainerError } from './error.js';
 import { readOptimizerPt } from './hf-optimizer.js';
 import { restoreState, stateTensors } from './optimizer-state.js';
 import type { TrainProgress } from './train.js';
@@ -121,14 +123,15 @@ async function checkpointSteps(directory: string): Promise<number[]> {
 
 /**
  * Reads a checkpoint: ours, or one of the Hugging Face Trainer (adapter, optimizer.pt, trainer_state.json).
- * @throws Error naming the file that is missing, was edited since it was written, or does not fit.
+ * @throws TrainerError naming the file that is missing, was edited since it was written, or does not fit.
  */
 export async function loadCheckpoint(location: Location): Promise<Checkpoint> {
   const place = placeName(location);
   const read = async (name: string, maxBytes: number) => (await readFileAt(location, name, { maxBytes })) ?? undefined;
   const need = async (name: string, maxBytes: number) => {
     const bytes = await read(name, maxBytes);
-    if (!bytes) throw new Error(`${place}/${name}: cannot be read (ENOENT); a checkpoint folder is expected`);
+    if (!bytes)
+      throw new TrainerError('not_found', `${place}/${name}: cannot be read (ENOENT); a checkpoint folder is expected`);
     return bytes;
   };
   const arena = await read('arena_state.json', MAX_JSON_BYTES);
@@ -157,7 +160,7 @@ function readHfOptimizer(bytes: Uint8Array, path: string) {
   try {
     return readOptimizerPt(bytes);
   } catch (error) {
-    throw new Error(`${path}: ${(error as Error).message}`);
+    throw new TrainerError('format', `${path}: ${(error as Error).message}`);
   }
 }
 
@@ -170,10 +173,13 @@ async function checkHashes(
   try {
     state = JSON.parse(new TextDecoder().decode(bytes)) as ArenaState;
   } catch (error) {
-    throw new Error(`${place}/arena_state.json: no JSON (${(error as Error).message})`);
+    throw new TrainerError('format', `${place}/arena_state.json: no JSON (${(error as Error).message})`);
   }
   if (state?.format !== FORMAT || typeof state.files !== 'object') {
-    throw new Error(`${place}/arena_state.json: format is ${JSON.stringify(state?.format)}, expected '${FORMAT}'`);
+    throw new TrainerError(
+      'format',
+      `${place}/arena_state.json: format is ${JSON.stringify(state?.format)}, expected '${FORMAT}'`,
+    );
   }
   for (const [name, want] of Object.entries(state.files)) {
     const content = await read(name, MAX_STATE_BYTES);
@@ -182,14 +188,14 @@ async function checkHashes(
     const what = got
       ? `has SHA-256 ${got.slice(0, 12)}…, it was written with ${String(want).slice(0, 12)}…`
       : 'is missing';
-    throw new Error(`${place}/${name}: ${what}; a checkpoint is only resumed from as it was saved`);
+    throw new TrainerError('damaged', `${place}/${name}: ${what}; a checkpoint is only resumed from as it was saved`);
   }
   return state;
 }
 
 /**
  * Puts a checkpoint's optimizer state on the current engine, for a model that was loaded with its adapter.
- * @throws Error naming the parameter whose state is missing or of another shape.
+ * @throws TrainerError naming the parameter whose state is missing or of another shape.
  */
 export function restoreProgress(checkpoint: Checkpoint, model: Trainable): TrainProgress {
   const { place, step, log, evaluations, optimizer, best, bestValues } = checkpoint;

@@ -1,7 +1,9 @@
 /** @file A checkpoint of ours as one that the Hugging Face Trainer resumes from (`resume_from_checkpoint`). */
+
 import { type Location, readFileAt } from '@arena/files';
 import { toFloat32 } from '@arena/safetensors/tensor';
 import { loadCheckpoint } from './checkpoint.js';
+import { TrainerError } from './error.js';
 import { type OptimizerSettings, writeHfOptimizer } from './hf-optimizer.js';
 import { isDecayed } from './optimizer.js';
 
@@ -9,7 +11,7 @@ import { isDecayed } from './optimizer.js';
  * The files of the checkpoint for transformers: adapter, optimizer.pt, scheduler.pt and trainer_state.json. Random states
  * are left out (transformers then says that dropout will differ).
  * @param nextRate Learning rate of the step that follows.
- * @throws Error when the checkpoint is damaged or is not ours.
+ * @throws TrainerError when the checkpoint is damaged or is not ours.
  */
 export async function hfCheckpointFiles(
   location: Location,
@@ -18,13 +20,16 @@ export async function hfCheckpointFiles(
 ): Promise<Record<string, Uint8Array>> {
   const { place, optimizer, parameters, modelFiles } = await loadCheckpoint(location);
   if (!parameters || !modelFiles)
-    throw new Error(`${place}: has no arena_state.json; a checkpoint that Arena wrote is expected`);
+    throw new TrainerError('not_found', `${place}: has no arena_state.json; a checkpoint that Arena wrote is expected`);
   if (parameters.some((name) => optimizer.moments.has(`${name}.state1`))) {
-    throw new Error(`${place}: its optimizer keeps 8-bit states, which the optimizer.pt of AdamW has no place for`);
+    throw new TrainerError(
+      'format',
+      `${place}: its optimizer keeps 8-bit states, which the optimizer.pt of AdamW has no place for`,
+    );
   }
   const values = (key: string) => {
     const stored = optimizer.moments.get(key);
-    if (!stored) throw new Error(`${place}/optimizer.safetensors: '${key}' is missing`);
+    if (!stored) throw new TrainerError('format', `${place}/optimizer.safetensors: '${key}' is missing`);
     return { values: Float32Array.from(toFloat32(stored)), shape: stored.shape };
   };
   const states = parameters.map((name) => {

@@ -2,7 +2,9 @@
  * @file The Hugging Face Trainer's optimizer.pt and scheduler.pt: torch's state dicts of AdamW and LambdaLR, whose
  * parameters are numbered in the model's order (A, B of each module; the head last).
  */
+
 import type { SafeTensor } from '@arena/safetensors';
+import { TrainerError } from './error.js';
 import { Float, type Pickled, type PickledDict, type PickledTensor, Tuple } from './pickle.js';
 import { readTorchFile, type TorchFile, tensorValues, writeTorchFile } from './torch-file.js';
 
@@ -25,18 +27,18 @@ const MOMENTS = ['exp_avg', 'exp_avg_sq'] as const;
 
 /**
  * Reads optimizer.pt.
- * @throws Error when it is no AdamW state, or its parameters have taken different numbers of steps.
+ * @throws TrainerError when it is no AdamW state, or its parameters have taken different numbers of steps.
  */
 export function readOptimizerPt(bytes: Uint8Array): OptimizerState {
   const file = readTorchFile(bytes);
   const state = file.value instanceof Map ? file.value.get('state') : undefined;
-  if (!(state instanceof Map)) throw new Error("holds no dict 'state' of an optimizer");
+  if (!(state instanceof Map)) throw new TrainerError('format', "holds no dict 'state' of an optimizer");
   const moments = new Map<string, SafeTensor>();
   let step: number | undefined;
   for (const [index, entry] of state) {
     const steps = tensorValues(file, tensorAt(entry, 'step', index))[0];
     step ??= steps;
-    if (steps !== step) throw new Error(`parameter ${index} has taken ${steps} steps, others ${step}`);
+    if (steps !== step) throw new TrainerError('format', `parameter ${index} has taken ${steps} steps, others ${step}`);
     for (const moment of MOMENTS) {
       const tensor = tensorAt(entry, moment, index);
       const data = new Uint8Array(tensorValues(file, tensor).buffer);
@@ -50,7 +52,7 @@ export function readOptimizerPt(bytes: Uint8Array): OptimizerState {
 function tensorAt(entry: Pickled, name: string, index: string | number): PickledTensor {
   const tensor = entry instanceof Map ? entry.get(name) : undefined;
   if (typeof tensor !== 'object' || tensor === null || !('kind' in tensor)) {
-    throw new Error(`parameter ${index} has no tensor '${name}': a state of AdamW is expected`);
+    throw new TrainerError('format', `parameter ${index} has no tensor '${name}': a state of AdamW is expected`);
   }
   return tensor;
 }

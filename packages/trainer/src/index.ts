@@ -2,9 +2,8 @@ export { type Checkpoint, loadCheckpoint, saveCheckpoint } from './checkpoint.js
 export type { Communicator } from './communicator.js';
 
 export type { EarlyStoppingOptions } from './early-stopping.js';
-
+export { TrainerError } from './error.js';
 export { type AdamW, type AdamWOptions, adamW, loraPlus } from './optimizer.js';
-
 export {
   type EvaluationEntry,
   type LogEntry,

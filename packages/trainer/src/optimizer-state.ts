@@ -1,9 +1,11 @@
 /** @file The optimizer's state as named tensors, and back: for checkpoints and for other processes. */
+
 import type { Parameter } from '@arena/runtime';
 import type { SafeTensor } from '@arena/safetensors';
 import { toFloat32 } from '@arena/safetensors/tensor';
 import { keep, type Tensor, tensor } from '@tensorflow/tfjs-core';
 import { zeroMoments } from './eight-bit.js';
+import { TrainerError } from './error.js';
 import type { AdamWState } from './optimizer.js';
 
 const CODES = ['state1', 'state2'] as const;
@@ -36,7 +38,7 @@ export async function stateTensors(parameters: Parameter[], { moments }: AdamWSt
  * Puts a state on the current engine.
  * @param stored Tensors by the names of {@link stateTensors}, or by the parameter's number in place of its name.
  * @param place Where they were read, for messages.
- * @throws Error naming the tensor that is missing or of another shape.
+ * @throws TrainerError naming the tensor that is missing or of another shape.
  */
 export function restoreState(
   parameters: Parameter[],
@@ -50,7 +52,7 @@ export function restoreState(
       const found = stored.get(key) ?? stored.get(`${index}.${part}`);
       if (found?.shape.join() !== shape.join()) {
         const got = found ? `has shape [${found.shape}]` : 'is missing';
-        throw new Error(`${place}: the optimizer's '${key}' ${got}, the model wants [${shape}]`);
+        throw new TrainerError('mismatch', `${place}: the optimizer's '${key}' ${got}, the model wants [${shape}]`);
       }
       return found;
     };

@@ -3,6 +3,7 @@
 import { clearGradient, type Parameter } from '@arena/runtime';
 import { dispose, keep, stack, type Tensor, tensor, zerosLike } from '@tensorflow/tfjs-core';
 import { adamW8bitStep, type EightBitMoments, MIN_8BIT_SIZE, zeroMoments } from './eight-bit.js';
+import { TrainerError } from './error.js';
 import { type AdamWAttrs, adamWStep, squaredNorm } from './ops/adamw/op.js';
 
 /**
@@ -35,11 +36,11 @@ export interface AdamWState {
   moments: (FloatMoments | EightBitMoments)[];
 }
 
-/** The moments of a state that has none in 8 bits. @throws Error when it has. */
+/** The moments of a state that has none in 8 bits. @throws TrainerError when it has. */
 export function floatMoments({ moments }: AdamWState): FloatMoments[] {
   return moments.map((one, i) => {
     if ('expAvg' in one) return one;
-    throw new Error(`parameter ${i} of the optimizer's state has 8-bit moments`);
+    throw new TrainerError('mismatch', `parameter ${i} of the optimizer's state has 8-bit moments`);
   });
 }
 
@@ -70,7 +71,7 @@ export function loraPlus(ratio: number, head = 1): (name: string) => number {
 
 /**
  * An optimizer (Loshchilov and Hutter 2019; torch.optim.AdamW), new or going on from `state`, which it then owns.
- * @throws Error when `state` is of another number of parameters; naming a parameter whose moments there are of another
+ * @throws TrainerError when `state` is of another number of parameters; naming a parameter whose moments there are of another
  * shape, or 8-bit where these options want float32, or the other way round.
  */
 export function adamW(parameters: Parameter[], options: AdamWOptions = {}, state?: AdamWState): AdamW {
@@ -137,7 +138,7 @@ export function adamW(parameters: Parameter[], options: AdamWOptions = {}, state
 function checkState({ moments }: AdamWState, parameters: Parameter[], isEightBit: (value: Tensor) => boolean): void {
   if (moments.length !== parameters.length) {
     const counted = `${moments.length} ${moments.length === 1 ? 'parameter' : 'parameters'}`;
-    throw new Error(`the optimizer's state is of ${counted}, there are ${parameters.length}`);
+    throw new TrainerError('mismatch', `the optimizer's state is of ${counted}, there are ${parameters.length}`);
   }
   for (const [i, { name, value }] of parameters.entries()) {
     const one = moments[i];
@@ -146,10 +147,13 @@ function checkState({ moments }: AdamWState, parameters: Parameter[], isEightBit
       'state1' in one ? [[one.state1.length], [one.state2.length]] : [one.expAvg.shape, one.expAvgSq.shape];
     const wanted = 'state1' in one ? [value.size] : value.shape;
     const bad = shapes.find((shape) => shape.join() !== wanted.join());
-    if (bad) throw new Error(`${what} is of shape [${bad}], the parameter of [${value.shape}]`);
+    if (bad) throw new TrainerError('mismatch', `${what} is of shape [${bad}], the parameter of [${value.shape}]`);
     const kind = (eightBit: boolean) => (eightBit ? '8-bit' : 'float32');
     if ('state1' in one !== isEightBit(value)) {
-      throw new Error(`${what} is ${kind('state1' in one)}, this run wants ${kind(isEightBit(value))}`);
+      throw new TrainerError(
+        'mismatch',
+        `${what} is ${kind('state1' in one)}, this run wants ${kind(isEightBit(value))}`,
+      );
     }
   }
 }

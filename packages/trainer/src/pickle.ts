@@ -3,6 +3,7 @@
  * lists, tuples, dicts and tensors. Nothing is imported or called: two names of torch's have a meaning here, others are
  * refused. Opcodes and order are CPython's (Lib/pickle.py), so that what is written has the bytes that Python would give.
  */
+import { TrainerError } from './error.js';
 
 /** A tensor's values in the archive's entry `data/<key>`. */
 export interface PickledTensor {
@@ -37,7 +38,7 @@ const MAX_ITEMS = 1_000_000;
 
 /**
  * Reads a pickle. Floats come back as numbers.
- * @throws Error naming the opcode or class that is not of this subset, or where the data ends early.
+ * @throws TrainerError naming the opcode or class that is not of this subset, or where the data ends early.
  */
 export function readPickle(bytes: Uint8Array): Pickled {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -45,25 +46,26 @@ export function readPickle(bytes: Uint8Array): Pickled {
   const stack: Stack = [];
   let at = 0;
   const take = (count: number) => {
-    if (at + count > bytes.length) throw new Error(`pickle: ends at byte ${bytes.length}, in the middle of a value`);
+    if (at + count > bytes.length)
+      throw new TrainerError('format', `pickle: ends at byte ${bytes.length}, in the middle of a value`);
     at += count;
     return at - count;
   };
   const text = (length: number) => new TextDecoder().decode(bytes.subarray(take(length), at));
   const line = () => {
     const end = bytes.indexOf(10, at);
-    if (end < 0) throw new Error('pickle: a name does not end');
+    if (end < 0) throw new TrainerError('format', 'pickle: a name does not end');
     const name = text(end - at);
     at++;
     return name;
   };
   const pop = () => {
-    if (!stack.length) throw new Error(`pickle: byte ${at}: takes from an empty stack`);
+    if (!stack.length) throw new TrainerError('format', `pickle: byte ${at}: takes from an empty stack`);
     return stack.pop();
   };
   const toMark = () => {
     const begin = stack.lastIndexOf(MARK);
-    if (begin < 0) throw new Error(`pickle: byte ${at}: there is no mark`);
+    if (begin < 0) throw new TrainerError('format', `pickle: byte ${at}: there is no mark`);
     const items = stack.splice(begin);
     return items.slice(1);
   };
@@ -117,7 +119,7 @@ export function readPickle(bytes: Uint8Array): Pickled {
       case 'h':
       case 'j': {
         const index = opcode === 'h' ? view.getUint8(take(1)) : view.getUint32(take(4), true);
-        if (!memo.has(index)) throw new Error(`pickle: byte ${at}: nothing is remembered as ${index}`);
+        if (!memo.has(index)) throw new TrainerError('format', `pickle: byte ${at}: nothing is remembered as ${index}`);
         stack.push(memo.get(index));
         break;
       }
@@ -135,7 +137,7 @@ export function readPickle(bytes: Uint8Array): Pickled {
       case 'a': {
         const items = opcode === 'e' ? toMark() : [pop()];
         const list = top();
-        if (!Array.isArray(list)) throw new Error(`pickle: byte ${at}: appends to what is no list`);
+        if (!Array.isArray(list)) throw new TrainerError('format', `pickle: byte ${at}: appends to what is no list`);
         list.push(...items);
         break;
       }
@@ -143,7 +145,8 @@ export function readPickle(bytes: Uint8Array): Pickled {
       case 's': {
         const items = opcode === 'u' ? toMark() : [pop(), pop()].reverse();
         const dict = top();
-        if (!(dict instanceof Map) || items.length % 2) throw new Error(`pickle: byte ${at}: sets items of no dict`);
+        if (!(dict instanceof Map) || items.length % 2)
+          throw new TrainerError('format', `pickle: byte ${at}: sets items of no dict`);
         for (let i = 0; i < items.length; i += 2) dict.set(items[i], items[i + 1]);
         break;
       }
@@ -161,12 +164,13 @@ export function readPickle(bytes: Uint8Array): Pickled {
       case '.':
         return pop() as Pickled;
       default:
-        throw new Error(
+        throw new TrainerError(
+          'format',
           `pickle: byte ${at - 1}: opcode 0x${opcode.charCodeAt(0).toString(16)} is not of torch's states`,
         );
     }
   }
-  throw new Error(`pickle: more than ${MAX_ITEMS} items`);
+  throw new TrainerError('format', `pickle: more than ${MAX_ITEMS} items`);
 }
 
 class Global {
@@ -177,7 +181,7 @@ class Global {
 function storageOf(id: unknown): Pick<PickledTensor, 'storage' | 'key' | 'size'> {
   const [kind, type, key, , size] = id instanceof Tuple ? (id.items as unknown[]) : [];
   if (kind !== 'storage' || !(type instanceof Global) || typeof key !== 'string' || typeof size !== 'number') {
-    throw new Error('pickle: a persistent id that is no storage of torch');
+    throw new TrainerError('format', 'pickle: a persistent id that is no storage of torch');
   }
   return { storage: type.name.replace(/^torch\./, ''), key, size };
 }
@@ -188,7 +192,7 @@ function reduce(callee: unknown, args: unknown): unknown {
   const items = args instanceof Tuple ? (args.items as unknown[]) : [];
   const [storage, offset, shape, stride] = items;
   if (name !== 'torch._utils._rebuild_tensor_v2' || !(shape instanceof Tuple) || !(stride instanceof Tuple)) {
-    throw new Error(`pickle: '${name}' is not called here; only tensors and plain values are read`);
+    throw new TrainerError('format', `pickle: '${name}' is not called here; only tensors and plain values are read`);
   }
   return {
     ...(storage as Pick<PickledTensor, 'storage' | 'key' | 'size'>),

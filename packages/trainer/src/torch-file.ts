@@ -2,7 +2,9 @@
  * @file torch.save's archives (a zip of stored entries: data.pkl and one entry a tensor), read and written for optimizer
  * and scheduler states. Layout: torch/serialization.py and caffe2/serialize/inline_container.cc.
  */
+
 import { crc, crcTable } from './crc.js';
+import { TrainerError } from './error.js';
 import { type Pickled, type PickledTensor, readPickle, writePickle } from './pickle.js';
 
 /** A state with the values of its tensors by their key. */
@@ -23,36 +25,40 @@ const ALIGNMENT = 64;
 
 /**
  * Opens an archive that torch.save wrote.
- * @throws Error when it is no such archive, is damaged, or holds more than plain values and tensors.
+ * @throws TrainerError when it is no such archive, is damaged, or holds more than plain values and tensors.
  */
 export function readTorchFile(bytes: Uint8Array): TorchFile {
   const entries = readZip(bytes);
   const pickle = [...entries.keys()].find((name) => name.endsWith('/data.pkl'));
-  if (!pickle) throw new Error('no data.pkl in the archive: not a file of torch.save');
+  if (!pickle) throw new TrainerError('format', 'no data.pkl in the archive: not a file of torch.save');
   const folder = pickle.slice(0, -'data.pkl'.length);
   const storages = new Map<string, Uint8Array>();
   for (const [name, data] of entries) {
     if (name.startsWith(`${folder}data/`)) storages.set(name.slice(folder.length + 5), data);
   }
   const order = entries.get(`${folder}byteorder`);
-  if (order && new TextDecoder().decode(order) !== 'little') throw new Error('the archive is big-endian');
+  if (order && new TextDecoder().decode(order) !== 'little')
+    throw new TrainerError('format', 'the archive is big-endian');
   return { value: readPickle(entries.get(pickle)!), storages };
 }
 
 /**
  * The float32 values of a tensor in the archive.
- * @throws Error when it is of another type, not contiguous, or its bytes are missing.
+ * @throws TrainerError when it is of another type, not contiguous, or its bytes are missing.
  */
 export function tensorValues({ storages }: TorchFile, tensor: PickledTensor): Float32Array {
   const { storage, key, shape, stride, offset } = tensor;
   const count = shape.reduce((product, size) => product * size, 1);
   const dense = shape.map((_, i) => shape.slice(i + 1).reduce((product, size) => product * size, 1));
   if (storage !== 'FloatStorage' || stride.join() !== dense.join()) {
-    throw new Error(`tensor ${key}: a contiguous FloatStorage is expected, not ${storage} of strides [${stride}]`);
+    throw new TrainerError(
+      'format',
+      `tensor ${key}: a contiguous FloatStorage is expected, not ${storage} of strides [${stride}]`,
+    );
   }
   const bytes = storages.get(key);
   if (!bytes || bytes.length < 4 * (offset + count)) {
-    throw new Error(`tensor ${key}: ${bytes?.length ?? 0} bytes, ${4 * (offset + count)} expected`);
+    throw new TrainerError('format', `tensor ${key}: ${bytes?.length ?? 0} bytes, ${4 * (offset + count)} expected`);
   }
   // a copy, which is aligned; a Node Buffer's slice() would not be one
   return new Float32Array(new Uint8Array(bytes.subarray(4 * offset, 4 * (offset + count))).buffer);
@@ -78,7 +84,8 @@ function readZip(bytes: Uint8Array): Map<string, Uint8Array> {
   const entries = new Map<string, Uint8Array>();
   let at = view.getUint32(end + 16, true);
   for (let left = view.getUint16(end + 10, true); left > 0; left--) {
-    if (at + 46 > bytes.length || view.getUint32(at, true) !== CENTRAL) throw new Error('the archive is damaged');
+    if (at + 46 > bytes.length || view.getUint32(at, true) !== CENTRAL)
+      throw new TrainerError('format', 'the archive is damaged');
     const [method, stored, size] = [
       view.getUint16(at + 10, true),
       view.getUint32(at + 20, true),
@@ -87,10 +94,12 @@ function readZip(bytes: Uint8Array): Map<string, Uint8Array> {
     const nameLength = view.getUint16(at + 28, true);
     const name = new TextDecoder().decode(bytes.subarray(at + 46, at + 46 + nameLength));
     const local = view.getUint32(at + 42, true);
-    if (method !== 0 || stored !== size) throw new Error(`${name}: compressed entries are not torch.save's`);
-    if (local + 30 > bytes.length || view.getUint32(local, true) !== LOCAL) throw new Error(`${name}: damaged`);
+    if (method !== 0 || stored !== size)
+      throw new TrainerError('format', `${name}: compressed entries are not torch.save's`);
+    if (local + 30 > bytes.length || view.getUint32(local, true) !== LOCAL)
+      throw new TrainerError('format', `${name}: damaged`);
     const begin = local + 30 + view.getUint16(local + 26, true) + view.getUint16(local + 28, true);
-    if (begin + size > bytes.length) throw new Error(`${name}: ends past the archive`);
+    if (begin + size > bytes.length) throw new TrainerError('format', `${name}: ends past the archive`);
     entries.set(name, bytes.subarray(begin, begin + size));
     at += 46 + nameLength + view.getUint16(at + 30, true) + view.getUint16(at + 32, true);
   }
@@ -101,7 +110,7 @@ function findEnd(view: DataView): number {
   for (let at = view.byteLength - 22; at >= Math.max(0, view.byteLength - 65557); at--) {
     if (view.getUint32(at, true) === END) return at;
   }
-  throw new Error('not a zip archive: torch.save writes one');
+  throw new TrainerError('format', 'not a zip archive: torch.save writes one');
 }
 
 /** Entries without compression, each one's bytes at a multiple of 64; sizes and check sum follow the bytes. */
@@ -127,7 +136,10 @@ function writeZip(entries: [string, Uint8Array][]): Uint8Array {
     central.push(header([CENTRAL, 0, 0, FLAGS, 0, [0], ...sizes, ...rest]), encoded);
   }
   if (at > 0xffffffff || entries.length > 0xffff) {
-    throw new Error(`a state of ${at} bytes in ${entries.length} entries needs zip64, which is not written here`);
+    throw new TrainerError(
+      'argument',
+      `a state of ${at} bytes in ${entries.length} entries needs zip64, which is not written here`,
+    );
   }
   const counts = [entries.length, entries.length, [length(central)], [at], 0];
   return join([...parts, ...central, header([END, 0, 0, ...counts])]);

@@ -1,10 +1,12 @@
 /** @file The training loop, numerically that of the Hugging Face Trainer: order, accumulation, clipping, schedule, log. */
+
 import { clearGradient, type Parameter } from '@arena/runtime';
 import type { Scalar } from '@tensorflow/tfjs-core';
 import { type BestWeights, keepWeights, restoreWeights } from './best-weights.js';
 import type { Communicator } from './communicator.js';
 import { type DataParallel, dataParallel, RankFailure } from './data-parallel.js';
 import { EARLY_STOPPING_START, type EarlyStoppingState, earlyStopping } from './early-stopping.js';
+import { TrainerError } from './error.js';
 import { type AdamW, type AdamWOptions, type AdamWState, adamW } from './optimizer.js';
 import { type ScheduleKind, scheduleFactor, totalSteps, warmupSteps } from './schedule.js';
 import type { MicroBatch, Trainable } from './trainable.js';
@@ -114,7 +116,7 @@ export interface TrainResult {
 
 /**
  * Trains what the model has to train. Gradients of the micro-batches of a step are averaged over the group's real size.
- * @throws Error naming the step, micro-batch and rows when a loss or gradient is NaN or infinite; Error when `evaluate`
+ * @throws TrainerError naming the step, micro-batch and rows when a loss or gradient is NaN or infinite; Error when `evaluate`
  * does not give the metric; the signal's reason when aborted; {@link RankFailure} on every rank when one has failed.
  * @example
  * const { log } = await train({ model: trainable(model), batches: (epoch) => batchesOf(epoch), learningRate: 2e-4 });
@@ -173,7 +175,7 @@ interface Run {
 async function openRun(options: TrainOptions): Promise<Run> {
   const { model, epochs = 1, accumulation = 1, communicator, signal } = options;
   const perEpoch = options.batches(0).length;
-  if (!perEpoch) throw new Error('train: there is not one batch to train on');
+  if (!perEpoch) throw new TrainerError('argument', 'train: there is not one batch to train on');
   const total = options.maxSteps ?? totalSteps(perEpoch, accumulation, epochs);
   const parameters = model.parameters();
   const ranks = communicator && dataParallel(communicator, parameters, signal);
@@ -273,14 +275,18 @@ async function readLoss(loss: Scalar, where: () => string, { rows }: MicroBatch)
   loss.dispose();
   if (Number.isFinite(value)) return value;
   const of = rows ? ` (rows ${Array.from(rows).join(', ')})` : '';
-  throw new Error(`${where()}${of}: the loss is ${value}; lower the learning rate, or look at this batch`);
+  throw new TrainerError(
+    'diverged',
+    `${where()}${of}: the loss is ${value}; lower the learning rate, or look at this batch`,
+  );
 }
 
 /** Logs the step that was just taken. */
 async function record(run: Run, step: Step, losses: number[], norm: number): Promise<void> {
   const { now, options, total } = run;
   if (!Number.isFinite(norm)) {
-    throw new Error(
+    throw new TrainerError(
+      'diverged',
       `step ${now.step + 1}: the norm of the gradients is ${norm}; lower the learning rate, or look at its rows`,
     );
   }
@@ -307,7 +313,10 @@ async function evaluateWhenDue(run: Run, { epochAfter: epoch }: Step): Promise<v
   };
   const value = entry[`eval_${metric}`];
   if (typeof value !== 'number' || Number.isNaN(value)) {
-    throw new Error(`step ${now.step}: the evaluation gave ${measured.map(([name]) => name)}; '${metric}' is ${value}`);
+    throw new TrainerError(
+      'argument',
+      `step ${now.step}: the evaluation gave ${measured.map(([name]) => name)}; '${metric}' is ${value}`,
+    );
   }
   now.evaluations.push(entry);
   run.outcome = outcomeOf(options, now.evaluations);

@@ -1,4 +1,5 @@
 /** @file trainer_state.json in the form of the Hugging Face Trainer (trainer_callback.TrainerState). */
+import { TrainerError } from './error.js';
 import type { EvaluationEntry, LogEntry, TrainProgress } from './train.js';
 
 /** What trainer_state.json says of the run besides its log. */
@@ -54,20 +55,20 @@ export interface TrainerState {
 /**
  * Reads trainer_state.json, ours or transformers'.
  * @param path For messages.
- * @throws Error when it is no JSON object with a global_step.
+ * @throws TrainerError when it is no JSON object with a global_step.
  */
 export function parseTrainerState(text: string, path: string): TrainerState {
   let state: Record<string, unknown>;
   try {
     state = JSON.parse(text) as Record<string, unknown>;
   } catch (error) {
-    throw new Error(`${path}: no JSON (${(error as Error).message})`);
+    throw new TrainerError('format', `${path}: no JSON (${(error as Error).message})`);
   }
   const { global_step: step, log_history: history, best_global_step, best_metric, max_steps } = state ?? {};
   if (!Number.isInteger(step) || (step as number) < 0) {
-    throw new Error(`${path}: global_step is ${JSON.stringify(step)}, a whole number is expected`);
+    throw new TrainerError('format', `${path}: global_step is ${JSON.stringify(step)}, a whole number is expected`);
   }
-  if (!Array.isArray(history)) throw new Error(`${path}: log_history is no list`);
+  if (!Array.isArray(history)) throw new TrainerError('format', `${path}: log_history is no list`);
   const best =
     typeof best_global_step === 'number' && typeof best_metric === 'number'
       ? { step: best_global_step, metric: best_metric }

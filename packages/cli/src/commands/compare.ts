@@ -5,10 +5,10 @@ import { promptKey } from '@arena/data/clean';
 import { compareRuns, renderComparison } from '@arena/eval';
 import { comparisonSummary } from '@arena/eval/report';
 import { type Command, Option } from 'commander';
-import { integer } from '../arguments.js';
+import { integer } from '../flags/arguments.js';
 import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, prepareOutput } from '../output-folder.js';
-import { battlesOfFiles, battlesOfRuns, readRuns, sharedRuns } from '../run/predicted-runs.js';
+import { battlesOfFiles, battlesOfRuns, readRuns, sharedRuns } from '../report/predicted-runs.js';
 
 interface CompareFlags {
   data?: string[];

@@ -1,8 +1,8 @@
 /** @file `arena dashboard`: charts of the runs in a folder. */
 import { stat } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { integer } from '../arguments.js';
 import { openDashboard } from '../dashboard/server.js';
+import { integer } from '../flags/arguments.js';
 import { onInterrupt } from '../interrupt.js';
 
 export function define(command: Command): void {

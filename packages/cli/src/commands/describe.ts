@@ -5,8 +5,8 @@ import { describeGemma } from '@arena/gemma/checkpoint';
 import { DEFAULT_SETTINGS } from '@arena/judge';
 import { loraConfig } from '@arena/lora';
 import type { Command } from 'commander';
-import { byteSize, integer } from '../arguments.js';
-import { peekBase } from '../run/base.js';
+import { byteSize, integer } from '../flags/arguments.js';
+import { peekBase } from '../hub/base.js';
 
 interface DescribeFlags {
   base: string;

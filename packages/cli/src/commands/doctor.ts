@@ -7,7 +7,7 @@ import { openEngine } from '@arena/runtime';
 import { gpuLauncher, storeTiles } from '@arena/runtime/webgpu';
 import { backend, type KernelBackend } from '@tensorflow/tfjs-core';
 import type { Command } from 'commander';
-import { provideEngines } from '../engine-option.js';
+import { provideEngines } from '../flags/engine-option.js';
 
 export function define(command: Command): void {
   command

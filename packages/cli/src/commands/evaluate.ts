@@ -4,14 +4,14 @@ import { keepEvaluation } from '@arena/judge/run';
 import type { Cleaning } from '@arena/judge/settings';
 import { describeDrops, type VoteParts } from '@arena/judge/votes';
 import type { Command } from 'commander';
-import { addCleanOption } from '../clean-option.js';
-import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
+import { addCleanOption } from '../flags/clean-option.js';
+import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
+import { folderStore } from '../folder-store.js';
 import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, dropping, prepareOutput } from '../output-folder.js';
-import { type Dataset, loadDataset } from '../run/dataset.js';
-import { folderStore } from '../run/folder-store.js';
-import { loadTrained, readTrained } from '../run/trained-model.js';
-import { scoringBar } from '../run/training.js';
+import { type Dataset, loadDataset } from '../prepare/dataset.js';
+import { scoringBar } from '../train/training.js';
+import { loadTrained, readTrained } from '../trained-model.js';
 
 interface EvaluateFlags extends EngineFlags {
   clean?: Cleaning;

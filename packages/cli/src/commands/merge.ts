@@ -4,10 +4,10 @@ import { mergedCheckpoint } from '@arena/gemma/checkpoint';
 import { formatCard, mergedCard, readCard } from '@arena/judge/card';
 import type { MergeError } from '@arena/lora/merge';
 import type { Command } from 'commander';
+import { writeCheckpointFolder } from '../checkpoint-folder.js';
+import { resolveBase } from '../hub/base.js';
 import { checkNewFolder } from '../output-folder.js';
-import { resolveBase } from '../run/base.js';
-import { writeCheckpointFolder } from '../run/checkpoint-folder.js';
-import { adapterFolder, checkNotMerged } from '../run/trained-model.js';
+import { adapterFolder, checkNotMerged } from '../trained-model.js';
 
 interface MergeFlags {
   base: string;

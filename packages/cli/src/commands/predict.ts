@@ -4,11 +4,11 @@ import { type Battle, readBattles } from '@arena/data';
 import { meanOfOrders } from '@arena/judge/run';
 import { battleOf } from '@arena/judge/votes';
 import type { Command } from 'commander';
-import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
+import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
 import { onInterrupt } from '../interrupt.js';
+import { predictionKey, writePredictions } from '../predict/prediction-file.js';
 import { progress } from '../progress.js';
-import { predictionKey, writePredictions } from '../run/prediction-file.js';
-import { adapterFolder, loadTrained, readTrained } from '../run/trained-model.js';
+import { adapterFolder, loadTrained, readTrained } from '../trained-model.js';
 
 interface PredictFlags extends EngineFlags {
   base: string;

@@ -14,18 +14,18 @@ import { openTokenizer } from '@arena/judge/run';
 import type { Cleaning } from '@arena/judge/settings';
 import { describeDrops, type LeftOut } from '@arena/judge/votes';
 import { type Command, Option } from 'commander';
-import { integer } from '../arguments.js';
-import { addCleanOption } from '../clean-option.js';
+import { integer } from '../flags/arguments.js';
+import { addCleanOption } from '../flags/clean-option.js';
+import { settingOption } from '../flags/setting-option.js';
+import { resolveBase } from '../hub/base.js';
 import { onInterrupt } from '../interrupt.js';
 import { checkNewFolder } from '../output-folder.js';
+import { appender } from '../prepare/appender.js';
+import { dataCardHtml } from '../prepare/data-card.js';
+import { type DatasetOptions, readDataset } from '../prepare/dataset.js';
+import { packInOrder } from '../prepare/pack-in-order.js';
+import { BATTLES, preparedWriter } from '../prepare/prepared.js';
 import { progress } from '../progress.js';
-import { appender } from '../run/appender.js';
-import { resolveBase } from '../run/base.js';
-import { dataCardHtml } from '../run/data-card.js';
-import { type DatasetOptions, readDataset } from '../run/dataset.js';
-import { packInOrder } from '../run/pack-in-order.js';
-import { BATTLES, preparedWriter } from '../run/prepared.js';
-import { settingOption } from '../setting-option.js';
 
 interface PrepareFlags {
   data: string[];

@@ -3,11 +3,11 @@ import { quantizedCheckpoint } from '@arena/gemma/checkpoint';
 import type { QuantType } from '@arena/quant';
 import { openEngine } from '@arena/runtime';
 import { type Command, Option } from 'commander';
+import { writeCheckpointFolder } from '../checkpoint-folder.js';
+import { resolveBase } from '../hub/base.js';
 import { onInterrupt } from '../interrupt.js';
 import { checkNewFolder } from '../output-folder.js';
 import { type Progress, progress } from '../progress.js';
-import { resolveBase } from '../run/base.js';
-import { writeCheckpointFolder } from '../run/checkpoint-folder.js';
 
 interface QuantizeFlags {
   base: string;

@@ -5,13 +5,13 @@ import { type Battle, syntheticBattles } from '@arena/data';
 import { syntheticCeiling } from '@arena/data/describe';
 import { DEFAULT_SETTINGS, type TrainingSettings } from '@arena/judge';
 import type { Command } from 'commander';
-import { integer } from '../arguments.js';
-import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
+import { integer } from '../flags/arguments.js';
+import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
 import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, dropping, prepareOutput } from '../output-folder.js';
 import { duration } from '../progress.js';
-import { writeTinyBase } from '../run/tiny-base.js';
-import { runTraining } from '../run/training.js';
+import { writeTinyBase } from '../tiny-base.js';
+import { runTraining } from '../train/training.js';
 
 const BATTLES = 2000;
 const NOISE = 0.1;

@@ -3,12 +3,12 @@ import type { Battle } from '@arena/data';
 import type { PredictionColumns } from '@arena/eval';
 import { evaluationOf, keepEvaluation } from '@arena/judge/run';
 import { type Command, InvalidArgumentError } from 'commander';
+import { folderStore } from '../folder-store.js';
 import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, prepareOutput } from '../output-folder.js';
-import { loadDataset } from '../run/dataset.js';
-import { folderStore } from '../run/folder-store.js';
-import { battlesOfFiles, readRun } from '../run/predicted-runs.js';
-import { preparedBattles } from '../run/prepared.js';
+import { loadDataset } from '../prepare/dataset.js';
+import { preparedBattles } from '../prepare/prepared.js';
+import { battlesOfFiles, readRun } from '../report/predicted-runs.js';
 
 interface ReportFlags {
   data: string[];

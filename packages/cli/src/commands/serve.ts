@@ -4,11 +4,11 @@ import type { Battle } from '@arena/data';
 import { baseOfCard, readCard } from '@arena/judge/card';
 import { meanOfOrders } from '@arena/judge/run';
 import type { Command } from 'commander';
-import { byteSize, integer, number } from '../arguments.js';
-import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
+import { byteSize, integer, number } from '../flags/arguments.js';
+import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
 import { onInterrupt } from '../interrupt.js';
-import { isLoopback, startPredictionServer } from '../run/prediction-server.js';
-import { adapterFolder, loadTrained, readTrained } from '../run/trained-model.js';
+import { isLoopback, startPredictionServer } from '../serve/server.js';
+import { adapterFolder, loadTrained, readTrained } from '../trained-model.js';
 
 interface ServeFlags extends EngineFlags {
   model: string;

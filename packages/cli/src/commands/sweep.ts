@@ -3,12 +3,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { makeFolder } from '@arena/files/write';
 import { type Command, Option } from 'commander';
-import { integer } from '../arguments.js';
-import { configWords } from '../config-file.js';
+import { integer } from '../flags/arguments.js';
+import { configWords } from '../flags/config-file.js';
 import { onInterrupt } from '../interrupt.js';
 import { checkNewFolder } from '../output-folder.js';
-import { ranked, runSweep, sweepTable } from '../run/sweep.js';
-import { readSpace, trialsOf } from '../run/sweep-space.js';
+import { readSpace, trialsOf } from '../sweep/space.js';
+import { ranked, runSweep, sweepTable } from '../sweep/sweep.js';
 import { checkTrainFlags } from './train.js';
 
 interface SweepFlags {

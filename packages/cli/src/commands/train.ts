@@ -6,16 +6,16 @@ import type { MpiCommunicator } from '@arena/mpi';
 import { DeviceLostError, type Engine } from '@arena/runtime';
 import { latestCheckpoint } from '@arena/trainer/checkpoint';
 import { Command } from 'commander';
-import { byteSize, integer } from '../arguments.js';
-import { addCleanOption } from '../clean-option.js';
 import { openDashboard } from '../dashboard/server.js';
-import { addEngineOptions, type EngineFlags, openFlagged } from '../engine-option.js';
+import { byteSize, integer } from '../flags/arguments.js';
+import { addCleanOption } from '../flags/clean-option.js';
+import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
+import { settingOption } from '../flags/setting-option.js';
 import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, dropping, prepareOutput } from '../output-folder.js';
 import { duration, muteProgress } from '../progress.js';
 import { withRanks } from '../ranks.js';
-import { runTraining } from '../run/training.js';
-import { settingOption } from '../setting-option.js';
+import { runTraining } from '../train/training.js';
 
 type TrainFlags = Omit<TrainingSettings, 'targets'> &
   EngineFlags & {

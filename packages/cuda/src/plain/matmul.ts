@@ -1,4 +1,5 @@
 /** @file BatchMatMul. */
+import { EngineError } from '@arena/runtime';
 import { cudaFloat, cudaMultiply } from '@arena/runtime/cuda';
 import { broadcast_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import { fill } from './elementwise.js';
@@ -27,7 +28,7 @@ export const matmulKernels: { [name: string]: PlainKernel } = {
     const shape = [...lead, m, n];
     const batches = util.sizeFromShape(lead);
     if (batches > MOST_BATCHES)
-      throw new RangeError(`engine 'cuda': a product of ${batches} matrices, ${MOST_BATCHES} are the most`);
+      throw new EngineError('limit', `engine 'cuda': a product of ${batches} matrices, ${MOST_BATCHES} are the most`);
     if (k === 0) return fill(backend, shape, 'float32', 0);
     const params = {
       batchA: util.sizeFromShape(a.shape.slice(0, -2)),

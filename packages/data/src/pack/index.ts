@@ -1,6 +1,6 @@
 /** @file The parts of packing: frames, truncation, packed files, batches by hand. */
-export { type Batches, type BatchState, toBatch } from '../batches.js';
-export { type AnswerFrame, checkAnswerFrame, checkFrame } from '../frame.js';
+export { type Batches, type BatchState, toBatch } from './batches.js';
+export { type AnswerFrame, checkAnswerFrame, checkFrame } from './frame.js';
 export {
   type AnswerPackOptions,
   type Cut,
@@ -10,7 +10,7 @@ export {
   packBattle,
   type Survival,
   survival,
-} from '../pack.js';
-export { openPackingKey, packedFromBytes, packedTensors, packedToBytes, packingKey } from '../packed-file.js';
-export type { TargetOptions } from '../targets.js';
-export { TRUNCATIONS, type Truncation } from '../truncate.js';
+} from './pack.js';
+export { openPackingKey, packedFromBytes, packedTensors, packedToBytes, packingKey } from './packed-file.js';
+export type { TargetOptions } from './targets.js';
+export { TRUNCATIONS, type Truncation } from './truncate.js';

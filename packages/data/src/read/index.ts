@@ -1,7 +1,7 @@
 /** @file Rows of files before they are battles, why a row is rejected, and battles as records. */
 export type { BattleFlag } from '../battle.js';
 export type { DataErrorPlace } from '../error.js';
-export { type NonText, REJECT_REASONS, type RejectReason } from '../normalize-row.js';
-export { type ReadRow, type RejectedRow, readRows } from '../read.js';
-export { type Column, type Format, SCHEMAS, type Schema } from '../schema.js';
-export { type BattleRecord, battleToRecord } from '../to-record.js';
+export { type NonText, REJECT_REASONS, type RejectReason } from './normalize-row.js';
+export { type ReadRow, type RejectedRow, readRows } from './read.js';
+export { type Column, type Format, SCHEMAS, type Schema } from './schema.js';
+export { type BattleRecord, battleToRecord } from './to-record.js';

@@ -1,4 +1,6 @@
 /** @file Single figures: what the report is made of. */
+
+export { clusteredMean, type Figure } from '../bootstrap/bootstrap.js';
 export {
   accuracy,
   averagePrecision,
@@ -8,9 +10,8 @@ export {
   logLoss,
   matthewsCorrelation,
   rocAuc,
-} from '../binary.js';
-export { clusteredMean, type Figure } from '../bootstrap.js';
-export { type BradleyTerry, type BradleyTerryOptions, bradleyTerry, type Vote } from '../bradley-terry.js';
+} from './binary.js';
+export { type BradleyTerry, type BradleyTerryOptions, bradleyTerry, type Vote } from './bradley-terry.js';
 export {
   calibrationError,
   fitTemperature,
@@ -19,8 +20,8 @@ export {
   reliability,
   type Temperature,
   topLabel,
-} from '../calibration.js';
-export { fitLogistic, type LogisticModel, type LogisticOptions, type SparseRows, sparseRows } from '../logistic.js';
+} from './calibration.js';
+export { fitLogistic, type LogisticModel, type LogisticOptions, type SparseRows, sparseRows } from './logistic.js';
 export {
   macroF1,
   multiclassAccuracy,
@@ -28,8 +29,8 @@ export {
   multiclassCalibrationError,
   multiclassConfusion,
   multiclassLogLoss,
-} from '../multiclass.js';
-export { kendallTauB, pearson, spearman } from '../ranking.js';
-export { type RiskCoverage, riskCoverage } from '../risk-coverage.js';
-export { type McNemar, mcnemar, wilsonInterval } from '../significance.js';
-export { type SwapAgreement, swapAgreement } from '../swap.js';
+} from './multiclass.js';
+export { kendallTauB, pearson, spearman } from './ranking.js';
+export { type RiskCoverage, riskCoverage } from './risk-coverage.js';
+export { type McNemar, mcnemar, wilsonInterval } from './significance.js';
+export { type SwapAgreement, swapAgreement } from './swap.js';

@@ -1,11 +1,12 @@
 /** @file The sections of a report, and what they are computed from. */
-export { baselinePredictors, type Predictor } from '../baselines.js';
+
 export type { Joined, PromptKey } from '../battle.js';
-export { comparisonSummary } from '../compare.js';
-export type { LeaderboardSection } from '../leaderboard.js';
-export type { GroupShare, LengthGap, LengthSection } from '../length.js';
-export { summaryTable } from '../render.js';
-export type { CalibrationSection, Comparison, Example, PredictorScores, Section, SwapSection } from '../report.js';
-export { scriptOf } from '../script.js';
-export type { Slice, SliceSection } from '../slices.js';
-export { STYLE_FEATURES, styleCounts } from '../style.js';
+export { summaryTable } from '../page/render.js';
+export { baselinePredictors, type Predictor } from './baselines.js';
+export { comparisonSummary } from './compare.js';
+export type { LeaderboardSection } from './leaderboard.js';
+export type { GroupShare, LengthGap, LengthSection } from './length.js';
+export type { CalibrationSection, Comparison, Example, PredictorScores, Section, SwapSection } from './report.js';
+export { scriptOf } from './script.js';
+export type { Slice, SliceSection } from './slices.js';
+export { STYLE_FEATURES, styleCounts } from './style.js';

@@ -1,4 +1,5 @@
 /** @file Which objective settings, or a trained model's card, speak of. */
+import { JudgeError } from '../error.js';
 import type { TrainingSettings } from '../settings.js';
 import { classes, classesOf } from './classes.js';
 import type { Head, Objective } from './objective.js';
@@ -6,7 +7,7 @@ import { reward, rewardOf } from './reward.js';
 
 const OF_LOSS = { 'cross-entropy': classesOf, 'bradley-terry': rewardOf };
 
-/** The objective that settings ask for. @throws SettingsError when they contradict each other. */
+/** The objective that settings ask for. @throws JudgeError when they contradict each other. */
 export function objectiveOf(settings: TrainingSettings): Objective {
   return OF_LOSS[settings.loss](settings);
 }
@@ -18,12 +19,13 @@ const LABELS = { classes: [2, 3], reward: [1] };
  * The objective of a trained model, to predict with.
  * @param labels Rows of its head.
  * @param place What messages call the model.
- * @throws Error when such a head has other labels.
+ * @throws JudgeError when such a head has other labels.
  */
 export function objectiveOfCard(card: Head, labels: number, place = 'the model'): Objective {
   const expected = LABELS[card.head];
   if (!expected.includes(labels)) {
-    throw new Error(
+    throw new JudgeError(
+      'card',
       `${place}: its head has ${labels} labels, arena.json says '${card.head}', which has ${expected.join(' or ')}`,
     );
   }

@@ -2,8 +2,8 @@
 import { answerPacker, COMPACT_ANSWER_FRAME, GEMMA_ANSWER_FRAME, pairTargets } from '@arena/data';
 import type { AnswerPackOptions } from '@arena/data/pack';
 import { bradleyTerry } from '@arena/decoder/losses';
+import { JudgeError } from '../error.js';
 import type { TrainingSettings } from '../settings.js';
-import { SettingsError } from '../settings-error.js';
 import { type Labelling, logSoftmax, type Objective, type Verdict } from './objective.js';
 
 /** The objective of a reward model. Label smoothing draws the targets towards 1/2. */
@@ -24,14 +24,20 @@ export function reward(pack: AnswerPackOptions, { labelSmoothing = 0, softLabels
 
 /**
  * The reward model that settings ask for.
- * @throws SettingsError for settings that mean nothing to it.
+ * @throws JudgeError for settings that mean nothing to it.
  */
 export function rewardOf(settings: TrainingSettings): Objective {
   const { maxTokens, frame, swapAugment } = settings;
   if (settings.classes === 3)
-    throw new SettingsError('`classes` 3 is for cross entropy: a reward model makes ties half of each (`ties` half)');
+    throw new JudgeError(
+      'settings',
+      '`classes` 3 is for cross entropy: a reward model makes ties half of each (`ties` half)',
+    );
   if (swapAugment)
-    throw new SettingsError('`swapAugment` changes nothing with `loss` bradley-terry, which sees each answer alone');
+    throw new JudgeError(
+      'settings',
+      '`swapAugment` changes nothing with `loss` bradley-terry, which sees each answer alone',
+    );
   const pack = { maxTokens, frame: frame === 'compact' ? COMPACT_ANSWER_FRAME : GEMMA_ANSWER_FRAME };
   return reward(pack, settings);
 }

@@ -2,6 +2,7 @@
  * @file A CUDA kernel as TypeScript sees it: its name in a .cu file and its arguments in order. Tests of @arena/cuda hold
  * the kernels' text against these declarations.
  */
+import { EngineError } from '../error.js';
 import type { CudaText } from './ptx.js';
 
 /** A number of a call; `i32x6` is up to six, the missing ones being 0 (C++: `Six`). */
@@ -46,14 +47,15 @@ const declared = new Map<string, CudaKernel>();
 
 /**
  * Declares a kernel. In C++ its arguments are the inputs, the optional inputs, the outputs and the numbers, in this order.
- * @throws Error when another package has declared a kernel of that name.
+ * @throws EngineError when another package has declared a kernel of that name.
  */
 export function cudaKernel(source: CudaKernelSource): CudaKernel {
   const { params, optional = [], sharedBytes = 0, ...rest } = source;
   const kernel = { ...rest, optional, sharedBytes, params: Object.entries(params) };
   const other = declared.get(kernel.name)?.ptx.package ?? kernel.ptx.package;
   if (other !== kernel.ptx.package) {
-    throw new Error(
+    throw new EngineError(
+      'kernel',
       `the CUDA kernel '${kernel.name}' of ${kernel.ptx.package} has the name of one of ${other}: rename it`,
     );
   }

@@ -49,7 +49,7 @@ export interface CudaLauncher {
   /**
    * Queues a launch. Nothing is waited for.
    * @returns the outputs in the kernel's order; the caller owns those that are new.
-   * @throws RangeError for a grid or tensor beyond the device's limits; CudaOutOfMemoryError; CudaError when the driver
+   * @throws EngineError for a grid or tensor beyond the device's limits; CudaOutOfMemoryError; CudaError when the driver
    * refuses, or reports that an earlier launch failed.
    */
   run(kernel: CudaKernel, launch: CudaLaunch): TensorInfo[];

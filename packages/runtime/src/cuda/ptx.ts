@@ -2,12 +2,13 @@
  * @file The PTX of a package's CUDA kernels: src/**\/*.ptx.gz, beside the .cu files, in the repository and in the published
  * package alike. Engine `cuda` reads them in Node when it first needs a kernel of the package; nobody else does.
  */
+import { EngineError } from '../error.js';
 
 /** Text of some CUDA kernels. */
 export interface CudaText {
   /** Package that they belong to, for messages. */
   readonly package: string;
-  /** The PTX, in any number of texts. @throws Error when it cannot be found. */
+  /** The PTX, in any number of texts. @throws EngineError when it cannot be found. */
   read(): string[];
 }
 
@@ -30,7 +31,7 @@ function readPtx(packageName: string, from: string): string[] {
     folder = join(dirname(createRequire(from).resolve(`${packageName}/package.json`)), 'src');
   } catch (cause) {
     const what = `engine 'cuda': the kernels of ${packageName} are files of that package, which is not found from ${from}`;
-    throw new Error(`${what}: install it there, or leave it out of the bundle`, { cause });
+    throw new EngineError('unavailable', `${what}: install it there, or leave it out of the bundle`, { cause });
   }
   return readdirSync(folder, { recursive: true })
     .map(String)

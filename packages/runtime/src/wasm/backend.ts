@@ -3,9 +3,11 @@
  * tfjs-backend-cpu's kernels; a tensor moves into the WebAssembly heap when a kernel of this engine first reads it, and
  * such kernels write their outputs there.
  */
+
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import type { backend_util, DataId, DataType, KernelBackend, TensorInfo } from '@tensorflow/tfjs-core';
 import { util } from '@tensorflow/tfjs-core';
+import { EngineError } from '../error.js';
 import { bytesPerElement, type Heap, type HeapType, type HeapView } from './heap.js';
 import { floatWord, type WasmKernel, type WasmRun } from './kernel.js';
 import type { Pool } from './pool.js';
@@ -42,7 +44,7 @@ export class WasmBackend extends MathBackendCPU {
 
   /**
    * Address of a tensor's values in the heap, where they are moved if need be. It holds as long as the tensor.
-   * @throws Error for strings and complex numbers, and when the heap is full.
+   * @throws EngineError for strings and complex numbers, and when the heap is full.
    */
   pointer(tensor: TensorInfo): number {
     const known = this.residences.get(tensor.dataId);
@@ -87,7 +89,7 @@ export class WasmBackend extends MathBackendCPU {
   /**
    * Runs a kernel on all threads and waits for it.
    * @returns the new tensors in the order of the kernel's words; the caller owns them.
-   * @throws Error naming the kernel when an input or a number is missing, a thread traps, or the heap is full.
+   * @throws EngineError naming the kernel when an input or a number is missing, a thread traps, or the heap is full.
    */
   run(kernel: WasmKernel, { inputs, outputs, params, tasks, scratch }: WasmRun): TensorInfo[] {
     const made: TensorInfo[] = [];
@@ -223,5 +225,8 @@ function arrayOn(buffer: ArrayBuffer, dtype: HeapType): HeapView {
 
 function heapType(dtype: DataType): HeapType {
   if (dtype === 'float32' || dtype === 'int32' || dtype === 'bool') return dtype;
-  throw new Error(`a tensor of ${dtype} cannot lie in the wasm engine's memory; cast it to float32 or int32`);
+  throw new EngineError(
+    'tensor',
+    `a tensor of ${dtype} cannot lie in the wasm engine's memory; cast it to float32 or int32`,
+  );
 }

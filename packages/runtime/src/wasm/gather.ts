@@ -1,4 +1,5 @@
 /** @file tfjs's GatherV2 (`tf.gather`) for rows of a matrix, row by row; tfjs-backend-cpu goes value by value. */
+
 import {
   GatherV2,
   type GatherV2Attrs,
@@ -7,6 +8,7 @@ import {
   type TensorInfo,
   type TypedArray,
 } from '@tensorflow/tfjs-core';
+import { EngineError } from '../error.js';
 import { wasmBackend } from './backend.js';
 
 /** Kernel function of GatherV2: x [n, width] float32, indices int32 [m] -> [m, width]; anything else is left to engine `cpu`. */
@@ -27,7 +29,7 @@ export function gatherRows(call: {
   const [rows, width] = x.shape;
   const list = backend.readSync(indices.dataId) as TypedArray;
   const outside = list.find((row) => row < 0 || row >= rows);
-  if (outside !== undefined) throw new RangeError(`gather: index ${outside} is outside the ${rows} rows`);
+  if (outside !== undefined) throw new EngineError('tensor', `gather: index ${outside} is outside the ${rows} rows`);
   const from = backend.pointer(x);
   const { pointer: to, ...output } = backend.output([list.length, width]);
   const source = backend.heap.view(from, rows * width, 'float32');

@@ -1,4 +1,5 @@
 /** @file Allocator over the one WebAssembly memory that holds tensors, packed operands and scratch. */
+import { EngineError } from '../error.js';
 
 /** Bytes of a WebAssembly page. */
 export const PAGE = 65536;
@@ -90,7 +91,7 @@ export class Heap {
 
   /**
    * @returns a pointer to `bytes` bytes (aligned to 64, contents undefined).
-   * @throws Error when the memory cannot grow as far.
+   * @throws EngineError when the memory cannot grow as far.
    */
   allocate(bytes: number): number {
     const size = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
@@ -167,7 +168,8 @@ export class Heap {
     try {
       this.memory.grow(pages);
     } catch {
-      throw new Error(
+      throw new EngineError(
+        'memory',
         `the wasm engine's memory is full: ${size} bytes wanted, ${this.bytesInUse} of at most ${this.maxBytes} in use. ` +
           'Use shorter batches, recompute more layers, or dispose of tensors that are no longer needed.',
       );

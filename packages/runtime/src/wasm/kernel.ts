@@ -2,7 +2,9 @@
  * @file A kernel of engine `wasm` as TypeScript sees it. {@link wasmKernel} holds the declaration against the class of
  * words that the kernel takes in its .as.ts file, so that the two cannot disagree; the order of the words is the class's.
  */
+
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { EngineError } from '../error.js';
 import type { HeapType } from './heap.js';
 import type { KernelModule, WasmLayout, WasmWord } from './module.js';
 
@@ -58,7 +60,7 @@ export interface WasmRun {
 
 /**
  * Declares a kernel.
- * @throws Error when the module has no such kernel, or when words are missing, unknown or of another type in its class.
+ * @throws EngineError when the module has no such kernel, or when words are missing, unknown or of another type in its class.
  */
 export function wasmKernel<const M extends KernelModule, N extends keyof M['kernels'] & string>(
   source: WasmKernelSource<M, N>,
@@ -67,7 +69,10 @@ export function wasmKernel<const M extends KernelModule, N extends keyof M['kern
   const layout: WasmLayout | undefined = module.kernels[name];
   if (!layout) {
     const names = Object.keys(module.kernels).join(', ');
-    throw new Error(`${module.name} has no wasm kernel '${name}'; it has ${names}. Run arena-build-wasm`);
+    throw new EngineError(
+      'kernel',
+      `${module.name} has no wasm kernel '${name}'; it has ${names}. Run arena-build-wasm`,
+    );
   }
   const declared = new Map<string, WasmKernel['words'][number][1]>(
     Object.entries(params as { [word: string]: WasmScalar }),
@@ -79,14 +84,18 @@ export function wasmKernel<const M extends KernelModule, N extends keyof M['kern
     const type = layout.words[word];
     const wanted = role === 'input' || role === 'optional' || role === 'output' ? 'usize' : role;
     if (type === wanted) continue;
-    throw new Error(
+    throw new EngineError(
+      'kernel',
       `${module.name} wasm kernel '${name}': '${word}' is declared as ${wanted}, and its class has ${type ? `it as ${type}` : 'no such word'}`,
     );
   }
   const words = Object.keys(layout.words).map((word) => {
     const role = declared.get(word);
     if (role) return [word, role] as const;
-    throw new Error(`${module.name} wasm kernel '${name}': the word '${word}' of its class is not declared`);
+    throw new EngineError(
+      'kernel',
+      `${module.name} wasm kernel '${name}': the word '${word}' of its class is not declared`,
+    );
   });
   return { module, name, words, constants: layout.constants, records: layout.records };
 }

@@ -1,4 +1,5 @@
 /** @file tfjs's BatchMatMul (`tf.matMul`) on the engine's own matrix product. */
+
 import {
   BatchMatMul,
   type BatchMatMulAttrs,
@@ -8,6 +9,7 @@ import {
   type TensorInfo,
   util,
 } from '@tensorflow/tfjs-core';
+import { EngineError } from '../error.js';
 import { wasmBackend } from './backend.js';
 import { multiply } from './gemm.js';
 
@@ -31,7 +33,10 @@ export function batchMatMul(call: {
   const [m, k] = transposeA ? [aColumns, aRows] : [aRows, aColumns];
   const [inner, n] = transposeB ? [bColumns, bRows] : [bRows, bColumns];
   if (k !== inner) {
-    throw new Error(`matMul: inner sizes ${k} and ${inner} of shapes [${a.shape}] and [${b.shape}] differ`);
+    throw new EngineError(
+      'tensor',
+      `matMul: inner sizes ${k} and ${inner} of shapes [${a.shape}] and [${b.shape}] differ`,
+    );
   }
   const batchA = util.sizeFromShape(a.shape.slice(0, -2));
   const batchB = util.sizeFromShape(b.shape.slice(0, -2));

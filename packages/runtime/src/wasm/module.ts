@@ -1,4 +1,5 @@
 /** @file A package's WebAssembly kernels, and the build of them that suits this machine. */
+import { EngineError } from '../error.js';
 
 /**
  * Builds of a kernel module: without relaxed SIMD, with it, and with it and a matrix product for 256-bit vectors.
@@ -65,12 +66,13 @@ export function relaxedSimdAvailable(): boolean {
 
 /**
  * Bytes of the build to use; a memory that is not shared needs the flag of the module's import cleared.
- * @throws TypeError when it is no {@link KernelModule}.
+ * @throws EngineError when it is no {@link KernelModule}.
  */
 export function moduleBytes(module: KernelModule, build: Build, shared: boolean): Uint8Array<ArrayBuffer> {
   const text: unknown = module?.[build] ?? module?.relaxed;
   if (typeof text !== 'string') {
-    throw new TypeError(
+    throw new EngineError(
+      'kernel',
       'a KernelModule is { name, kernels, plain, relaxed }: its name, the kernels in it, and the WebAssembly of each build in base64',
     );
   }
@@ -87,7 +89,7 @@ function withUnsharedMemory(bytes: Uint8Array<ArrayBuffer>, name: string): Uint8
       return bytes;
     }
   }
-  throw new Error(`${name}: the kernel module does not import a shared memory 'env.memory'`);
+  throw new EngineError('kernel', `${name}: the kernel module does not import a shared memory 'env.memory'`);
 }
 
 function ascii(text: string): number[] {

@@ -1,4 +1,5 @@
 /** @file Opens engine `wasm`: heap, threads, tfjs backend and kernels. */
+
 import {
   BatchMatMul,
   copyRegisteredKernels,
@@ -13,6 +14,7 @@ import {
   unregisterKernel,
 } from '@tensorflow/tfjs-core';
 import { setAbilities } from '../abilities.js';
+import { EngineError } from '../error.js';
 import { BACKEND_OF } from '../op.js';
 import { WasmBackend } from './backend.js';
 import { gatherRows } from './gather.js';
@@ -32,10 +34,11 @@ export type WasmOptions = HeapOptions & PoolOptions;
 /**
  * Makes `arena-wasm` tfjs's current backend. An open one is used again if it is what is wanted; otherwise it is replaced,
  * and its tensors are lost.
- * @throws Error when WebAssembly SIMD, a thread or, if asked for, 256-bit vectors are not to be had.
+ * @throws EngineError when WebAssembly SIMD, a thread or, if asked for, 256-bit vectors are not to be had.
  */
 export async function openWasm({ threads, relaxed, wide, ...options }: WasmOptions = {}): Promise<WasmBackend> {
-  if (wide && relaxed === false) throw new Error('256-bit vectors (wide) need relaxed SIMD: leave one option out');
+  if (wide && relaxed === false)
+    throw new EngineError('option', '256-bit vectors (wide) need relaxed SIMD: leave one option out');
   if (wide) requireWide();
   const open = findBackend(WASM_BACKEND) as WasmBackend | null;
   const fits = ({ pool, notes }: WasmBackend) =>

@@ -1,4 +1,5 @@
 /** @file Fork-join over worker threads that share the heap: tasks of a kernel are handed out by an atomic counter. */
+import { EngineError } from '../error.js';
 import { CONTROL_BYTES, type Heap } from './heap.js';
 import {
   type Build,
@@ -98,7 +99,7 @@ export class Pool {
       const worker: WorkerThread = {
         index,
         terminate: spawn({ memory: this.heap.memory, index, flags }, (reason) => {
-          failure ??= new Error(`worker thread ${index} of the wasm engine ended: ${reason}`);
+          failure ??= new EngineError('kernel', `worker thread ${index} of the wasm engine ended: ${reason}`);
           this.workers = this.workers.filter((other) => other !== worker);
         }),
       };
@@ -116,11 +117,11 @@ export class Pool {
 
   /**
    * Runs all tasks of a job and returns when they are done.
-   * @throws TypeError when the module is no {@link KernelModule}; Error naming the kernel and the thread when a task traps.
+   * @throws EngineError when the module is no {@link KernelModule}; Error naming the kernel and the thread when a task traps.
    * The pool stays usable.
    */
   run({ module, kernel, args, tasks, scratch = 0 }: Job): void {
-    if (this.disposed) throw new Error(`kernel '${kernel}': the wasm engine has been disposed of`);
+    if (this.disposed) throw new EngineError('closed', `kernel '${kernel}': the wasm engine has been disposed of`);
     if (args.length > MAX_ARGUMENTS) throw new Error(`kernel '${kernel}': more than ${MAX_ARGUMENTS} argument words`);
     if (tasks <= 0) return;
     const loaded = this.load(module);
@@ -151,7 +152,8 @@ export class Pool {
     const known = this.modules.get(module);
     if (known) return known;
     const id = this.modules.size;
-    if (id === MAX_MODULES) throw new Error(`the wasm engine holds at most ${MAX_MODULES} kernel modules`);
+    if (id === MAX_MODULES)
+      throw new EngineError('limit', `the wasm engine holds at most ${MAX_MODULES} kernel modules`);
     const bytes = moduleBytes(module, this.build, this.heap.shared);
     const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory: this.heap.memory } });
     const names = Object.keys(instance.exports)
@@ -252,7 +254,7 @@ function runHere(name: string, kernel: KernelFunction, tasks: number, scratch: n
 
 function kernelError(name: string, thread: number, cause: unknown): Error {
   const text = cause instanceof Error ? cause.message : String(cause);
-  return new Error(`kernel ${name} failed on thread ${thread}: ${text}`, { cause });
+  return new EngineError('kernel', `kernel ${name} failed on thread ${thread}: ${text}`, { cause });
 }
 
 /** Sleeps while a word has a value, at most 100 ms. A browser's window thread must not sleep: there it returns at once. */

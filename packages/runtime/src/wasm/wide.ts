@@ -3,6 +3,7 @@
  * neighbouring instructions of optimised code. Neither that it does so nor that it does so rightly is promised: both are
  * tried before the build is used.
  */
+import { EngineError } from '../error.js';
 import { WasmBackend } from './backend.js';
 import { multiply } from './gemm.js';
 import { Heap } from './heap.js';
@@ -20,12 +21,15 @@ const LEAST_GAIN = 1.1;
 const TOLERANCE = 1e-4;
 const HEAP_PAGES = 1024;
 
-/** @throws Error when the flag is not to be had. */
+/** @throws EngineError when the flag is not to be had. */
 export function requireWide(): void {
   const major = nodeMajor();
   if (major !== undefined && major >= LEAST_NODE) return;
   const here = major === undefined ? 'a browser' : `Node ${process.versions.node}`;
-  throw new Error(`256-bit vectors (wide) need Node ${LEAST_NODE} or later, and this is ${here}: leave the option out`);
+  throw new EngineError(
+    'unavailable',
+    `256-bit vectors (wide) need Node ${LEAST_NODE} or later, and this is ${here}: leave the option out`,
+  );
 }
 
 /**

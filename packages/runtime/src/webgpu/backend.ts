@@ -1,6 +1,8 @@
 /** @file tfjs's WebGPU backend on a device of ours, with loud errors: a read throws what the device has reported. */
+
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import type { backend_util } from '@tensorflow/tfjs-core';
+import { EngineError } from '../error.js';
 import { isSoftware } from './device.js';
 import { Launcher, setLauncher } from './launcher.js';
 
@@ -30,11 +32,11 @@ export class LoudWebGPUBackend extends WebGPUBackend {
     return values;
   }
 
-  /** @throws Error unless the values are on the host anyway: tfjs's way round it gives wrong values and loses the device. */
+  /** @throws EngineError unless the values are on the host anyway: tfjs's way round it gives wrong values and loses the device. */
   override readSync(dataId: object): backend_util.BackendValues {
     const { values } = this.tensorMap.get(dataId);
     if (values) return values;
-    throw new Error("engine 'webgpu' cannot read a tensor synchronously: use `await tensor.data()`");
+    throw new EngineError('tensor', "engine 'webgpu' cannot read a tensor synchronously: use `await tensor.data()`");
   }
 
   override submitQueue(): void {

@@ -1,4 +1,5 @@
 /** @file Asking for a WebGPU device with all that the adapter offers. */
+import { EngineError } from '../error.js';
 
 /** Features that are used where the adapter has them. */
 const WANTED_FEATURES = ['shader-f16', 'subgroups', 'subgroup-size-control', 'timestamp-query'] as GPUFeatureName[];
@@ -15,19 +16,23 @@ export interface OpenDevice {
 
 /**
  * A device with the adapter's own limits (the default of 128 MiB a buffer is small) and the features we know.
- * @throws Error naming what is missing and what to do.
+ * @throws EngineError naming what is missing and what to do.
  */
 export async function requestGpuDevice(hardware = false): Promise<OpenDevice> {
   const gpu = requireGpu();
   const adapter = await gpu.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) {
-    throw new Error(
+    throw new EngineError(
+      'unavailable',
       "engine 'webgpu' cannot be opened here: there is no adapter. In a browser, look at chrome://gpu; on Linux a " +
         "Vulkan driver is needed (in a container, the GPU's graphics capability too); or use engine 'wasm'",
     );
   }
   if (hardware && isSoftware(adapter.info)) {
-    throw new Error(`engine 'webgpu' would compute on the CPU here (${describeAdapter(adapter.info)})`);
+    throw new EngineError(
+      'unavailable',
+      `engine 'webgpu' would compute on the CPU here (${describeAdapter(adapter.info)})`,
+    );
   }
   const requiredFeatures = WANTED_FEATURES.filter((feature) => adapter.features.has(feature));
   const requiredLimits: Record<string, number> = {};
@@ -38,16 +43,17 @@ export async function requestGpuDevice(hardware = false): Promise<OpenDevice> {
   try {
     return { device: await adapter.requestDevice({ requiredFeatures, requiredLimits }), info: adapter.info };
   } catch (error) {
-    throw new Error(
+    throw new EngineError(
+      'unavailable',
       `engine 'webgpu' cannot be opened here: the adapter refused a device (${(error as Error).message})`,
     );
   }
 }
 
-/** @throws Error saying where WebGPU is to be had. */
+/** @throws EngineError saying where WebGPU is to be had. */
 export function requireGpu(): GPU {
   const { gpu } = globalThis.navigator ?? {};
-  if (!gpu) throw new Error(`engine 'webgpu' cannot be opened here: ${withoutGpu()}`);
+  if (!gpu) throw new EngineError('unavailable', `engine 'webgpu' cannot be opened here: ${withoutGpu()}`);
   return gpu;
 }
 

@@ -12,6 +12,7 @@ import {
   util,
 } from '@tensorflow/tfjs-core';
 import { setAbilities } from '../abilities.js';
+import { EngineError } from '../error.js';
 import type { OpTime } from '../op-time.js';
 import { DeviceLostError } from './device.js';
 import type { GpuKernel } from './kernel.js';
@@ -120,12 +121,12 @@ export class Launcher {
       device.features.has('subgroups') && navigator.gpu.wgslLanguageFeatures?.has('subgroup_id') === true;
     // WebGPU's errors come later than the call, and drop all of the submit they are in
     device.addEventListener('uncapturederror', ({ error }) => {
-      this.failure ??= new Error(`engine 'webgpu': ${error.message}`);
+      this.failure ??= new EngineError('kernel', `engine 'webgpu': ${error.message}`);
     });
     void device.lost.then(({ reason, message }) => {
       this.failure =
         reason === 'destroyed'
-          ? new Error("engine 'webgpu' is closed: open it again")
+          ? new EngineError('closed', "engine 'webgpu' is closed: open it again")
           : new DeviceLostError(
               `engine 'webgpu': the GPU device was lost (${message || reason}) and its tensors with it`,
             );
@@ -140,7 +141,7 @@ export class Launcher {
   /**
    * Records a launch. Nothing is waited for.
    * @returns the outputs in the kernel's order; the caller owns those that are new.
-   * @throws RangeError for a buffer or grid beyond the device's limits; Error for a tensor that is read and written at
+   * @throws EngineError for a buffer or grid beyond the device's limits; Error for a tensor that is read and written at
    * once, or when an earlier launch failed.
    */
   run(kernel: GpuKernel, { inputs, outputs, params, groups }: Launch): TensorInfo[] {
@@ -164,7 +165,8 @@ export class Launcher {
     }
     const { workgroups } = this.most;
     if (groups.some((count) => count > workgroups)) {
-      throw new RangeError(
+      throw new EngineError(
+        'limit',
         `kernel ${kernel.name}: ${groups} workgroups, the device allows ${workgroups} along an axis`,
       );
     }
@@ -192,7 +194,7 @@ export class Launcher {
 
   /**
    * Times every kernel from now on by the GPU's clock.
-   * @throws Error when the device has no timestamps, or kernels are being timed already.
+   * @throws EngineError when the device has no timestamps, or kernels are being timed already.
    */
   startTimes(): void {
     if (this.times) throw new Error("engine 'webgpu' is being timed already");
@@ -267,7 +269,8 @@ export class Launcher {
     const { binding: most } = this.most;
     const bytes = 4 * util.sizeFromShape(tensor.shape);
     if (bytes > most) {
-      throw new RangeError(
+      throw new EngineError(
+        'limit',
         `kernel ${kernel.name}: '${name}' [${tensor.shape}] takes ${bytes} bytes, this device binds ${most} at most; ` +
           'lower the tokens of a batch',
       );

@@ -1,5 +1,6 @@
 /** @file WebGPU in Node, through the optional package `webgpu` (Dawn). Does nothing in a browser. */
 
+import { EngineError } from '../error.js';
 import { importFromProject } from '../project-package.js';
 
 interface WebgpuPackage {
@@ -18,7 +19,7 @@ let nodeGpu: GPU | undefined;
 
 /**
  * Puts `navigator.gpu` and WebGPU's classes in place when this is Node and the package `webgpu` is installed.
- * @throws Error when the package is there and cannot be loaded.
+ * @throws EngineError when the package is there and cannot be loaded.
  */
 export async function provideNodeGpu(): Promise<void> {
   if (globalThis.navigator?.gpu || typeof process === 'undefined' || !process.versions?.node) return;
@@ -27,7 +28,10 @@ export async function provideNodeGpu(): Promise<void> {
     dawn = (await importFromProject('webgpu')) as WebgpuPackage;
   } catch (error) {
     if (/MODULE_NOT_FOUND/.test((error as { code?: string }).code ?? '')) return;
-    throw new Error(`engine 'webgpu' cannot be opened here: the package 'webgpu' does not load (${error})`);
+    throw new EngineError(
+      'unavailable',
+      `engine 'webgpu' cannot be opened here: the package 'webgpu' does not load (${error})`,
+    );
   }
   Object.assign(globalThis, dawn.globals);
   nodeGpu = dawn.create(DAWN_FLAGS);

@@ -1,4 +1,5 @@
 /** @file Opens engine `webgpu`: device, tfjs backend, and a self-test of what is used of tfjs's private parts. */
+
 import {
   copyRegisteredKernels,
   engine,
@@ -13,6 +14,7 @@ import {
   tensor1d,
 } from '@tensorflow/tfjs-core';
 import type { WebgpuOptions } from '../engine.js';
+import { EngineError } from '../error.js';
 import { BACKEND_OF } from '../op.js';
 import { LoudWebGPUBackend } from './backend.js';
 import { describeAdapter, requestGpuDevice } from './device.js';
@@ -32,7 +34,7 @@ export interface OpenWebgpu {
 /**
  * Makes `arena-webgpu` tfjs's current backend. An open one is used again; one whose device was lost is replaced.
  * @param hardware Refuses an adapter that computes on the CPU.
- * @throws Error when there is no WebGPU, no adapter or no device, or when the self-test fails.
+ * @throws EngineError when there is no WebGPU, no adapter or no device, or when the self-test fails.
  */
 export async function openWebgpu({ f16 = false }: WebgpuOptions = {}, hardware = false): Promise<OpenWebgpu> {
   const backend = await openBackend(hardware);
@@ -112,7 +114,8 @@ async function selfTest(backend: LoudWebGPUBackend): Promise<void> {
   const passed = (await close(again, [2, 4, 6, 8])) && (await close(z, [15, 27, 39, 51]));
   for (const tensor of [x, z, two, doubled, wrapped, again]) tensor.dispose();
   if (!passed) {
-    throw new Error(
+    throw new EngineError(
+      'self_test',
       "engine 'webgpu' failed its self-test: this device or this version of @tensorflow/tfjs-backend-webgpu (4.22 is " +
         "expected) does not compute what it should; use engine 'wasm'",
     );

@@ -1,4 +1,5 @@
 /** @file Times of kernels by the GPU's own clock: two timestamps around the compute pass of each. */
+import { EngineError } from '../error.js';
 import { addTime, type OpTime } from '../op-time.js';
 
 /** Room for the passes of one submit: the launcher submits after 32. */
@@ -15,10 +16,13 @@ export class KernelTimes {
   private names: string[] = [];
   private queries: GPUQuerySet | undefined;
 
-  /** @throws Error when the device has no timestamps. */
+  /** @throws EngineError when the device has no timestamps. */
   constructor(private readonly device: GPUDevice) {
     if (!device.features.has('timestamp-query')) {
-      throw new Error("engine 'webgpu' cannot time its kernels: this device has no timestamp queries");
+      throw new EngineError(
+        'unavailable',
+        "engine 'webgpu' cannot time its kernels: this device has no timestamp queries",
+      );
     }
   }
 

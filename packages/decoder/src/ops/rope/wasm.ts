@@ -1,6 +1,8 @@
 /** @file Rope on engine `wasm`. */
+
 import type { OpKernel } from '@arena/runtime/op';
 import { type WasmBackend, wasmBackend, wasmKernel } from '@arena/runtime/wasm';
+import { DecoderError } from '../../error.js';
 import { kernels } from '../../wasm/kernels.generated.js';
 import type { RopeAttrs } from './attrs.js';
 import { inverseFrequencies } from './reference.js';
@@ -36,7 +38,7 @@ function largest(positions: Int32Array): number {
   let most = 0;
   for (const position of positions) {
     if (position < 0 || position >= MAX_POSITIONS) {
-      throw new RangeError(`rope: position ${position} is outside [0, ${MAX_POSITIONS})`);
+      throw new DecoderError('batch', `rope: position ${position} is outside [0, ${MAX_POSITIONS})`);
     }
     most = Math.max(most, position);
   }

@@ -2,6 +2,7 @@
 
 import { defineOp, runOp } from '@arena/runtime/op';
 import { customGrad, type Tensor2D } from '@tensorflow/tfjs-core';
+import { QuantError } from '../../error.js';
 import type { Weight4bit } from '../../weight.js';
 import type { Linear4bitAttrs, Linear4bitInputs } from './attrs.js';
 import { linear4bitCuda } from './cuda.js';
@@ -25,7 +26,7 @@ export const linear4bitOp = defineOp<Linear4bitAttrs, Linear4bitInputs, [y: Tens
  * y = x W^T with a frozen 4-bit W: [M, inFeatures] -> [M, outFeatures]. Differentiable by x.
  *
  * Gradient: dL/dx = dL/dy W, the same op with `transposed`; W has none.
- * @throws RangeError when the width of x does not fit the weight.
+ * @throws QuantError when the width of x does not fit the weight.
  */
 export function linear4bit(x: Tensor2D, weight: Weight4bit): Tensor2D {
   const op = customGrad((input, _save) => ({
@@ -47,7 +48,10 @@ export function linear4bitBackward(dy: Tensor2D, weight: Weight4bit): Tensor2D {
 
 function run(x: Tensor2D, { attrs, tensors }: Weight4bit, transposed: boolean, width: number): Tensor2D {
   if (x.rank !== 2 || x.shape[1] !== width) {
-    throw new RangeError(`linear4bit: input [${x.shape}] does not fit a weight that takes [tokens, ${width}]`);
+    throw new QuantError(
+      'argument',
+      `linear4bit: input [${x.shape}] does not fit a weight that takes [tokens, ${width}]`,
+    );
   }
   return runOp(linear4bitOp, { x, ...tensors }, { ...attrs, transposed })[0];
 }

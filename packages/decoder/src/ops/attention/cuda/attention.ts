@@ -3,6 +3,7 @@
 import { type CudaKernel, cudaKernel, cudaLauncher } from '@arena/runtime/cuda';
 import type { OpKernel } from '@arena/runtime/op';
 import { ptx } from '../../../cuda/ptx.js';
+import { DecoderError } from '../../../error.js';
 import type { AttentionAttrs } from '../attrs.js';
 import { attentionGeometry, GEOMETRY_PARAMS as params } from '../geometry.js';
 import { attentionBackwardMma, attentionMma, fitsMma } from './mma.js';
@@ -94,7 +95,8 @@ export const attentionBackwardCuda: OpKernel<AttentionAttrs> = ({ inputs, attrs,
 function kernelsFor({ headDim }: AttentionAttrs): HeadKernels {
   const kernels = HEAD_KERNELS.find(({ columns }) => headDim <= columns);
   if (kernels) return kernels;
-  throw new RangeError(
+  throw new DecoderError(
+    'config',
     `attention on engine 'cuda' takes heads of up to ${MOST_COLUMNS} columns, not ${headDim}: use engine 'wasm'`,
   );
 }

@@ -1,7 +1,9 @@
 /** @file Attention and its gradient on engine `wasm`: cuts the flat batch into blocks of query tokens. */
+
 import type { OpKernel } from '@arena/runtime/op';
 import { packWords, TILE_BYTES, type WasmBackend, wasmBackend, wasmKernel } from '@arena/runtime/wasm';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
+import { DecoderError } from '../../../error.js';
 import { kernels } from '../../../wasm/kernels.generated.js';
 import type { AttentionAttrs } from '../attrs.js';
 
@@ -141,7 +143,8 @@ function cut(backend: WasmBackend, inputs: Inputs, attrs: AttentionAttrs): { blo
     sequences.push({ start, stop, firstBlock, endBlock: blocks.length });
   }
   if (row !== rows.length) {
-    throw new RangeError(
+    throw new DecoderError(
+      'batch',
       `attention: query row ${rows[row]} is outside the batch of ${inputs.k.shape[0]} tokens or out of order`,
     );
   }

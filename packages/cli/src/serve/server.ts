@@ -1,0 +1,160 @@
+/** @file A small HTTP server for one model: POST /predict, GET /health. Nothing of a request is logged or kept. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { PredictionQueue, QueueFull, type Score } from './queue.js';
+import { parseRequest, Refused, readJsonBody } from './request.js';
+
+export interface ServerOptions {
+  host: string;
+  /** 0: any free port. */
+  port: number;
+  /** Wanted as `Authorization: Bearer TOKEN`; needed when `host` is not this machine alone. */
+  token?: string;
+  /** Bytes of a request's body. */
+  maxBytes: number;
+  /** Battles of a request. */
+  maxBattles: number;
+  /** Battles that may wait. */
+  queue: number;
+  /** Battles scored together. */
+  together: number;
+  /** Connections open at a time. */
+  connections: number;
+  /** Milliseconds for a request, reading and waiting included. */
+  timeout: number;
+}
+
+export interface PredictionServer {
+  /** Where it listens. */
+  url: string;
+  /** Takes no more requests and finishes those that it has. With `now`, gives them up. */
+  close(now?: boolean): Promise<void>;
+}
+
+/** Seconds after which a refused client may try again. */
+const RETRY_AFTER = '1';
+
+/** Whether only this machine can reach a server that is bound there. */
+export function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
+}
+
+/**
+ * Starts the server.
+ * @throws Error for another host than this machine without a token, and for a port that is taken.
+ */
+export async function startPredictionServer(score: Score, options: ServerOptions): Promise<PredictionServer> {
+  const { host, port, token, timeout, connections } = options;
+  if (!isLoopback(host) && !token) {
+    throw new Error(`--host ${host} can be reached from other machines: a token is needed (ARENA_TOKEN)`);
+  }
+  const queue = new PredictionQueue(score, { most: options.queue, together: options.together });
+  const server = createServer((request, response) => {
+    void answer(request, response, queue, options);
+  });
+  server.maxConnections = connections;
+  server.requestTimeout = timeout;
+  server.headersTimeout = Math.min(timeout, 10_000);
+  server.on('clientError', (_, socket) => {
+    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) =>
+      reject(new Error(`${host}:${port}: cannot be listened on (${error.code}); choose another --port or --host`)),
+    );
+    server.listen({ host, port }, resolve);
+  });
+  const { address, port: bound, family } = server.address() as AddressInfo;
+  return {
+    url: `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`,
+    async close(now = false) {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeIdleConnections();
+      await queue.close(now);
+      if (now) server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  queue: PredictionQueue,
+  options: ServerOptions,
+): Promise<void> {
+  const gone = new AbortController();
+  response.on('close', () => gone.abort(new Error('the client has gone')));
+  const late = AbortSignal.timeout(options.timeout);
+  try {
+    send(response, 200, await route(request, queue, options, AbortSignal.any([gone.signal, late])));
+  } catch (error) {
+    if (gone.signal.aborted) return;
+    if (error instanceof Refused) send(response, error.status, { error: error.message }, error.headers);
+    else if (error instanceof QueueFull) send(response, 429, { error: error.message }, { 'retry-after': RETRY_AFTER });
+    else if (late.aborted) {
+      send(response, 503, { error: `not done within ${options.timeout} ms` }, { 'retry-after': RETRY_AFTER });
+    } else send(response, 500, { error: (error as Error).message });
+  }
+}
+
+async function route(
+  request: IncomingMessage,
+  queue: PredictionQueue,
+  options: ServerOptions,
+  signal: AbortSignal,
+): Promise<object> {
+  checkHost(request, options);
+  const path = (request.url ?? '').split('?')[0];
+  if (path === '/health') {
+    checkMethod(request, 'GET');
+    return { status: 'ok', waiting: queue.waiting };
+  }
+  if (path !== '/predict') throw new Refused(404, `there is no ${path}; POST /predict and GET /health are`);
+  checkMethod(request, 'POST');
+  checkToken(request, options.token);
+  // A page of another site can post a form or plain text unasked, but not JSON.
+  if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
+    throw new Refused(415, 'content-type: application/json is expected');
+  }
+  const body = await readJsonBody(request, options.maxBytes);
+  const { battles, isList } = parseRequest(body, options.maxBattles);
+  const probabilities = await queue.add(battles, signal);
+  return isList
+    ? { predictions: probabilities.map((probabilityA) => ({ probabilityA })) }
+    : { probabilityA: probabilities[0] };
+}
+
+/** Refuses names that some other site has pointed at this machine (DNS rebinding). */
+function checkHost({ headers }: IncomingMessage, { host, token }: ServerOptions): void {
+  if (token || !isLoopback(host)) return;
+  const name = (headers.host ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  if (!isLoopback(name.toLowerCase())) throw new Refused(403, 'this server answers to localhost only');
+}
+
+function checkMethod({ method }: IncomingMessage, wanted: string): void {
+  if (method !== wanted) throw new Refused(405, `${wanted} is expected, not ${method}`, { allow: wanted });
+}
+
+function checkToken({ headers }: IncomingMessage, token: string | undefined): void {
+  if (!token) return;
+  const given = /^Bearer (.+)$/i.exec(headers.authorization ?? '')?.[1] ?? '';
+  const digest = (text: string) => createHash('sha256').update(text).digest(); // equal lengths for the comparison
+  if (!timingSafeEqual(digest(given), digest(token))) {
+    throw new Refused(401, 'a token is needed: Authorization: Bearer TOKEN', { 'www-authenticate': 'Bearer' });
+  }
+}
+
+function send(response: ServerResponse, status: number, body: object, headers: Record<string, string> = {}): void {
+  if (response.writableEnded || response.destroyed) return;
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    'content-type': 'application/json',
+    'content-length': Buffer.byteLength(text),
+    'cache-control': 'no-store',
+    'x-content-type-options': 'nosniff',
+    ...headers,
+  });
+  response.end(text);
+}

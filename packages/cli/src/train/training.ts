@@ -1,0 +1,131 @@
+/** @file The main job: from votes to an adapter folder, with everything that an honest run leaves behind. */
+import { readFile } from 'node:fs/promises';
+import { freemem } from 'node:os';
+import type { Packed, PackOptions } from '@arena/data';
+import { applySplits, splitsToFile } from '@arena/data/split';
+import { evaluateJudge, type TrainingSettings, trainJudge } from '@arena/judge';
+import type { Base } from '@arena/judge/card';
+import { keepEvaluation, latestCheckpoint, newAdapter, type Objective, objectiveOf } from '@arena/judge/run';
+import { checkLabels } from '@arena/judge/settings';
+import { describeDrops, splitVotes, type TrainingVotes } from '@arena/judge/votes';
+import type { Communicator } from '@arena/trainer';
+import { folderStore } from '../folder-store.js';
+import { openNamedBase } from '../hub/base.js';
+import { type Dataset, loadDataset } from '../prepare/dataset.js';
+import { cachedTokens } from '../prepare/prepared.js';
+import { progress } from '../progress.js';
+import { showRun } from './show-run.js';
+
+export interface TrainingJob {
+  settings: TrainingSettings;
+  /** Bytes that a step may take. Default 80 % of what is free. */
+  memoryBytes?: number;
+  /** Whether the engine can keep activations in bfloat16. */
+  halves?: boolean;
+  out: string;
+  resume: boolean;
+  /** Steps between two checkpoints; one more when interrupted. Default: none are saved. */
+  saveEvery?: number;
+  /** Checkpoints that are kept (default: all). */
+  keep?: number;
+  /** Write TensorBoard event files too. */
+  tensorboard?: boolean;
+  /** Say at the end where the time of the steps went. */
+  profile?: boolean;
+  title: string;
+  /** The processes of a run of several. The first one writes everything; the others only train. */
+  ranks?: Communicator;
+  /** Plain lines about what happens. */
+  say: (line: string) => void;
+  signal?: AbortSignal;
+}
+
+/** Runs the job on the current engine and gives the table of results (on the first of several ranks). */
+export async function runTraining(job: TrainingJob): Promise<{ table: string; seconds: number }> {
+  const { settings, out, title, say, ranks, saveEvery, keep, halves, signal } = job;
+  const start = Date.now();
+  const base = await openNamedBase(settings.base);
+  newAdapter(base, settings); // what the base does not have is told before the votes are read
+  const objective = objectiveOf(settings);
+  const dataset = await loadDataset(settings.data, {
+    ties: objective.knowsTies || settings.ties === 'half',
+    softLabels: settings.softLabels > 0,
+    clean: settings.clean,
+    signal,
+  });
+  const drops = describeDrops(dataset);
+  say(`${dataset.clean.read} battles read, ${dataset.battles.length} kept${drops ? `; left out: ${drops}` : ''}`);
+  checkLabels(dataset.battles, settings, objective);
+  const votes = await splitDataset(job, dataset);
+  const packed = await preparedTokens(job, dataset, base, objective);
+  const isFirst = !ranks?.rank;
+  const store = folderStore(out);
+  const shown = showRun(job, base);
+  const { judge, result } = await trainJudge({ ...votes, packed }, settings, store, {
+    base,
+    resume: job.resume ? { checkpoint: isFirst ? await latestCheckpoint(store) : undefined } : undefined,
+    memoryBytes: job.memoryBytes ?? (() => 0.8 * freemem()),
+    halves,
+    saveEvery,
+    keep,
+    ranks,
+    onEvent: shown.tell,
+    signal,
+  }).finally(shown.close);
+  try {
+    if (!result) signal!.throwIfAborted();
+    let table = '';
+    if (isFirst) {
+      say(`adapter written to ${out}/adapter (PEFT loads it)`);
+      const bar = scoringBar(votes.parts);
+      const onProgress = (done: number) => bar.update(done);
+      const evaluation = await evaluateJudge(judge, votes.parts, { title, seed: settings.seed, onProgress, signal });
+      bar.finish();
+      await keepEvaluation(store, evaluation);
+      table = evaluation.table;
+    }
+    return { table, seconds: (Date.now() - start) / 1000 };
+  } finally {
+    await judge.dispose();
+  }
+}
+
+/** The progress of scoring validation and test in both orders. */
+export function scoringBar({ validation, test }: Pick<TrainingVotes['parts'], 'validation' | 'test'>) {
+  return progress({ label: 'scoring', total: 2 * (validation.length + test.length), unit: 'texts' });
+}
+
+/** The parts, and the file to keep them in when they are new. */
+async function splitDataset(
+  { settings, out, resume, ranks, say }: TrainingJob,
+  { battles, prepared }: Dataset,
+): Promise<TrainingVotes> {
+  // other ranks need not see the folder: the same data and seed give them the same parts
+  if (resume && !ranks?.rank)
+    return { parts: applySplits(battles, JSON.parse(await readFile(`${out}/splits.json`, 'utf8'))) };
+  if (prepared) {
+    const { train, validation, test } = prepared.parts;
+    say(`split as prepared: ${train.length} train, ${validation.length} validation, ${test.length} test`);
+    return { parts: prepared.parts, splits: prepared.file };
+  }
+  const splits = splitVotes(battles, settings);
+  const { rows, leaks, groups } = splits.report;
+  say(`split by prompt (${groups} groups): ${rows.train} train, ${rows.validation} validation, ${rows.test} test`);
+  const near = leaks.nearDuplicates ? `, ${leaks.nearDuplicates} prompts that nearly repeat one of another part` : '';
+  say(`leaks between the parts: ${leaks.exactPrompts + leaks.normalizedPrompts} prompts${near}`);
+  return { parts: splits, splits: splitsToFile(splits) };
+}
+
+/** The training part's tokens from a prepared folder, when they were made with this tokenizer and packing. */
+async function preparedTokens(
+  { settings, say }: TrainingJob,
+  { prepared }: Dataset,
+  { location }: Base,
+  { ordered, pack }: Objective,
+): Promise<Packed[] | undefined> {
+  if (!prepared || settings.swapAugment || !ordered) return undefined; // only pairs in one sequence are prepared
+  const tokenizer = await readFile(`${location}/tokenizer.json`);
+  const cached = await cachedTokens(prepared, 'train', tokenizer, pack as PackOptions);
+  say(cached ? 'tokens as prepared' : 'the prepared tokens are of another tokenizer or packing: packing anew');
+  return cached;
+}

@@ -1,0 +1,55 @@
+/** @file A trained model by the paths of its folders: an adapter with its base, or a checkpoint that an adapter was merged into. */
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readConfig } from '@arena/gemma';
+import { type Judge, type ModelCard, openJudge } from '@arena/judge';
+import { mergedCard, objectiveOfCard } from '@arena/judge/card';
+import { type JudgeFiles, openBase, readJudge } from '@arena/judge/run';
+import { baseName, resolveBase } from './hub/base.js';
+
+/** What a trained model is loaded from, read but for the base's weights. */
+export interface TrainedFiles extends JudgeFiles {
+  /** Folder of the base. */
+  base: string;
+}
+
+/** The adapter's folder, where that of the run that made it may be named as well. */
+export async function adapterFolder(path: string): Promise<string> {
+  const within = join(path, 'adapter');
+  return (await stat(within).catch(() => undefined)) ? within : path;
+}
+
+/**
+ * Reads what stands beside the weights.
+ * @param adapterPath An adapter's folder, or its run's; none for a merged checkpoint.
+ * @throws Error naming the file that is missing, when the head is not what the card says, or the base holds another adapter already.
+ */
+export async function readTrained(baseOrId: string, adapterPath?: string): Promise<TrainedFiles> {
+  const base = await resolveBase(baseOrId);
+  const merged = await mergedCard(base);
+  if (adapterPath === undefined) {
+    if (!merged) throw new Error(`${baseOrId}: --adapter is needed, unless the base is what arena merge wrote`);
+    const { numLabels } = await readConfig(base);
+    return { base, card: merged, objective: objectiveOfCard(merged, numLabels, base) };
+  }
+  const files = await readJudge(await adapterFolder(adapterPath));
+  await checkNotMerged(baseOrId, merged, files.card);
+  return { base, ...files };
+}
+
+/**
+ * Refuses a base that an adapter was merged into, unless `card` is of one that was trained on it.
+ * @throws Error that names the base to take.
+ */
+export async function checkNotMerged(baseOrId: string, merged: ModelCard | undefined, card: ModelCard): Promise<void> {
+  if (!merged || card.base === (await baseName(baseOrId))) return;
+  throw new Error(
+    `${baseOrId}: an adapter was merged into it already, and would count twice: leave --adapter out, or name the base that it was ` +
+      `trained on${card.base === undefined ? '' : ` (${card.base})`}`,
+  );
+}
+
+/** Loads a model as training had it. */
+export async function loadTrained(files: TrainedFiles, signal?: AbortSignal): Promise<Judge> {
+  return openJudge(await openBase(files.base), files, { signal });
+}

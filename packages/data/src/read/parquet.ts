@@ -1,0 +1,200 @@
+/** @file Records of a Parquet file, a row group at a time, by the hyparquet library. */
+
+import type { ByteSource } from '@arena/files';
+import {
+  type AsyncBuffer,
+  type ColumnMetaData,
+  type Compressors,
+  type FileMetaData,
+  parquetMetadataAsync,
+  parquetReadObjects,
+  parquetSchema,
+  type SchemaTree,
+} from 'hyparquet';
+import { compressors as allCompressors } from 'hyparquet-compressors';
+import { DataError } from '../error.js';
+import { checkPages } from './parquet-pages.js';
+
+/** A page never grows to more than this, nor to more than 1,000 times its size on disk and 16 MB. */
+const MAX_PAGE_BYTES = 2 ** 29;
+/** Values of a page at most; writers end a page after 20,000 rows or a megabyte. */
+const MAX_PAGE_VALUES = 2 ** 24;
+/** Uncompressed bytes decoded at a time, about. */
+const WINDOW_BYTES = 2 ** 23;
+/** Rows decoded at a time at most, where columns can be read in parts. */
+const WINDOW_ROWS = 2 ** 16;
+/** Entries of a list column (messages, parts) a row, on average, at most. */
+const MAX_LIST_LENGTH = 1024;
+
+/** A Parquet file that is open: the names of its columns, and its records. */
+export interface ParquetFile {
+  columns: string[];
+  rowCount: number;
+  /** Yields the records with the named columns only, those decoded together at a time. */
+  records(columns: string[]): AsyncGenerator<Record<string, unknown>[]>;
+}
+
+/**
+ * Opens a Parquet file; reads its footer alone.
+ *
+ * @throws DataError when the footer is damaged or claims what cannot be
+ */
+export async function openParquet(source: ByteSource): Promise<ParquetFile> {
+  const file = source.name;
+  const buffer = asyncBuffer(source);
+  let metadata: FileMetaData;
+  let columns: string[];
+  try {
+    if (source.size < 12) throw new Error(`${source.size} bytes are too few`);
+    metadata = await parquetMetadataAsync(buffer);
+    const schema = parquetSchema(metadata);
+    columns = schema.children.map((column) => column.element.name);
+    checkFooter(metadata, schema, source.size);
+  } catch (cause) {
+    throw new DataError(
+      'format',
+      `not a readable Parquet file (${(cause as Error).message}); is the download complete?`,
+      { file },
+      { cause },
+    );
+  }
+
+  async function* records(wanted: string[]): AsyncGenerator<Record<string, unknown>[]> {
+    let groupStart = 0;
+    for (const group of metadata.row_groups) {
+      const groupRows = Number(group.num_rows);
+      const chunks = group.columns
+        .flatMap((column) => column.meta_data ?? [])
+        .filter((column) => wanted.includes(column.path_in_schema[0]));
+      const checked = await decoded(groupStart, () => checkedChunks(source, chunks, groupRows));
+      const step = windowRows(chunks, groupRows);
+      for (let from = 0; from < groupRows; from += step) {
+        const rowStart = groupStart + from;
+        const rowEnd = groupStart + Math.min(groupRows, from + step);
+        const options = { file: checked, metadata, columns: wanted, rowStart, rowEnd, compressors, parsers };
+        const rows = await decoded(rowStart, () => parquetReadObjects(options));
+        if (rows.length !== rowEnd - rowStart) {
+          throw new DataError('format', `${rows.length} rows found where ${rowEnd - rowStart} are claimed`, {
+            file,
+            row: rowStart,
+          });
+        }
+        yield rows;
+      }
+      groupStart += groupRows;
+    }
+  }
+
+  /** Runs a step of decoding; what it throws becomes an error with the place. */
+  async function decoded<T>(row: number, step: () => Promise<T>): Promise<T> {
+    try {
+      return await step();
+    } catch (cause) {
+      if (cause instanceof DataError) throw cause;
+      throw new DataError(
+        'format',
+        `rows from ${row} on cannot be decoded (${(cause as Error).message})`,
+        { file, row },
+        { cause },
+      );
+    }
+  }
+
+  return { columns, rowCount: Number(metadata.num_rows), records };
+}
+
+/** JSON columns stay text; they are parsed where the schema says so, with errors by row. */
+const parsers = { jsonFromBytes: (bytes: Uint8Array): string => new TextDecoder().decode(bytes) };
+
+/**
+ * Rows decoded at a time: a part of a large row group, by its uncompressed size. Only plain columns can be read in
+ * parts without decoding what comes before again.
+ */
+function windowRows(chunks: ColumnMetaData[], rows: number): number {
+  const bytes = chunks.reduce((sum, column) => sum + Number(column.total_uncompressed_size), 0);
+  const isFlat = chunks.every((column) => column.path_in_schema.length === 1);
+  if (!isFlat) return Math.max(1, rows);
+  return Math.max(256, Math.min(WINDOW_ROWS, Math.floor((rows * WINDOW_BYTES) / Math.max(1, bytes))));
+}
+
+const compressors: Compressors = Object.fromEntries(
+  Object.entries(allCompressors).map(([codec, decompress]) => [
+    codec,
+    (input: Uint8Array, length: number) => {
+      if (length > Math.min(MAX_PAGE_BYTES, 2 ** 24 + 1000 * input.length)) {
+        throw new Error(`a page of ${input.length} bytes claims ${length} bytes uncompressed`);
+      }
+      return decompress(input, length);
+    },
+  ]),
+);
+
+function asyncBuffer(source: ByteSource): AsyncBuffer {
+  return {
+    byteLength: source.size,
+    async slice(start, end = source.size) {
+      const from = start < 0 ? Math.max(0, source.size + start) : start;
+      const bytes = await source.read(from, Math.min(end, source.size));
+      return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer;
+    },
+  };
+}
+
+function checkFooter(metadata: FileMetaData, schema: SchemaTree, byteLength: number): void {
+  let rows = 0n;
+  for (const group of metadata.row_groups) {
+    if (group.num_rows < 0n || group.num_rows > 2n ** 31n) throw new Error(`a row group claims ${group.num_rows} rows`);
+    rows += group.num_rows;
+    for (const { meta_data: column } of group.columns) {
+      if (!column) throw new Error('a column has no description');
+      let place: SchemaTree | undefined = schema;
+      for (const name of column.path_in_schema) place = place?.children.find((child) => child.element.name === name);
+      if (!place?.element.type) throw new Error(`column ${column.path_in_schema.join('.')} is not in the schema`);
+      const { start, end } = chunkRange(column);
+      if (!(start >= 0 && start <= end && end <= byteLength)) {
+        throw new Error(`column ${column.path_in_schema.join('.')} claims bytes ${start} to ${end} of ${byteLength}`);
+      }
+    }
+  }
+  if (rows !== BigInt(metadata.num_rows))
+    throw new Error(`the row groups hold ${rows} rows, the file claims ${metadata.num_rows}`);
+}
+
+/** Bytes of a column chunk, as hyparquet asks for them. */
+function chunkRange(column: ColumnMetaData): { start: number; end: number } {
+  const start = Number(column.dictionary_page_offset || column.data_page_offset);
+  return { start, end: start + Number(column.total_compressed_size) };
+}
+
+/** Reads the chunks and checks their pages; the buffer it gives serves them from memory, so that each is read once. */
+async function checkedChunks(source: ByteSource, chunks: ColumnMetaData[], rows: number): Promise<AsyncBuffer> {
+  const loaded: { start: number; end: number; bytes: Uint8Array }[] = [];
+  for (const column of chunks) {
+    const { start, end } = chunkRange(column);
+    const bytes = await source.read(start, end);
+    const isList = column.path_in_schema.length > 1;
+    try {
+      const limit = isList ? rows * MAX_LIST_LENGTH + 2 ** 16 : rows;
+      const values = checkPages(bytes, { values: limit, pageValues: MAX_PAGE_VALUES, pageBytes: MAX_PAGE_BYTES });
+      // Rows are made room for by their claimed number: the pages must hold as many, and more only in lists.
+      if (values < rows) throw new Error(`the pages hold ${values} values, the row group claims ${rows} rows`);
+    } catch (cause) {
+      throw new Error(`column ${column.path_in_schema.join('.')}: ${(cause as Error).message}`, { cause });
+    }
+    loaded.push({ start, end, bytes });
+  }
+  const whole = asyncBuffer(source);
+  return {
+    byteLength: source.size,
+    slice(start, end = source.size) {
+      const chunk = loaded.find((one) => one.start <= start && end <= one.end);
+      if (!chunk) return whole.slice(start, end);
+      // The usual case, without a copy: a whole chunk in a buffer of its own.
+      const isWhole =
+        start === chunk.start && end === chunk.end && chunk.bytes.byteLength === chunk.bytes.buffer.byteLength;
+      if (isWhole) return chunk.bytes.buffer as ArrayBuffer;
+      const from = chunk.bytes.byteOffset + start - chunk.start;
+      return chunk.bytes.buffer.slice(from, from + end - start) as ArrayBuffer;
+    },
+  };
+}

@@ -1,0 +1,95 @@
+/** @file What battles are read from: paths, folders, addresses, Blobs, bytes, opened as the files that they mean. */
+
+import { type ByteSource, blobSource, bytesSource, FileError, openFile, urlSource } from '@arena/files';
+import { nodeFs, partsOf } from '@arena/files/source';
+import { DataError } from '../error.js';
+
+/** Something that `readBattles` reads: a file or folder path (Node), an http(s) URL, a Blob, bytes, or several of those. */
+export type BattleSource = string | URL | Blob | Uint8Array | ArrayBuffer | BattleSource[];
+
+const DATA_FILE = /\.(parquet|csv|jsonl|ndjson|json)(\.gz)?$/i;
+
+/**
+ * Opens every file that a source means, in order; a folder gives its data files by name. Each is to be closed. A server
+ * without ranges sends its file whole, so that the formats work all the same.
+ *
+ * @throws DataError for what cannot be opened or read
+ */
+export async function* openSources(source: BattleSource): AsyncGenerator<ByteSource> {
+  try {
+    yield* openAll(source);
+  } catch (error) {
+    throw dataError(error);
+  }
+}
+
+async function* openAll(source: BattleSource): AsyncGenerator<ByteSource> {
+  if (Array.isArray(source)) {
+    for (const part of source) yield* openAll(part);
+  } else if (source instanceof Uint8Array) {
+    yield dataFile(bytesSource(source));
+  } else if (source instanceof ArrayBuffer) {
+    yield dataFile(bytesSource(new Uint8Array(source)));
+  } else if (source instanceof Blob) {
+    yield dataFile(blobSource(source));
+  } else if (source instanceof URL || (typeof source === 'string' && /^(https?|file):\/\//.test(source))) {
+    const url = new URL(source);
+    if (url.protocol === 'file:') yield* openPath(pathOf(url));
+    else
+      yield dataFile(await urlSource(url.href, { withoutRanges: 'hold' }), url.pathname.split('/').at(-1) || url.host);
+  } else if (typeof source === 'string') {
+    yield* openPath(source);
+  } else {
+    throw new DataError(
+      'argument',
+      `a path, URL, Blob or bytes expected, ${source === null ? 'null' : typeof source} found`,
+    );
+  }
+}
+
+/** Opens a file, or the data files of a folder (not of those below it) by name (Node). */
+async function* openPath(path: string): AsyncGenerator<ByteSource> {
+  const { readdir, stat } = nodeFs();
+  const info = await stat(path).catch((cause) => {
+    throw new DataError('read', `cannot be opened (${cause.code}); check the path`, { file: path }, { cause });
+  });
+  if (!info.isDirectory()) {
+    yield dataFile(await openFile(path), path.split(/[\\/]/).at(-1));
+    return;
+  }
+  const files = (await readdir(path)).filter((file) => DATA_FILE.test(file)).sort();
+  if (files.length === 0)
+    throw new DataError('read', 'the folder has no .parquet, .csv, .jsonl or .json file', { file: path });
+  for (const file of files) yield* openPath(`${path}/${file}`);
+}
+
+function pathOf(url: URL): string {
+  nodeFs(); // says so where there is none
+  return process.getBuiltinModule('node:url').fileURLToPath(url);
+}
+
+/** A file of battles: messages call it by its plain name, and what cannot be read is a DataError. */
+function dataFile(source: ByteSource, name = source.name): ByteSource {
+  return {
+    name,
+    size: source.size,
+    read: (begin, end) =>
+      source.read(begin, end).catch((error) => {
+        throw dataError(error);
+      }),
+    async *stream() {
+      try {
+        yield* partsOf(source);
+      } catch (error) {
+        throw dataError(error);
+      }
+    },
+    close: async () => source.close?.(),
+  };
+}
+
+function dataError(error: unknown): unknown {
+  return error instanceof FileError
+    ? new DataError('read', error.reason, { file: error.file }, { cause: error })
+    : error;
+}

@@ -1,0 +1,132 @@
+/** @file Bradley-Terry ratings: P(a beats b) = sigmoid(strength a - strength b), a tie is half a win each way. */
+
+import { EvaluationInputError } from '../error.js';
+import { softplus } from '../special.js';
+import { fitLogistic, sparseRows } from './logistic.js';
+
+/** `[model a, model b, who won]`; a share of the win for a, 0 to 1, may stand for the winner. */
+export type Vote = readonly [a: string, b: string, winner: 'a' | 'b' | 'tie' | number];
+
+/** Fitted ratings, in the order of `models`. `logLikelihood` is natural, summed over the votes, without the ridge. */
+export interface BradleyTerry {
+  models: string[];
+  /** Log strengths, mean 0 [models]. */
+  coefficients: number[];
+  /** 1000 + 400 / ln 10 * coefficient: 400 points are odds of ten to one [models]. */
+  ratings: number[];
+  logLikelihood: number;
+  /** Whether the votes alone fix every gap: each group of models has lost to and beaten the rest. */
+  finite: boolean;
+}
+
+/** Which models are rated, and how strongly they are drawn together. */
+export interface BradleyTerryOptions {
+  /** Models in the order wanted (default: sorted names of the votes). */
+  models?: readonly string[];
+  /** Inverse strength of the ridge |t|^2 / (2 C); Infinity (default) for none. */
+  C?: number;
+}
+
+/** Wins between two models, gathered from votes; `a` and `b` are numbers of models, a < b. */
+export interface Pair {
+  a: number;
+  b: number;
+  n: number;
+  winsA: number;
+}
+
+/**
+ * Fits ratings. Without a ridge and with `finite` false some gaps would be infinite; they are then as large as the
+ * search went.
+ * @throws EvaluationInputError for a vote of a model with itself or of one that is not in `models`.
+ */
+export function bradleyTerry(votes: readonly Vote[], options: BradleyTerryOptions = {}): BradleyTerry {
+  const { C = Number.POSITIVE_INFINITY } = options;
+  const models = [...(options.models ?? modelsOf(votes))];
+  const pairs = gatherVotes(votes, models).pairs;
+  const coefficients = fitPairs(pairs, models.length, C);
+  return {
+    models,
+    coefficients,
+    ratings: coefficients.map(ratingOf),
+    logLikelihood: pairs.reduce((sum, { a, b, n, winsA }) => {
+      const z = coefficients[a] - coefficients[b];
+      return sum - winsA * softplus(-z) - (n - winsA) * softplus(z);
+    }, 0),
+    finite: stronglyConnected(pairs, models.length),
+  };
+}
+
+/** Names in votes, sorted. */
+export function modelsOf(votes: readonly Vote[]): string[] {
+  return [...new Set([...votes.map(([a]) => a), ...votes.map(([, b]) => b)])].sort();
+}
+
+/** Rating of a log strength. */
+export function ratingOf(coefficient: number): number {
+  return 1000 + (400 / Math.LN10) * coefficient;
+}
+
+/** Log strengths, mean 0 [models], from gathered wins; pairs without votes take no part. */
+export function fitPairs(pairs: readonly Pair[], models: number, C: number): number[] {
+  const played = pairs.filter(({ n }) => n > 0);
+  const rows = sparseRows(
+    played.map(({ a, b }) => [
+      [a, 1],
+      [b, -1],
+    ]),
+    models,
+  );
+  const shares = played.map(({ n, winsA }) => winsA / n);
+  const weights = played.map(({ n }) => n);
+  const { coefficients } = fitLogistic(rows, shares, { C, intercept: false, weights, tolerance: 1e-11 });
+  const centre = coefficients.reduce((a, b) => a + b, 0) / Math.max(1, models);
+  return Array.from(coefficients, (value) => value - centre);
+}
+
+/** Wins by pair of models, and the pair and its first model's share of each vote [votes]. */
+export function gatherVotes(votes: readonly Vote[], models: readonly string[]) {
+  const index = new Map(models.map((model, i) => [model, i]));
+  const numbers = new Map<number, number>();
+  const pairs: Pair[] = [];
+  const pairOf = new Int32Array(votes.length);
+  const shareOf = new Float64Array(votes.length);
+  for (const [i, [nameA, nameB, winner]] of votes.entries()) {
+    const a = index.get(nameA);
+    const b = index.get(nameB);
+    if (a === undefined || b === undefined || a === b) {
+      throw new EvaluationInputError(
+        'argument',
+        `vote ${i + 1} is between ${JSON.stringify(nameA)} and ${JSON.stringify(nameB)}`,
+      );
+    }
+    const share = winner === 'a' ? 1 : winner === 'b' ? 0 : winner === 'tie' ? 0.5 : winner;
+    const key = Math.min(a, b) * models.length + Math.max(a, b);
+    let number = numbers.get(key);
+    if (number === undefined) {
+      number = pairs.push({ a: Math.min(a, b), b: Math.max(a, b), n: 0, winsA: 0 }) - 1;
+      numbers.set(key, number);
+    }
+    pairOf[i] = number;
+    shareOf[i] = a < b ? share : 1 - share;
+    pairs[number].n++;
+    pairs[number].winsA += shareOf[i];
+  }
+  return { pairs, pairOf, shareOf };
+}
+
+/** Whether "has beaten" leads from every model to every other (Ford's condition). */
+function stronglyConnected(pairs: readonly Pair[], models: number): boolean {
+  const reaches = (beats: (pair: Pair) => [boolean, boolean]) => {
+    const next: number[][] = Array.from({ length: models }, () => []);
+    for (const pair of pairs) {
+      const [forward, back] = beats(pair);
+      if (forward) next[pair.a].push(pair.b);
+      if (back) next[pair.b].push(pair.a);
+    }
+    const seen = new Set<number>(models ? [0] : []);
+    for (const model of seen) for (const other of next[model]) seen.add(other);
+    return seen.size === models;
+  };
+  return reaches(({ n, winsA }) => [winsA > 0, winsA < n]) && reaches(({ n, winsA }) => [winsA < n, winsA > 0]);
+}

@@ -1,0 +1,55 @@
+/** @file Style of an answer, what it looks like and not what it says: length, lists, headers, bold, code. */
+import { type Battle, lengthOf } from '../battle.js';
+import { type LogisticModel, type SparseRows, sparseRows } from '../metrics/logistic.js';
+
+/** What {@link styleCounts} counts, in its order. */
+export const STYLE_FEATURES = ['characters', 'list items', 'headers', 'bold spans', 'code spans and blocks'] as const;
+
+/** What is counted, and the characters without which there is none of it: most answers are plain. */
+const PATTERNS: readonly (readonly [pattern: RegExp, needs: readonly string[]])[] = [
+  [/^[ \t]{0,16}(?:[-*+\u2022]|\d{1,4}[.)])[ \t]/gm, ['- ', '* ', '+ ', '\u2022', '. ', ') ', '\t']],
+  [/^[ \t]{0,3}#{1,6}[ \t]/gm, ['#']],
+  [/\*\*[^*\n]{1,300}\*\*|__[^_\n]{1,300}__/g, ['**', '__']],
+  [/```|`[^`\n]{1,300}`/g, ['`']],
+];
+
+/** Markdown is looked for in this many characters of an answer. */
+const STYLE_CHARACTERS = 50_000;
+
+/** Counts of {@link STYLE_FEATURES} in an answer's turns. */
+export function styleCounts(turns: readonly string[]): number[] {
+  const text = turns.join('\n').slice(0, STYLE_CHARACTERS);
+  const counts = PATTERNS.map(([pattern, needs]) =>
+    needs.some((part) => text.includes(part)) ? (text.match(pattern)?.length ?? 0) : 0,
+  );
+  return [lengthOf(turns), ...counts];
+}
+
+/** Difference A - B of log(1 + count) for each feature [battles][features]. */
+export function styleDifferences(battles: readonly Battle[]): number[][] {
+  return battles.map(({ responseA, responseB }) => {
+    const b = styleCounts(responseB);
+    return styleCounts(responseA).map((count, k) => Math.log1p(count) - Math.log1p(b[k]));
+  });
+}
+
+/** Root mean square of each column, 1 where it is all zero: what the differences are divided by. */
+export function columnScales(rows: readonly (readonly number[])[], columns: number): number[] {
+  return Array.from({ length: columns }, (_, k) => {
+    const square = rows.reduce((sum, row) => sum + row[k] * row[k], 0) / Math.max(1, rows.length);
+    return square > 0 ? Math.sqrt(square) : 1;
+  });
+}
+
+/** Dense rows divided by `scales`, as the regression takes them. */
+export function scaledRows(rows: readonly (readonly number[])[], scales: readonly number[]): SparseRows {
+  return sparseRows(
+    rows.map((row) => row.map((value, k) => [k, value / scales[k]] as const)),
+    scales.length,
+  );
+}
+
+/** Coefficients by feature, for showing. */
+export function styleCoefficients(model: LogisticModel): Record<string, number> {
+  return Object.fromEntries(STYLE_FEATURES.map((name, k) => [name, model.coefficients[k]]));
+}

@@ -1,0 +1,34 @@
+/** @file The one error that this package throws for files and addresses that cannot be used. */
+
+type FileErrorCode = 'not_found' | 'refused' | 'network' | 'changed' | 'damaged' | 'too_large' | 'storage' | 'argument';
+
+/**
+ * A file, folder or address that cannot be read or written: `file` names it, `reason` says what stands in the way.
+ * `code` says which kind:
+ * - `not_found`: nothing is there (ENOENT, 404)
+ * - `refused`: the server or the system does not give it: rights, a token, no answer to range requests
+ * - `network`: the server cannot be reached or is busy; another try may help
+ * - `changed`: the file changed while it was read
+ * - `damaged`: other bytes came than were promised: their number, their SHA-256, an index that is none
+ * - `too_large`: the file is beyond a limit
+ * - `storage`: the bytes cannot be stored, such as on a full disk
+ * - `argument`: a name, range or choice of files that cannot be
+ */
+export class FileError extends Error {
+  override readonly name = 'FileError';
+  readonly code: FileErrorCode;
+  readonly file: string;
+  readonly reason: string;
+
+  constructor(code: FileErrorCode, reason: string, file: string, options?: ErrorOptions) {
+    super(`${file}: ${reason}`, options);
+    this.code = code;
+    this.file = file;
+    this.reason = reason;
+  }
+}
+
+/** Text from elsewhere as it may stand in a message: quoted, and cut where it is long. */
+export function quote(text: string): string {
+  return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}...` : text);
+}
