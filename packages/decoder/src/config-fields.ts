@@ -152,6 +152,7 @@ export function commonConfig(
     problemType,
     dtype,
     skipModules: skippedModules(fields),
+    ...(fields.raw('quantization_config') === undefined ? {} : { quantized: true }),
   };
 }
 

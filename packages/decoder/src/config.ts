@@ -50,6 +50,8 @@ export interface DecoderConfig {
   dtype: 'float32' | 'bfloat16' | 'float16';
   /** Modules that a 4-bit checkpoint keeps in full precision; undefined for transformers' default (the head). */
   skipModules?: string[];
+  /** Whether its linears are stored in 4 bits. */
+  quantized?: boolean;
 }
 
 /** A family of models: which config.json files are its own, and what they say. Everything else about it is data. */

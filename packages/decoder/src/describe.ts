@@ -1,16 +1,18 @@
 /** @file What a checkpoint holds and what training on it takes, from config.json and the headers of its files alone. */
 
-import type { Location, Weights } from '@arena/files';
+import type { Weights } from '@arena/files';
 import { placeName } from '@arena/files/source';
 import { type LoraConfig, type LoraTarget, loraConfig } from '@arena/lora';
 import { resolveTargets } from '@arena/lora/names';
 import { openCheckpoint } from '@arena/safetensors';
 import { checkpointWeights } from '@arena/safetensors/tensor';
+import type { CheckpointSource } from './checkpoint-view.js';
 import type { DecoderConfig, Family } from './config.js';
 import { DecoderError } from './error.js';
 import { readConfig } from './family.js';
 import { type MemoryPlan, planMemory } from './memory.js';
 import { linearModules, type TensorPlace, tensorTable } from './tensors.js';
+import { textWeights } from './text-part.js';
 
 /** A part of a checkpoint. */
 export interface CheckpointPart {
@@ -65,12 +67,13 @@ export interface DescribeOptions {
  * @throws Error when it is of no family, files or tensors are missing, shapes differ from config.json, no module is targeted, or
  * not even a step with every layer recomputed fits the budget.
  */
-export async function describeCheckpoint(source: Location, options: DescribeOptions): Promise<ModelDescription> {
+export async function describeCheckpoint(
+  source: CheckpointSource,
+  options: DescribeOptions,
+): Promise<ModelDescription> {
   const { tokens = 1900, quantize = true, budgetBytes } = options;
   const config = await readConfig(source, options);
-  const checkpoint = await openCheckpoint(source);
-  await checkpoint.close();
-  const weights = checkpointWeights(checkpoint, placeName(source));
+  const { weights, files } = await headersOf(source);
   const { tensors } = weights;
   const modules = linearModules(config);
   const { hiddenSize, numLabels } = config;
@@ -89,7 +92,7 @@ export async function describeCheckpoint(source: Location, options: DescribeOpti
   const plan = planMemory({ config, targets, tokens, quantized, budgetBytes });
   return {
     config,
-    files: checkpoint.files,
+    files,
     parts,
     parameters: parts.reduce((sum, { parameters }) => sum + parameters, 0),
     bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
@@ -104,6 +107,14 @@ export async function describeCheckpoint(source: Location, options: DescribeOpti
         numLabels * hiddenSize,
     },
   };
+}
+
+/** A checkpoint's tensors, without their values. */
+async function headersOf(source: CheckpointSource): Promise<{ weights: Weights; files: string[] }> {
+  if (typeof source === 'object') return { weights: source.weights, files: [source.weights.place] };
+  const checkpoint = await openCheckpoint(source);
+  await checkpoint.close();
+  return { weights: textWeights(checkpointWeights(checkpoint, placeName(source))), files: checkpoint.files };
 }
 
 const PARTS: { name: CheckpointPart['name']; roles: TensorPlace['role'][] }[] = [

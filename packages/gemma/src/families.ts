@@ -23,9 +23,10 @@ import {
   writeRandomCheckpoint as writeRandom,
 } from '@arena/decoder/checkpoint';
 import { parseConfig } from '@arena/decoder/family';
-import type { Location } from '@arena/files';
+import type { Location, Weights } from '@arena/files';
 import { gemma2 } from './gemma2.js';
 import { gemma3 } from './gemma3.js';
+import { ggufCheckpoint, widenedWeights } from './gguf-base.js';
 
 /** What {@link loadGemma} and its neighbours take for their own. */
 export const GEMMA_FAMILIES: Family[] = [gemma2, gemma3];
@@ -34,20 +35,21 @@ export const GEMMA_FAMILIES: Family[] = [gemma2, gemma3];
 export type LoadGemmaOptions = Omit<LoadOptions, 'families'>;
 
 /**
- * Opens a Gemma checkpoint as a classifier on the current engine: {@link loadClassifier} with {@link GEMMA_FAMILIES}.
- * @param source A folder's path (Node) or its address on the web, or a function that opens its files by name; or a
- * checkpoint that is open.
+ * Opens a Gemma base as a classifier on the current engine: {@link loadClassifier} with {@link GEMMA_FAMILIES}.
+ * @param source A folder's path (Node) or its address on the web, or a function that opens its files by name; the path or
+ * address of a GGUF file, or a folder with one in it; or a checkpoint that is open.
  * @throws Error naming the file, tensor or field that is missing, of another shape or of another model.
  * @example
  * const model = await loadGemma('gemma-2-2b', { quantization: {}, adapter: await loadAdapter('run/adapter') });
+ * const small = await loadGemma('gemma-3-270m-q4_k_m.gguf'); // its blocks stay as they are stored
  */
 export function loadGemma(source: CheckpointSource, options: LoadGemmaOptions = {}): Promise<Classifier> {
-  return loadClassifier(source, { ...options, families: GEMMA_FAMILIES });
+  return opened(source, (one) => loadClassifier(one, { ...options, families: GEMMA_FAMILIES }));
 }
 
-/** Reads and checks `config.json` of a checkpoint. @throws Error naming the file and the field. */
+/** Reads and checks `config.json` of a checkpoint, or what stands for it in a GGUF file. @throws Error naming the file and the field. */
 export function readConfig(source: CheckpointSource, numLabels?: number): Promise<DecoderConfig> {
-  return readConfigOf(source, { families: GEMMA_FAMILIES, numLabels });
+  return looked(source, (one) => readConfigOf(one, { families: GEMMA_FAMILIES, numLabels }));
 }
 
 /** Reads the text of a config.json. @throws Error naming the file and the field. */
@@ -57,10 +59,10 @@ export function parseGemmaConfig(text: string, path = 'config.json'): DecoderCon
 
 /** Describes a Gemma checkpoint without loading it: {@link describeCheckpoint} with {@link GEMMA_FAMILIES}. */
 export function describeGemma(
-  source: Location,
+  source: CheckpointSource,
   options: Omit<DescribeOptions, 'families'> = {},
 ): Promise<ModelDescription> {
-  return describeCheckpoint(source, { ...options, families: GEMMA_FAMILIES });
+  return looked(source, (one) => describeCheckpoint(one, { ...options, families: GEMMA_FAMILIES }));
 }
 
 /**
@@ -83,9 +85,12 @@ export function randomCheckpointFiles(
   return randomFiles(config, GEMMA_FAMILIES, options);
 }
 
-/** The base with an adapter folded in, as a view to write: {@link merged} with {@link GEMMA_FAMILIES}. */
+/**
+ * The base with an adapter folded in, as a view to write: {@link merged} with {@link GEMMA_FAMILIES}. A GGUF base is
+ * written in float32.
+ */
 export function mergedCheckpoint(base: CheckpointSource, adapter: Location): Promise<MergedCheckpoint> {
-  return merged(base, adapter, { families: GEMMA_FAMILIES });
+  return opened(base, (one) => merged(one, adapter, { families: GEMMA_FAMILIES }), widenedWeights);
 }
 
 /** A checkpoint in 4 bits, as a view to write: {@link quantized} with {@link GEMMA_FAMILIES}. */
@@ -93,5 +98,32 @@ export function quantizedCheckpoint(
   base: CheckpointSource,
   options: Omit<QuantizedCheckpointOptions, 'families'> = {},
 ): Promise<CheckpointView> {
-  return quantized(base, { ...options, families: GEMMA_FAMILIES });
+  return opened(base, (one) => quantized(one, { ...options, families: GEMMA_FAMILIES }), widenedWeights);
+}
+
+/** Opens a GGUF base for what takes it over, its weights changed where asked for: it is closed here when that fails. */
+async function opened<T>(
+  source: CheckpointSource,
+  work: (source: CheckpointSource) => Promise<T>,
+  change: (weights: Weights) => Weights = (weights) => weights,
+): Promise<T> {
+  const gguf = typeof source === 'object' ? undefined : await ggufCheckpoint(source);
+  if (!gguf) return work(source);
+  const view = { ...gguf, weights: change(gguf.weights) };
+  try {
+    return await work(view);
+  } catch (error) {
+    await view.weights.close().catch(() => {}); // closed already where the loader got so far
+    throw error;
+  }
+}
+
+/** Opens a GGUF base for a look. */
+async function looked<T>(source: CheckpointSource, work: (source: CheckpointSource) => Promise<T>): Promise<T> {
+  const view = typeof source === 'object' ? undefined : await ggufCheckpoint(source);
+  try {
+    return await work(view ?? source);
+  } finally {
+    await view?.weights.close();
+  }
 }

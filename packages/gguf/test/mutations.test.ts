@@ -83,7 +83,7 @@ async function readAll(bytes: Uint8Array): Promise<'read' | 'refused'> {
     name: 'damaged.gguf',
     async read(begin, end) {
       if (!(begin >= 0 && begin <= end && end <= bytes.length))
-        throw new FileError(`read ${begin} to ${end}`, 'damaged');
+        throw new FileError('argument', `read ${begin} to ${end}`, 'damaged');
       asked += end - begin;
       return bytes.slice(begin, end);
     },

@@ -4,8 +4,8 @@ import type { Battle } from '@arena/data';
 import type { DecoderConfig } from '@arena/decoder';
 import { type Location, readFileAt } from '@arena/files';
 import { placeName } from '@arena/files/source';
-import { readConfig, type TinyBaseOptions, tinyBaseFiles } from '@arena/gemma';
-import { loadTokenizer, type Tokenizer } from '@arena/tokenizer';
+import { ggufAt, ggufVocabulary, readConfig, type TinyBaseOptions, tinyBaseFiles } from '@arena/gemma';
+import { loadTokenizer, sentencePieceTokenizer, type Tokenizer } from '@arena/tokenizer';
 import { type ModelCard, mergedCard } from './card.js';
 import { JudgeError } from './error.js';
 
@@ -16,13 +16,15 @@ export interface Base {
   location: Location;
   config: DecoderConfig;
   tokenizer: Tokenizer;
+  /** How its linear layers are stored: `4bit` as bitsandbytes has them, `blocks` as a GGUF file has them. */
+  stored: 'float' | '4bit' | 'blocks';
   /** Set when an adapter was merged into it. */
   card?: ModelCard;
 }
 
 /**
- * Reads config.json, tokenizer.json and, where there is one, arena.json of a checkpoint.
- * @param location A folder (Node), an address, or a function that opens the files.
+ * Reads config.json, tokenizer.json and, where there is one, arena.json of a checkpoint; all of them of a GGUF file.
+ * @param location A folder (Node), an address, or a function that opens the files; the path or address of a GGUF file.
  * @throws JudgeError naming the file that is missing or of another kind, or when the tokenizer is another model's.
  */
 export async function openBase(location: Location, name: string = placeName(location)): Promise<Base> {
@@ -34,17 +36,21 @@ export async function openBase(location: Location, name: string = placeName(loca
       `${name}: its tokenizer has ${tokenizer.vocabSize} tokens, its config.json ${config.vocabSize}: they are of two models`,
     );
   }
-  return { name, location, config, tokenizer, card: await mergedCard(location) };
+  const isGguf = (await ggufAt(location)) !== undefined;
+  const stored = isGguf ? 'blocks' : config.quantized ? '4bit' : 'float';
+  return { name, location, config, tokenizer, stored, card: isGguf ? undefined : await mergedCard(location) };
 }
 
 /** Largest tokenizer.json that is read. Gemma 3's has 33 MB. */
 const MAX_TOKENIZER_BYTES = 500e6;
 
 /**
- * The tokenizer.json of a checkpoint.
+ * The tokenizer.json of a checkpoint, or the tokenizer in a GGUF file.
  * @throws JudgeError naming the file when it is missing or is no tokenizer that is known here.
  */
 export async function openTokenizer(location: Location): Promise<Tokenizer> {
+  const vocabulary = await ggufVocabulary(location);
+  if (vocabulary) return sentencePieceTokenizer(vocabulary);
   const path = `${placeName(location)}/tokenizer.json`;
   const bytes = await readFileAt(location, 'tokenizer.json', { maxBytes: MAX_TOKENIZER_BYTES });
   if (!bytes)

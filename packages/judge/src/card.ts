@@ -2,6 +2,8 @@
 import type { QuantizationOptions } from '@arena/decoder/checkpoint';
 import { type Location, readFileAt } from '@arena/files';
 import { placeName } from '@arena/files/source';
+import type { LoadGemmaOptions } from '@arena/gemma';
+import type { Base } from './base.js';
 import { JudgeError } from './error.js';
 import type { Head } from './objectives/objective.js';
 import type { TrainingSettings } from './settings.js';
@@ -11,8 +13,10 @@ export type ModelCard = Head & {
   format: typeof FORMAT;
   /** How the adapter names its base. Cards of the browser page's first versions do not say. */
   base?: string;
-  /** null: the base is used in float. */
-  quantization: QuantizationOptions | null;
+  /** How the base's linears are used: in NF4, in float (null), or as its file stores them. */
+  quantization: QuantizationOptions | null | 'stored';
+  /** Of a base that is one file. */
+  baseFile?: { bytes: number; sha256: string };
   /** Of the run. */
   seed?: number;
   /** Set beside a checkpoint that the adapter was merged into. */
@@ -25,11 +29,18 @@ const HEADS: readonly string[] = ['classes', 'reward'];
 /** The card of what was trained with these settings. */
 export function cardOf(
   { head, pack }: Head,
-  base: string,
+  { name, stored }: Pick<Base, 'name' | 'stored'>,
   { quantize, doubleQuant, seed }: Pick<TrainingSettings, 'quantize' | 'doubleQuant' | 'seed'>,
 ): ModelCard {
+  const how = quantize === 'auto' ? (stored === 'float' ? 'nf4' : 'stored') : quantize;
+  const quantization = how === 'nf4' ? { doubleQuant } : how === 'none' ? null : how;
   // TypeScript loses which packing goes with which head
-  return { format: FORMAT, base, head, pack, quantization: quantize ? { doubleQuant } : null, seed } as ModelCard;
+  return { format: FORMAT, base: name, head, pack, quantization, seed } as ModelCard;
+}
+
+/** What a card says of its base's linears, as `loadGemma` takes it. */
+export function quantizationOf({ quantization }: ModelCard): LoadGemmaOptions['quantization'] {
+  return quantization === 'stored' || quantization === null ? undefined : quantization;
 }
 
 /** The card as the text of arena.json. */

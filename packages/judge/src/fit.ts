@@ -18,7 +18,7 @@ import {
 } from '@arena/trainer';
 import { checkpointFiles, restoreProgress } from '@arena/trainer/checkpoint';
 import type { Base } from './base.js';
-import { cardOf } from './card.js';
+import { cardOf, quantizationOf } from './card.js';
 import { keepCheckpoint } from './checkpoints.js';
 import { JudgeError } from './error.js';
 import { measure } from './measure.js';
@@ -117,9 +117,9 @@ export async function trainJudge(
   const place = resume?.checkpoint !== undefined && isFirst ? store.location(resume.checkpoint) : undefined;
   const checkpoint = place === undefined ? undefined : await loadCheckpoint(place);
   const plan = planTraining(packed, settings, base, adapter, objective, options);
-  const card = cardOf(objective, base.name, settings);
+  const card = cardOf(objective, base, settings);
   const model = await loadGemma(base.location, {
-    quantization: card.quantization ?? undefined,
+    quantization: quantizationOf(card),
     ...(checkpoint
       ? { adapter: await loadAdapter(place!) }
       : { lora: { config: adapter.config, seed: settings.seed } }),

@@ -8,7 +8,7 @@ import { type AdapterFiles, loadAdapter } from '@arena/lora';
 import { adapterFolder } from '@arena/lora/names';
 import type { Tokenizer } from '@arena/tokenizer';
 import type { Base } from './base.js';
-import { formatCard, type ModelCard, readCard } from './card.js';
+import { formatCard, type ModelCard, quantizationOf, readCard } from './card.js';
 import { objectiveOfCard } from './objectives/choose.js';
 import type { Objective } from './objectives/objective.js';
 import { type Scored, type ScoringOptions, scoreBattles } from './score.js';
@@ -69,7 +69,7 @@ export interface OpenJudgeOptions {
  */
 export async function openJudge(base: Base, files: JudgeFiles, options: OpenJudgeOptions = {}): Promise<Judge> {
   const { adapter, card, objective } = files;
-  const quantization = adapter && (card.quantization ?? undefined); // a merged checkpoint is used as it is stored
+  const quantization = adapter && quantizationOf(card); // a merged checkpoint is used as it is stored
   const model = await loadGemma(base.location, { adapter, quantization, numLabels: objective.labels, ...options });
   return judgeOf({ model, tokenizer: base.tokenizer, objective, card });
 }

@@ -63,12 +63,12 @@ export interface MemoryLimits {
 export function planTraining(
   packed: Packed[],
   settings: TrainingSettings,
-  { config }: Base,
+  { config, stored }: Base,
   { targets }: NewAdapter,
   objective: Objective,
   { memoryBytes, halves }: MemoryLimits = {},
 ): TrainingPlan {
-  const { batchSize, tokensPerBatch, seed, quantize, optimizer, accumulation, epochs } = settings;
+  const { batchSize, tokensPerBatch, seed, optimizer, accumulation, epochs } = settings;
   const order = tokensPerBatch ? 'bucketed' : 'hf';
   const epochBatches = (epoch: number) =>
     Array.from(batches(packed, { batchSize, tokensPerBatch, order, seed, epoch }), (batch) => ({
@@ -80,7 +80,7 @@ export function planTraining(
     config: { ...config, numLabels: objective.labels },
     targets,
     tokens: Math.max(...first.map(({ ids }) => ids.length)),
-    quantized: quantize,
+    quantized: settings.quantize !== 'none' || stored === '4bit',
     momentBytes: optimizer === 'adamw-8bit' ? 2 : 8,
     halves,
     budgetBytes: typeof memoryBytes === 'function' ? memoryBytes() : memoryBytes,

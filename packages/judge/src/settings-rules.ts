@@ -97,7 +97,11 @@ export const RULES = {
     description: 'Seed of split, order, adapter and dropout.',
   },
   maxSteps: { type: 'integer', minimum: 1, description: 'Optimizer steps after which the run ends.' },
-  quantize: { type: 'boolean', description: "false keeps the base's linears in float." },
+  quantize: {
+    enum: ['auto', 'nf4', 'none', 'stored'],
+    description:
+      "The base's linears: in NF4, in float, or as they are stored. auto: as stored in 4 bits or blocks, else NF4.",
+  },
   doubleQuant: { type: 'boolean', description: 'NF4 with double quantisation.' },
   headStd: { type: 'number', minimum: 0, description: 'Standard deviation of a new head.' },
   loraPlus: {

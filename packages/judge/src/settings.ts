@@ -44,8 +44,11 @@ export interface TrainingSettings {
   maxGradNorm: number;
   seed: number;
   maxSteps?: number;
-  /** false keeps the base's linears in float. */
-  quantize: boolean;
+  /**
+   * What becomes of the base's linears: `nf4`, `none` (float) or `stored` (as the file has them). `auto`: as they are
+   * stored where that is in 4 bits or in blocks of a GGUF file, else NF4.
+   */
+  quantize: 'auto' | 'nf4' | 'none' | 'stored';
   doubleQuant: boolean;
   /** Standard deviation of a new head. */
   headStd: number;
@@ -92,7 +95,7 @@ export const DEFAULT_SETTINGS: Readonly<DefaultSettings> = {
   warmup: 0.03,
   weightDecay: 0.01,
   maxGradNorm: 1,
-  quantize: true,
+  quantize: 'auto',
   doubleQuant: true,
   headStd: 0.02,
   loraPlus: 1,
@@ -102,13 +105,16 @@ export const DEFAULT_SETTINGS: Readonly<DefaultSettings> = {
   seed: 42,
 };
 
-/** Settings as they are given: those with a default may be left out. */
-export type GivenSettings = Pick<TrainingSettings, 'base' | 'data'> & Partial<TrainingSettings>;
+/** Settings as they are given: those with a default may be left out. Earlier versions said `quantize` as a boolean. */
+export type GivenSettings = Pick<TrainingSettings, 'base' | 'data'> &
+  Partial<Omit<TrainingSettings, 'quantize'>> & { quantize?: TrainingSettings['quantize'] | boolean };
 
 /** The settings with the defaults in place of what is not given, in the order in which they were given. */
 export function completeSettings(given: GivenSettings): TrainingSettings {
   const missing = Object.entries(DEFAULT_SETTINGS).filter(([key]) => given[key as keyof DefaultSettings] === undefined);
-  return { ...given, ...(Object.fromEntries(missing) as unknown as DefaultSettings) };
+  const complete = { ...given, ...(Object.fromEntries(missing) as unknown as DefaultSettings) };
+  const { quantize } = complete as { quantize: TrainingSettings['quantize'] | boolean };
+  return { ...complete, quantize: quantize === true ? 'auto' : quantize === false ? 'none' : quantize };
 }
 
 /**

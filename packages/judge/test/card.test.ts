@@ -27,7 +27,7 @@ const WRITTEN = `{
 const PACK = { maxTokens: 384, frame: COMPACT_FRAME };
 
 test('a card is written with these bytes, and read back', async () => {
-  const card = cardOf(objectiveOf(SETTINGS), SETTINGS.base, SETTINGS);
+  const card = cardOf(objectiveOf(SETTINGS), { name: SETTINGS.base, stored: 'float' }, SETTINGS);
   expect(formatCard(card)).toBe(WRITTEN);
   expect(parseCard(WRITTEN, 'arena.json')).toEqual(card);
   expect(formatCard(parseCard(WRITTEN, 'arena.json'))).toBe(WRITTEN);
@@ -36,7 +36,7 @@ test('a card is written with these bytes, and read back', async () => {
 
 test('a base in float, and a reward model', () => {
   const settings = completeSettings({ ...SETTINGS, loss: 'bradley-terry', quantize: false });
-  const card = cardOf(objectiveOf(settings), 'base', settings);
+  const card = cardOf(objectiveOf(settings), { name: 'base', stored: 'float' }, settings);
   expect(card).toMatchObject({ head: 'reward', quantization: null });
   expect(parseCard(formatCard(card), 'arena.json')).toEqual(card);
 });

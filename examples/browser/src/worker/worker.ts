@@ -107,7 +107,7 @@ const handlers: Handlers = {
   async useAdapter(files) {
     const on = need(base, 'choose the base that the adapter was trained on first');
     const { settings } = settingsOf({ ...on.info.form, maxTokens: 1900 }, namesOf(on));
-    const unsaid = cardOf(objectiveOf(settings), on.name, settings); // of an adapter that was trained elsewhere
+    const unsaid = cardOf(objectiveOf(settings), on, settings); // of an adapter that was trained elsewhere
     const trained = await readJudge(bytesFolder(await adapterBytes(files)), unsaid);
     await closeJudge();
     judge = await openJudge(on, trained, { onProgress });

@@ -21,7 +21,7 @@ interface DescribeFlags {
 
 export function define(command: Command): void {
   command
-    .requiredOption('--base <dir|hub-id>', 'base checkpoint: a folder, or a hub id (headers are read from the hub)')
+    .requiredOption('--base <dir|hub-id>', 'base: a folder, a GGUF file, or a hub id (headers are read from the hub)')
     .option('--max-tokens <n>', 'tokens of the largest batch', integer(1), DEFAULT_SETTINGS.maxTokens)
     .option('--rank <n>', 'LoRA rank', integer(1), DEFAULT_SETTINGS.rank)
     .option('--targets <list>', 'linear modules that get adapters', DEFAULT_SETTINGS.targets.join(','))
@@ -49,6 +49,8 @@ async function describe({ base, maxTokens, rank, targets, firstLayer, quantize, 
   console.log(json ? JSON.stringify(description, null, 2) : describeText(description));
 }
 
+const FAMILY: Record<string, string> = { gemma2: 'Gemma 2', gemma3_text: 'Gemma 3' };
+
 /** The description as lines for a terminal. */
 function describeText(description: ModelDescription): string {
   const { config, parts, files, unused, linearType, training } = description;
@@ -67,7 +69,7 @@ function describeText(description: ModelDescription): string {
   const { recompute } = activations;
   const recomputed = recompute ? `, ${recompute} recomputed` : '';
   return [
-    `Gemma 2: ${config.layers.length} layers, width ${config.hiddenSize}, vocabulary ${count(config.vocabSize)}, ` +
+    `${FAMILY[config.modelType] ?? config.modelType}: ${config.layers.length} layers, width ${config.hiddenSize}, vocabulary ${count(config.vocabSize)}, ` +
       `linears as ${linearType}, ${files.length} file${files.length === 1 ? '' : 's'}`,
     ...rows([
       ['', 'parameters', 'in the files'],

@@ -23,7 +23,7 @@ interface EvaluateFlags extends EngineFlags {
 
 export function define(command: Command): void {
   command
-    .requiredOption('--base <dir|hub-id>', 'base checkpoint: a folder, or a hub id')
+    .requiredOption('--base <dir|hub-id>', 'base: a folder, a GGUF file, or a hub id')
     .option('--adapter <dir>', "adapter folder, or its run's; none for a base that arena merge wrote")
     .requiredOption(
       '--data <file...>',

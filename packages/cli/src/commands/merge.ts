@@ -17,7 +17,7 @@ interface MergeFlags {
 
 export function define(command: Command): void {
   command
-    .requiredOption('--base <dir|hub-id>', 'base checkpoint: a folder, or a hub id')
+    .requiredOption('--base <dir|hub-id>', 'base: a folder, a GGUF file, or a hub id')
     .requiredOption('--adapter <dir>', "adapter folder, or its run's")
     .requiredOption('--out <dir>', 'folder to create')
     .action((flags: MergeFlags) => merge(flags));

@@ -1,5 +1,5 @@
 /** @file `arena prepare`: votes to a folder with their parts, their tokens and a data card. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { type Battle, COMPACT_FRAME, GEMMA_FRAME, packer, readBattles, splitBattles } from '@arena/data';
@@ -25,6 +25,7 @@ import { dataCardHtml } from '../prepare/data-card.js';
 import { type DatasetOptions, readDataset } from '../prepare/dataset.js';
 import { packInOrder } from '../prepare/pack-in-order.js';
 import { BATTLES, preparedWriter } from '../prepare/prepared.js';
+import { tokenizerSource } from '../prepare/tokenizer-source.js';
 import { progress } from '../progress.js';
 
 interface PrepareFlags {
@@ -44,7 +45,7 @@ interface PrepareFlags {
 export function define(command: Command): void {
   command
     .requiredOption('--data <file...>', 'votes: parquet, csv or jsonl in any known schema')
-    .requiredOption('--tokenizer <dir|hub-id>', 'folder with the tokenizer.json of the base')
+    .requiredOption('--tokenizer <dir|hub-id>', 'the base, for its tokenizer: a folder, a GGUF file, or a hub id')
     .requiredOption('--out <dir>', 'folder to create')
     .addOption(settingOption('--max-tokens <n>', 'longest packed battle'))
     .addOption(settingOption('--frame <name>', 'text around the fields'))
@@ -99,13 +100,13 @@ async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): 
         `${leaks.nearDuplicates ?? 'unknown'} prompts nearly repeat one of another part`,
     );
     const partOf = new Map(SPLIT_NAMES.flatMap((name) => splits[name].map((battle) => [battle, name] as const)));
-    const bytes = await readFile(`${folder}/tokenizer.json`);
+    const { source, bytes } = await tokenizerSource(folder);
     const writer = await preparedWriter(temporary, { sources: data, cleaning: flags.clean, packing, tokenizer: bytes });
     const card = openDataCard({ detectLanguage: scriptOf });
     const bar = progress({ label: 'tokenising', total: outlines.length, unit: 'battles' });
     let done = 0;
     const stored = readBattles(join(temporary, BATTLES), { schema: 'jsonl', signal });
-    const tokens = { tokenizer, json: bytes, packing, workers: flags.workers };
+    const tokens = { tokenizer, source, packing, workers: flags.workers };
     for await (const [battle, packed] of packInOrder(completed(stored, outlines), tokens)) {
       const name = partOf.get(outlines[done])!;
       await writer.add(name, battle, packed);

@@ -41,7 +41,7 @@ export function define(command: Command): void {
   command
     .requiredOption(
       '--base <dir|hub-id>',
-      'base checkpoint with its tokenizer.json: a folder, or a hub id, which is downloaded once',
+      'base with its tokenizer: a folder, a GGUF file, or a hub id, which is downloaded once',
     )
     .requiredOption('--data <file...>', 'votes: parquet, csv or jsonl in any known schema')
     .requiredOption('--out <dir>', 'new or empty folder for the results')
@@ -98,7 +98,13 @@ export function define(command: Command): void {
     .option('--profile', 'say at the end which ops the time of the steps went to', false)
     .addOption(settingOption('--seed <n>', 'seed of split, order, adapter and dropout'))
     .addOption(settingOption('--max-steps <n>', 'stop after this many optimizer steps'))
-    .option('--no-quantize', 'keep the base in float')
+    .addOption(
+      settingOption(
+        '--quantize <how>',
+        "the base's linears: nf4, none (float) or stored (as the file has them); auto: stored where that is 4-bit or GGUF blocks, else nf4",
+      ),
+    )
+    .option('--no-quantize', 'the same as --quantize none')
     .option('--no-double-quant', 'NF4 without double quantisation')
     .option('--memory <size>', 'memory that a step may take, such as 6GB (default 80 % of what is free)', byteSize)
     .option('--resume', 'go on from the newest checkpoint in --out', false);

@@ -1,11 +1,12 @@
 /** @file Packing a stream of battles, in threads when wanted; they come out in the order in which they went in. */
 import { type Battle, type Packed, type PackOptions, packer } from '@arena/data';
 import { openEncoderPool, type Tokenizer } from '@arena/tokenizer';
+import type { TokenizerSource } from './tokenizer-source.js';
 
 export interface PackInOrderOptions {
   tokenizer: Tokenizer;
-  /** Its file, for the threads. */
-  json: Uint8Array;
+  /** What it is made of, for the threads. */
+  source: TokenizerSource['source'];
   packing: PackOptions;
   /** Threads that tokenise; 0: none but this one. */
   workers: number;
@@ -19,7 +20,7 @@ const LOTS_AHEAD = 2;
 /** Gives each battle with its tokens. */
 export async function* packInOrder(
   battles: AsyncIterable<Battle>,
-  { tokenizer, json, packing, workers }: PackInOrderOptions,
+  { tokenizer, source, packing, workers }: PackInOrderOptions,
 ): AsyncGenerator<[Battle, Packed]> {
   if (workers === 0) {
     const pack = packer(tokenizer, packing);
@@ -31,7 +32,7 @@ export async function* packInOrder(
   const encode: Tokenizer['encode'] = (text, options) => known.get(text) ?? tokenizer.encode(text, options);
   const pack = packer({ encode, tokenToId: (token) => tokenizer.tokenToId(token) }, packing);
   const options = { splitSpecialTokens: packing.neutralizeSpecialTokens ?? true };
-  const pool = openEncoderPool(json, { workers });
+  const pool = openEncoderPool(source, { workers });
   const ahead: { lot: Battle[]; tokens: Promise<Map<string, Int32Array>> }[] = [];
 
   function send(lot: Battle[]): void {

@@ -1,6 +1,6 @@
 /** @file What a run tells, as people see it: lines and a bar on the terminal, TensorBoard, a profile. */
-import type { Classifier, MemoryPlan } from '@arena/decoder';
-import type { RunEvent, TrainingSettings } from '@arena/judge';
+import type { MemoryPlan } from '@arena/decoder';
+import type { Judge, ModelCard, RunEvent, TrainingSettings } from '@arena/judge';
 import type { Base } from '@arena/judge/card';
 import { type Profile, startProfile } from '@arena/runtime';
 import type { EvaluationEntry, LogEntry, TrainResult } from '@arena/trainer';
@@ -65,7 +65,7 @@ export function showRun({ settings, out, resume, tensorboard, profile, ranks, sa
         break;
       case 'opened':
         endBar();
-        say(describeModel(event.judge.model, settings));
+        say(describeModel(event.judge, settings));
         if (base.card) say('an adapter was merged into the base: training goes on from it, with its head');
         break;
       case 'begin': {
@@ -113,15 +113,20 @@ function describePacking({ survival: kept }: Extract<RunEvent, { kind: 'packed' 
   );
 }
 
-function describeModel({ config, lora }: Classifier, settings: TrainingSettings): string {
+/** How the base's linears are used. */
+function describeLinears(quantization: ModelCard['quantization']): string {
+  if (quantization === 'stored') return 'linears as the file stores them';
+  return quantization ? `NF4${quantization.doubleQuant ? ' with double quantisation' : ''}` : 'float';
+}
+
+function describeModel({ model: { config, lora }, card }: Judge, settings: TrainingSettings): string {
   const { layers, hiddenSize } = config;
   const trained = lora!.targets.reduce(
     (sum, { r, inFeatures, outFeatures }) => sum + r * (inFeatures + outFeatures),
     0,
   );
-  const kind = settings.quantize ? `NF4${settings.doubleQuant ? ' with double quantisation' : ''}` : 'float';
   return (
-    `base: ${layers.length} layers of width ${hiddenSize}, ${kind}; LoRA r ${settings.rank} on ${settings.targets.join(', ')} ` +
+    `base: ${layers.length} layers of width ${hiddenSize}, ${describeLinears(card.quantization)}; LoRA r ${settings.rank} on ${settings.targets.join(', ')} ` +
     `of layers ${settings.firstLayer}..${layers.length - 1}: ${trained.toLocaleString('en')} trained numbers`
   );
 }

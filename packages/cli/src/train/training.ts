@@ -13,6 +13,7 @@ import { folderStore } from '../folder-store.js';
 import { openNamedBase } from '../hub/base.js';
 import { type Dataset, loadDataset } from '../prepare/dataset.js';
 import { cachedTokens } from '../prepare/prepared.js';
+import { tokenizerSource } from '../prepare/tokenizer-source.js';
 import { progress } from '../progress.js';
 import { showRun } from './show-run.js';
 
@@ -124,7 +125,7 @@ async function preparedTokens(
   { ordered, pack }: Objective,
 ): Promise<Packed[] | undefined> {
   if (!prepared || settings.swapAugment || !ordered) return undefined; // only pairs in one sequence are prepared
-  const tokenizer = await readFile(`${location}/tokenizer.json`);
+  const { bytes: tokenizer } = await tokenizerSource(location as string);
   const cached = await cachedTokens(prepared, 'train', tokenizer, pack as PackOptions);
   say(cached ? 'tokens as prepared' : 'the prepared tokens are of another tokenizer or packing: packing anew');
   return cached;
