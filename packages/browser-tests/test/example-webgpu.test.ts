@@ -67,7 +67,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page on engine webgpu', () =
     const session = await browser.newBrowserCDPSession();
     await session.send('Browser.crashGpuProcess').catch(() => {}); // no answer comes
     await page.waitForSelector('#note:not([hidden])', PATIENCE);
-    expect(await page.textContent('#note')).toContain('training goes on from the last checkpoint');
+    expect(await page.textContent('#note')).toContain('training continues from the last checkpoint');
     await status(page, 'trained');
     expect(await page.isEnabled('#evaluate')).toBe(true);
   }, 600_000);

@@ -2,7 +2,9 @@
 /** @file The `arena` executable. */
 import { main } from './program.js';
 
-/** Of a process that SIGPIPE ends, which Node does not let happen: `arena predict ... | head` has read what it wants. */
+/**
+ * Exit code of a process that SIGPIPE ends. Node ignores the signal; `arena predict ... | head` has read all it needs.
+ */
 const PIPE_CLOSED = 141;
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code === 'EPIPE') process.exit(PIPE_CLOSED);

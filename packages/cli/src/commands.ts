@@ -1,11 +1,11 @@
-/** @file The commands of `arena`: what its help lists, and the modules that are loaded when one is asked for. */
+/** @file The commands of `arena`: what the help lists, and the module to load for each. */
 import type { Command } from 'commander';
 
 /** A command of `arena`. */
 export interface CommandEntry {
   name: string;
   description: string;
-  /** The module that gives the command its flags and its action. */
+  /** Loads the module with the command's flags and action. */
   load(): Promise<{ define(command: Command): void }>;
 }
 

@@ -1,13 +1,13 @@
-/** @file A folder on disk as a run's store: files and folders in it are whole or not there. */
+/** @file A folder on disk as a run's store: files and folders in it are whole or absent. */
 import { appendFile, readdir, rename, rm } from 'node:fs/promises';
 import { writeFolder } from '@arena/files';
 import { replaceFile } from '@arena/files/write';
 import type { Store } from '@arena/judge';
 
-/** What a killed process left of writing a checkpoint, or of removing one. */
+/** Leftovers of a killed process that wrote or removed a checkpoint. */
 const LEFTOVER = /^checkpoint-\d+\.(tmp|old)-[\w-]+$/;
 
-/** A store in a folder that is there. */
+/** A store in an existing folder. */
 export function folderStore(directory: string): Store {
   const at = (name: string) => `${directory}/${name}`;
   return {
@@ -22,7 +22,7 @@ export function folderStore(directory: string): Store {
     },
     list: () => readdir(directory),
     async remove(name) {
-      // It loses its name before it loses its files: a kill in between leaves no checkpoint in parts.
+      // Renames it before it removes its files: a kill in between leaves no partial checkpoint.
       const aside = at(`${name}.old-${process.pid}`);
       await rename(at(name), aside);
       await rm(aside, { recursive: true, force: true });

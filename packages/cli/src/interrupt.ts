@@ -1,6 +1,6 @@
-/** @file Ctrl-C as an AbortSignal: the first asks the work to stop cleanly, the second ends the process. */
+/** @file Ctrl-C as an AbortSignal: the first stops the work cleanly, the second ends the process. */
 
-/** What an interrupted command rejects with. */
+/** The error of an interrupted command. */
 class Interrupted extends Error {
   override readonly name = 'Interrupted';
 }
@@ -24,7 +24,7 @@ export function onInterrupt(): AbortSignal {
   return controller.signal;
 }
 
-/** Leaves the signals to the process again, at the end of a command. */
+/** Gives the signals back to the process at the end of a command. */
 export function ignoreInterrupts(): void {
   controller = undefined;
   for (const name of SIGNALS) process.off(name, stop);

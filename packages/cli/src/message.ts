@@ -1,8 +1,8 @@
-/** @file What an error is to people who use the command. */
+/** @file Error messages for users of the command. */
 import { JudgeError } from '@arena/judge';
 import { RULES } from '@arena/judge/settings';
 
-/** An error's message; what it calls a setting is shown as the flag. */
+/** An error's message, with names of settings shown as flags. */
 export function messageOf(error: unknown): string {
   const { message } = error as Error;
   if (!(error instanceof JudgeError)) return message;

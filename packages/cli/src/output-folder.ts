@@ -1,11 +1,11 @@
-/** @file The folder that a command leaves its results in. */
+/** @file The folder for a command's results. */
 import { constants } from 'node:fs';
 import { access, readdir, rmdir, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { makeFolder } from '@arena/files/write';
 
 /**
- * Makes sure that results can be written to a new or empty folder, and creates it.
+ * Creates the folder for results. It must be new or empty.
  * @throws Error when it holds something already, is a file, or cannot be written.
  */
 export async function prepareOutput(path: string, hint = 'choose another --out'): Promise<void> {
@@ -21,12 +21,12 @@ export async function prepareOutput(path: string, hint = 'choose another --out')
   await checkWritable(path);
 }
 
-/** Takes a folder away again when nothing was put into it. */
+/** Removes the folder if it is empty. */
 export async function dropIfEmpty(path: string): Promise<void> {
   await rmdir(path).catch(() => {}); // not empty, or not there
 }
 
-/** What a promise that fails before anything is written goes through: the empty folder does not stay. */
+/** A handler for a rejected promise: removes the folder if it is still empty. */
 export function dropping(path: string): (error: unknown) => Promise<never> {
   return async (error) => {
     await dropIfEmpty(path);
@@ -34,7 +34,7 @@ export function dropping(path: string): (error: unknown) => Promise<never> {
   };
 }
 
-/** Like {@link prepareOutput} for a folder that is written whole at the end: only its parent is touched. */
+/** Like {@link prepareOutput}, for a folder that appears whole at the end. Touches only its parent. */
 export async function checkNewFolder(path: string): Promise<void> {
   if (await stat(path).catch(() => undefined)) throw new Error(`${path}: exists already; choose another --out`);
   let parent = dirname(resolve(path));

@@ -5,14 +5,14 @@ import { COMMANDS } from './commands.js';
 import { expandConfig } from './flags/config-file.js';
 import { ignoreInterrupts } from './interrupt.js';
 
-/** The command line for these arguments: a command that none of them names is there by its name alone. */
+/** The command line for these arguments. Loads only the commands that they name. */
 async function programFor(argv: string[]): Promise<Command> {
   const program = new Command('arena')
     .description('Fine-tune Gemma 2 on human preference votes: QLoRA in TypeScript.')
     .version((createRequire(import.meta.url)('../package.json') as { version: string }).version)
     .configureHelp({ showGlobalOptions: true, subcommandTerm: (command) => command.name() })
     .showSuggestionAfterError()
-    .exitOverride() // before the subcommands, which take it over
+    .exitOverride() // set before the subcommands, which inherit it
     .addHelpText('after', '\nEvery command takes --config FILE: its flags as JSON, such as { "learning-rate": 1e-4 }.');
   for (const { name, description, load } of COMMANDS) {
     const command = program.command(name).description(description);
@@ -31,10 +31,10 @@ export async function main(argv: string[]): Promise<void> {
     await (await programFor(expanded)).parseAsync(expanded, { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) {
-      process.exitCode = error.exitCode; // it has printed its message, or the help that was asked for
+      process.exitCode = error.exitCode; // commander has printed the message or the help
       return;
     }
-    const { messageOf } = await import('./message.js'); // brings the settings' rules
+    const { messageOf } = await import('./message.js'); // loaded late: it imports the settings' rules
     const command = argv[0] && !argv[0].startsWith('-') ? ` ${argv[0]}` : '';
     process.stderr.write(`arena${command}: ${messageOf(error)}\n`);
     if (process.env.ARENA_DEBUG) process.stderr.write(`${(error as Error).stack}\n`);

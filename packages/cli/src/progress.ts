@@ -1,7 +1,7 @@
-/** @file Progress of long work: one line that is redrawn on a terminal, a plain line now and then elsewhere. */
+/** @file Progress of long work: one redrawn line on a terminal, occasional plain lines elsewhere. */
 
 export interface Progress {
-  /** @param text What stands behind the bar, such as the loss. */
+  /** @param text Text after the bar, such as the loss. */
   update(done: number, text?: string): void;
   /** Ends the line, leaving `text` behind. */
   finish(text?: string): void;
@@ -18,12 +18,12 @@ export interface ProgressOptions {
 
 let muted = false;
 
-/** Shows no progress in this process from now on: of several ranks one is enough. */
+/** Turns progress off in this process: one of several ranks is enough. */
 export function muteProgress(): void {
   muted = true;
 }
 
-/** Shows share, rate and time left. Off a terminal it prints a line each tenth of the way. */
+/** Shows share, rate and time left. Without a terminal it prints a line at each tenth. */
 export function progress({ label, total, unit, stream = process.stderr, now = Date.now }: ProgressOptions): Progress {
   if (muted) return { update: () => {}, finish: () => {} };
   const start = now();
@@ -59,7 +59,7 @@ function rateText(rate: number, unit: string): string {
   return `${rate >= 99.5 ? Math.round(rate) : rate.toPrecision(2)} ${unit}/s`;
 }
 
-/** Seconds as people read them: 8 s, 3 min 20 s, 2 h 5 min. */
+/** Seconds in readable form: 8 s, 3 min 20 s, 2 h 5 min. */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '?';
   const whole = Math.max(0, Math.round(seconds));

@@ -1,17 +1,17 @@
-/** @file A command that mpirun, srun or Kubernetes started several times over. */
+/** @file A command that mpirun, srun or Kubernetes started in several processes. */
 import { joinMpi, type MpiCommunicator } from '@arena/mpi';
 import { RankFailure } from '@arena/trainer/ranks';
 import { messageOf } from './message.js';
 
-/** Milliseconds that a launcher gets to pass a message on: MPICH's drops what it has not read when a rank aborts. */
+/** Milliseconds for a launcher to pass a message on. MPICH's drops unread output when a rank aborts. */
 const PASSED_ON = 200;
 
-/** Milliseconds that ranks other than 0 wait with a message that rank 0 is likely to have too. */
+/** Milliseconds that ranks other than 0 hold back a message. Rank 0 probably prints the same one. */
 const PATIENCE = 500;
 
 /**
- * Runs a command as one of several ranks, or alone (null). When all ranks fail alike, or succeed, they leave together; a rank
- * that fails by itself says so and ends the others.
+ * Runs a command as one of several ranks, or alone (null). When all ranks succeed, or fail the same way, they leave
+ * together. A rank that fails alone reports it and ends the others.
  */
 export async function withRanks<T>(command: string, work: (ranks: MpiCommunicator | null) => Promise<T>): Promise<T> {
   const ranks = await joinMpi();
@@ -23,7 +23,7 @@ export async function withRanks<T>(command: string, work: (ranks: MpiCommunicato
     const { name } = error as Error;
     if (error instanceof RankFailure) {
       await ranks.close();
-      if (ranks.rank > 0) process.exit(1); // rank 0 says it
+      if (ranks.rank > 0) process.exit(1); // rank 0 prints it
       throw error;
     }
     if (ranks.rank > 0) await new Promise((resolve) => setTimeout(resolve, PATIENCE));

@@ -1,4 +1,4 @@
-/** @file A trained model by the paths of its folders: an adapter with its base, or a checkpoint that an adapter was merged into. */
+/** @file A trained model by the paths of its folders: an adapter with its base, or a merged checkpoint. */
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readConfig } from '@arena/gemma';
@@ -7,22 +7,23 @@ import { mergedCard, objectiveOfCard } from '@arena/judge/card';
 import { type JudgeFiles, openBase, readJudge } from '@arena/judge/run';
 import { baseName, resolveBase } from './hub/base.js';
 
-/** What a trained model is loaded from, read but for the base's weights. */
+/** The files of a trained model, read without the base's weights. */
 export interface TrainedFiles extends JudgeFiles {
   /** Folder of the base. */
   base: string;
 }
 
-/** The adapter's folder, where that of the run that made it may be named as well. */
+/** The adapter's folder. The path may also name the run that made it. */
 export async function adapterFolder(path: string): Promise<string> {
   const within = join(path, 'adapter');
   return (await stat(within).catch(() => undefined)) ? within : path;
 }
 
 /**
- * Reads what stands beside the weights.
- * @param adapterPath An adapter's folder, or its run's; none for a merged checkpoint.
- * @throws Error naming the file that is missing, when the head is not what the card says, or the base holds another adapter already.
+ * Reads the files beside the weights.
+ * @param adapterPath The folder of an adapter or of its run. None for a merged checkpoint.
+ * @throws Error naming the file that is missing, when the head is not what the card says, or the base holds another
+ * adapter already.
  */
 export async function readTrained(baseOrId: string, adapterPath?: string): Promise<TrainedFiles> {
   const base = await resolveBase(baseOrId);
@@ -38,7 +39,7 @@ export async function readTrained(baseOrId: string, adapterPath?: string): Promi
 }
 
 /**
- * Refuses a base that an adapter was merged into, unless `card` is of one that was trained on it.
+ * Refuses a merged base, unless `card` belongs to an adapter that was trained on it.
  * @throws Error that names the base to take.
  */
 export async function checkNotMerged(baseOrId: string, merged: ModelCard | undefined, card: ModelCard): Promise<void> {
@@ -49,7 +50,7 @@ export async function checkNotMerged(baseOrId: string, merged: ModelCard | undef
   );
 }
 
-/** Loads a model as training had it. */
+/** Loads a model the way training did. */
 export async function loadTrained(files: TrainedFiles, signal?: AbortSignal): Promise<Judge> {
   return openJudge(await openBase(files.base), files, { signal });
 }

@@ -98,7 +98,7 @@ test('a training that runs away leaves no adapter: by its loss, or in its last s
   const last = await quickTrain(w, 'last', ...rate, '3.4e38', '--max-steps', '1');
   expect(last).toMatchObject({
     code: 1,
-    err: expect.stringMatching(/arena train: training ran away.*--learning-rate/),
+    err: expect.stringMatching(/arena train: training diverged.*--learning-rate/),
   });
   for (const name of ['lost/adapter', 'last/adapter']) expect(existsSync(w.at(name))).toBe(false);
   expect((await quickTrain(w, 'x', ...rate, 'Infinity')).err).toContain('a number from 0 is expected');

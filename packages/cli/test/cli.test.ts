@@ -206,7 +206,7 @@ describe('arena quantize and merge', () => {
     );
 
     const trainedOn = await quickTrain({ ...w, base: w.at('whole') }, 'again', '--no-quantize');
-    expect(trainedOn.out).toContain('an adapter was merged into the base: training goes on from it');
+    expect(trainedOn.out).toContain('the base has a merged adapter: training continues from it');
     const onMerged = ['--base', w.at('whole'), '--adapter', w.at('again/adapter')];
     expect((await arena('predict', ...onMerged, '--data', w.data)).code).toBe(0);
   });

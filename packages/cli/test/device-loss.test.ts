@@ -4,21 +4,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DeviceLostError } from '@arena/runtime';
 import { afterAll, expect, test } from 'vitest';
-import { afterLoss } from '../src/commands/train.js';
+import { lostDeviceMessage } from '../src/commands/train.js';
 
 const out = await mkdtemp(join(tmpdir(), 'arena-lost-'));
 afterAll(() => rm(out, { recursive: true }));
 
 test('names the checkpoint to go on from, or says that there is none', async () => {
   const lost = new DeviceLostError('the GPU device was lost');
-  expect(await afterLoss(lost, out)).toBe(
+  expect(await lostDeviceMessage(lost, out)).toBe(
     'the GPU device was lost; no checkpoint was saved yet (--save-every): start the run again',
   );
   for (const step of [9, 10]) {
     await mkdir(join(out, `checkpoint-${step}`));
     await writeFile(join(out, `checkpoint-${step}`, 'trainer_state.json'), '{}');
   }
-  expect(await afterLoss(lost, out)).toBe(
-    `the GPU device was lost; the same command with --resume goes on from ${out}/checkpoint-10`,
+  expect(await lostDeviceMessage(lost, out)).toBe(
+    `the GPU device was lost; the same command with --resume continues from ${out}/checkpoint-10`,
   );
 });

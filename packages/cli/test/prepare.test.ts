@@ -236,7 +236,7 @@ describe('bad input', () => {
       return folder;
     };
     await expect(broken((f) => rm(`${f}/splits.json`)).then((f) => loadDataset([f]))).rejects.toThrow(
-      /splits\.json: cannot be read \(ENOENT\); prepare anew/,
+      /splits\.json: cannot be read \(ENOENT\); prepare again/,
     );
     await expect(broken((f) => writeFile(`${f}/prepared.json`, '{')).then((f) => loadDataset([f]))).rejects.toThrow(
       /prepared\.json: not JSON/,

@@ -1,16 +1,21 @@
 /** @file A case folder of golden numbers, and what comparing with it gives. */
-import { bytesSource, type Location, readFileAt } from '@arena/files';
+import { type ByteSource, bytesSource, type Location, readFileAt } from '@arena/files';
 import { openSafetensors, type SafeTensor } from '@arena/safetensors';
 import { toFloat32 } from '@arena/safetensors/tensor';
 
-/** Where cases come from: a folder on disk, or an address. Paths have '/' between folders, from the root of the fixtures. */
+/**
+ * Where cases come from: a folder on disk, or an address. Paths have '/' between folders, from the root of the
+ * fixtures.
+ */
 export interface CaseSource {
   /** Folders with a case.json, sorted. */
   folders: string[];
   /** A folder below the root. */
   location(folder: string): Location;
-  /** A file that no fixture holds: null where it is not at hand. */
+  /** A file outside the fixtures. Null where it is missing. */
   input(name: 'gemma2-tokenizer.json' | 'arena-like.jsonl'): Promise<Uint8Array | null>;
+  /** The packaged Gemma 3 270M, which no repository holds: null where it is not at hand. */
+  gemma3(): Promise<ByteSource | null>;
 }
 
 /** A folder with a case.json. */
@@ -25,18 +30,18 @@ export interface Case {
 /** case.json: fields differ by area. */
 export type CaseJson = Record<string, unknown> & { tolerance?: unknown };
 
-/** One comparison: `error` in units of what is allowed, so that anything above 1 fails. */
+/** One comparison: `error` in units of the tolerance, so that above 1 fails. */
 export interface Check {
   name: string;
   error: number;
 }
 
-/** A file that a case needs is not at hand: the case is not run. */
+/** A file that a case needs is missing: the case does not run. */
 export class MissingInput extends Error {
   override readonly name = 'MissingInput';
 }
 
-/** A folder of the case, for what opens folders. */
+/** A folder of the case, as a location. */
 export function folderOf({ source, folder }: Case, name: string): Location {
   return source.location(`${folder}/${name}`);
 }

@@ -34,7 +34,7 @@ export async function gemmaCase(one: Case): Promise<Check[]> {
   const expected = await readTensors(one, json.expected as string);
   const checks: Check[] = [];
   const base = folderOf(one, json.model as string);
-  // the reference in bfloat16 was cast as a whole, its RoPE frequencies too
+  // the reference was cast to bfloat16 as a whole, with its RoPE frequencies
   const ropeFrequencies = json.dtype === 'bfloat16' ? 'bfloat16' : 'float32';
   const model = await loadGemma(base, { ropeFrequencies });
   for (const [name, batch] of Object.entries(batches)) {
@@ -88,7 +88,7 @@ function pooledColumns({ config }: Classifier, { input_ids, attention_mask }: Pa
   return Array.from(pooledRows(flat, config.padTokenId), (row) => flat.columns[row]);
 }
 
-/** Compares the rows of visible tokens: this project has no others. */
+/** Compares the rows of visible tokens. Padding has no rows here. */
 async function compareTrace(
   model: Classifier,
   batchName: string,
@@ -130,7 +130,12 @@ async function compareTrace(
 type Flat = ReturnType<typeof flattenPadded>;
 
 /** [rows, T, W] -> the W values of each visible token. */
-function visibleRows(values: Float32Array, shape: number[], { offsets, columns }: Flat, width: number): Float32Array {
+export function visibleRows(
+  values: Float32Array,
+  shape: number[],
+  { offsets, columns }: Flat,
+  width: number,
+): Float32Array {
   const size = shape[2];
   const out = new Float32Array(columns.length * size);
   for (let row = 0; row + 1 < offsets.length; row++) {

@@ -2,6 +2,7 @@
 import { type Case, type CaseJson, type CaseSource, type Check, MissingInput, readJson } from './case.js';
 import { dataCase } from './data.js';
 import { gemmaCase } from './gemma.js';
+import { ggufCase } from './gguf.js';
 import { loraCase } from './lora.js';
 import { metricsCase } from './metrics.js';
 import { nf4Case } from './nf4.js';
@@ -14,6 +15,7 @@ type CaseRunner = (one: Case) => Promise<Check[] | undefined>;
 const AREAS: Record<string, CaseRunner> = {
   data: dataCase,
   gemma: gemmaCase,
+  gguf: ggufCase,
   lora: loraCase,
   metrics: metricsCase,
   nf4: nf4Case,
@@ -21,7 +23,7 @@ const AREAS: Record<string, CaseRunner> = {
   trainer: trainerCase,
 };
 
-/** What came of one golden case. It is not run when no runner knows its kind or one of its inputs is missing. */
+/** The result of one golden case. A case does not run when no runner knows its kind or an input is missing. */
 export interface CaseResult {
   area: string;
   case: string;

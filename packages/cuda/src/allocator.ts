@@ -1,6 +1,6 @@
 /**
- * @file Device memory: freed blocks are kept and used again, since the driver's own calls wait for the GPU. Everything runs
- * on one stream, so that a block may be used again as soon as it is freed.
+ * @file Device memory: it keeps freed blocks and reuses them, since the driver's own calls wait for the GPU. Everything
+ * runs on one stream, so a block may be reused as soon as it is freed.
  */
 import type { Driver } from './driver.js';
 import { CudaOutOfMemoryError } from './error.js';
@@ -8,17 +8,17 @@ import { CudaOutOfMemoryError } from './error.js';
 /** Blocks are multiples of 512 bytes, large ones of 1 MiB. */
 const SMALL = 512;
 const LARGE = 2 ** 20;
-/** A kept block serves a request down to this part of its size. */
+/** A kept block serves requests down to this fraction of its size. */
 const LEAST_PART = 0.8;
 
 export interface AllocatorOptions {
-  /** Most bytes that are taken from the device, in use or kept (default: what it has). */
+  /** Most bytes to take from the device, in use or kept (default: all it has). */
   budget?: number;
 }
 
 /** Memory of one device. */
 export class Allocator {
-  /** Bytes of the blocks that are in use, and of those that are kept. */
+  /** Bytes of the blocks in use, and of the kept ones. */
   bytesInUse = 0;
   bytesKept = 0;
   /** Most bytes that were in use at once. */
@@ -37,7 +37,7 @@ export class Allocator {
     this.most = budget;
   }
 
-  /** Most bytes that are taken. Kept blocks are given back when a new one is less than is held; blocks in use stay. */
+  /** Most bytes to take. A lower limit frees kept blocks; blocks in use stay. */
   get budget(): number {
     return this.most;
   }
@@ -47,12 +47,12 @@ export class Allocator {
     if (this.bytesHeld > bytes) this.trim();
   }
 
-  /** Bytes of all blocks that are held. */
+  /** Bytes of all blocks, in use or kept. */
   get bytesHeld(): number {
     return this.bytesInUse + this.bytesKept;
   }
 
-  /** Bytes that the device has left for this and other processes. */
+  /** Free bytes of the device, for this and other processes. */
   freeBytes(): number {
     const [available, total] = [new BigUint64Array(1), new BigUint64Array(1)];
     this.driver.call('cuMemGetInfo_v2', available, total);
@@ -84,7 +84,7 @@ export class Allocator {
     }
   }
 
-  /** Gives the kept blocks back to the device. */
+  /** Frees the kept blocks. */
   trim(): void {
     for (const list of this.kept.values()) {
       for (const pointer of list) {
@@ -97,7 +97,7 @@ export class Allocator {
     this.bytesKept = 0;
   }
 
-  /** Gives everything back; blocks in use are lost. */
+  /** Frees everything. Blocks in use are lost. */
   dispose(): void {
     for (const pointer of this.sizes.keys()) this.driver.call('cuMemFree_v2', pointer);
     this.sizes.clear();

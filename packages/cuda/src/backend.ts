@@ -1,6 +1,7 @@
 /**
- * @file The tfjs backend of engine `cuda`: tensors are blocks of device memory; truth values take four bytes there. Small
- * uploads stay on the host as well, and go to the device when a kernel first reads them. Reads wait for what they read alone.
+ * @file The tfjs backend of engine `cuda`: tensors are blocks of device memory; booleans take four bytes there. Small
+ * uploads also stay on the host, and go to the device when a kernel first reads them. A read waits only for its own
+ * tensor.
  */
 import { EngineError } from '@arena/runtime';
 import { setCudaLauncher } from '@arena/runtime/cuda';
@@ -27,15 +28,15 @@ interface Stored {
   dtype: DataType;
   length: number;
   refCount: number;
-  /** Address on the device, once it is there. */
+  /** Address on the device, once uploaded. */
   pointer?: number;
   /** Address of its values in bfloat16, instead of `pointer`. */
   rounded?: number;
-  /** What was uploaded, as long as no kernel has written. */
+  /** The uploaded values, until a kernel writes the tensor. */
   values?: Words;
 }
 
-/** Most values of an upload that are kept on the host. */
+/** Largest upload that stays on the host, in values. */
 const MOST_KEPT = 1024;
 
 /** tfjs backend `arena-cuda`. */
@@ -53,7 +54,7 @@ export class CudaBackend extends KernelBackend {
     setCudaLauncher(this, this.launcher);
   }
 
-  /** Address of a tensor's values on the device, where they are moved if need be. 0 when it has none. */
+  /** Address of a tensor's values on the device. Uploads them if needed. 0 for an empty tensor. */
   pointer({ dataId }: TensorInfo): number {
     const stored = this.data.get(dataId);
     this.widen(stored);
@@ -81,7 +82,7 @@ export class CudaBackend extends KernelBackend {
     stored.pointer = undefined;
   }
 
-  /** Says that a kernel writes a tensor: what is known of it on the host is no longer true. */
+  /** Marks a tensor as written by a kernel: drops its copy on the host. */
   written({ dataId }: TensorInfo): void {
     this.data.get(dataId).values = undefined;
   }
@@ -92,7 +93,7 @@ export class CudaBackend extends KernelBackend {
     return this.launcher.track({ dataId: tensor.dataId, shape, dtype: tensor.dtype });
   }
 
-  /** Values of a tensor that are on the host anyway, such as a scalar's. */
+  /** Values of a tensor that are on the host already, such as a scalar's. */
   hostValues({ dataId }: TensorInfo): Words | undefined {
     return this.data.get(dataId).values;
   }
@@ -117,7 +118,7 @@ export class CudaBackend extends KernelBackend {
     this.widen(stored);
     if (stored.values || stored.pointer === undefined)
       return hostForm(stored.values ?? words(stored), stored.dtype, true);
-    stored.refCount++; // its memory must not be used again meanwhile
+    stored.refCount++; // keeps its memory from reuse until then
     try {
       return hostForm(await this.context.download(stored.pointer, words(stored)), stored.dtype, false);
     } finally {
@@ -198,7 +199,7 @@ export class CudaBackend extends KernelBackend {
     this.context.close();
   }
 
-  /** Takes a tensor that was halved back to float32. */
+  /** Widens a halved tensor to float32. */
   private widen(stored: Stored): void {
     if (stored.rounded === undefined) return;
     stored.pointer = this.bf16.widen(stored.rounded, stored.length);
@@ -211,7 +212,7 @@ export class CudaBackend extends KernelBackend {
     return dataId;
   }
 
-  /** Takes a copy: the caller may change its array afterwards. */
+  /** Copies: the caller may change its array afterwards. */
   private store(values: backend_util.BackendValues, length: number, dtype: DataType, refCount: number): Stored {
     const stored: Stored = { dtype: checked(dtype), length, refCount };
     if (!values || !length) return stored;

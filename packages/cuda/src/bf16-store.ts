@@ -1,21 +1,24 @@
-/** @file Float32 values kept as bfloat16 on the device while nobody reads them, in half the memory. */
+/** @file Keeps idle float32 values as bfloat16 on the device, in half the memory. */
 import { type CudaKernel, cudaKernel } from '@arena/runtime/cuda';
 import type { Context } from './context.js';
 import type { HostBlock } from './host-block.js';
 import { ptx } from './ptx.js';
 
 const declaration = { inputs: ['x'], outputs: ['y'], params: { count: 'u32' }, threads: 256 } as const;
-/** The least kernel of all: that it loads shows that the driver takes them. */
+/** The smallest kernel. Loading it shows that the driver accepts the package's PTX. */
 export const roundToStore = cudaKernel({ ptx, name: 'roundToStore', ...declaration });
 const widenFromStore = cudaKernel({ ptx, name: 'widenFromStore', ...declaration });
 
 const ARGUMENTS = 3;
-/** Values of a thread. */
+/** Values per thread. */
 const EIGHT = 8;
 
 /** Rounds to bfloat16 and widens again. */
 export class Bf16Store {
-  /** Addresses of the arguments, then the arguments. The launcher has its own: it may come upon a rounded tensor half-way through them. */
+  /**
+   * Addresses of the arguments, then the arguments. The launcher has its own arguments: it may meet a rounded tensor
+   * while it fills them.
+   */
   private readonly block: HostBlock;
   private readonly slots: BigUint64Array;
 
@@ -26,17 +29,20 @@ export class Bf16Store {
     for (let i = 0; i < ARGUMENTS; i++) this.slots[i] = BigInt(this.block.pointer + 8 * (ARGUMENTS + i));
   }
 
-  /** Whether so many values can be kept this way. */
+  /** Whether this many values can be kept this way. */
   takes(length: number): boolean {
     return length % EIGHT === 0;
   }
 
-  /** Frees float32 values and gives the address of their bfloat16. @throws CudaOutOfMemoryError; nothing is freed then. */
+  /**
+   * Frees float32 values and gives the address of their bfloat16.
+   * @throws CudaOutOfMemoryError; nothing is freed then.
+   */
   round(pointer: number, length: number): number {
     return this.convert(roundToStore, pointer, length, 2);
   }
 
-  /** The way back. @throws CudaOutOfMemoryError; nothing is freed then. */
+  /** Widens them again. @throws CudaOutOfMemoryError; nothing is freed then. */
   widen(pointer: number, length: number): number {
     return this.convert(widenFromStore, pointer, length, 4);
   }

@@ -1,4 +1,6 @@
-/** @file One device's context: its stream, memory, kernels and copies. All work is queued on the one stream, in order. */
+/**
+ * @file One device's context: its stream, memory, kernels and copies. All work is queued on the one stream, in order.
+ */
 import type { CudaKernel, CudaText } from '@arena/runtime/cuda';
 import { Allocator, type AllocatorOptions } from './allocator.js';
 import type { CudaDevice } from './device.js';
@@ -8,40 +10,40 @@ import { freeHostBlock, type HostBlock, hostBlock } from './host-block.js';
 import type { KernelTimes } from './kernel-times.js';
 import { kernelTexts, loadModule } from './module.js';
 
-/** Bytes of pinned memory through which results come; larger ones come in parts. */
+/** Bytes of pinned memory for reads. Larger results come in parts. */
 const STAGING_BYTES = 2 ** 20;
 const NOT_READY = 600;
 const NON_BLOCKING = 1; // CU_STREAM_NON_BLOCKING
 const NO_TIMING = 2; // CU_EVENT_DISABLE_TIMING
-/** Bytes of shared memory that a block gets unasked. */
+/** Bytes of shared memory that a block gets by default. */
 const SHARED_BYTES = 48 * 1024;
 const MOST_SHARED_BYTES = 8; // CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
-/** Polls that yield to the event loop at once; later ones wait a millisecond. */
+/** Polls that yield to the event loop at once. Later polls wait a millisecond. */
 const EAGER_POLLS = 50;
 
 export interface ContextOptions extends AllocatorOptions {
-  /** PTX of kernels that takes the place of what their packages hold. */
+  /** PTX of kernels that replaces their packages' own. */
   modules?: readonly string[];
 }
 
 /** An open context. */
 export class Context {
   readonly allocator: Allocator;
-  /** The stream that everything is queued on. */
+  /** The one stream. */
   readonly stream: number;
-  /** Texts by kernel, and what was loaded of them. */
+  /** PTX texts by kernel, and the loaded kernels. */
   private readonly texts = new Map<string, string>();
-  /** Packages whose texts are among them. */
+  /** Packages already read into `texts`. */
   private readonly read = new Set<CudaText>();
   private readonly modules: number[] = [];
   private readonly functions = new Map<string, number>();
-  /** Kernels that may have more shared memory than a block gets unasked: how much. */
+  /** Shared memory of the kernels that need more than the default. */
   private readonly sharing = new Map<string, number>();
   private readonly pinned: HostBlock[] = [];
-  /** Pinned blocks and events that no read uses. */
+  /** Free pinned blocks and events. */
   private readonly spare: { block: HostBlock; event: number }[] = [];
   private open = true;
-  /** While kernels are being timed. */
+  /** Set while kernels are timed. */
   times?: KernelTimes;
   private readonly out = new BigUint64Array(1);
 
@@ -56,7 +58,7 @@ export class Context {
     try {
       driver.call('cuCtxSetCurrent', context);
       this.addKernels(modules);
-      this.kernel(first); // a driver that does not take it says so now
+      this.kernel(first); // a driver that refuses it fails here
       this.stream = this.made('cuStreamCreate', NON_BLOCKING);
     } catch (error) {
       driver.result('cuDevicePrimaryCtxRelease_v2', device.handle);
@@ -65,7 +67,7 @@ export class Context {
     this.allocator = new Allocator(driver, options);
   }
 
-  /** Takes PTX of kernels. One of a name that is known takes the place of the other. */
+  /** Adds PTX of kernels. A kernel of a known name replaces the earlier one. */
   addKernels(modules: readonly string[]): void {
     for (const [name, text] of modules.flatMap((module) => [...kernelTexts(module)])) {
       if (this.texts.get(name) === text) continue;
@@ -80,7 +82,10 @@ export class Context {
     if (!this.open) throw new CudaError("engine 'cuda' is closed: open it again");
   }
 
-  /** The driver's handle of a kernel, which is loaded when it is first asked for. @throws CudaError when no text has it, or the driver does not take it. */
+  /**
+   * The driver's handle of a kernel, loaded on first use.
+   * @throws CudaError when no text has it, or the driver refuses it.
+   */
   kernel({ name, ptx }: CudaKernel): number {
     const known = this.functions.get(name);
     if (known !== undefined) return known;
@@ -93,7 +98,7 @@ export class Context {
     return handle;
   }
 
-  /** Reads the texts of a kernel's package, and gives the kernel's. */
+  /** Reads the PTX of a kernel's package, and returns the kernel's text. */
   private readText(name: string, ptx: CudaText): string {
     if (!this.read.has(ptx)) {
       for (const [other, text] of ptx.read().flatMap((module) => [...kernelTexts(module)])) {
@@ -124,7 +129,7 @@ export class Context {
     });
   }
 
-  /** Queues work, and takes its time while kernels are being timed. */
+  /** Queues work, and times it while kernels are timed. */
   timed(name: string, queue: () => void): void {
     if (this.times) this.times.measure(name, queue);
     else queue();
@@ -142,7 +147,7 @@ export class Context {
     this.driver.call('cuMemcpyDtoDAsync_v2', to, from, bytes, this.stream);
   }
 
-  /** Waits for all that is queued. @throws CudaError when some of it failed. */
+  /** Waits for all queued work. @throws CudaError when some of it failed. */
   synchronize(): void {
     this.driver.call('cuStreamSynchronize', this.stream);
   }
@@ -154,7 +159,7 @@ export class Context {
     return values;
   }
 
-  /** Fills an array from the device by way of pinned memory, while the event loop goes on. */
+  /** Fills an array from the device through pinned memory, without blocking the event loop. */
   async download<T extends ArrayBufferView>(pointer: number, values: T): Promise<T> {
     this.check();
     const target = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
@@ -173,7 +178,7 @@ export class Context {
     return values;
   }
 
-  /** Frees everything. Tensors are lost. Does nothing the second time. */
+  /** Frees everything. Tensors are lost. A second call does nothing. */
   close(): void {
     if (!this.open) return;
     this.open = false;
@@ -186,7 +191,7 @@ export class Context {
       for (const module of this.modules) driver.result('cuModuleUnload', module);
       driver.result('cuStreamDestroy_v2', this.stream);
     } catch {
-      // a context that has failed frees nothing one by one; releasing it frees all
+      // a failed context cannot free single blocks; releasing it frees all
     }
     driver.result('cuDevicePrimaryCtxRelease_v2', this.device.handle);
   }
@@ -201,7 +206,7 @@ export class Context {
     }
   }
 
-  /** A block of pinned memory that lives as long as the context. */
+  /** A pinned block with the lifetime of the context. */
   pin(bytes: number): HostBlock {
     const block = hostBlock(this.driver, bytes);
     this.pinned.push(block);
@@ -212,7 +217,7 @@ export class Context {
     return { block: this.pin(STAGING_BYTES), event: this.made('cuEventCreate', NO_TIMING) };
   }
 
-  /** What a function puts into its first argument. */
+  /** The value that a function writes to its first argument. */
   private made(name: Parameters<Driver['call']>[0], ...values: number[]): number {
     const out = new BigUint64Array(1);
     this.driver.call(name, out, ...values);

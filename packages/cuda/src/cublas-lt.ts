@@ -1,6 +1,6 @@
 /**
- * @file NVIDIA's cuBLASLt, where the machine has it (CUDA toolkit, or the wheels that PyTorch brings): large products of bfloat16 matrices.
- * Functions and numbers as cublasLt.h declares them.
+ * @file NVIDIA's cuBLASLt, where the machine has it (CUDA toolkit, or the wheels that PyTorch brings): large products
+ * of bfloat16 matrices. Functions and numbers follow cublasLt.h.
  */
 import type { CudaBlas } from '@arena/runtime/cuda';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
@@ -36,11 +36,11 @@ const [FLOAT, BFLOAT16] = [0, 14]; // cudaDataType
 const COMPUTE_FLOAT = 68; // CUBLAS_COMPUTE_32F
 const TRANSPOSE_FIRST = 3; // CUBLASLT_MATMUL_DESC_TRANSA
 const MOST_WORKSPACE = 1; // CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES
-/** Bytes of a cublasLtMatmulHeuristicResult_t, whose first 64 are the algorithm. */
+/** Bytes of a cublasLtMatmulHeuristicResult_t. The first 64 are the algorithm. */
 const RESULT_BYTES = 96;
-/** Sizes whose plans are kept: batches differ in their rows. */
+/** Number of plans kept: batches differ in their rows. */
 const MOST_PLANS = 256;
-/** What NVIDIA advises for Hopper. */
+/** Workspace that NVIDIA advises for Hopper. */
 const WORKSPACE_BYTES = 32 * 2 ** 20;
 
 /** How products of one size are computed: the library's handles. */
@@ -59,7 +59,7 @@ function loadCublasLt(koffi: Koffi): { name: string; library: Library } | undefi
     try {
       return { name, library: koffi.load(name) };
     } catch {
-      // the next one
+      // tries the next one
     }
   }
   return undefined;
@@ -72,12 +72,15 @@ export function findCublasLt(koffi: Koffi): string | undefined {
   return found?.name;
 }
 
-/** cuBLASLt for a backend, and what gives its memory back. */
+/** cuBLASLt for a backend, and the function that frees its memory. */
 export interface CublasLt extends CudaBlas {
   close(): void;
 }
 
-/** Opens the library; undefined where there is none. @throws CudaError when it lacks a function, or refuses the device. */
+/**
+ * Opens the library; undefined where there is none.
+ * @throws CudaError when it lacks a function, or refuses the device.
+ */
 export function openCublasLt(backend: CudaBackend): CublasLt | undefined {
   const { context } = backend;
   const found = loadCublasLt(context.driver.koffi);
@@ -102,7 +105,7 @@ export function openCublasLt(backend: CudaBackend): CublasLt | undefined {
   let workspace: number | undefined;
   const [alpha, beta] = [new Float32Array(1), new Float32Array(1)];
 
-  /** The library has columns one after another, so that its first matrix is B, read transposed, and its result is C^T. */
+  /** The library is column-major: its first matrix is B, read transposed, and its result is C^T. */
   function planOf(m: number, n: number, k: number): Plan {
     const key = `${m} ${n} ${k}`;
     const known = plans.get(key);

@@ -1,10 +1,10 @@
-/** @file The GPUs that the driver shows, and the one that is taken. */
+/** @file The GPUs that the driver shows, and the choice of one. */
 import type { Driver } from './driver.js';
 import { CudaError } from './error.js';
 
 /** A GPU, or a MIG slice of one. */
 export interface CudaDevice {
-  /** Its number among the visible ones. */
+  /** Its number among the visible GPUs. */
   ordinal: number;
   /** The driver's handle. */
   handle: number;
@@ -18,7 +18,7 @@ export interface CudaDevice {
   memory: number;
 }
 
-/** sm_80: what the kernels are compiled for. */
+/** sm_80, the kernels' target. */
 const LEAST_CAPABILITY = 80;
 
 const [MULTIPROCESSORS, MAJOR, MINOR, BLOCK_SHARED_BYTES] = [16, 75, 76, 97]; // CUdevice_attribute
@@ -53,7 +53,7 @@ function describeDevice(driver: Driver, ordinal: number): CudaDevice {
   };
 }
 
-/** Compute capability of Hopper, and the first CUDA whose drivers take its own instructions. */
+/** Compute capability of Hopper, and the first CUDA version with drivers for its own instructions. */
 const HOPPER = '9.0';
 const HOPPER_VERSION = 12000;
 
@@ -68,7 +68,7 @@ export function isSupported({ computeCapability }: CudaDevice): boolean {
 }
 
 /**
- * The device with a number, or else the first that is new enough.
+ * The device with the given number, or the first that is new enough.
  * @throws CudaError when there is none.
  */
 export function chooseDevice(devices: readonly CudaDevice[], ordinal?: number): CudaDevice {

@@ -1,11 +1,11 @@
 /**
- * @file CUDA's driver API (libcuda, part of NVIDIA's driver) through koffi: the functions that the engine calls, each of
- * which throws a {@link CudaError} unless the driver says 0. Handles and device addresses are numbers below 2^53.
+ * @file CUDA's driver API (libcuda, part of NVIDIA's driver) through koffi: the functions that the engine calls. Each
+ * throws a {@link CudaError} unless the driver returns 0. Handles and device addresses are numbers below 2^53.
  */
 import { CudaError } from './error.js';
 import { importKoffi, type Koffi } from './koffi.js';
 
-/** CUDA 11.0: the first whose driver loads PTX 7.0 for sm_80. */
+/** CUDA 11.0: the first driver that loads PTX 7.0 for sm_80. */
 const LEAST_VERSION = 11000;
 
 const P = 'void *'; // an out parameter, or host memory: a typed array
@@ -49,12 +49,12 @@ const FUNCTIONS = {
 type FunctionName = keyof typeof FUNCTIONS;
 type DriverArgument = number | bigint | string | ArrayBufferView | null;
 
-/** The driver, loaded. */
+/** The loaded driver. */
 export interface Driver {
   koffi: Koffi;
-  /** The library that was loaded. */
+  /** Name of the loaded library. */
   library: string;
-  /** 1000 major + 10 minor: the newest CUDA that it supports. */
+  /** 1000 major + 10 minor: the newest CUDA version that it supports. */
   version: number;
   /** Calls a function. @throws CudaError unless the result is 0. */
   call(name: FunctionName, ...values: DriverArgument[]): void;
@@ -156,9 +156,9 @@ function bind(koffi: Koffi, library: string): Driver {
   };
 }
 
-const ENDED = 'the context is lost with its tensors: start the process anew and go on from the last checkpoint';
+const ENDED = 'the context is lost with its tensors: restart the process and resume from the last checkpoint';
 
-/** What to do about a result, where more can be said than its name does. */
+/** Advice for a result, where there is more to say than its name. */
 const ADVICE: { [code: number]: string } = {
   3: 'the driver is shutting down',
   46: 'another process holds the GPU alone (nvidia-smi shows its compute mode and processes)',

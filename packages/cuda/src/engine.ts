@@ -1,4 +1,4 @@
-/** @file The engine as @arena/runtime's openEngine('cuda') finds it. */
+/** @file The engine for openEngine('cuda') of @arena/runtime. */
 import type { EngineProvider } from '@arena/runtime/engine';
 import { closeCuda, openCuda } from './open.js';
 

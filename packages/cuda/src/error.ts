@@ -1,4 +1,4 @@
-/** @file What goes wrong with a GPU, as types that a caller can tell apart. */
+/** @file GPU errors that a caller can tell apart. */
 
 /** The driver is missing, too old, or refused; or a kernel failed. */
 export class CudaError extends Error {
@@ -13,13 +13,13 @@ export class CudaError extends Error {
   }
 }
 
-/** Device memory, or the budget that was set, does not hold what was asked for. The engine works on. */
+/** Device memory, or the budget, is too small for an allocation. The engine stays usable. */
 export class CudaOutOfMemoryError extends CudaError {
   override readonly name = 'CudaOutOfMemoryError';
 
   constructor(
     message: string,
-    /** Bytes that were asked for. */
+    /** Bytes requested. */
     readonly bytes: number,
   ) {
     super(message, 2);

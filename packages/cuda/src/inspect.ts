@@ -1,14 +1,14 @@
-/** @file What stands between this machine and engine `cuda`, without opening it. */
+/** @file What this machine lacks for engine `cuda`, without opening it. */
 import { findCublasLt } from './cublas-lt.js';
 import { type CudaDevice, isSupported, listDevices } from './device.js';
 import { cudaVersion, type Driver, openDriver } from './driver.js';
 
 /** What {@link inspectCuda} found. */
 export interface CudaReport {
-  /** The driver's library, and the newest CUDA that it supports. */
+  /** The driver's library, and the newest CUDA version that it supports. */
   driver?: { library: string; cuda: string };
   devices: (CudaDevice & { supported: boolean })[];
-  /** The cuBLASLt library that the loader finds, which large products take with `bf16`. */
+  /** The cuBLASLt library that the loader finds. Large products use it with `bf16`. */
   cublasLt?: string;
   /** What would make the engine faster here, a line each. */
   advice: string[];
@@ -16,7 +16,7 @@ export interface CudaReport {
   problem?: string;
 }
 
-/** Why engine `cuda` does not open on this machine; undefined when nothing speaks against it. */
+/** Why engine `cuda` does not open on this machine. Undefined when it should open. */
 export async function cudaProblem(): Promise<string | undefined> {
   try {
     return problemOf(listDevices(await openDriver()));
@@ -29,7 +29,7 @@ function problemOf(devices: CudaDevice[]): string | undefined {
   return devices.some(isSupported) ? undefined : 'no GPU of compute capability 8.0 or later (Ampere)';
 }
 
-/** Looks for koffi, the driver, its devices and cuBLASLt. Nothing is thrown: what is missing is in the report. */
+/** Looks for koffi, the driver, its devices and cuBLASLt. Does not throw: the report names what is missing. */
 export async function inspectCuda(): Promise<CudaReport> {
   const report: CudaReport = { devices: [], advice: [] };
   let driver: Driver;

@@ -2,10 +2,10 @@
 import { addTime, type OpTime } from '@arena/runtime/op';
 import type { Driver } from './driver.js';
 
-/** Calls that are under way at most before their times are read. */
+/** Most calls in flight before their times are read. */
 const MOST = 4096;
 
-/** Times of the calls on one stream, from its making until {@link KernelTimes.stop}. */
+/** Times the calls on one stream, from construction until {@link KernelTimes.stop}. */
 export class KernelTimes {
   private readonly times = new Map<string, OpTime>();
   private readonly spare: number[] = [];
@@ -28,7 +28,7 @@ export class KernelTimes {
     if (this.calls.length >= MOST) this.collect();
   }
 
-  /** Waits for what is under way, and gives the times by name. */
+  /** Waits for the calls in flight, and returns the times by name. */
   stop(): Map<string, OpTime> {
     this.collect();
     for (const event of this.spare.splice(0)) this.driver.call('cuEventDestroy_v2', event);

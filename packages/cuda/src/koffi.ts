@@ -1,4 +1,6 @@
-/** @file The optional package koffi, which calls native libraries: ours, or the one of the project the process runs in. */
+/**
+ * @file The optional package koffi, which calls native libraries: found beside this package, or in the user's project.
+ */
 import { importFromProject } from '@arena/runtime/engine';
 import { CudaError } from './error.js';
 

@@ -1,4 +1,4 @@
-/** @file Launches kernels of declared arguments on the tensors of a backend. */
+/** @file Launches declared kernels on the tensors of a backend. */
 
 import { EngineError } from '@arena/runtime';
 import type { CudaKernel, CudaLaunch, CudaLauncher, CudaScalar } from '@arena/runtime/cuda';
@@ -11,10 +11,10 @@ import { CudaError } from './error.js';
 import type { HostBlock } from './host-block.js';
 import { KernelTimes } from './kernel-times.js';
 
-/** Arguments of a launch: that many pointers to slots, then the slots. The driver copies them before it returns. */
+/** Most arguments of a launch: pointers to slots, then the slots. The driver copies them before it returns. */
 const MOST_ARGUMENTS = 48;
 const SLOT = 32;
-/** Beyond these many values, the kernels' 32-bit indices do not reach. */
+/** The kernels' 32-bit indices reach no further than this. */
 const MOST_VALUES = 2 ** 32 - 1;
 const MOST_BLOCKS = [2 ** 31 - 1, 65535, 65535];
 
@@ -92,7 +92,7 @@ export class Launcher implements CudaLauncher {
     this.backend.context.launch(kernel, grid, this.block.pointer);
   }
 
-  /** Puts an address into a slot: two words, since a BigInt takes longer than the launch. */
+  /** Writes an address into a slot as two words: a BigInt would take longer than the launch. */
   private address(slot: number, pointer: number): void {
     const at = slotOf(slot);
     this.slots.setUint32(at, pointer % 2 ** 32, true);
@@ -116,7 +116,7 @@ export class Launcher implements CudaLauncher {
     return times?.stop() ?? new Map();
   }
 
-  /** Takes cuBLASLt for large products, where it is installed. */
+  /** Uses cuBLASLt for large products, where it is installed. */
   openCublasLt(): void {
     this.cublasLt ??= openCublasLt(this.backend);
   }
@@ -147,7 +147,7 @@ export class Launcher implements CudaLauncher {
     return kept;
   }
 
-  /** Has the open scope free a tensor, or one of the uses of its memory, unless the scope returns it. */
+  /** Registers a tensor with the open scope, which frees it unless the scope returns it. */
   track(tensor: TensorInfo): TensorInfo {
     this.scopes[this.scopes.length - 1]?.push(tensor);
     return tensor;
@@ -174,7 +174,7 @@ export class Launcher implements CudaLauncher {
     return this.backend.pointer(input);
   }
 
-  /** Where a table lies on the device; it stays as long as the engine. */
+  /** Address of a table on the device. It lives as long as the engine. */
   private table(values: Float32Array): number {
     let pointer = this.tables.get(values);
     if (pointer === undefined) {

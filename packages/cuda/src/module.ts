@@ -1,4 +1,4 @@
-/** @file Loads PTX: the driver compiles it for the device and remembers the result on disk. */
+/** @file Loads PTX: the driver compiles it for the device and caches the result on disk. */
 import type { CudaDevice } from './device.js';
 import { cudaVersion, type Driver } from './driver.js';
 import { CudaError } from './error.js';
@@ -8,12 +8,12 @@ const ERROR_LOG = 5;
 const ERROR_LOG_BYTES = 6;
 const LOG_BYTES = 8192;
 
-/** A kernel of a text: from its name to the brace that ends it. */
+/** A kernel within a text: from its name to its closing brace. */
 const ENTRY = /^(?:\.\w+ )?\.entry (\w+)\([\s\S]*?^\}\n?/gm;
 
 /**
- * Each kernel of a PTX text as a text of its own, with what all of them need: the driver takes some 0.15 s to compile one for the first
- * time, and a training uses half of them.
+ * Splits a PTX text into one text a kernel, each with the shared header. The driver takes about 0.15 s to compile a
+ * kernel for the first time, and training uses half of them.
  */
 export function kernelTexts(text: string): Map<string, string> {
   const rest = text.replace(ENTRY, '');

@@ -10,14 +10,17 @@ import { registerPlainKernels } from './plain/register.js';
 
 const CUDA_BACKEND = BACKEND_OF.cuda;
 
-/** Which GPU, how much of its memory, and how exact. */
+/** The GPU, its memory budget, and the precision. */
 export interface CudaOptions extends ContextOptions {
   /**
-   * true: products of large matrices, and attention, round their factors to bfloat16 and run on tensor cores, with sums in float32;
-   * results then have some three right digits instead of seven (default: false).
+   * true: products of large matrices, and attention, round their factors to bfloat16 and run on tensor cores, with sums
+   * in float32. Results then have about three right digits instead of seven (default: false).
    */
   bf16?: boolean;
-  /** false: large products with `bf16` take the engine's own kernels even where NVIDIA's cuBLASLt is installed (default: true). */
+  /**
+   * false: large products with `bf16` use the engine's own kernels even where NVIDIA's cuBLASLt is installed (default:
+   * true).
+   */
   cublasLt?: boolean;
   /** Number of the GPU among those that CUDA_VISIBLE_DEVICES leaves (default: the first that is new enough). */
   device?: number;
@@ -30,9 +33,13 @@ export interface OpenCuda {
 }
 
 /**
- * Makes `arena-cuda` tfjs's current backend. An open one is used again unless another device is asked for: these options
- * then hold for it, and `modules` are added to those it has.
- * @throws CudaError saying what is missing: koffi, the driver, a GPU that is new enough; or what the driver refused.
+ * Makes `arena-cuda` tfjs's current backend. It reuses an open engine unless the options name another device: the new
+ * options then apply to it, and its `modules` grow.
+ * @throws CudaError saying what is missing (koffi, the driver, a GPU that is new enough) or what the driver refused.
+ * @example
+ * const { backend, device } = await openCuda({ budget: 8e9, bf16: true });
+ * console.log(device.name, tf.memory());
+ * await closeCuda(backend);
  */
 export async function openCuda(options: CudaOptions = {}): Promise<OpenCuda> {
   const open = findBackend(CUDA_BACKEND) as CudaBackend | null;
@@ -68,7 +75,7 @@ function configure({ launcher }: CudaBackend, { bf16 = false, cublasLt = true }:
   else launcher.closeCublasLt();
 }
 
-/** What is to be called at the process's end. */
+/** Cleanup at the end of the process. */
 const closers = new WeakMap<CudaBackend, () => void>();
 
 function works({ context }: CudaBackend): boolean {

@@ -3,7 +3,7 @@
 /** Who won; null when the row has no label (a test set). */
 export type Winner = 'a' | 'b' | 'tie' | null;
 
-/** What a reader noticed about a row; the row is kept, what to do is the caller's policy. */
+/** What a reader noticed about a row. The row stays; the caller decides what to do. */
 export type BattleFlag =
   | 'both_empty'
   | 'one_empty'
@@ -20,15 +20,15 @@ export interface Battle {
   responseA: string[];
   responseB: string[];
   winner: Winner;
-  /** Index of the record from 0, counted on over all files of one read. */
+  /** Index of the record from 0, over all files of one read. */
   row: number;
   flags: BattleFlag[];
   modelA?: string;
   modelB?: string;
   language?: string;
-  /** What kind of question it is, where the file says so. */
+  /** Kind of question, where the file gives it. */
   category?: string;
-  /** Votes of one sitting; they stay together in a split. */
+  /** Votes of one session stay together in a split. */
   session?: string;
   /** Row of the earliest kept battle with the same texts. */
   duplicateOf?: number;

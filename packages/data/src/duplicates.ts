@@ -1,24 +1,24 @@
-/** @file Which battles have the same texts: by a hash of them, so that no text is kept for it. */
+/** @file Finds battles with the same texts by hash, without keeping texts. */
 
 import type { Battle } from './battle.js';
 import { textKey } from './hash.js';
 
-/** Names the texts of a battle: `same` as they are, `swapped` with A and B exchanged. */
+/** Keys of a battle's texts: `same` in this order, `swapped` with A and B exchanged. */
 export interface TextKeys {
   same: string;
   swapped: string;
 }
 
-/** Keys of a battle's texts, with the texts that they were made of. */
+/** Keys of a battle's texts, with the hashed texts. */
 interface Known extends TextKeys {
   texts: string[];
   rounds: number;
 }
 
-/** Cleaning asks for the keys that reading has made already. By the battle, so that no text outlives it. */
+/** Cache of the keys that reading has computed. Weak by battle, so that no text outlives it. */
 const known = new WeakMap<Battle, Known>();
 
-/** The keys of a battle; hashed once, unless a text of it was changed. */
+/** The keys of a battle. Hashed once, unless a text has changed. */
 export function textKeys(battle: Battle): TextKeys {
   const { prompt, responseA, responseB } = battle;
   const texts = [...prompt, ...responseA, ...responseB];

@@ -13,12 +13,12 @@ export interface DataErrorPlace {
 /**
  * Input or arguments that cannot be used: what was read, what was expected, what to do; with the place where known.
  * `code` says which kind:
- * - `read`: the bytes cannot be had; `cause` is the error of the file or address
+ * - `read`: the bytes cannot be read; `cause` is the error of the file or address
  * - `format`: the file is no Parquet, CSV or JSON lines, or a damaged one
  * - `schema`: the columns are those of no known schema
- * - `row`: a row is no battle, or has nothing to learn from
+ * - `row`: a row is not a battle, or has no label to learn from
  * - `saved`: a saved split, packed file or state of a run is damaged or of other data
- * - `argument`: an option that cannot be
+ * - `argument`: an invalid option
  */
 export class DataError extends Error {
   override readonly name = 'DataError';

@@ -1,15 +1,18 @@
-/** @file Hashes of texts for look-up tables and seeded choices; not for secrets. */
+/** @file Hashes of texts for look-up tables and seeded choices; not cryptographic. */
 
 const encoder = new TextEncoder();
 const bytes = new Uint8Array(2 ** 16);
 const words = new Int32Array(bytes.buffer);
 
-/** Two independent 32-bit hashes of texts in order, as [low, high]; multiply-rotate mixing over UTF-8, four bytes a step. */
+/**
+ * Two independent 32-bit hashes of texts in order, as [low, high]; multiply-rotate mixing over UTF-8, four bytes a
+ * step.
+ */
 function hash64(texts: readonly string[], seed: number): [number, number] {
   let low = 0xdeadbeef ^ seed;
   let high = 0x41c6ce57 ^ Math.imul(seed, 0x9e3779b1);
   for (const text of texts) {
-    // Encoded first: asking a string for each of its code units costs several times more.
+    // Encodes first: reading a string by code units costs several times more.
     for (let at = 0; at < text.length; ) {
       const { read, written } = encoder.encodeInto(at === 0 ? text : text.slice(at), bytes);
       at += read;
@@ -21,7 +24,7 @@ function hash64(texts: readonly string[], seed: number): [number, number] {
         high = (high << 15) | (high >>> 17);
       }
     }
-    // The length closes a text, so that ["ab", "c"] and ["a", "bc"] differ.
+    // The length ends a text, so that ["ab", "c"] and ["a", "bc"] differ.
     low = mix(low ^ text.length) ^ mix(high);
     high = mix(high ^ text.length) ^ mix(low);
   }
@@ -41,7 +44,7 @@ export function hash32(text: string, seed = 0): number {
   return hash64([text], seed)[0];
 }
 
-/** 64 bits of a list of texts as a short key, so that tables need not keep the texts. */
+/** 64 bits of a list of texts as a short key. */
 export function textKey(texts: readonly string[]): string {
   const [low, high] = hash64(texts, texts.length);
   return String.fromCharCode(low & 0xffff, low >>> 16, high & 0xffff, high >>> 16);

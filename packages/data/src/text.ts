@@ -1,12 +1,12 @@
 /// <reference lib="es2024.string" />
-/** @file Small questions about texts. */
+/** @file Small functions of texts. */
 
 /** Replaces each unpaired surrogate by U+FFFD, as writing the text in UTF-8 would. */
 export function repairSurrogates(text: string): string {
   return text.toWellFormed();
 }
 
-/** True when nothing but white space is in any of the turns. */
+/** True when the turns hold only white space. */
 export function isBlank(turns: string[]): boolean {
   return turns.every((turn) => turn.trim() === '');
 }
@@ -16,7 +16,7 @@ export function sameTurns(a: string[], b: string[]): boolean {
   return a.length === b.length && a.every((turn, i) => turn === b[i]);
 }
 
-/** A text's form for finding the same question again: compatibility form, lower case, runs of white space as one. */
+/** Normal form of a text for comparing questions: compatibility form, lower case, single spaces. */
 export function normalizeText(text: string): string {
   // ASCII is its own compatibility form.
   const lower = (NOT_ASCII.test(text) ? text.normalize('NFKC') : text).toLowerCase();
@@ -25,9 +25,12 @@ export function normalizeText(text: string): string {
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is ASCII
 const NOT_ASCII = /[^\x00-\x7f]/;
-/** Runs of white space that are anything but one space. */
+/** Runs of white space other than one space. */
 const UNEVEN_SPACE = / \s+|[^\S ]\s*/g;
-/** One of these is in every such run of a compatibility form: looking for them is faster than the expression, and mostly in vain. */
+/**
+ * Every such run of a compatibility form holds one of these. Searching for them is faster than the expression, and
+ * mostly finds none.
+ */
 const UNEVEN_SIGNS = ['\n', '  ', '\t', '\r', '\v', '\f', '\u1680', '\u2028', '\u2029', '\ufeff'];
 
 /** Cuts to at most `length` code units without leaving half a character. */

@@ -19,7 +19,7 @@ export type CheckpointSource = Location | CheckpointView;
 /** Largest config.json that is read. */
 const MAX_CONFIG_BYTES = 10e6;
 
-/** The text of a checkpoint's config.json, a text model's out of a multimodal one, and what messages call that. @throws DecoderError when there is none. */
+/** The text of config.json, a text model's out of a multimodal one, and its path for messages. @throws DecoderError when there is none. */
 export async function configText(source: CheckpointSource): Promise<{ text: string; path: string }> {
   if (typeof source === 'object') return { text: source.config, path: `${source.weights.place}/config.json` };
   const path = `${placeName(source)}/config.json`;

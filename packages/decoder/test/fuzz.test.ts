@@ -19,7 +19,7 @@ test('1,000 damaged config.json files', async () => {
       await describeGemma(folder);
       good++;
     } catch (error) {
-      expect((error as Error).name, String((error as Error).stack)).toBe('Error');
+      expect((error as Error).name, String((error as Error).stack)).toBe('DecoderError');
       expect((error as Error).message).toMatch(/^checkpoint/);
     }
   }
@@ -44,7 +44,7 @@ test('1,000 damaged 4-bit states', () => {
       dequantize4bit(parseState('w', new Map(damaged)));
       good++;
     } catch (error) {
-      expect((error as Error).name, String((error as Error).stack)).toBe('Error');
+      expect((error as Error).name, String((error as Error).stack)).toBe('QuantError');
       expect((error as Error).message).toMatch(/^w/);
     }
   }

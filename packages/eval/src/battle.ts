@@ -1,4 +1,4 @@
-/** @file What an evaluation reads, and the checks it makes before it counts anything. */
+/** @file Input of an evaluation, and its checks. */
 import { EvaluationInputError } from './error.js';
 
 /** Two answers to one prompt and who was preferred. Turns of a conversation are list items. */
@@ -13,13 +13,13 @@ export interface Battle {
   modelB?: string | null;
   /** Language as labelled. */
   language?: string | null;
-  /** What kind of question it is. */
+  /** Kind of question. */
   category?: string | null;
   /** Whether the predictor saw shortened text. */
   truncated?: boolean;
 }
 
-/** What a predictor says about the battle of the same id. */
+/** A prediction for the battle with the same id. */
 export interface Prediction {
   id: string;
   /** P(A is preferred), shown as A, B. */
@@ -28,7 +28,7 @@ export interface Prediction {
   probabilityASwapped?: number | null;
 }
 
-/** Battles with a vote, beside their predictions and labels. */
+/** Battles with a vote, with their predictions and labels. */
 export interface Joined {
   battles: Battle[];
   predictions: Prediction[];
@@ -39,7 +39,7 @@ export interface Joined {
 }
 
 /**
- * Joins predictions to battles by id. Ties are left out ('drop') or count as half a win for each ('half').
+ * Joins predictions to battles by id. Drops ties ('drop') or counts them as half a win for each ('half').
  * @throws EvaluationInputError for an id twice, missing or unknown, a probability that is not a number from 0 to 1,
  * swapped probabilities on some rows only; `what` names the set in the message.
  */
@@ -133,10 +133,10 @@ export function lengthOf(turns: readonly string[]): number {
   return turns.reduce((sum, turn) => sum + turn.length, 0);
 }
 
-/** What makes two battles share a prompt: the same key. `promptKey` of `@arena/data` is the rule of its splits. */
+/** Key of a battle's prompt: battles with equal keys share a prompt. Splits of `@arena/data` use its `promptKey`. */
 export type PromptKey = (battle: Battle) => string;
 
-/** The prompt letter for letter. */
+/** The verbatim prompt. */
 export function promptText(battle: Battle): string {
   return battle.prompt.join('\n');
 }

@@ -4,10 +4,10 @@ type EvaluationInputErrorCode = 'battle' | 'prediction' | 'format' | 'argument';
 
 /**
  * Input that cannot be evaluated; the message names the row. `code` says which kind:
- * - `battle`: a battle has a field that is missing or cannot be, or an id that stands twice
- * - `prediction`: a prediction is missing, unknown, given twice, or no probability
- * - `format`: a file of predictions is no CSV or JSON lines
- * - `argument`: an option that cannot be
+ * - `battle`: a battle has a missing or invalid field, or a duplicate id
+ * - `prediction`: a prediction is missing, unknown, given twice, or not a probability
+ * - `format`: a file of predictions is not CSV or JSON lines
+ * - `argument`: an invalid option
  */
 export class EvaluationInputError extends Error {
   override readonly name = 'EvaluationInputError';

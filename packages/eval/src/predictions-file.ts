@@ -25,6 +25,8 @@ const DEFAULT_COLUMNS: PredictionColumns = {
 /**
  * Predictions from the text of a file. In CSV the first line names the columns.
  * @throws EvaluationInputError naming the row: not JSON, a column missing, not a number, quotes left open.
+ * @example
+ * const predictions = parsePredictions(csv, 'csv', { id: 'question', rewards: ['chosen', 'rejected'] });
  */
 export function parsePredictions(
   text: string,

@@ -1,4 +1,4 @@
-/** @file Numbers and foreign text as they may stand in a report. */
+/** @file Formats numbers and foreign text for a report. */
 import type { Figure } from './bootstrap/bootstrap.js';
 
 /** Text for HTML content and double-quoted attributes. */
@@ -10,16 +10,16 @@ export function escapeHtml(text: string): string {
 export function escapeMarkdown(text: string): string {
   return cleanText(text)
     .replace(/\s+/g, ' ')
-    .replace(/[\\`*_|~#]|\](?=[([:])/g, '\\$&') // a bracket is a link only before those
+    .replace(/[\\`*_|~#]|\](?=[([:])/g, '\\$&') // a bracket makes a link only before these
     .replace(/[&<>]/g, (char) => `&#${char.charCodeAt(0)};`);
 }
 
-/** Without control characters and half surrogate pairs, which files and browsers take badly. */
+/** Removes control characters and half surrogate pairs, which break files and browsers. */
 function cleanText(text: string): string {
   return text.replace(/\p{Cs}|[^\P{Cc}\t\n\r]/gu, '\ufffd');
 }
 
-/** The first `most` characters, and how many more there were. */
+/** The first `most` characters, and the number of further ones. */
 export function shorten(text: string, most: number): string {
   if (text.length <= most) return text;
   return `${text.slice(0, most)} [${(text.length - most).toLocaleString('en')} more characters]`;
@@ -60,12 +60,12 @@ export function pValue(value: number): string {
   return value < 0.001 ? '< 0.001' : value.toFixed(3);
 }
 
-/** What ECE is, and why its interval may not hold it. */
+/** Note on ECE, and why its interval may not contain it. */
 export function eceNote(bins: number): string {
   return `ECE has ${bins} bins of equal width; resampled battles scatter more within them, so its interval lies high and may not hold the figure.`;
 }
 
-/** What became of the ties. */
+/** Note on the ties. */
 export function tiesNote(count: number, ties: 'drop' | 'half'): string {
   if (ties === 'drop') return count === 1 ? '1 tie was left out.' : `${count} ties were left out.`;
   const counts = count === 1 ? '1 tie counts' : `${count} ties count`;

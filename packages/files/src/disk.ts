@@ -3,12 +3,16 @@ import { FileError } from './error.js';
 import { nodeFs } from './node-fs.js';
 import { type ByteSource, checkRange, type FileOpener } from './source.js';
 
-/** Most bytes asked of one system call; the kernel's own limit is just under 2 GiB. */
+/** Most bytes of one system call; the kernel's limit is just under 2 GiB. */
 const READ_BYTES = 1 << 30;
 
 /**
  * Opens a file for positioned reads. Close it when done.
  * @throws FileError when it cannot be opened or is not a file (`cause` is the system's error).
+ * @example
+ * const source = await openFile('votes.csv');
+ * const start = await source.read(0, 100);
+ * await source.close?.();
  */
 export async function openFile(path: string): Promise<ByteSource> {
   const { open } = nodeFs();
@@ -53,7 +57,7 @@ export function diskFolder(directory: string): FileOpener {
   };
 }
 
-/** What the system's error means: nothing is there, or it is not given. */
+/** The code for a system error: missing file, or no access. */
 function codeOf(error: unknown): FileError['code'] {
   const { code } = error as { code?: string };
   return code === 'ENOENT' || code === 'ENOTDIR' ? 'not_found' : 'refused';

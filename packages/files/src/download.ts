@@ -1,4 +1,4 @@
-/** @file A checkpoint downloaded once: resumed where it stopped, checked, and given its names only when whole. */
+/** @file Downloads a checkpoint: resumes where it stopped, checks sizes and digests, and names only whole files. */
 import { FileError, quote } from './error.js';
 import { refusal } from './refusal.js';
 import { type StreamHash, sha256 } from './sha256.js';
@@ -6,37 +6,37 @@ import type { FileStore, PartFile } from './store.js';
 
 /** A file on the web. */
 export interface RemoteFile {
-  /** The name that it gets. */
+  /** Its name in the folder. */
   name: string;
   url: string;
-  /** In bytes, where it is known beforehand. */
+  /** Size in bytes, if known. */
   size?: number;
-  /** In hexadecimal, where it is known beforehand. */
+  /** Hexadecimal digest, if known. */
   sha256?: string;
 }
 
-/** How far a download is; `file` is the one on its way. */
+/** Progress of a download; `file` is the current one. */
 export interface DownloadProgress {
   file: string;
-  /** Bytes of all files that are there, and of all files; the latter grows while sizes are being learnt. */
+  /** Bytes downloaded, and bytes of all files. The total grows as sizes become known. */
   bytes: number;
   totalBytes: number;
 }
 
-/** How files are fetched. Default the global `fetch`; `headers` go with every request. */
+/** How to fetch files. Default: the global `fetch`. Every request carries `headers`. */
 export interface DownloadOptions {
   fetch?: typeof fetch;
   headers?: Record<string, string>;
   onProgress?: (progress: DownloadProgress) => void;
-  /** Stops the download; what has come stays for another time. */
+  /** Stops the download. A later call resumes it. */
   signal?: AbortSignal;
-  /** How often a broken connection is taken up again without a byte having come in between. Default 4. */
+  /** Most retries of a broken connection without a new byte. Default 4. */
   retries?: number;
-  /** Files of an address, beside the weights. Default {@link CHECKPOINT_FILES}. */
+  /** Files to fetch from an address, besides the weights. Default {@link CHECKPOINT_FILES}. */
   files?: readonly string[];
 }
 
-/** What stands beside the weights. Those that are not there are left out. */
+/** Files beside the weights. Missing ones are skipped. */
 export const CHECKPOINT_FILES = [
   'config.json',
   'tokenizer.json',
@@ -45,15 +45,18 @@ export const CHECKPOINT_FILES = [
   'generation_config.json',
 ] as const;
 
-/** Bytes that are read at once when the beginning of a resumed file is hashed. */
+/** Bytes read at once to hash the start of a resumed file. */
 const HASH_BYTES = 8_000_000;
 
 /**
  * Downloads a checkpoint, one file after another: from the address of a folder
- * (`https://host/owner/model/resolve/main/`), or files by their addresses (`hubModel(...).files`). Files that are there
- * already are left alone. Sizes are checked, and SHA-256 where it is known.
+ * (`https://host/owner/model/resolve/main/`), or files by their addresses (`hubModel(...).files`). Existing files stay.
+ * Sizes are checked, and SHA-256 where known.
  * @returns the names of the files.
- * @throws FileError naming the file that the server refuses or that is not what it should be; the signal's reason.
+ * @throws FileError naming the file that the server refuses or that is damaged; the signal's reason.
+ * @example
+ * const { files, headers } = await hubModel('google/gemma-2-2b', { token });
+ * await downloadCheckpoint(files, await diskStore('gemma-2-2b'), { headers });
  */
 export async function downloadCheckpoint(
   from: string | readonly RemoteFile[],
@@ -74,10 +77,10 @@ export async function downloadCheckpoint(
   return files.map(({ name }) => name);
 }
 
-/** Largest index that is read, in bytes. */
+/** Largest index to read, in bytes. */
 const MAX_INDEX_BYTES = 100_000_000;
 
-/** The files of a folder on the web: the weights are those that its index names, or one file. */
+/** The files of a folder on the web. The weights are the files of its index, or one file. */
 async function filesAt(base: string, options: DownloadOptions): Promise<RemoteFile[]> {
   const remote = (name: string) => ({ name, url: `${base.replace(/\/$/, '')}/${encodeURIComponent(name)}` });
   const found: RemoteFile[] = [];
@@ -107,7 +110,7 @@ async function filesAt(base: string, options: DownloadOptions): Promise<RemoteFi
   return [...found, ...[...new Set(names as string[])].map(remote), index];
 }
 
-/** {@link ask} that gives null for what is not there, and clear words when the server cannot be reached. */
+/** {@link ask} that returns null for a missing file, and explains an unreachable server. */
 async function askIfThere(url: string, range: string | undefined, options: DownloadOptions): Promise<Response | null> {
   try {
     return await ask(url, range, options);
@@ -119,14 +122,14 @@ async function askIfThere(url: string, range: string | undefined, options: Downl
   }
 }
 
-/** What a server says of a file. */
+/** A server's description of a file. */
 interface Version {
   size: number;
   tag: string;
   sha256?: string;
 }
 
-/** Downloads one file unless it is there. @param tell Hears of the bytes that are there, and the file's size. */
+/** Downloads one file unless it exists. @param tell Called with the bytes so far, and the file's size. */
 export async function downloadFile(
   file: RemoteFile,
   to: FileStore,
@@ -169,7 +172,7 @@ export async function downloadFile(
   }
 }
 
-/** A file on its way, and the hash of what it has. */
+/** An unfinished file, and the hash of its bytes. */
 interface Part {
   file: PartFile;
   hash: StreamHash;
@@ -189,16 +192,16 @@ async function versionOf({ url, size, sha256 }: RemoteFile, options: DownloadOpt
   return { size: told, sha256: digest, tag: digest ?? `${told}-${etag.replace(/^W\//, '')}` };
 }
 
-/** The SHA-256 of a large file that Hugging Face's hub tells where it sends the reader on. Browsers do not show it. */
+/** The SHA-256 of a large file, from the redirect of Hugging Face's hub. Browsers hide it. */
 async function linkedDigest(url: string, options: DownloadOptions): Promise<string | undefined> {
   const { fetch: request = fetch, headers = {}, signal } = options;
   const init: RequestInit = { headers: { ...headers, range: 'bytes=0-0' }, redirect: 'manual', signal };
-  const response = await request(url, init).catch(() => undefined); // a digest that is not told is not checked
+  const response = await request(url, init).catch(() => undefined); // without a digest there is no check
   await response?.body?.cancel();
   return /^"([0-9a-f]{64})"$/.exec(response?.headers.get('x-linked-etag') ?? '')?.[1];
 }
 
-/** Appends what is missing, until the connection ends. */
+/** Appends the missing bytes, until the connection ends. */
 async function fetchInto(
   part: Part,
   { url }: RemoteFile,
@@ -232,7 +235,7 @@ async function fetchInto(
   }
 }
 
-/** A disk that is full is no broken connection: trying again would not help. */
+/** Appends bytes. A full disk is an error at once: a retry would not help. */
 async function append(file: PartFile, bytes: Uint8Array, url: string): Promise<void> {
   try {
     await file.append(bytes);
@@ -241,7 +244,7 @@ async function append(file: PartFile, bytes: Uint8Array, url: string): Promise<v
   }
 }
 
-/** Asks for a range of an address, or for all of it. */
+/** Requests a range of an address, or all of it. */
 async function ask(url: string, range: string | undefined, options: DownloadOptions): Promise<Response> {
   const { fetch: request = fetch, headers = {}, signal } = options;
   const response = await request(url, { headers: range ? { ...headers, range } : headers, signal });

@@ -3,16 +3,16 @@
 type FileErrorCode = 'not_found' | 'refused' | 'network' | 'changed' | 'damaged' | 'too_large' | 'storage' | 'argument';
 
 /**
- * A file, folder or address that cannot be read or written: `file` names it, `reason` says what stands in the way.
- * `code` says which kind:
+ * A file, folder or address that cannot be read or written: `file` names it, `reason` says what is wrong. `code` says
+ * which kind:
  * - `not_found`: nothing is there (ENOENT, 404)
- * - `refused`: the server or the system does not give it: rights, a token, no answer to range requests
+ * - `refused`: the server or the system denies access (rights, a token), or the server ignores ranges
  * - `network`: the server cannot be reached or is busy; another try may help
  * - `changed`: the file changed while it was read
- * - `damaged`: other bytes came than were promised: their number, their SHA-256, an index that is none
+ * - `damaged`: the bytes are not the expected ones: wrong number, wrong SHA-256, not an index
  * - `too_large`: the file is beyond a limit
  * - `storage`: the bytes cannot be stored, such as on a full disk
- * - `argument`: a name, range or choice of files that cannot be
+ * - `argument`: an invalid name, range or choice of files
  */
 export class FileError extends Error {
   override readonly name = 'FileError';
@@ -28,7 +28,7 @@ export class FileError extends Error {
   }
 }
 
-/** Text from elsewhere as it may stand in a message: quoted, and cut where it is long. */
+/** Quotes foreign text for a message, and cuts it where it is long. */
 export function quote(text: string): string {
   return JSON.stringify(text.length > 200 ? `${text.slice(0, 200)}...` : text);
 }

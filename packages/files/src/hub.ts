@@ -1,14 +1,14 @@
-/** @file A model on Hugging Face's hub: which files it has, how large they are, and their SHA-256. */
+/** @file A model on Hugging Face's hub: its files, their sizes and their SHA-256. */
 import type { RemoteFile } from './download.js';
 import { FileError, quote } from './error.js';
 import { codeOfStatus, refusalReason } from './refusal.js';
 import type { FileOpener } from './source.js';
 import { type UrlSourceOptions, urlFile } from './url.js';
 
-/** Address of the hub unless another is given. */
+/** Default address of the hub. */
 export const HUB_ENDPOINT = 'https://huggingface.co';
 
-/** Which version of a model is asked for, where and by whom. Default the global `fetch`. */
+/** The version of a model, the hub and the token. Default: the global `fetch`. */
 export interface HubOptions {
   /** A branch, tag or commit. Default `main`. */
   revision?: string;
@@ -23,7 +23,7 @@ export interface HubOptions {
 /** A file of a model on the hub. */
 export interface HubFile extends RemoteFile {
   size: number;
-  /** What names its content in the hub's cache folders: the SHA-256 of a large file, git's id of a small one. */
+  /** Name of its content in the hub's cache folders: the SHA-256 of a large file, git's id of a small one. */
   blob: string;
 }
 
@@ -32,7 +32,7 @@ export interface HubModel {
   id: string;
   commit: string;
   files: HubFile[];
-  /** What requests for the files must carry. */
+  /** Headers for requests of the files. */
   headers: Record<string, string>;
 }
 
@@ -41,11 +41,11 @@ const NEEDED =
   /^((adapter_|generation_|tokenizer_)?config\.json|tokenizer\.json|special_tokens_map\.json|model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json|adapter_model\.safetensors)$/;
 
 /**
- * Asks the hub for a model's files. `downloadCheckpoint(model.files, store, { headers: model.headers })` brings them here,
- * {@link hubFolder} reads them in place.
+ * Asks the hub for a model's files. `downloadCheckpoint(model.files, store, { headers: model.headers })` downloads
+ * them, {@link hubFolder} reads them in place.
  * @param id Such as `google/gemma-2-2b`.
- * @throws FileError saying whether the hub cannot be reached, the model does not exist, a token is missing, or its
- * licence has not been accepted.
+ * @throws FileError saying what is wrong: the hub cannot be reached, the model does not exist, a token is missing, or
+ * the licence is not accepted.
  */
 export async function hubModel(id: string, options: HubOptions = {}): Promise<HubModel> {
   const { revision = 'main', token, endpoint = HUB_ENDPOINT, fetch: request = fetch, signal } = options;
@@ -84,7 +84,7 @@ export async function hubModel(id: string, options: HubOptions = {}): Promise<Hu
   return { id, commit, files, headers };
 }
 
-/** Opens a model's files where they are, on the hub; those that {@link hubModel} does not list are absent. */
+/** Opens a model's files on the hub. Files that {@link hubModel} does not list are absent. */
 export function hubFolder({ files, headers }: HubModel, options: UrlSourceOptions = {}): FileOpener {
   const urls = new Map(files.map(({ name, url }) => [name, url]));
   return async (file) => {
@@ -93,7 +93,7 @@ export function hubFolder({ files, headers }: HubModel, options: UrlSourceOption
   };
 }
 
-/** An entry of the hub's list, when it is a file that is needed. */
+/** An entry of the hub's list, if the file is needed. */
 function hubFile(entry: unknown): Omit<HubFile, 'url'> | undefined {
   const {
     rfilename: name,

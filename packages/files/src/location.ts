@@ -1,10 +1,13 @@
-/** @file Where the files of a folder come from: a disk, the web, memory, a browser's storage. */
+/** @file Locations of a folder: a disk, the web, memory, a browser's storage. */
 import { diskFolder } from './disk.js';
 import { FileError, quote } from './error.js';
 import { blobSource, bytesSource, type FileOpener } from './source.js';
 import { urlFolder } from './url.js';
 
-/** A folder: its path (Node), its address (`https://host/owner/model/resolve/main/`), or what opens its files. */
+/**
+ * A folder: its path (Node), its address (`https://host/owner/model/resolve/main/`), or a function that opens its
+ * files.
+ */
 export type Location = string | FileOpener;
 
 /** The opener of a location. */
@@ -13,7 +16,7 @@ export function openerAt(location: Location): FileOpener {
   return /^https?:\/\//i.test(location) ? urlFolder(location) : diskFolder(location);
 }
 
-/** What messages call a location. */
+/** Name of a location in messages. */
 export function placeName(location: Location): string {
   return typeof location === 'string' ? location.replace(/\/+$/, '') || '/' : 'checkpoint';
 }
@@ -28,9 +31,9 @@ export function bytesFolder(files: Readonly<Record<string, Uint8Array | string>>
 }
 
 /**
- * Files that a person chose or dropped on a page (`input.files`, also with `webkitdirectory`). Of files in folders
- * within each other, those nearest to the top are meant.
- * @throws FileError when two files of one name lie equally near.
+ * Files that a person chose or dropped on a page (`input.files`, also with `webkitdirectory`). In nested folders, the
+ * files nearest to the top count.
+ * @throws FileError when two files of one name are at the same depth.
  */
 export function filesFolder(files: Iterable<File>): FileOpener {
   const byName = new Map<string, { file: File; depth: number }>();
@@ -51,7 +54,7 @@ export function filesFolder(files: Iterable<File>): FileOpener {
 }
 
 /**
- * All bytes of a small file of a folder, or null when it is not there.
+ * All bytes of a small file of a folder, or null when it is missing.
  * @throws FileError when it is larger than `maxBytes`.
  */
 export async function readFileAt(

@@ -1,4 +1,4 @@
-/** @file Node's file system, asked for at run time so that bundlers for browsers have nothing to resolve. */
+/** @file Node's file system, looked up at run time so that bundlers for browsers have nothing to resolve. */
 import { FileError } from './error.js';
 
 /** `node:fs/promises`. @throws FileError where there is no Node file system. */

@@ -1,4 +1,4 @@
-/** @file Folders in the browser's private file system (OPFS), and those that a person opened. */
+/** @file Folders in the browser's private file system (OPFS), and folders that a person opened. */
 import { blobSource, type FileOpener } from './source.js';
 import { checkName, type FileStore, fillOf, isPartOf, type PartFile, partName } from './store.js';
 import type { FillFile } from './write.js';
@@ -19,8 +19,8 @@ export function opfsFolder(directory: FileSystemDirectoryHandle): FileOpener {
 }
 
 /**
- * A folder in OPFS. In a Worker bytes are on disk as they come; on a page they are when the file is closed, so that a
- * closed tab loses what it had of the file.
+ * A folder in OPFS. In a Worker each write reaches the disk at once. On a page the file is written when it is closed,
+ * so a closed tab loses it.
  */
 export function opfsStore(directory: FileSystemDirectoryHandle): FileStore {
   return {
@@ -72,7 +72,10 @@ async function openPart(directory: FileSystemDirectoryHandle, name: string, tag:
   };
 }
 
-/** The browser's own swap files would do on a page; a Worker's synchronous access, which is faster, has none. */
+/**
+ * Writes under a temporary name. The browser's swap files would do on a page, but a Worker's faster synchronous access
+ * has none.
+ */
 async function writeThroughPart(directory: FileSystemDirectoryHandle, name: string, fill: FillFile): Promise<void> {
   const part = await openPart(directory, name, NEW);
   try {
@@ -86,12 +89,12 @@ async function writeThroughPart(directory: FileSystemDirectoryHandle, name: stri
   await part.finish();
 }
 
-/** Version of a file that is written, not downloaded. */
+/** Version tag of a written file. */
 const NEW = 'new';
 
 type IterableDirectory = FileSystemDirectoryHandle & { keys(): AsyncIterable<string> };
 
-/** What the libraries of TypeScript leave out: `move`, and that only Workers have synchronous access. */
+/** Types that TypeScript's libraries lack: `move`, and synchronous access as an option. */
 type PartHandle = Omit<FileSystemFileHandle, 'createSyncAccessHandle'> & {
   createSyncAccessHandle?: () => Promise<SyncAccess>;
   move(name: string): Promise<void>;
@@ -135,7 +138,7 @@ function syncWriter(access: SyncAccess): Writer {
 
 function streamWriter(stream: FileSystemWritableFileStream, handle: PartHandle): Writer {
   return {
-    // What was there when the file was opened: all that is ever read back.
+    // The content when the file was opened: nothing else is read back.
     async read(begin, end) {
       return new Uint8Array(await (await handle.getFile()).slice(begin, end).arrayBuffer());
     },

@@ -1,7 +1,7 @@
-/** @file What a server's refusal means, in words that say what to do. Hugging Face's hub has the reason in a header. */
+/** @file Explains a server's refusal, and what to do. Hugging Face's hub gives the reason in a header. */
 import { FileError } from './error.js';
 
-/** A server that is busy or out of order: worth another try. */
+/** A server that is busy or failing: another try may help. */
 export class TemporaryRefusal extends Error {
   override readonly name = 'TemporaryRefusal';
 }
@@ -14,7 +14,7 @@ export function refusal(response: Response, url: string): FileError | TemporaryR
   return new FileError(codeOfStatus(status), reason, url, { cause: { status } });
 }
 
-/** What kind of error a status is: a server that is busy or out of order counts as out of reach. */
+/** The code for an HTTP status. A busy or failing server counts as `network`. */
 export function codeOfStatus(status: number): FileError['code'] {
   if (status === 404) return 'not_found';
   return status === 429 || status >= 500 ? 'network' : 'refused';
@@ -28,7 +28,7 @@ export function refusalReason({ status, statusText, headers }: Response): string
 }
 
 function reasonOf(status: number, code: string | null): string | undefined {
-  // Without a token the hub answers 401 for a model that does not exist, too: the code tells the two apart.
+  // Without a token the hub also answers 401 for a model that does not exist: the code tells the two apart.
   if (code === 'RepoNotFound') return 'there is no such model, or it is private and the token may not see it';
   if (code === 'RevisionNotFound') return 'the model has no such revision';
   if (code === 'EntryNotFound') return 'the model has no such file';

@@ -1,13 +1,13 @@
-/** @file SHA-256 of a stream (FIPS 180-4). Web Crypto hashes whole buffers only, which files of gigabytes are not. */
+/** @file SHA-256 of a stream (FIPS 180-4). Web Crypto hashes only whole buffers, and these files have gigabytes. */
 
-/** A hash that takes bytes as they come. */
+/** An incremental hash. */
 export interface StreamHash {
   update(bytes: Uint8Array): void;
   /** The digest in hexadecimal; nothing may follow. */
   hex(): string;
 }
 
-/** Node's own where there is one, else {@link portableSha256}. */
+/** Node's own hash where present, otherwise {@link portableSha256}. */
 export function sha256(): StreamHash {
   const crypto = globalThis.process?.getBuiltinModule?.('node:crypto');
   if (!crypto) return portableSha256();

@@ -1,4 +1,4 @@
-/** @file Something with a size that reads any range of its bytes: in memory, or a Blob. */
+/** @file Sources of bytes that can be read by range: memory, or a Blob. */
 import { FileError } from './error.js';
 
 /**
@@ -8,19 +8,19 @@ import { FileError } from './error.js';
 export interface ByteSource {
   /** Size in bytes. */
   readonly size: number;
-  /** What messages call it: a path, an address. */
+  /** Name in messages: a path, an address. */
   readonly name: string;
   /** Bytes `[begin, end)`. May be a view of shared memory: do not write to it. */
   read(begin: number, end: number): Promise<Uint8Array>;
-  /** All bytes in their order, where there is a better way to them than reading ranges: see {@link partsOf}. */
+  /** All bytes in order, where a stream is better than ranges: see {@link partsOf}. */
   stream?(): AsyncIterable<Uint8Array>;
   close?(): Promise<void>;
 }
 
-/** Opens a file of a folder by its plain name, or gives null when there is none. */
+/** Opens a file of a folder by its plain name, or returns null when it is missing. */
 export type FileOpener = (file: string) => Promise<ByteSource | null>;
 
-/** Bytes of a part, where its size is ours to choose. */
+/** Bytes of a part, where the source does not choose. */
 const PART_BYTES = 2 ** 18;
 
 /** Throws unless `[begin, end)` lies within `size` bytes. */
@@ -56,8 +56,8 @@ export function blobSource(blob: Blob, name = 'name' in blob ? String(blob.name)
 }
 
 /**
- * All bytes of a source in their order, a part at a time: its own stream where it has one, else ranges of 256 KB.
- * A reader that stops early lets the stream go.
+ * All bytes of a source in order, in parts: from its own stream, or by ranges of 256 KB. A reader that stops early
+ * closes the stream.
  */
 export async function* partsOf(source: ByteSource): AsyncGenerator<Uint8Array> {
   if (source.stream) {
@@ -69,7 +69,7 @@ export async function* partsOf(source: ByteSource): AsyncGenerator<Uint8Array> {
   }
 }
 
-/** Parts put together; a single one is not copied. */
+/** Joins parts. A single part is not copied. */
 export function joined(parts: readonly Uint8Array[]): Uint8Array {
   if (parts.length === 1) return parts[0];
   const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
@@ -81,7 +81,7 @@ export function joined(parts: readonly Uint8Array[]): Uint8Array {
   return whole;
 }
 
-/** The chunks of a web stream; written out because browsers do not iterate streams yet. */
+/** The chunks of a web stream; by hand, because browsers cannot iterate streams yet. */
 export async function* readStream(stream: ReadableStream<Uint8Array>): AsyncGenerator<Uint8Array> {
   const reader = stream.getReader();
   try {

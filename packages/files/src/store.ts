@@ -1,45 +1,44 @@
-/** @file Folders that files are written and downloaded to: what they are, on disk (Node) and in memory. */
+/** @file Folders to write and download to: the contract, and folders on disk (Node) and in memory. */
 import { diskFolder } from './disk.js';
 import { FileError } from './error.js';
 import { nodeFs } from './node-fs.js';
 import { type FileOpener, joined } from './source.js';
 import { type FillFile, makeFolder, replaceFile } from './write.js';
 
-/** A file that is being downloaded. It has its name only once it is finished. */
+/** A file during download. It gets its name when it is finished. */
 export interface PartFile {
-  /** Bytes that it has. */
+  /** Bytes so far. */
   readonly size: number;
   read(begin: number, end: number): Promise<Uint8Array>;
   append(bytes: Uint8Array): Promise<void>;
-  /** Takes all bytes away. */
+  /** Removes all bytes. */
   clear(): Promise<void>;
-  /** Gives the file its name, in place of an older one. */
+  /** Gives the file its name. Replaces an older file. */
   finish(): Promise<void>;
-  /** Leaves what there is for another time. */
+  /** Keeps the bytes for another time. */
   close(): Promise<void>;
 }
 
-/** A folder that files are written to. */
+/** A folder to write to. */
 export interface FileTarget {
-  /** Writes a file. It has its name, in place of an older one, once it is whole; on failure nothing is left of it. */
+  /** Writes a file. It gets its name when it is whole, and replaces an older file. A failure leaves nothing. */
   write(name: string, content: FillFile | string | Uint8Array): Promise<void>;
-  /** Names of the files that are there. */
+  /** Names of the files. */
   names(): Promise<string[]>;
   remove(name: string): Promise<void>;
 }
 
-/** A folder that files are written and downloaded to. */
+/** A folder to write and download to. */
 export interface FileStore extends FileTarget {
   /** Opens a finished file. */
   open: FileOpener;
   /**
-   * Opens the unfinished file `name` of the version `tag` where it was left, or a new one; unfinished ones of other
-   * versions are removed.
+   * Opens the unfinished file `name` of the version `tag`, or a new one. Removes unfinished files of other versions.
    */
   part(name: string, tag: string): Promise<PartFile>;
 }
 
-/** A folder on disk (Node); it is made when needed. */
+/** A folder on disk (Node), created when needed. */
 export function diskStore(directory: string): FileStore {
   const fs = nodeFs();
   return {
@@ -94,7 +93,7 @@ export function diskStore(directory: string): FileStore {
           await handle.sync();
           await handle.close();
           await fs.rename(path, `${directory}/${name}`).catch(async (error: NodeJS.ErrnoException) => {
-            // Another process may have finished the same file: what stands there is then the same.
+            // Another process may have finished the same file: its content is then the same.
             const there = await fs.stat(`${directory}/${name}`).catch(() => undefined);
             if (error.code !== 'ENOENT' || there?.size !== size) throw error;
           });
@@ -123,7 +122,7 @@ export function bytesTarget(): FileTarget & { readonly files: Record<string, Uin
   };
 }
 
-/** Content that is at hand as what puts it into a file. */
+/** A function that writes the given content to a file. */
 export function fillOf(content: FillFile | string | Uint8Array): FillFile {
   if (typeof content === 'function') return content;
   return (write) => write(typeof content === 'string' ? new TextEncoder().encode(content) : content);
@@ -139,7 +138,7 @@ export function isPartOf(file: string, name: string): boolean {
   return file.startsWith(`${name}.`) && /^[\w-]*\.part$/.test(file.slice(name.length + 1));
 }
 
-/** Names come from elsewhere: none may lead out of the folder. */
+/** Checks a name. Names come from outside and must not leave the folder. */
 export function checkName(name: string): void {
   if (!/^[^/\\:\0]+$/.test(name) || name === '.' || name === '..') {
     throw new FileError('argument', 'is not the plain name of a file', JSON.stringify(name));

@@ -1,22 +1,24 @@
-/** @file Bytes of a web address, read by HTTP ranges. */
+/** @file Reads bytes of a web address by HTTP ranges. */
 import { FileError } from './error.js';
 import { codeOfStatus, refusalReason } from './refusal.js';
 import { type ByteSource, blobSource, checkRange, type FileOpener, readStream } from './source.js';
 
-/** How an address is read. Default the global `fetch`; `signal` ends every read, also later ones. */
+/** How to read an address. Default: the global `fetch`. `signal` ends every read, also later ones. */
 export interface UrlSourceOptions {
   fetch?: typeof fetch;
   /** Sent with every request, such as `{ authorization: 'Bearer ...' }`. */
   headers?: Record<string, string>;
   signal?: AbortSignal;
-  /** A server that ignores ranges: an error (default), or all of the file is fetched once and held. */
+  /** For a server that ignores ranges: an error (default), or fetch the whole file once and hold it. */
   withoutRanges?: 'refuse' | 'hold';
 }
 
 /**
- * Opens an address whose server answers range requests. The size comes from the answer to a request for one byte.
+ * Opens an address whose server answers range requests. A request for one byte gives the size.
  * @throws FileError when the server refuses, ignores ranges (unless the file may be held), or the file changes between
  * two reads.
+ * @example
+ * const source = await urlSource('https://host/model.safetensors', { headers: { authorization: 'Bearer …' } });
  */
 export async function urlSource(url: string, options: UrlSourceOptions = {}): Promise<ByteSource> {
   const { withoutRanges = 'refuse' } = options;
@@ -78,7 +80,7 @@ export async function urlSource(url: string, options: UrlSourceOptions = {}): Pr
   };
 }
 
-/** What part of the file an answer holds, when it is one to a request for a range. */
+/** The range of the file in an answer, if it answers a range request. */
 function spanOf({ status, headers }: Response): { begin: number; last: number; size: number } | undefined {
   const span = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(headers.get('content-range') ?? '');
   if (status !== 206 || !span) return undefined;
@@ -111,14 +113,14 @@ async function ask(url: string, range: string | undefined, options: UrlSourceOpt
 }
 
 /**
- * Opens files beside each other at an address, for `openCheckpoint(urlFolder('https://host/folder/'))`.
- * A file that the server does not know (404) is absent.
+ * Opens the files of a folder at an address, for `openCheckpoint(urlFolder('https://host/folder/'))`. A file with
+ * status 404 is absent.
  */
 export function urlFolder(base: string, options: UrlSourceOptions = {}): FileOpener {
   return (file) => urlFile(`${base.replace(/\/$/, '')}/${encodeURIComponent(file)}`, options);
 }
 
-/** {@link urlSource}, or null where there is nothing at the address. */
+/** {@link urlSource}, or null for status 404. */
 export async function urlFile(url: string, options: UrlSourceOptions = {}): Promise<ByteSource | null> {
   try {
     return await urlSource(url, options);

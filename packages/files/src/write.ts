@@ -1,18 +1,18 @@
 /** @file Files and folders on disk that appear whole or not at all (Node). */
 import { nodeFs } from './node-fs.js';
 
-/** Puts bytes into a file, one part after the other. */
+/** Writes bytes to a file, part by part. */
 export type FillFile = (write: (bytes: Uint8Array) => Promise<void>) => Promise<void>;
 
-/** Most bytes given to one system call. */
+/** Most bytes of one system call. */
 const WRITE_BYTES = 1 << 30;
 
-/** How often another writer of the same folder may come in between. */
+/** Most retries when another writer of the same folder interferes. */
 const ATTEMPTS = 20;
 
 /**
- * Writes a file under a temporary name beside `path`, syncs it and gives it its name. On failure nothing is left of it,
- * and an older file stays as it was.
+ * Writes a file under a temporary name beside `path`, syncs it and renames it. A failure leaves nothing, and an older
+ * file stays as it was.
  * @throws the system's error, and what `fill` throws.
  */
 export async function replaceFile(path: string, fill: FillFile | string | Uint8Array): Promise<void> {
@@ -40,10 +40,10 @@ export async function replaceFile(path: string, fill: FillFile | string | Uint8A
 }
 
 /**
- * Fills a temporary folder beside `directory` and renames it into place. On failure nothing is left of it. A folder
- * that was there is moved aside first and removed afterwards; of several writers at once the last wins, whole. With
- * `isNew` a folder that holds files is left alone, and an error.
- * @param fill Given the path of the temporary folder, which is there and empty.
+ * Fills a temporary folder beside `directory` and renames it into place. A failure leaves nothing. An older folder is
+ * moved aside first and removed afterwards. Of several writers the last wins with its whole folder. With `isNew` a
+ * folder with files stays, and is an error.
+ * @param fill Gets the path of the empty temporary folder.
  * @throws the system's error when the parent cannot be written, and what `fill` throws.
  */
 export async function replaceFolder(
@@ -65,14 +65,21 @@ export async function replaceFolder(
   }
 }
 
-/** Writes files into a folder that appears whole or not at all, as {@link replaceFolder}; each is synced. */
+/**
+ * Writes and syncs files in a folder that appears whole or not at all, like {@link replaceFolder}.
+ * @example
+ * await writeFolder('adapter', { 'adapter_config.json': '{}' });
+ */
 export async function writeFolder(directory: string, files: Record<string, string | Uint8Array>): Promise<void> {
   await replaceFolder(directory, async (temporary) => {
     for (const [name, content] of Object.entries(files)) await replaceFile(`${temporary}/${name}`, content);
   });
 }
 
-/** Makes a folder and those above it. Node's own way never ends where the system takes none, such as in /proc. */
+/**
+ * Creates a folder and its parents. Node's `recursive` never returns where the system allows no folders, such as in
+ * /proc.
+ */
 export async function makeFolder(path: string): Promise<void> {
   const { mkdir, stat } = nodeFs();
   const { dirname, resolve } = process.getBuiltinModule('node:path');
@@ -83,7 +90,10 @@ export async function makeFolder(path: string): Promise<void> {
   });
 }
 
-/** A folder cannot be renamed onto one that holds files: that one goes aside first, and another may have come meanwhile. */
+/**
+ * Renames a folder into place. The system does not replace a folder with files: moves that one aside first. Another
+ * writer may interfere.
+ */
 async function takePlace(fs: ReturnType<typeof nodeFs>, from: string, to: string, aside: string): Promise<void> {
   for (let attempt = 0; ; attempt++) {
     const moved = await fs.rename(to, aside).then(
@@ -96,7 +106,7 @@ async function takePlace(fs: ReturnType<typeof nodeFs>, from: string, to: string
     );
     const busy = failure && ['ENOTEMPTY', 'EEXIST', 'EPERM'].includes(failure.code ?? '') && attempt < ATTEMPTS;
     if (failure && !busy) {
-      if (moved) await fs.rename(aside, to).catch(() => {}); // as it was
+      if (moved) await fs.rename(aside, to).catch(() => {}); // restores it
       throw failure;
     }
     if (moved) await fs.rm(aside, { recursive: true, force: true });

@@ -1,4 +1,4 @@
-/** @file arena.json, which stands beside an adapter or a merged checkpoint: what inference must do as training did. */
+/** @file arena.json beside an adapter or a merged checkpoint: what inference needs to repeat training's packing. */
 import type { QuantizationOptions } from '@arena/decoder/checkpoint';
 import { type Location, readFileAt } from '@arena/files';
 import { placeName } from '@arena/files/source';
@@ -11,22 +11,22 @@ import type { TrainingSettings } from './settings.js';
 /** Content of arena.json. */
 export type ModelCard = Head & {
   format: typeof FORMAT;
-  /** How the adapter names its base. Cards of the browser page's first versions do not say. */
+  /** The adapter's name for its base. Cards of the browser page's first versions lack it. */
   base?: string;
-  /** How the base's linears are used: in NF4, in float (null), or as its file stores them. */
+  /** Form of the base's linears: NF4, float (null), or as stored in its file. */
   quantization: QuantizationOptions | null | 'stored';
-  /** Of a base that is one file. */
+  /** Size and digest of a base that is one file. */
   baseFile?: { bytes: number; sha256: string };
-  /** Of the run. */
+  /** Seed of the run. */
   seed?: number;
-  /** Set beside a checkpoint that the adapter was merged into. */
+  /** Set for a merged checkpoint. */
   merged?: true;
 };
 
 const FORMAT = 'arena-model-1';
 const HEADS: readonly string[] = ['classes', 'reward'];
 
-/** The card of what was trained with these settings. */
+/** The card of a judge with these settings. */
 export function cardOf(
   { head, pack }: Head,
   { name, stored }: Pick<Base, 'name' | 'stored'>,
@@ -34,11 +34,11 @@ export function cardOf(
 ): ModelCard {
   const how = quantize === 'auto' ? (stored === 'float' ? 'nf4' : 'stored') : quantize;
   const quantization = how === 'nf4' ? { doubleQuant } : how === 'none' ? null : how;
-  // TypeScript loses which packing goes with which head
+  // TypeScript cannot tie the packing to its head
   return { format: FORMAT, base: name, head, pack, quantization, seed } as ModelCard;
 }
 
-/** What a card says of its base's linears, as `loadGemma` takes it. */
+/** The quantisation of a card, for `loadGemma`. */
 export function quantizationOf({ quantization }: ModelCard): LoadGemmaOptions['quantization'] {
   return quantization === 'stored' || quantization === null ? undefined : quantization;
 }
@@ -49,8 +49,8 @@ export function formatCard(card: ModelCard): string {
 }
 
 /**
- * Reads a text that {@link formatCard} wrote, or an earlier version. What that did not say yet was always the same: a head of
- * classes on a base in NF4 with double quantisation.
+ * Reads a text that {@link formatCard} wrote, or an earlier version. Fields that earlier versions lack had one value: a
+ * head of classes on a base in NF4 with double quantisation.
  * @param path For messages.
  * @throws JudgeError when it is of another format.
  */
@@ -72,8 +72,8 @@ export function parseCard(text: string, path: string): ModelCard {
 
 /**
  * Reads the arena.json of an adapter, or of a merged checkpoint.
- * @param missing What stands for one that is missing. Default: that is an error.
- * @throws JudgeError when it is missing (an adapter that was not trained here) or of another format.
+ * @param missing Replaces a missing card. Default: a missing card is an error.
+ * @throws JudgeError when it is missing (an adapter of another tool) or of another format.
  */
 export async function readCard(location: Location, missing?: ModelCard): Promise<ModelCard> {
   const path = `${placeName(location)}/arena.json`;
@@ -85,7 +85,7 @@ export async function readCard(location: Location, missing?: ModelCard): Promise
   );
 }
 
-/** The card of a checkpoint that an adapter was merged into; undefined for other bases. @throws JudgeError as {@link readCard}. */
+/** The card of a merged checkpoint. Undefined for other bases. @throws JudgeError as {@link readCard}. */
 export async function mergedCard(base: Location): Promise<ModelCard | undefined> {
   const card = await cardAt(base, `${placeName(base)}/arena.json`);
   return card?.merged && card;
@@ -96,7 +96,7 @@ async function cardAt(location: Location, path: string): Promise<ModelCard | und
   return bytes ? parseCard(new TextDecoder().decode(bytes), path) : undefined;
 }
 
-/** Largest arena.json that is read. */
+/** Largest arena.json to read. */
 const MAX_BYTES = 1e6;
 
 /**

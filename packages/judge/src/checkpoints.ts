@@ -3,15 +3,15 @@ import type { Store } from './store.js';
 
 const FOLDER = /^checkpoint-(\d+)$/;
 
-/** The folder of the newest checkpoint, or undefined. A store names only whole ones. */
+/** The folder of the newest checkpoint, or undefined. A store lists only whole ones. */
 export async function latestCheckpoint(store: Store): Promise<string | undefined> {
   const step = (await checkpointSteps(store)).at(-1);
   return step === undefined ? undefined : folderOf(step);
 }
 
 /**
- * Keeps a checkpoint.
- * @param keep Checkpoints that stay, the newest ones; older ones are removed once the new one is there.
+ * Stores a checkpoint.
+ * @param keep Number of newest checkpoints to keep. Removes older ones after it has stored the new one.
  * @returns the name of its folder.
  */
 export async function keepCheckpoint(
@@ -31,7 +31,7 @@ function folderOf(step: number): string {
   return `checkpoint-${step}`;
 }
 
-/** Ascending. */
+/** Steps, ascending. */
 async function checkpointSteps(store: Store): Promise<number[]> {
   const names = await store.list();
   return names.flatMap((name) => FOLDER.exec(name)?.[1] ?? []).map(Number).sort((a, b) => a - b); // biome-ignore format: a chain

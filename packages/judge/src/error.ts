@@ -3,13 +3,13 @@
 type JudgeErrorCode = 'settings' | 'votes' | 'base' | 'card' | 'diverged';
 
 /**
- * Settings, votes, a base or a judge's files that cannot be used. Names of settings stand in backticks
- * (`` `maxTokens` ``), so that a command can show its flags in their place. `code` says which kind:
+ * Settings, votes, a base or a judge's files that cannot be used. Names of settings stand in backticks (`` `maxTokens`
+ * ``), so that a command can show its flags in their place. `code` says which kind:
  * - `settings`: settings that contradict each other, or the base that they meet
- * - `votes`: votes that nothing can be learnt from, or not with these settings
- * - `base`: the base's tokenizer is missing, damaged, or of another model
+ * - `votes`: votes that a judge cannot learn from with these settings
+ * - `base`: the base's tokenizer is missing, damaged, or belongs to another model
  * - `card`: the judge's arena.json is missing, damaged, or does not fit the checkpoint beside it
- * - `diverged`: the training ran away, and there is no adapter to save
+ * - `diverged`: the training diverged, and there is no adapter to save
  */
 export class JudgeError extends Error {
   override readonly name = 'JudgeError';

@@ -1,22 +1,24 @@
-/** @file A judge on the parts of a data set: test scored and reported, validation beside it. */
+/** @file Evaluates a judge on the parts of a data set: scores and reports test, and scores validation. */
 import type { Battle } from '@arena/data';
 import type { Judge } from './open.js';
 import { type Evaluation, evaluationOf } from './results.js';
 import type { VoteParts } from './votes.js';
 
-/** How a judge is evaluated. */
+/** Options of an evaluation. */
 export interface EvaluateJudgeOptions {
   title: string;
-  /** Of the bootstrap. */
+  /** Seed of the bootstrap. */
   seed: number;
-  /** Counts the texts of validation and test, each battle in both orders. */
+  /** Called with the number of scored texts of validation and test, each battle in both orders. */
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
 }
 
 /**
- * Scores validation and test in both orders, and evaluates. Baselines are fitted on the train part and the temperature on
- * validation, where they hold battles.
+ * Scores validation and test in both orders, and evaluates. It fits baselines on the train part and the temperature on
+ * validation, if they have battles.
+ * @example
+ * const { report, table } = await evaluateJudge(judge, parts, { title: 'A judge', seed: 42 });
  */
 export async function evaluateJudge(
   judge: Pick<Judge, 'predictMany'>,

@@ -1,4 +1,4 @@
-/** @file Votes and a base become a judge: the run, from packing to the adapter, with what it keeps and what it tells. */
+/** @file Trains a judge from votes and a base: the run, from packing to the adapter, with its files and events. */
 import { type Packed, swapBattle } from '@arena/data';
 import { type Survival, survival } from '@arena/data/pack';
 import type { SplitsFile } from '@arena/data/split';
@@ -18,7 +18,7 @@ import {
 } from '@arena/trainer';
 import { checkpointFiles, restoreProgress } from '@arena/trainer/checkpoint';
 import type { Base } from './base.js';
-import { cardOf, quantizationOf } from './card.js';
+import { cardOf, type ModelCard, quantizationOf } from './card.js';
 import { keepCheckpoint } from './checkpoints.js';
 import { JudgeError } from './error.js';
 import { measure } from './measure.js';
@@ -29,72 +29,77 @@ import { checkSettings, completeSettings, type GivenSettings, type TrainingSetti
 import type { Store } from './store.js';
 import type { VoteParts } from './votes.js';
 
-/** Votes to train on, and to measure with. */
+/** Votes for training and validation. */
 export interface TrainingVotes {
   parts: VoteParts;
-  /** Kept as splits.json, where it is not kept yet. */
+  /** Stored as splits.json, unless it is stored already. */
   splits?: SplitsFile;
-  /** The training part packed already, as the settings ask for. */
+  /** The training part, packed according to the settings. */
   packed?: Packed[];
 }
 
-/** What a run tells while it goes on, in this order. */
+/** Events of a run, in this order. */
 export type RunEvent =
   | { kind: 'packed'; survival: Survival }
-  /** Linear modules of the base that are loaded. */
+  /** Loaded linear modules of the base. */
   | { kind: 'loading'; done: number; total: number }
-  /** The model is there, and nothing is kept yet: run.json and splits.json come next. */
+  /** The model is loaded and nothing is stored yet: run.json and splits.json come next. */
   | { kind: 'opened'; judge: Judge }
   | {
       kind: 'begin';
       memory: MemoryPlan;
       totalSteps: number;
-      /** Numbers that are trained, the head's among them. */
+      /** Number of trained values, including the head's. */
       trained: number;
-      /** Where it goes on from. */
+      /** Step that the run resumes from. */
       checkpoint?: { step: number; place: string };
     }
-  /** `tokens` have gone through the model since the run began or went on. */
+  /** `tokens`: processed since the run started or resumed. */
   | { kind: 'step'; entry: LogEntry; totalSteps: number; tokens: number }
-  /** `worse`: measurements in a row without a better one. */
+  /** `worse`: consecutive measurements without an improvement. */
   | { kind: 'measured'; entry: EvaluationEntry; worse: number }
-  /** Stopped by its signal after a whole step; `folder` is that of its checkpoint, if one is kept. */
+  /** Stopped by its signal after a whole step. `folder`: its checkpoint, if there is one. */
   | { kind: 'stopped'; step: number; folder?: string }
   | { kind: 'trained'; result: TrainResult };
 
-/** How a run is carried out. Nothing of this changes what is learnt. */
+/** How to carry out a run. None of these options changes the result. */
 export interface TrainJudgeOptions extends MemoryLimits {
   base: Base;
   /**
-   * Goes on with the run of the store, which must have had the same votes and settings: from the checkpoint in this folder of the
-   * store, or from its beginning.
+   * Resumes the run of the store, which must have the same votes and settings: from the checkpoint in this folder of
+   * the store, or from the start.
    */
   resume?: { checkpoint?: string };
-  /** Steps between two checkpoints; one more when stopped. Default: none are kept. */
+  /** Steps between two checkpoints. A stopped run saves one more. Default: none. */
   saveEvery?: number;
-  /** Checkpoints that stay, the newest ones (default: all). */
+  /** Number of newest checkpoints to keep (default: all). */
   keep?: number;
-  /** Battles of the validation part that are measured while training, its first ones (default: all). */
+  /** Number of validation battles to measure during training, from the first (default: all). */
   measured?: number;
-  /** The processes of a run of several. The first one keeps everything; the others only train. */
+  /** The processes of a data-parallel run. The first one stores everything; the others only train. */
   ranks?: Communicator;
-  /** Told of what happens; a promise holds the run up. */
+  /** Called with each event. The run awaits a promise. */
   onEvent?: (event: RunEvent) => void | Promise<void>;
   signal?: AbortSignal;
 }
 
-/** A judge that was trained. It is the caller's to dispose. */
+/** A trained judge. The caller disposes of it. */
 export interface JudgeRun {
   judge: Judge;
-  /** Of a run that came to its end; one that was stopped has learnt what it has. */
+  /** Result of a finished run. A stopped run has the weights so far. */
   result?: TrainResult;
 }
 
 /**
- * Trains a judge on the engine that is open. The store gets run.json, splits.json, log.jsonl, checkpoints and, at the end,
- * `adapter/`. A signal ends the run after a whole step, without an error.
- * @throws JudgeError for settings that cannot be; RangeError when a step does not fit into memory, with what to lower; Error
- * when a loss is not finite, and as {@link openBase} and `train` of @arena/trainer do.
+ * Trains a judge on the engine that is open. It writes run.json, splits.json, log.jsonl, checkpoints and, at the end,
+ * `adapter/` to the store. A signal ends the run after a whole step, without an error.
+ * @throws JudgeError for wrong settings; DecoderError when a step does not fit into memory, with what to lower;
+ * TrainerError when a loss is not finite; and as {@link openBase} and `train` of @arena/trainer.
+ * @example
+ * const base = await openBase('gemma-2-2b');
+ * const parts = splitVotes(battles, { seed: 42 });
+ * const settings = { base: base.name, data: ['votes.parquet'] };
+ * const { judge } = await trainJudge({ parts }, settings, memoryStore(), { base });
  */
 export async function trainJudge(
   votes: TrainingVotes,
@@ -113,11 +118,11 @@ export async function trainJudge(
     votes.parts.train.flatMap((battle) => (settings.swapAugment ? [battle, swapBattle(battle)] : [battle]).map(pack));
   await tell?.({ kind: 'packed', survival: survival(packed) });
   const isFirst = !ranks?.rank;
-  // the others get it from the first
+  // the others receive it from the first
   const place = resume?.checkpoint !== undefined && isFirst ? store.location(resume.checkpoint) : undefined;
   const checkpoint = place === undefined ? undefined : await loadCheckpoint(place);
   const plan = planTraining(packed, settings, base, adapter, objective, options);
-  const card = cardOf(objective, base, settings);
+  const card = { ...cardOf(objective, base, settings), ...(await baseFile(base)) };
   const model = await loadGemma(base.location, {
     quantization: quantizationOf(card),
     ...(checkpoint
@@ -148,9 +153,14 @@ export async function trainJudge(
     }
     return { judge, result };
   } catch (error) {
-    await judge.dispose().catch(() => {}); // of a GPU that was lost nothing is left to free
+    await judge.dispose().catch(() => {}); // a lost GPU has nothing left to free
     throw error;
   }
+}
+
+/** What a card says of a base that is one file. */
+async function baseFile({ file }: Base): Promise<Pick<ModelCard, 'baseFile'>> {
+  return file ? { baseFile: { bytes: file.bytes, sha256: await file.sha256() } } : {};
 }
 
 /** Trains the model in place, and keeps log and checkpoints. Undefined when the signal ended it. */
@@ -231,13 +241,13 @@ function line(entry: object): string {
   return `${JSON.stringify(entry)}\n`;
 }
 
-/** @throws JudgeError when training has run away: such an adapter is worth nothing. */
+/** @throws JudgeError when training has diverged: the adapter is worthless. */
 function checkFinite({ weights, score }: AdapterFiles, { learningRate }: TrainingSettings): void {
   const values = [...weights.values()].flatMap(({ A, B }) => [A, B]);
   if (score) values.push(score.values);
   if (values.every((one) => one.every(Number.isFinite))) return;
   throw new JudgeError(
     'diverged',
-    `training ran away: the adapter holds numbers that are not finite. Lower \`learningRate\` (${learningRate})`,
+    `training diverged: the adapter holds numbers that are not finite. Lower \`learningRate\` (${learningRate})`,
   );
 }

@@ -1,4 +1,4 @@
-/** @file How well a model does on packed votes, while it is trained. */
+/** @file Measures a model on packed votes during training. */
 import { batches, type Packed } from '@arena/data';
 import { type Classifier, forward } from '@arena/decoder';
 import type { Objective, Verdict } from './objectives/objective.js';
@@ -7,8 +7,8 @@ import type { Objective, Verdict } from './objectives/objective.js';
 const MEASURE_TOKENS = 4096;
 
 /**
- * Mean loss against the votes and share of votes predicted right, over packed battles; those without a vote are passed
- * over. For a head that knows no ties a tie is half of each: half right whatever is said.
+ * Mean loss against the votes and share of votes predicted right, over packed battles. Skips battles without a vote.
+ * For a head without ties a tie is half of each, and half right in any case.
  */
 export async function measure(
   model: Classifier,
@@ -35,13 +35,13 @@ export async function measure(
 
 const SIDES = ['a', 'b', 'tie'] as const;
 
-/** How a vote is shared out: 0 for a, 1 for b, 2 for a tie. */
+/** Target of a vote: 0 for a, 1 for b, 2 for a tie. */
 function sharesOf(label: number, knowsTies: boolean): Record<(typeof SIDES)[number], number> {
   if (label === 2 && !knowsTies) return { a: 0.5, b: 0.5, tie: 0 };
   return { a: Number(label === 0), b: Number(label === 1), tie: Number(label === 2) };
 }
 
-/** The first of the likeliest. */
+/** The first of the most probable classes. */
 function likeliest(log: Verdict['log']): (typeof SIDES)[number] {
   return SIDES.reduce((best, side) => (log[side] > log[best] ? side : best));
 }

@@ -1,4 +1,4 @@
-/** @file A trained judge, opened to predict: an adapter with its base, or a checkpoint that an adapter was merged into. */
+/** @file A trained judge, opened to predict: an adapter with its base, or a merged checkpoint. */
 import type { Battle } from '@arena/data';
 import { type Classifier, readAdapter } from '@arena/decoder';
 import type { Location } from '@arena/files';
@@ -9,11 +9,12 @@ import { adapterFolder } from '@arena/lora/names';
 import type { Tokenizer } from '@arena/tokenizer';
 import type { Base } from './base.js';
 import { formatCard, type ModelCard, quantizationOf, readCard } from './card.js';
+import { JudgeError } from './error.js';
 import { objectiveOfCard } from './objectives/choose.js';
 import type { Objective } from './objectives/objective.js';
 import { type Scored, type ScoringOptions, scoreBattles } from './score.js';
 
-/** Two answers that nobody has voted on, a text each or one a turn. */
+/** Two answers without a vote: a text each, or a text a turn. */
 export interface Pair {
   id?: string;
   prompt: string | string[];
@@ -21,25 +22,25 @@ export interface Pair {
   responseB: string | string[];
 }
 
-/** A model that says which of two answers people prefer, on the engine that is open. */
+/** A model that predicts which of two answers people prefer, on the open engine. */
 export interface Judge {
   readonly model: Classifier;
   readonly tokenizer: Tokenizer;
   readonly objective: Objective;
   readonly card: ModelCard;
-  /** P(A is preferred), and P(A) as seen with A and B exchanged. */
+  /** P(A is preferred), and P(A) with A and B exchanged. */
   predict(pair: Pair, options?: ScoringOptions): Promise<Scored>;
-  /** The same for many, in their order, which share forward passes. */
+  /** The same for many battles, in order. They share forward passes. */
   predictMany(battles: Battle[], options?: ScoringOptions): Promise<Scored[]>;
-  /** The adapter folder, which PEFT loads, with arena.json in it. @throws Error for a merged checkpoint. */
+  /** The adapter folder for PEFT, with arena.json. @throws Error for a merged checkpoint. */
   files(): Promise<Record<string, Uint8Array>>;
   /** Frees the model's memory. */
   dispose(): Promise<void>;
 }
 
-/** What a trained judge is loaded from, beside its base. */
+/** The files of a trained judge, besides its base. */
 export interface JudgeFiles {
-  /** None where it was merged into the base. */
+  /** Undefined for a merged checkpoint. */
   adapter?: AdapterFiles;
   card: ModelCard;
   objective: Objective;
@@ -47,8 +48,8 @@ export interface JudgeFiles {
 
 /**
  * Reads an adapter folder.
- * @param card What stands for an arena.json, where there is none: of an adapter that was not trained here.
- * @throws Error naming the file that is missing, or when the head is not what the card says.
+ * @param card Replaces a missing arena.json, for an adapter of another tool.
+ * @throws Error naming a missing file, or when the head does not match the card.
  */
 export async function readJudge(location: Location, card?: ModelCard): Promise<JudgeFiles> {
   const adapter = await loadAdapter(location);
@@ -56,7 +57,7 @@ export async function readJudge(location: Location, card?: ModelCard): Promise<J
   return { adapter, card: own, objective: objectiveOfCard(own, adapter.score?.shape[0] ?? 0, placeName(location)) };
 }
 
-/** How a judge is opened. */
+/** Options for opening a judge. */
 export interface OpenJudgeOptions {
   /** Called after each linear module of the base. */
   onProgress?: (done: number, total: number) => void;
@@ -64,14 +65,27 @@ export interface OpenJudgeOptions {
 }
 
 /**
- * Loads a model as training had it: packing and quantisation come from its card.
- * @throws Error naming the file or tensor that is missing, of another shape or of another model.
+ * Loads a model the way training did: packing and quantisation come from its card.
+ * @throws Error naming the file or tensor that is missing or does not fit.
+ * @example
+ * const judge = await openJudge(await openBase('gemma-2-2b'), await readJudge('run/adapter'));
+ * const { probabilityA } = await judge.predict({ prompt: 'Why?', responseA: 'Because.', responseB: 'No idea.' });
  */
 export async function openJudge(base: Base, files: JudgeFiles, options: OpenJudgeOptions = {}): Promise<Judge> {
   const { adapter, card, objective } = files;
+  checkBaseFile(base, card);
   const quantization = adapter && quantizationOf(card); // a merged checkpoint is used as it is stored
   const model = await loadGemma(base.location, { adapter, quantization, numLabels: objective.labels, ...options });
   return judgeOf({ model, tokenizer: base.tokenizer, objective, card });
+}
+
+/** @throws JudgeError when the base is another file than the card's, by its size. */
+function checkBaseFile({ name, file }: Base, { baseFile }: ModelCard): void {
+  if (!baseFile || !file || baseFile.bytes === file.bytes) return;
+  throw new JudgeError(
+    'base',
+    `${name}: ${file.bytes} bytes; the adapter was trained on a file of ${baseFile.bytes} (SHA-256 ${baseFile.sha256})`,
+  );
 }
 
 /** A judge around a model that is loaded. */

@@ -1,4 +1,4 @@
-/** @file What a run is going to do, before any weight is loaded: its adapter, the batches of its epochs, its memory. */
+/** @file Plans a run before it loads weights: its adapter, the batches of its epochs, its memory. */
 import { batches, type Packed } from '@arena/data';
 import { type MemoryPlan, planMemory } from '@arena/decoder';
 import { linearModules } from '@arena/decoder/family';
@@ -11,15 +11,15 @@ import { JudgeError } from './error.js';
 import type { Objective } from './objectives/objective.js';
 import type { TrainingSettings } from './settings.js';
 
-/** A new adapter: its configuration, and the modules that it is on. */
+/** A new adapter: its configuration, and its target modules. */
 export interface NewAdapter {
   config: LoraConfig;
   targets: LoraTarget[];
 }
 
 /**
- * The adapter that settings ask for, on this base.
- * @throws JudgeError when the base has no layer to train; Error when it has none of the modules.
+ * The adapter for settings, on this base.
+ * @throws JudgeError when the base has no layer to train; LoraError when it has none of the modules.
  */
 export function newAdapter({ name, config }: Base, settings: TrainingSettings): NewAdapter {
   const { rank, alpha, dropout, targets, firstLayer } = settings;
@@ -41,23 +41,23 @@ export function newAdapter({ name, config }: Base, settings: TrainingSettings): 
   return { config: lora, targets: resolveTargets(lora, linearModules(config)) };
 }
 
-/** The batches of each epoch, the steps of all, and how a step of the largest fits into memory. */
+/** The batches of each epoch, the number of steps, and the memory plan for the largest batch. */
 export interface TrainingPlan {
   batches: (epoch: number) => MicroBatch[];
   totalSteps: number;
   memory: MemoryPlan;
 }
 
-/** What a step may take. */
+/** Limits on a step. */
 export interface MemoryLimits {
-  /** Bytes; a function is asked when the votes are packed. Default: without a limit. */
+  /** Most bytes. A function is called after packing. Default: no limit. */
   memoryBytes?: number | (() => number);
   /** Whether the engine can keep activations in bfloat16 (`Engine.halves`). */
   halves?: boolean;
 }
 
 /**
- * Plans the training of a model that need not be loaded yet.
+ * Plans the training of a model before it is loaded.
  * @throws DecoderError when a step does not fit, with what to lower.
  */
 export function planTraining(

@@ -1,4 +1,7 @@
-/** @file What an evaluation leaves: predictions.jsonl, metrics.json, report.html and .md, and validation.json where there is such a part. */
+/**
+ * @file Files of an evaluation: predictions.jsonl, metrics.json, report.html and .md, and validation.json for a
+ * validation part.
+ */
 import type { Battle } from '@arena/data';
 import { promptKey } from '@arena/data/clean';
 import { evaluate, type Prediction, type Report, renderReport } from '@arena/eval';
@@ -12,15 +15,15 @@ import type { Store } from './store.js';
 export interface EvaluationInput {
   predictions: Scored[];
   battles: Battle[];
-  /** Votes that the baselines are fitted on. */
+  /** Votes to fit the baselines on. */
   train?: Battle[];
-  /** Votes that the temperature is fitted on. */
+  /** Votes to fit the temperature on. */
   validation?: { predictions: Prediction[]; battles: Battle[] };
   title: string;
   seed: number;
 }
 
-/** An evaluation: the report, a table for a terminal, and files by name, the one last that says that all are there. */
+/** An evaluation: the report, a table for a terminal, and files by name. The last file marks the set as complete. */
 export interface Evaluation {
   report: Report;
   table: string;
@@ -51,19 +54,19 @@ export function evaluationOf({ predictions, battles, train, validation, title, s
   return { report, files, table: classes ? `${table}\n${threeClassesLine(classes)}` : table };
 }
 
-/** Keeps the files of an evaluation, one after the other. */
+/** Stores the files of an evaluation, in order. */
 export async function keepEvaluation(store: Store, { files }: Evaluation): Promise<void> {
   for (const [name, content] of Object.entries(files)) await store.write(name, content);
 }
 
-/** Figures of a head that knows ties, over all battles with a vote; the report is about those that were decided. */
+/** Figures of a head with ties, over all battles with a vote. The report covers the decided ones. */
 interface ThreeClasses {
   battles: number;
   ties: number;
   accuracy: number;
   logLoss: number;
   macroF1: number;
-  /** Accuracy of always saying the commonest class. */
+  /** Accuracy of always predicting the most frequent class. */
   majority: number;
 }
 

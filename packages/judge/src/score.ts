@@ -6,28 +6,28 @@ import type { Prediction } from '@arena/eval';
 import type { Tokenizer } from '@arena/tokenizer';
 import type { Objective, Verdict } from './objectives/objective.js';
 
-/** How battles are scored. */
+/** Options of scoring. */
 export interface ScoringOptions extends ScoreOptions {
-  /** Score the exchanged order too, where the head sees both answers at once. Default true. */
+  /** Score the exchanged order, too, where the head sees both answers. Default true. */
   swap?: boolean;
 }
 
-/** A prediction with what the head said beyond P(A). */
+/** A prediction with further outputs of the head. */
 export interface Scored extends Prediction {
-  /** Of A, B and a tie, shown as A, B: from a head of three classes. P(A) counts half of the tie. */
+  /** Probabilities of A, B and a tie, shown as A, B, from a head of three classes. P(A) counts half of the tie. */
   probabilities?: [number, number, number];
-  /** Of A and B: from a reward head. */
+  /** Rewards of A and B, from a reward head. */
   rewards?: [number, number];
 }
 
-/** A model, and how it reads battles. */
+/** A model and its packing. */
 export interface Scorer {
   model: Classifier;
   tokenizer: Tokenizer;
   objective: Objective;
 }
 
-/** P(A is preferred) for each battle, in their order; with `swap`, also as seen with A and B exchanged. */
+/** P(A is preferred) for each battle, in order. With `swap`, also with A and B exchanged. */
 export async function scoreBattles(
   { model, tokenizer, objective }: Scorer,
   battles: Battle[],
@@ -38,8 +38,8 @@ export async function scoreBattles(
   const both = swap && ordered;
   const shown = both ? battles.flatMap((battle) => [battle, swapBattle(battle)]) : battles;
   const sequences = shown.flatMap((battle) => sequencesOf(pack(battle)));
-  const each = ordered ? 1 : 2; // sequences of a battle as it is shown
-  // what stands side by side begins with the same prompt
+  const each = ordered ? 1 : 2; // sequences of a battle in one order
+  // sequences side by side share the prompt
   const logits = await logitsOfSequences(model, sequences, { together: both ? 2 : each, ...options });
   const verdicts = shown.map((_, i) =>
     verdict(logits.slice(each * i, each * (i + 1)).flatMap((row) => Array.from(row))),

@@ -1,7 +1,7 @@
-/** @file What each setting may be: one table, which the JSON Schema, the checks and the command's flags are read from. */
+/** @file Rules for each setting: one table for the JSON Schema, the checks and the command's flags. */
 import type { TrainingSettings } from './settings.js';
 
-/** What a value may be, in the words of JSON Schema. */
+/** Rule for a value, in the terms of JSON Schema. */
 export type Rule = { description?: string } & (
   | { type: 'integer' | 'number'; minimum: number; maximum?: number }
   | { type: 'string' | 'boolean' }
@@ -124,7 +124,7 @@ export const RULES = {
   },
 } as const satisfies Record<keyof TrainingSettings, Rule>;
 
-/** Whether a value keeps to its rule. */
+/** Whether a value satisfies its rule. */
 export function fits(value: unknown, rule: Rule): boolean {
   if ('enum' in rule) return rule.enum.includes(value as string);
   switch (rule.type) {
@@ -149,7 +149,7 @@ export function fits(value: unknown, rule: Rule): boolean {
   }
 }
 
-/** What a rule asks for, in words. */
+/** A rule in words. */
 export function expected(rule: Rule): string {
   if ('enum' in rule) return rule.enum.map((one) => `'${one}'`).join(' or ');
   switch (rule.type) {

@@ -1,25 +1,25 @@
-/** @file The settings of a run: one set of names, of defaults and of checks for the command, the page and scripts. */
+/** @file The settings of a run: the same names, defaults and checks for the command, the page and scripts. */
 
 import { JudgeError } from './error.js';
 import { objectiveOf } from './objectives/choose.js';
 import { expected, fits, RULES } from './settings-rules.js';
 import type { Cleaning } from './votes.js';
 
-/** The settings of a run. They are kept in its run.json, and a resumed run must have the same. */
+/** The settings of a run. run.json stores them, and a resumed run must have the same. */
 export interface TrainingSettings {
-  /** What the base is called, such as a hub id. */
+  /** Name of the base, such as a hub id. */
   base: string;
-  /** What the votes are called, such as file names. */
+  /** Names of the votes, such as file names. */
   data: string[];
-  /** `bradley-terry`: a reward model, which sees one answer at a time. */
+  /** `bradley-terry`: a reward model that sees one answer at a time. */
   loss: 'cross-entropy' | 'bradley-terry';
   /** Classes of the head with cross entropy: A, B and, with 3, tie. */
   classes: 2 | 3;
-  /** What two classes and Bradley-Terry make of ties. */
+  /** Ties with two classes or Bradley-Terry. */
   ties: 'drop' | 'half';
   /** What happens to other kinds of battles. */
   clean?: Cleaning;
-  /** Share of every target that is spread over the classes. */
+  /** Share of every target to spread over the classes. */
   labelSmoothing: number;
   /** Share of a battle's soft label (a teacher's probabilities) in its target. */
   softLabels: number;
@@ -52,17 +52,17 @@ export interface TrainingSettings {
   doubleQuant: boolean;
   /** Standard deviation of a new head. */
   headStd: number;
-  /** How many times as fast as A the adapters' B learn (LoRA+). */
+  /** Factor on the learning rate of the adapters' B (LoRA+). */
   loraPlus: number;
-  /** How many times as fast as A the head learns. */
+  /** Factor on the learning rate of the head. */
   headRate: number;
-  /** Steps between two measurements of the validation part; without it there are none while training. */
+  /** Steps between two measurements of the validation part. Without it training measures none. */
   evalEvery?: number;
-  /** Train on each battle as it is and with A and B exchanged. */
+  /** Train on each battle in both orders. */
   swapAugment: boolean;
-  /** What decides which weights are best. */
+  /** Metric that decides which weights are best. */
   metric: 'loss' | 'accuracy';
-  /** Measurements without an improvement until the run stops. */
+  /** Measurements without an improvement before the run stops. */
   patience?: number;
 }
 
@@ -72,7 +72,9 @@ export type DefaultSettings = Omit<
   'base' | 'data' | 'clean' | 'tokensPerBatch' | 'maxSteps' | 'evalEvery' | 'patience'
 >;
 
-/** The reference recipe's model and data (docs/guide/training.md). What has no default here is off when it is not given. */
+/**
+ * The reference recipe's model and data (docs/guide/training.md). A setting without a default here is off when absent.
+ */
 export const DEFAULT_SETTINGS: Readonly<DefaultSettings> = {
   maxTokens: 1900,
   frame: 'chat',
@@ -105,11 +107,11 @@ export const DEFAULT_SETTINGS: Readonly<DefaultSettings> = {
   seed: 42,
 };
 
-/** Settings as they are given: those with a default may be left out. Earlier versions said `quantize` as a boolean. */
+/** Settings as given: those with a default are optional. In earlier versions `quantize` was a boolean. */
 export type GivenSettings = Pick<TrainingSettings, 'base' | 'data'> &
   Partial<Omit<TrainingSettings, 'quantize'>> & { quantize?: TrainingSettings['quantize'] | boolean };
 
-/** The settings with the defaults in place of what is not given, in the order in which they were given. */
+/** The settings with defaults for missing ones, in the given order. */
 export function completeSettings(given: GivenSettings): TrainingSettings {
   const missing = Object.entries(DEFAULT_SETTINGS).filter(([key]) => given[key as keyof DefaultSettings] === undefined);
   const complete = { ...given, ...(Object.fromEntries(missing) as unknown as DefaultSettings) };
@@ -118,7 +120,7 @@ export function completeSettings(given: GivenSettings): TrainingSettings {
 }
 
 /**
- * Checks what settings say by themselves, and against each other.
+ * Checks each setting, and settings against each other.
  * @throws JudgeError naming the setting, its value and what is expected.
  */
 export function checkSettings(settings: TrainingSettings): void {
@@ -139,7 +141,7 @@ export function checkSettings(settings: TrainingSettings): void {
     );
   if (patience && !evalEvery)
     throw new JudgeError('settings', '`patience` needs `evalEvery`: nothing is measured without it');
-  objectiveOf(settings); // each has rules of its own
+  objectiveOf(settings); // each objective has its own rules
   if (clean?.unlabeled === 'keep')
     throw new JudgeError(
       'settings',
@@ -147,10 +149,10 @@ export function checkSettings(settings: TrainingSettings): void {
     );
 }
 
-/** What every run has to say: no default can stand for it. */
+/** Required settings, which have no default. */
 const REQUIRED: readonly string[] = ['base', 'data'];
 
-/** The JSON Schema of settings as they are given, which `@arena/judge/settings.schema.json` holds. */
+/** The JSON Schema of given settings: the content of `@arena/judge/settings.schema.json`. */
 export function settingsSchema(): object {
   const properties = Object.fromEntries(
     Object.entries(RULES).map(([key, rule]) => {

@@ -1,29 +1,29 @@
-/** @file Where a run keeps things: a folder on disk, a browser's private file system, memory. */
+/** @file Storage of a run: a folder on disk, a browser's private file system, memory. */
 import { bytesFolder, type Location, readFileAt } from '@arena/files';
 
 /** Files by name, and folders of such files. */
 export interface Store {
-  /** A folder in it, or all of it: what readers of adapters, checkpoints and single files are given. */
+  /** The location of a folder in it, or of all of it, for readers of adapters, checkpoints and files. */
   location(folder?: string): Location;
-  /** Writes a file; it has its new content whole, or its old. */
+  /** Writes a file. It holds its whole new content, or its old one. */
   write(file: string, content: string | Uint8Array): Promise<void>;
-  /** Adds to the end of a file. */
+  /** Appends to a file. */
   append(file: string, text: string): Promise<void>;
-  /** Writes a folder of files in place of an older one; {@link Store.list} names it when it is whole. */
+  /** Writes a folder of files. Replaces an older one. {@link Store.list} names it when it is whole. */
   writeFolder(folder: string, files: Record<string, string | Uint8Array>): Promise<void>;
-  /** Names of the files, and of the folders that are whole. */
+  /** Names of the files and of the whole folders. */
   list(): Promise<string[]>;
-  /** Takes a file or folder away, if it is there. */
+  /** Removes a file or folder, if it exists. */
   remove(name: string): Promise<void>;
 }
 
-/** A text of a store; undefined when it is not there. */
+/** A text of a store. Undefined when it is missing. */
 export async function readText(store: Store, file: string): Promise<string | undefined> {
   const bytes = await readFileAt(store.location(), file);
   return bytes ? new TextDecoder().decode(bytes) : undefined;
 }
 
-/** A store in memory, for tests and for scripts that keep nothing. */
+/** A store in memory, for tests and short scripts. */
 export function memoryStore(): Store {
   const files = new Map<string, Uint8Array>();
   const folders = new Map<string, Record<string, string | Uint8Array>>();

@@ -1,4 +1,4 @@
-/** @file Votes: read, cleaned, and put into parts, with what was left out and why. */
+/** @file Reads, cleans and splits votes, and reports what was dropped and why. */
 import {
   type Battle,
   type BattleSource,
@@ -14,46 +14,46 @@ import { JudgeError } from './error.js';
 import type { Objective } from './objectives/objective.js';
 import type { TrainingSettings } from './settings.js';
 
-/** What happens to battles that may teach the wrong thing; what is not said is as the defaults of `@arena/data` have it. */
+/** What happens to battles that may teach the wrong thing. Default: the policy of `@arena/data`. */
 export interface Cleaning extends Omit<CleanPolicy, 'ties'> {
-  /** Messages with images or parts of tools: no battles, or battles of the text that is left. */
+  /** Messages with images or tool calls: rejected, or reduced to their text. */
   nonText?: NonText;
-  /** Records that are no battles are passed over, or end the run. */
+  /** Rejected records are skipped, or end the run. */
   unreadable?: 'skip' | 'stop';
 }
 
-/** What was left out on the way from files to battles. */
+/** What was dropped between files and battles. */
 export interface LeftOut {
-  /** Records that are no battles, by reason, and the first of them. */
+  /** Rejected records by reason, and the first of them. */
   rejected: Record<string, number>;
   rejectedExamples: RejectedRow[];
   clean: CleanReport;
 }
 
-/** How votes are read and cleaned. */
+/** Options for reading and cleaning votes. */
 export interface ReadVotesOptions {
-  /** What messages call the votes. */
+  /** Name of the votes in messages. */
   name: string;
   /** Keep ties. Default false. */
   ties?: boolean;
   /** Keep battles that have a soft label in place of a vote. Default false. */
   softLabels?: boolean;
   clean?: Cleaning;
-  /** The schema of the files, where it is known. */
+  /** The schema of the files, if known. */
   schema?: Schema;
-  /** Told of every battle that is read, before it is cleaned. */
+  /** Called with every battle read, before cleaning. */
   seen?: (battle: Battle) => void;
   signal?: AbortSignal;
 }
 
-/** Rejected records whose place is kept. */
+/** Most rejected records to keep with their place. */
 const REJECTED_EXAMPLES = 10;
 
 /**
- * Reads votes in any known schema and cleans them, without holding them all.
- * @param keep Told of every battle that is left, in the order of the files; a promise is waited for.
- * @throws JudgeError when nothing is left, or only one side ever wins; JudgeError at a record that is no battle when
- * `clean.unreadable` is `stop`.
+ * Reads votes in any known schema and cleans them, without holding all of them.
+ * @param keep Called with every battle kept, in the order of the files. A promise is awaited.
+ * @throws JudgeError when nothing is left, or only one side ever wins; at a rejected record when `clean.unreadable` is
+ * `stop`.
  */
 export async function streamVotes(
   source: BattleSource,
@@ -67,7 +67,7 @@ export async function streamVotes(
     if (unreadable === 'stop') {
       throw new JudgeError(
         'votes',
-        `${row.file}, row ${row.row}: no battle (${row.reason}); \`clean\` unreadable=skip goes on without it`,
+        `${row.file}, row ${row.row}: no battle (${row.reason}); \`clean\` unreadable=skip skips it`,
       );
     }
     rejected[row.reason] = (rejected[row.reason] ?? 0) + 1;
@@ -98,7 +98,12 @@ export async function streamVotes(
   return { rejected, rejectedExamples, clean: report };
 }
 
-/** The same for votes that are held: files, addresses, Blobs or bytes. @throws JudgeError as {@link streamVotes}. */
+/**
+ * The same, holding all votes: files, addresses, Blobs or bytes.
+ * @throws JudgeError as {@link streamVotes}.
+ * @example
+ * const { battles, clean } = await readVotes('votes.parquet', { name: 'votes.parquet' });
+ */
 export async function readVotes(
   source: BattleSource,
   options: ReadVotesOptions,
@@ -108,7 +113,7 @@ export async function readVotes(
   return { battles, ...leftOut };
 }
 
-/** "12 ties, 3 with both answers empty": what was left out, by reason. */
+/** "12 ties, 3 with both answers empty": the dropped battles, by reason. */
 export function describeDrops({ rejected, clean }: Pick<LeftOut, 'rejected' | 'clean'>): string {
   const dropped = Object.entries(clean.dropped).map(
     ([reason, { count }]) => `${count} ${DROP_REASONS[reason] ?? reason}`,
@@ -149,8 +154,8 @@ export function splitVotes(battles: Battle[], { seed }: Pick<TrainingSettings, '
 }
 
 /**
- * Checks that votes have what the settings want to learn from.
- * @throws JudgeError when there is no tie, or no soft label, among them.
+ * Checks that votes have the labels that the settings need.
+ * @throws JudgeError when they lack ties or soft labels.
  */
 export function checkLabels(
   battles: Battle[],

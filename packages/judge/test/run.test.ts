@@ -1,4 +1,4 @@
-/** @file The whole way in memory: votes, a judge, its report; stopped and gone on with. */
+/** @file The whole way in memory: votes, a judge, its report; stopped and resumed. */
 import { type Battle, cleanBattles, syntheticBattles } from '@arena/data';
 import { bytesFolder, readFileAt } from '@arena/files';
 import {
@@ -109,7 +109,7 @@ describe.each([
   });
 });
 
-test('stopped and gone on with, a run ends with the bits of one that nobody stopped', async () => {
+test('stopped and resumed, a run ends with the bits of one that nobody stopped', async () => {
   const given = settings({ evalEvery: 2 });
   const whole = memoryStore();
   const first = await trainJudge({ parts }, given, whole, { base, saveEvery: 2, keep: 1 });

@@ -52,7 +52,7 @@ test('one side that always wins, nothing that is left, and a record that is no b
   const { rejected, battles } = await readVotes(broken, { name });
   expect([Object.values(rejected), battles.length]).toEqual([[1], 2]);
   await expect(readVotes(broken, { name, clean: { unreadable: 'stop' } })).rejects.toThrow(
-    /row 2: no battle \(.*\); `clean` unreadable=skip goes on without it/,
+    /row 2: no battle \(.*\); `clean` unreadable=skip skips it/,
   );
 });
 

@@ -1,6 +1,6 @@
 /**
- * @file Several adapters as one (peft/tuners/lora/model.py add_weighted_adapter). s_i = alpha / r of adapter i, w_i its weight;
- * the result has the scaling 1.
+ * @file Combines several adapters into one (peft/tuners/lora/model.py add_weighted_adapter). s_i = alpha / r of adapter
+ * i, w_i its weight; the result has the scaling 1.
  *
  *   linear  A = sum sqrt(w_i s_i) A_i, B = sum sqrt(w_i s_i) B_i: as small as one of them; B A also holds the products of
  *           different adapters' matrices, which is how PEFT defines it
@@ -13,20 +13,20 @@ import { LoraError } from './error.js';
 import type { AdapterFiles } from './files.js';
 import { adapterScaling } from './targets.js';
 
-/** How adapters are added up: `weights` are factors on each one's scaling, in the adapters' order. */
+/** How to combine adapters: `weights` are factors on each one's scaling, in order. */
 export interface CombineOptions {
   /** One for each adapter. PEFT's `linear` takes none below zero. */
   weights: number[];
   /** Default `linear`, as in PEFT. */
   type?: 'linear' | 'cat';
-  /** Which adapter's score head the result gets, by index; needed when several have one and they differ. */
+  /** Index of the adapter with the result's score head. Required when several have different ones. */
   scoreFrom?: number;
 }
 
 /**
  * Combines adapters of one base by weight, as PEFT's `add_weighted_adapter` does.
- * @throws LoraError when there are not as many weights, one is negative or no number (linear), ranks differ (linear), or heads differ and none
- * was chosen.
+ * @throws LoraError when the number of weights is wrong, a weight is not finite or (linear) negative, ranks differ
+ * (linear), or heads differ without a choice.
  */
 export function combineAdapters(adapters: AdapterFiles[], options: CombineOptions): AdapterFiles {
   const { weights, type = 'linear' } = options;
@@ -99,7 +99,9 @@ function concatenated(parts: Part[]) {
   return { r, A, B };
 }
 
-/** Targets are named by their whole paths where the adapters' own lists would not give the same modules; alpha = r everywhere. */
+/**
+ * Names targets by their whole paths where the adapters' own lists would select other modules. alpha = r everywhere.
+ */
 function combinedConfig(adapters: AdapterFiles[], combined: AdapterFiles['weights']): LoraConfig {
   const ranks = [...combined.values()].map(({ r }) => r);
   const r = Math.max(...ranks);

@@ -3,7 +3,7 @@
 import { pythonJson } from '@arena/safetensors/json';
 import { LoraError } from './error.js';
 
-/** The fields of adapter_config.json that decide what a LoRA adapter is. */
+/** The fields of adapter_config.json that define a LoRA adapter. */
 export interface LoraConfig {
   r: number;
   lora_alpha: number;
@@ -28,7 +28,7 @@ export interface LoraConfig {
 /** PEFT's targets for Gemma 2 when none are named. */
 const GEMMA2_DEFAULT_TARGETS = ['q_proj', 'v_proj'];
 
-/** What PEFT 0.21 writes beside the fields above. Readers of other versions ignore what they do not know. */
+/** Further fields that PEFT 0.21 writes. Readers of other versions ignore unknown ones. */
 const CONSTANT_FIELDS = {
   alora_invocation_tokens: null,
   arrow_config: null,
@@ -58,7 +58,7 @@ const CONSTANT_FIELDS = {
   velora_config: null,
 };
 
-// Fields that change what the adapter computes, with the only values that are understood here.
+// Fields that change the computation, with the only supported values.
 const REQUIRED: [string, readonly unknown[]][] = [
   ['peft_type', ['LORA']],
   ['bias', ['none']],
@@ -79,7 +79,7 @@ const orNull =
   (check: Check): Check =>
   (value) =>
     value === null || check(value);
-/** A regular expression that compiles, as one within others. */
+/** A valid regular expression, as part of a larger one. */
 const isPattern: Check = (value) => {
   try {
     new RegExp(`^(?:${value})$`);
@@ -126,7 +126,9 @@ const FIELDS: [keyof LoraConfig, Check, string][] = [
 
 /**
  * Fills in PEFT's defaults and checks the values.
- * @throws LoraError naming the field that cannot be, is unknown, or asks for a form of adapter that is not LoRA as it is computed here.
+ * @throws LoraError naming a field that is wrong, unknown, or asks for an unsupported kind of adapter.
+ * @example
+ * const config = loraConfig({ r: 16, lora_alpha: 32, target_modules: ['q_proj', 'k_proj', 'v_proj'] });
  */
 export function loraConfig(fields: Partial<LoraConfig> = {}): LoraConfig {
   checkForm(fields);
@@ -173,7 +175,7 @@ export function loraConfig(fields: Partial<LoraConfig> = {}): LoraConfig {
   return config;
 }
 
-/** @throws LoraError when a field of PEFT's asks for another form of adapter. */
+/** @throws LoraError when a field of PEFT asks for an unsupported kind of adapter. */
 function checkForm(fields: object): void {
   const given = new Map(Object.entries(fields));
   for (const [field, allowed] of REQUIRED) {
@@ -187,7 +189,7 @@ function checkForm(fields: object): void {
 
 /**
  * Reads an adapter_config.json.
- * @throws LoraError when a field asks for a form of adapter that is not LoRA as it is computed here.
+ * @throws LoraError when a field is wrong or asks for an unsupported kind of adapter.
  */
 export function parseLoraConfig(text: string, path = 'adapter_config.json'): LoraConfig {
   let raw: Record<string, unknown>;

@@ -4,9 +4,9 @@ type LoraErrorCode = 'config' | 'not_found' | 'weights' | 'targets' | 'argument'
 
 /**
  * An adapter or its configuration that cannot be used. `code` says which kind:
- * - `config`: a field of the configuration has a value that is wrong, or that is not computed here
+ * - `config`: a field of the configuration has a wrong or unsupported value
  * - `not_found`: a file of the adapter folder is not there
- * - `weights`: the matrices are not those that the configuration and the base ask for
+ * - `weights`: the matrices do not fit the configuration or the base
  * - `targets`: no linear layer of the base matches the configuration
  * - `argument`: adapters that cannot be combined as asked
  */

@@ -9,13 +9,14 @@ import { LoraError } from './error.js';
 
 import type { LoraWeights } from './init.js';
 import type { LoraTarget } from './targets.js';
+import { partBesideText, textConfig, textPath } from './text-names.js';
 
-/** An adapter on the host, ready to be written or put on an engine. */
+/** An adapter on the host. */
 export interface AdapterFiles {
   config: LoraConfig;
   /** By module path. */
   weights: Map<string, LoraWeights & { r: number }>;
-  /** The classifier head [numLabels, hiddenSize], when the adapter carries one. */
+  /** The classifier head [numLabels, hiddenSize], if the adapter has one. */
   score?: { values: Float32Array; shape: [number, number] };
 }
 
@@ -55,8 +56,10 @@ export function adapterFolder(adapter: AdapterFiles): Record<string, Uint8Array>
 }
 
 /**
- * Writes an adapter folder that PEFT loads (Node). The folder appears whole or not at all; an older one is replaced.
+ * Writes an adapter folder that PEFT loads (Node). The folder appears whole or not at all, and replaces an older one.
  * @param extra More files for the folder, by name.
+ * @example
+ * await saveAdapter('copy', await loadAdapter('run/adapter'));
  */
 export async function saveAdapter(
   directory: string,
@@ -74,8 +77,10 @@ function modelCard({ base_model_name_or_path: base }: LoraConfig): string {
 }
 
 /**
- * Reads an adapter folder: on disk (Node), on the web, or anywhere by a function that opens its files.
- * @throws LoraError naming the file or tensor when something is missing, too many, or of another shape.
+ * Reads an adapter folder: on disk (Node), on the web, or anywhere, by a function that opens its files.
+ * @throws LoraError naming a file or tensor that is missing, unknown, or of another shape.
+ * @example
+ * const { config, weights, score } = await loadAdapter('run/adapter');
  */
 export async function loadAdapter(location: Location): Promise<AdapterFiles> {
   const place = placeName(location);
@@ -101,7 +106,7 @@ export async function loadAdapter(location: Location): Promise<AdapterFiles> {
   }
 }
 
-/** Largest adapter_config.json that is read: lists of layers and patterns are all that it holds. */
+/** Largest adapter_config.json to read. It holds lists of layers and patterns. */
 const MAX_CONFIG_BYTES = 1e6;
 
 async function readAdapter(
@@ -111,6 +116,7 @@ async function readAdapter(
 ): Promise<AdapterFiles> {
   const weights: AdapterFiles['weights'] = new Map();
   let score: AdapterFiles['score'];
+  const paths: string[] = [];
   const suffix = /^base_model\.model\.(.+)\.lora_(A|B)\.weight$/;
   for (const [key, { shape }] of file.tensors) {
     if (shape.length !== 2)
@@ -120,6 +126,12 @@ async function readAdapter(
       score = { values: toFloat32(await file.read(key)), shape: [shape[0], shape[1]] };
     } else if (!match) {
       throw new LoraError('weights', `${name}: '${key}' is neither a lora_A, a lora_B nor the score head`);
+    } else if (partBesideText(match[1])) {
+      const part = partBesideText(match[1]);
+      throw new LoraError(
+        'weights',
+        `${name}: '${key}' adapts the ${part} of a multimodal model, of which the language_model alone is computed here`,
+      );
     } else if (match[2] === 'A') {
       const pair = file.tensors.get(adapterKey(match[1], 'lora_B'));
       if (!pair) throw new LoraError('weights', `${name}: '${key}' has no lora_B beside it`);
@@ -128,17 +140,18 @@ async function readAdapter(
       }
       const A = toFloat32(await file.read(key));
       const B = toFloat32(await file.read(adapterKey(match[1], 'lora_B')));
-      weights.set(match[1], { A, B, r: shape[0] });
+      paths.push(match[1]);
+      weights.set(textPath(match[1]), { A, B, r: shape[0] });
     } else if (!file.tensors.has(adapterKey(match[1], 'lora_A'))) {
       throw new LoraError('weights', `${name}: '${key}' has no lora_A beside it`);
     }
   }
   if (!weights.size) throw new LoraError('weights', `${name}: no lora_A or lora_B in it`);
-  return { config, weights, score };
+  return { config: textConfig(config, paths), weights, score };
 }
 
 /**
- * Checks that an adapter's matrices are those that its configuration asks of this model.
+ * Checks that an adapter's matrices fit its configuration and this model.
  * @throws LoraError naming the first module that differs, with both shapes.
  */
 export function checkAdapter(adapter: AdapterFiles, targets: LoraTarget[], name = 'adapter'): void {

@@ -1,11 +1,11 @@
-/** @file An adapter folded into its base weight (peft/tuners/lora/layer.py get_delta_weight, bnb.py merge). */
+/** @file Merges an adapter into its base weight (peft/tuners/lora/layer.py get_delta_weight, bnb.py merge). */
 
 import { dequantize4bit, type Quantized4bit, quantize4bit } from '@arena/quant';
 import { engineBlocks } from '@arena/quant/ops';
 import type { LoraWeights } from './init.js';
 import type { LoraTarget } from './targets.js';
 
-/** W + scaling * B A in float32 [outFeatures, inFeatures]; `weight` is left as it is. */
+/** W + scaling * B A in float32 [outFeatures, inFeatures]; `weight` does not change. */
 export function mergeWeight(weight: Float32Array, { A, B }: LoraWeights, target: LoraTarget): Float32Array {
   const { r, inFeatures, outFeatures, scaling } = target;
   const merged = Float32Array.from(weight);
@@ -23,7 +23,7 @@ export function mergeWeight(weight: Float32Array, { A, B }: LoraWeights, target:
 
 /**
  * Merges into a 4-bit weight: dequantise, add, quantise again with the same settings. The second rounding changes the
- * model (logits of small models moved by 0.2 to 0.7): merge into the original checkpoint where it can be had.
+ * model (logits of small models moved by 0.2 to 0.7): merge into the original checkpoint where available.
  */
 export function mergeWeight4bit(weight: Quantized4bit, lora: LoraWeights, target: LoraTarget): Quantized4bit {
   const { shape, quantType, blockSize, nested, dtype } = weight;
@@ -37,9 +37,9 @@ export function mergeWeight4bit(weight: Quantized4bit, lora: LoraWeights, target
   });
 }
 
-/** What rounding a merged 4-bit weight again cost. */
+/** Error of rounding a merged 4-bit weight again. */
 export interface MergeError {
-  /** ‖merged - (W + scaling B A)‖ / ‖scaling B A‖: at 1, rounding moved the weight as far as training did. */
+  /** ‖merged - (W + scaling B A)‖ / ‖scaling B A‖: at 1, rounding moved the weight as much as training did. */
   relativeToChange: number;
   /** ‖merged - (W + scaling B A)‖ / ‖W + scaling B A‖. */
   relativeToWeight: number;

@@ -1,36 +1,37 @@
-/** @file A model with an adapter folded into it, as a view of the base's tensors. */
+/** @file A model with a merged adapter, as a view of the base's tensors. */
 
 import type { Weights } from '@arena/files';
 import { type FloatDtype, readQuantized, serializeState } from '@arena/quant';
 import type { TensorInput } from '@arena/safetensors';
-import { type Dtype, fromFloat32, weightsView } from '@arena/safetensors/tensor';
+import { type Dtype, floatWeights, fromFloat32, weightsView } from '@arena/safetensors/tensor';
 import { LoraError } from './error.js';
 import type { AdapterFiles } from './files.js';
 import { type MergeError, mergeError, mergeWeight, mergeWeight4bit } from './merge.js';
 import type { LoraTarget } from './targets.js';
 
-/** What {@link mergedWeights} gives. */
+/** The result of {@link mergedWeights}. */
 export interface MergedWeights extends Weights {
-  /** What rounding again cost, for each weight that the base holds in 4 bits. */
+  /** Rounding error of each weight that the base holds in 4 bits. */
   readonly requantized: MergeError[];
 }
 
-const STORED: Record<FloatDtype, Dtype> = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' };
+const STORED = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as const satisfies Record<FloatDtype, Dtype>;
 
 /**
- * The tensors of `weights` with an adapter folded in: the matrices that it changes, in the type in which they are
+ * The tensors of `base` with an adapter folded in: the matrices that it changes, in the type in which they are
  * stored, then its score head, then all others. A float matrix is merged when it is read; 4-bit ones are merged and
- * quantised again now, and their codes held.
+ * quantised again now, and their codes held. Blocks of ggml, in a GGUF base, become floats of `dtype`.
  * @param targets The modules that the adapter changes: `resolveTargets` gives them, `checkAdapter` that they fit.
- * @param dtype The model's, in which its head is stored.
+ * @param dtype The model's, in which its head and what were blocks are stored.
  * @throws Error naming a tensor that is missing or is no 4-bit weight that is known here.
  */
 export async function mergedWeights(
-  weights: Weights,
+  base: Weights,
   { weights: matrices, score }: AdapterFiles,
   targets: readonly LoraTarget[],
   dtype: FloatDtype = 'float32',
 ): Promise<MergedWeights> {
+  const weights = floatWeights(base, STORED[dtype]);
   const changed: TensorInput[] = [];
   const requantized: MergeError[] = [];
   for (const target of targets) {

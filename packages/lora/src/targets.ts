@@ -20,7 +20,7 @@ export interface LoraTarget extends LinearModule {
 }
 
 /**
- * The modules that `config` targets, in the order of `modules` (the model's own order, which initialisation follows).
+ * The modules that `config` targets, in the order of `modules` (the model's order, used by initialisation).
  * @throws LoraError when none match: an adapter that adapts nothing is a mistake.
  */
 export function resolveTargets(config: LoraConfig, modules: LinearModule[]): LoraTarget[] {
@@ -42,7 +42,7 @@ export function resolveTargets(config: LoraConfig, modules: LinearModule[]): Lor
   return targets;
 }
 
-/** What B A of a module is multiplied by: alpha / r, or alpha / sqrt(r) with use_rslora. */
+/** Factor on B A of a module: alpha / r, or alpha / sqrt(r) with use_rslora. */
 export function adapterScaling(config: LoraConfig, path: string, r: number): number {
   const alpha = patternValue(config.alpha_pattern, path) ?? config.lora_alpha;
   return config.use_rslora ? alpha / Math.sqrt(r) : alpha / r;
@@ -59,7 +59,7 @@ function isTarget(config: LoraConfig, path: string): boolean {
   if (excluded && matches(excluded, path)) return false;
   if (wanted === 'all-linear') return true;
   if (!matches(wanted, path)) return false;
-  // A module that is named by its whole path is meant, whatever its layer.
+  // A whole path selects its module in any layer.
   if (layers === null || (Array.isArray(wanted) && wanted.includes(path))) return true;
   const layer = layerIndex(config, path);
   return layer !== undefined && layers.includes(layer);

@@ -31,7 +31,7 @@ test('1,500 damaged adapter folders', async () => {
       checkAdapter(adapter, resolveTargets(adapter.config, modules));
       good++;
     } catch (error) {
-      expect(['Error', 'SafetensorsError'], String((error as Error).stack)).toContain((error as Error).name);
+      expect(['LoraError', 'SafetensorsError'], String((error as Error).stack)).toContain((error as Error).name);
       expect((error as Error).message).toMatch(/adapter|LoRA/);
     }
   }

@@ -1,4 +1,4 @@
-/** @file The ranks of MPI_COMM_WORLD, exchanging bytes without stopping the event loop. */
+/** @file Exchanges bytes between the ranks of MPI_COMM_WORLD without blocking the event loop. */
 import { launchOf } from './launch.js';
 import { type MpiLibrary, openMpiLibrary } from './library.js';
 
@@ -9,31 +9,35 @@ export interface MpiCommunicator {
   /** The MPI library in use. */
   readonly library: string;
   /**
-   * Gives part r of `send` to rank r. `send` is `size` parts of equal length, one after the other.
-   * @returns the parts that the ranks gave to this one, by rank.
+   * Gives part r of `send` to rank r. `send` is `size` parts of equal length, in order.
+   * @returns the parts for this rank, by sender.
    */
   allToAll(send: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>;
-  /** Gives `part` to every rank. Parts are of equal length. @returns those of all, by rank. */
+  /** Sends `part` to every rank. All parts have equal length. @returns all parts, by rank. */
   allGather(part: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>;
-  /** Makes `bytes`, of equal length everywhere, those of rank 0. @returns them. */
+  /** Copies rank 0's `bytes` to every rank. All have equal length. @returns them. */
   broadcast(bytes: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>;
   /** Waits for all ranks, then leaves MPI. */
   close(): Promise<void>;
-  /** Ends the processes of all ranks, this one included: for when the others cannot be told. */
+  /** Ends the processes of all ranks, including this one, when they cannot be told. */
   abort(code: number): void;
 }
 
-/** Milliseconds that a call goes on after its signal, for ranks that were stopped with this one to arrive. */
+/** Milliseconds that a call waits after its signal for other ranks that were stopped, too. */
 const GRACE = 300;
-/** MPI_Test calls before the wait between them becomes a millisecond. */
+/** MPI_Test calls without a pause. Later calls are a millisecond apart. */
 const BUSY_TESTS = 2000;
 /** Counts in MPI are C ints. */
 const MAX_BYTES = 2 ** 31 - 1;
 
 /**
- * Joins the other processes that mpirun, srun or an operator of Kubernetes launched. Null when this process stands alone.
- * @param env Where to look: see {@link launchOf}; ARENA_MPI_LIBRARY names a library of another name.
- * @throws Error when MPI cannot be opened, or sees other ranks than the environment says.
+ * Joins the other processes that mpirun, srun or an operator of Kubernetes launched. Null for a single process.
+ * @param env The environment: see {@link launchOf}. ARENA_MPI_LIBRARY names another library.
+ * @throws Error when MPI cannot be opened, or its ranks differ from the environment's.
+ * @example
+ * const ranks = await joinMpi(); // null for a single process
+ * const all = await ranks?.allGather(Uint8Array.of(ranks.rank));
+ * await ranks?.close();
  */
 export async function joinMpi(env: Record<string, string | undefined> = process.env): Promise<MpiCommunicator | null> {
   const launch = launchOf(env);
@@ -92,7 +96,7 @@ function communicator(library: MpiLibrary, rank: number, size: number): MpiCommu
   };
 }
 
-/** Asks until the request is done. In between others have their turn: signals, timers, connections. */
+/** Polls until the request is done. The event loop runs in between. */
 async function completed(library: MpiLibrary, request: Uint8Array, what: string, signal?: AbortSignal): Promise<void> {
   const flag = memory(4);
   const status = memory(64);
@@ -109,7 +113,7 @@ async function completed(library: MpiLibrary, request: Uint8Array, what: string,
   }
 }
 
-/** Memory that stays where it is while MPI writes into it: small typed arrays of their own would lie on V8's moving heap. */
+/** Memory that does not move while MPI writes to it: V8 may move small typed arrays. */
 function memory(bytes: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(new ArrayBuffer(Math.max(64, bytes)));
 }

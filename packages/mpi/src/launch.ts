@@ -1,18 +1,18 @@
-/** @file Who launched this process: rank and size from the environment, before MPI is asked. */
+/** @file Rank and size of this process from the environment, without MPI. */
 
-/** This process among those that were launched together. */
+/** This process within its launch. */
 export interface Launch {
   rank: number;
   size: number;
-  /** Whose variables said so. */
+  /** Launcher that set the variables. */
   by: 'Open MPI' | 'PMI' | 'Slurm';
 }
 
 /**
- * Rank and size as mpirun (Open MPI: OMPI_COMM_WORLD_*), Hydra and its kin (MPICH, Intel MPI: PMI_*) or srun (SLURM_PROCID,
- * SLURM_STEP_NUM_TASKS) left them; null for a process that stands alone. A Slurm batch script that runs without srun is alone:
- * SLURM_NTASKS is there, but no step.
- * @throws Error when the variables are no rank below a size.
+ * Rank and size as mpirun (Open MPI: OMPI_COMM_WORLD_*), Hydra (MPICH, Intel MPI: PMI_*) or srun (SLURM_PROCID,
+ * SLURM_STEP_NUM_TASKS) set them. Null for a single process. A Slurm batch script without srun is a single process: it
+ * has SLURM_NTASKS, but no step.
+ * @throws Error when the variables are not a rank below a size.
  */
 export function launchOf(env: Record<string, string | undefined>): Launch | null {
   const places = [

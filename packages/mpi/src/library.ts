@@ -1,6 +1,9 @@
-/** @file The few functions of libmpi that are needed, bound through koffi for either ABI. */
+/** @file The functions of libmpi in use, bound through koffi for both ABIs. */
 
-/** MPI calls on MPI_COMM_WORLD, all data as bytes. Pointers are memory of typed arrays; every call gives MPI's error code. */
+/**
+ * MPI calls on MPI_COMM_WORLD, all data as bytes. Pointers are memory of typed arrays. Every call returns MPI's error
+ * code.
+ */
 export interface MpiLibrary {
   name: string;
   init(): number;
@@ -15,7 +18,7 @@ export interface MpiLibrary {
   abort(code: number): number;
 }
 
-/** Open MPI 4 and 5, MPICH 3.2 and later with its ABI-compatible kin (Intel MPI, MVAPICH). */
+/** Open MPI 4 and 5, MPICH 3.2 and later with ABI-compatible libraries (Intel MPI, MVAPICH). */
 const OPEN_MPI = ['libmpi.so.40', 'libmpi.so'];
 const MPICH = ['libmpich.so.12', 'libmpi.so.12', 'libmpich.so'];
 
@@ -24,9 +27,9 @@ const MPICH_COMM_WORLD = 0x44000000;
 const MPICH_BYTE = 0x4c00010d;
 
 /**
- * Settings of UCX, which MPICH (and Open MPI with it) brings along: that it leaves the process's memory and V8's signal handlers
- * alone. With its hooks 3 of some 90 runs on a busy machine ended in a segmentation fault within V8's heap, without them none of
- * 78; that the hooks were the cause is inferred from that.
+ * Settings for UCX, part of MPICH and optionally of Open MPI: no hooks into the process's memory or V8's signal
+ * handlers. With hooks about 3 of 90 runs on a busy machine ended in a segmentation fault in V8's heap, without them 0
+ * of 78. The cause is inferred from that.
  */
 const UCX_SETTINGS = {
   UCX_MEM_EVENTS: 'n',
@@ -37,8 +40,8 @@ const UCX_SETTINGS = {
 
 /**
  * Opens libmpi.
- * @param by Which launcher started this process: its own library is tried first.
- * @param name A library's name or path, in place of the usual ones.
+ * @param by Launcher of this process: its library is tried first.
+ * @param name A library's name or path, instead of the usual ones.
  * @throws Error when koffi is not installed, or no library can be opened.
  */
 export async function openMpiLibrary(by?: string, name?: string): Promise<MpiLibrary> {
@@ -48,13 +51,13 @@ export async function openMpiLibrary(by?: string, name?: string): Promise<MpiLib
       throw new Error(`MPI needs the package koffi beside arena: npm install koffi@3 (${firstLine(error)})`);
     },
   );
-  for (const [setting, value] of Object.entries(UCX_SETTINGS)) process.env[setting] ??= value; // read when it is opened
+  for (const [setting, value] of Object.entries(UCX_SETTINGS)) process.env[setting] ??= value; // UCX reads them when the library opens
   const names = name ? [name] : by === 'PMI' ? [...MPICH, ...OPEN_MPI] : [...OPEN_MPI, ...MPICH];
   const tried: string[] = [];
   for (const one of names) {
     let library: ReturnType<typeof koffi.load>;
     try {
-      // global: the plug-ins of Open MPI find their symbols in it
+      // global: Open MPI's plug-ins look up symbols in it
       library = koffi.load(one, { global: true });
     } catch (error) {
       tried.push(`${one}: ${firstLine(error as Error)}`);

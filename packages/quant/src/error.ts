@@ -4,9 +4,9 @@ type QuantErrorCode = 'argument' | 'values' | 'state' | 'weights';
 
 /**
  * Values, options or a stored 4-bit weight that cannot be used. `code` says which kind:
- * - `argument`: an option or shape that cannot be: type, block size, a shape that does not fit the values
+ * - `argument`: an invalid option or shape: type, block size, a shape that does not fit the values
  * - `values`: a value to quantise is not finite
- * - `state`: a stored 4-bit weight is not bitsandbytes' form: a tensor missing, of another size or another code
+ * - `state`: a stored 4-bit weight is not in bitsandbytes' form: a tensor is missing, of another size or another code
  * - `weights`: a matrix to quantise is not in the checkpoint, or is quantised already
  */
 export class QuantError extends Error {

@@ -1,15 +1,15 @@
 /**
  * @file 4-bit block quantisation, bit for bit that of bitsandbytes (functional.py quantize_4bit, csrc/cpu_ops.cpp;
- * Dettmers et al. 2023, QLoRA). Nested statistics follow the CUDA search, whose codes the CPU library misses by one in
- * 0.2 % of blocks. Nothing here needs an engine.
+ * Dettmers et al. 2023, QLoRA). Nested statistics follow the CUDA search; the CPU library is off by one code in 0.2 %
+ * of blocks. Needs no engine.
  */
 import { QuantError } from './error.js';
 import { CODEBOOK, DYNAMIC_MAP, orderedCodes, type QuantType } from './tables.js';
 
-/** Type of the weight that was quantised: its dequantised values are rounded to it. */
+/** Type of the original weight: dequantised values are rounded to it. */
 export type FloatDtype = 'float32' | 'bfloat16' | 'float16';
 
-/** A 4-bit matrix as bitsandbytes keeps it. */
+/** A 4-bit matrix in bitsandbytes' form. */
 export interface Quantized4bit {
   shape: number[];
   quantType: QuantType;
@@ -24,7 +24,7 @@ export interface Quantized4bit {
   nested?: { absmax: Float32Array; offset: number };
 }
 
-/** Defaults are those of bitsandbytes' quantize_4bit but for the type, which is `fp4` there. */
+/** Defaults are those of bitsandbytes' quantize_4bit, except the type (`fp4` there). */
 export interface Quantize4bitOptions {
   /** Default `nf4`. */
   type?: QuantType;
@@ -33,17 +33,17 @@ export interface Quantize4bitOptions {
   /** Quantise the absmax values to 8 bits too. Default false. */
   doubleQuant?: boolean;
   /**
-   * How nested codes are found: `cuda` (and torch) take the nearest value of the map; `cpu`, bitsandbytes' CPU library,
-   * looks it up on a grid of 65,536 points and misses by one code in about 0.2 % of blocks. Default `cuda`.
+   * Search for nested codes. `cuda` (and torch) take the nearest value of the map. `cpu`, bitsandbytes' CPU library,
+   * uses a grid of 65,536 points and is off by one code in about 0.2 % of blocks. Default `cuda`.
    */
   nestedSearch?: 'cuda' | 'cpu';
-  /** Type that `values` had before they were widened. Default `float32`. */
+  /** Type of `values` before they were widened. Default `float32`. */
   dtype?: FloatDtype;
-  /** Takes the blocks that it can, with the same bits and sooner: `engineBlocks` of `@arena/quant/ops`. Default none. */
+  /** Quantises blocks faster, with the same bits: `engineBlocks` of `@arena/quant/ops`. Default none. */
   blocks?: BlockQuantizer;
 }
 
-/** How a block's codes are found. */
+/** Tables for a block's codes. */
 export interface BlockTables {
   /** The 16 codes in ascending order of their values. */
   order: Uint8Array;
@@ -54,8 +54,8 @@ export interface BlockTables {
 }
 
 /**
- * Fills in codes and absmax of some leading whole blocks. The absmax of a block that holds NaN is NaN.
- * @returns the number of blocks done, 0 where it can do none.
+ * Writes codes and absmax of some leading whole blocks. The absmax of a block that holds NaN is NaN.
+ * @returns the number of blocks done, 0 where it cannot do any.
  */
 export type BlockQuantizer = (
   values: Float32Array,
@@ -65,15 +65,18 @@ export type BlockQuantizer = (
   absmax: Float32Array,
 ) => number;
 
-/** absmax codes that share a nested absmax. */
+/** Number of Number of absmax codes that share a nested absmax. */
 export const NESTED_BLOCK_SIZE = 256;
 
-// bitsandbytes clamps the divisor, so that blocks of zeros and subnormals stay finite.
+// bitsandbytes clamps the divisor: blocks of zeros and subnormals stay finite.
 const SMALLEST_DIVISOR = Math.fround(1e-38);
 
 /**
  * Quantises `values` (float32, row-major) of the given shape.
- * @throws QuantError when the block size is unknown, the shape does not match, or a value is NaN or infinite.
+ * @throws QuantError when the type or block size is unknown, the shape does not match, or a value is NaN or infinite.
+ * @example
+ * const quantized = quantize4bit(values, [64, 128], { type: 'nf4', doubleQuant: true });
+ * const rounded = dequantize4bit(quantized);
  */
 export function quantize4bit(values: Float32Array, shape: number[], options: Quantize4bitOptions = {}): Quantized4bit {
   const { type = 'nf4', blockSize = 64, doubleQuant = false, nestedSearch, dtype = 'float32' } = options;
@@ -115,7 +118,7 @@ export function quantize4bit(values: Float32Array, shape: number[], options: Qua
 
 const nestedOrder = /* @__PURE__ */ orderedCodes(DYNAMIC_MAP);
 
-/** What is taken off the absmax values before they are scaled, and how their codes are found. */
+/** The offset of the absmax values, and the search for their codes. */
 export interface QuantizeAbsmaxOptions {
   /** Default the mean of `absmax`, summed in double and rounded once (torch's order may differ by 2 ulp). */
   offset?: number;
@@ -151,7 +154,7 @@ export function quantizeAbsmax(
 
 const GRID_STEPS = 65535;
 
-/** The grid point in [-1, 1] that bitsandbytes' CPU library looks up in the place of `value`, in its float32 steps. */
+/** The grid point in [-1, 1] that bitsandbytes' CPU library uses for `value`, in its float32 steps. */
 function onGrid(value: number): number {
   const clamped = Math.max(-1, Math.min(1, value));
   const index = Math.floor(Math.fround(Math.fround(Math.fround(Math.fround(clamped + 1) * 0.5) * GRID_STEPS) + 0.5));
@@ -163,7 +166,7 @@ function largestMagnitude(values: Float32Array, begin: number, end: number): num
   for (let i = begin; i < end; i++) {
     const magnitude = Math.abs(values[i]);
     if (magnitude <= max) continue;
-    if (Number.isNaN(magnitude)) return magnitude; // no later value may take its place
+    if (Number.isNaN(magnitude)) return magnitude; // no later value may replace it
     max = magnitude;
   }
   return max;

@@ -1,9 +1,11 @@
-/** @file The linear layers of a model in 4 bits, as bitsandbytes and transformers keep them beside each other: read, and made. */
+/**
+ * @file The linear layers of a model in 4 bits, in the form of bitsandbytes and transformers: reading and making them.
+ */
 
 import type { Weights } from '@arena/files';
 import { storedBytes } from '@arena/files/source';
 import type { SafeTensor, TensorInput } from '@arena/safetensors';
-import { isDtype, weightsView } from '@arena/safetensors/tensor';
+import { floatWeights, isDtype, weightsView } from '@arena/safetensors/tensor';
 import { roundTo } from './dequantize.js';
 import { QuantError } from './error.js';
 import { type Quantize4bitOptions, type Quantized4bit, quantize4bit } from './quantize.js';
@@ -11,8 +13,8 @@ import { findState, parseState, serializeState, stateTensors } from './state.js'
 import type { QuantType } from './tables.js';
 
 /**
- * The 4-bit weight that a model holds under `name`, or undefined where it holds another or none.
- * @throws QuantError naming the tensor that is missing or does not fit.
+ * The 4-bit weight that a model holds under `name`, or undefined when it holds another tensor or none.
+ * @throws QuantError naming a tensor that is missing or does not fit.
  */
 export async function readQuantized(weights: Weights, name: string): Promise<Quantized4bit | undefined> {
   const state = findState(weights.tensors, name);
@@ -20,7 +22,7 @@ export async function readQuantized(weights: Weights, name: string): Promise<Qua
   const tensors = new Map<string, SafeTensor>();
   for (const key of stateTensors(name, state)) {
     const entry = weights.tensors.get(key);
-    if (!entry || !isDtype(entry.stored)) continue; // said below to be missing
+    if (!entry || !isDtype(entry.stored)) continue; // parseState reports it as missing
     const { shape, stored: dtype } = entry;
     tensors.set(key, { name: key, dtype, shape, data: await storedBytes(weights, key) });
   }
@@ -31,9 +33,9 @@ export async function readQuantized(weights: Weights, name: string): Promise<Qua
   }
 }
 
-/** Which weights are quantised, and how; a value is rounded to `dtype` first, as transformers does. */
+/** The weights to quantise, and how. Values are rounded to `dtype` first, like transformers does. */
 export interface QuantizedWeightsOptions extends Quantize4bitOptions {
-  /** Names of the matrices to quantise; the other tensors stay as they are. */
+  /** Names of the matrices to quantise. The other tensors do not change. */
   names: Iterable<string>;
   /** Called at the start, and after each matrix. */
   onProgress?: (done: number, total: number) => void;
@@ -41,10 +43,13 @@ export interface QuantizedWeightsOptions extends Quantize4bitOptions {
 }
 
 /**
- * A model with some of its matrices in 4 bits: each under its name as codes, with the tensors of its state beside it.
- * They are quantised now, one after the other; the codes of all are held until the view is let go. With
- * `blocks: engineBlocks` of `@arena/quant/ops` engine `wasm` does it several times as fast, with the same bits.
+ * A model with some of its matrices in 4 bits: its name holds the codes, beside the tensors of its state. Quantises
+ * now, one matrix at a time. All codes stay in memory with the view. With `blocks: engineBlocks` of `@arena/quant/ops`
+ * engine `wasm` is several times as fast, with the same bits.
  * @throws QuantError naming a matrix that is missing, or quantised already.
+ * @example
+ * const weights = await openWeights('model');
+ * const view = await quantizedWeights(weights, { names: ['model.layers.0.mlp.up_proj.weight'], doubleQuant: true });
  */
 export async function quantizedWeights(
   weights: Weights,
@@ -70,7 +75,7 @@ export async function quantizedWeights(
     tensors.push(...serializeState(name, quantize4bit(values, [...shape], options)));
     onProgress?.(++done, wanted.size);
   }
-  return weightsView(weights, tensors);
+  return weightsView(floatWeights(weights), tensors);
 }
 
 /** `quantization_config` of a config.json, as transformers writes it for such a model. */

@@ -1,6 +1,6 @@
 /**
- * @file bitsandbytes' serialised state: the tensors that stand beside a 4-bit weight in a safetensors file
- * (functional.py QuantState.as_dict(packed=True)).
+ * @file bitsandbytes' serialised state: the tensors beside a 4-bit weight in a safetensors file (functional.py
+ * QuantState.as_dict(packed=True)).
  */
 
 import type { SafeTensor } from '@arena/safetensors';
@@ -58,12 +58,12 @@ export function stateJson({ quantType, blockSize, dtype, shape, nested }: Quanti
   return `{${fields.join(', ')}}`;
 }
 
-/** The name of the state of `name`, when a checkpoint holds that as a 4-bit weight. */
+/** The name of the state of `name`, if a checkpoint holds it as a 4-bit weight. */
 export function findState(names: { has(name: string): boolean }, name: string): string | undefined {
   return (['nf4', 'fp4'] as const).map((type) => `${name}.${STATE_SUFFIX}${type}`).find((state) => names.has(state));
 }
 
-/** Names of the tensors of the 4-bit weight `name`: its codes, what stands beside them, and its state. */
+/** Names of the tensors of the 4-bit weight `name`: its codes, their statistics, and its state. */
 export function stateTensors(name: string, state: string): string[] {
   const beside = ['absmax', 'quant_map', 'nested_absmax', 'nested_quant_map'].map((suffix) => `${name}.${suffix}`);
   return [name, ...beside, state];

@@ -1,4 +1,6 @@
-/** @file The value tables of bitsandbytes: NF4, FP4 and the signed dynamic 8-bit map (csrc/kernels.cu, functional.py). */
+/**
+ * @file The value tables of bitsandbytes: NF4, FP4 and the signed dynamic 8-bit map (csrc/kernels.cu, functional.py).
+ */
 
 export type QuantType = 'nf4' | 'fp4';
 
@@ -46,11 +48,12 @@ export const CODEBOOK: Record<QuantType, Float32Array> = {
 export const DYNAMIC_MAP: Float32Array = /* @__PURE__ */ dynamicMap(true);
 
 /**
- * bitsandbytes' map of 8-bit codes for optimizer states, ascending: seven decades, each with the means of neighbouring points of
- * an even division of [0.1, 1], then 0 and 1 (Dettmers, 8-Bit Approximations; functional.py create_dynamic_map). Decade i has
- * 2^i means of either sign when signed, 2^(i + 1) positive ones when not. The points are rounded as torch.linspace rounds them:
- * the signed map has the bytes of
- * create_dynamic_map(signed=True), SHA-256 e732639a65f497b4ad684bb166a4467708255edd5207757de8b8f0c7e1fda89c. No file of the unsigned one was at hand: it follows the same rule.
+ * bitsandbytes' map of 8-bit codes for optimizer states, ascending: seven decades, each with the midpoints of an even
+ * division of [0.1, 1], then 0 and 1 (Dettmers, 8-Bit Approximations; functional.py create_dynamic_map). Decade i has
+ * 2^i means of either sign when signed, 2^(i + 1) positive ones when not. The points are rounded as torch.linspace
+ * rounds them: the signed map has the bytes of create_dynamic_map(signed=True), SHA-256
+ * e732639a65f497b4ad684bb166a4467708255edd5207757de8b8f0c7e1fda89c. There was no file of the unsigned map to compare
+ * with. It follows the same rule.
  */
 export function dynamicMap(signed: boolean): Float32Array {
   const { fround } = Math;
@@ -71,8 +74,8 @@ export function dynamicMap(signed: boolean): Float32Array {
 }
 
 /**
- * Codes ordered by value, and the float32 midpoints between neighbours: a value takes the code at position
- * `number of midpoints below it` (a tie goes down).
+ * Codes ordered by value, and the float32 midpoints between neighbours: a value gets the code at position `number of
+ * midpoints below it` (a tie goes down).
  */
 export function orderedCodes(values: Float32Array): { codes: Uint8Array; midpoints: Float32Array } {
   const codes = Uint8Array.from(values.keys()).sort((a, b) => values[a] - values[b] || a - b);

@@ -1,4 +1,4 @@
-/** @file Choosing the tiles of engine `webgpu` by the products of a 4-bit model's training step. */
+/** @file Chooses tiles of engine `webgpu` by timing the products of a 4-bit model's training step. */
 import {
   floatOperand,
   gpuLauncher,
@@ -11,7 +11,7 @@ import { backend, engine, type KernelBackend, type Tensor, tensor1d, tensor2d } 
 import { linear4bitBackward, linear4bitForward } from './ops/linear4bit/op.js';
 import { disposeWeight4bit, type Weight4bit } from './weight.js';
 
-/** The products that are timed, and how often. */
+/** The products to time, and how often. */
 export interface TuneWebgpuOptions extends TuneOptions {
   /** Rows of the products (default 1024). */
   tokens?: number;
@@ -19,13 +19,14 @@ export interface TuneWebgpuOptions extends TuneOptions {
   width?: number;
 }
 
-/** Rank of the adapter whose gradient is the product of form `tn`. */
+/** Rank of the adapter. Its gradient is the product of form `tn`. */
 const RANK = 16;
 const BLOCK = 64;
 
 /**
- * Measures, on the open engine `webgpu`, with which tiles a 4-bit linear's products are fastest forward and backward, and an adapter's gradient. The
- * engine keeps the choice while it is open; in Node, `storeTiles` of @arena/runtime keeps it for the next time.
+ * Finds the fastest tiles on the open engine `webgpu` for a 4-bit linear's products, forward and backward, and for an
+ * adapter's gradient. The engine uses the choice while it is open. In Node, `storeTiles` of @arena/runtime keeps it for
+ * the next time.
  * @returns the time of each tile.
  */
 export async function tuneWebgpu({
@@ -62,7 +63,7 @@ export async function tuneWebgpu({
   }
 }
 
-/** Values in [-1, 1) without an order, the same each time. */
+/** Pseudo-random values in [-1, 1), the same each time. */
 function pattern(rows: number, columns: number) {
   return tensor2d(
     words(rows * columns, (word) => word / 2 ** 31, new Float32Array(rows * columns)),

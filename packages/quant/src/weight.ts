@@ -1,11 +1,10 @@
 /** @file A 4-bit weight on the engine: packed codes and statistics as tensors. */
-
-import { type Tensor, tensor1d } from '@tensorflow/tfjs-core';
+import { type Tensor, type Tensor1D, tensor1d } from '@tensorflow/tfjs-core';
 import { QuantError } from './error.js';
 import type { Quantized4bit } from './quantize.js';
 import type { QuantType } from './tables.js';
 
-/** The numbers that a kernel needs to read a 4-bit weight. */
+/** Numbers for a kernel that reads a 4-bit weight. */
 export interface Weight4bitAttrs {
   inFeatures: number;
   outFeatures: number;
@@ -20,9 +19,9 @@ export interface Weight4bit {
   kind: '4bit';
   attrs: Weight4bitAttrs;
   tensors: {
-    /** bitsandbytes' bytes, four an int32. [ceil(bytes / 4)] */
+    /** bitsandbytes' bytes, four in an int32. [ceil(bytes / 4)] */
     codes: Tensor;
-    /** float32 [blocks], or four 8-bit codes an int32 when nested. */
+    /** float32 [blocks], or four 8-bit codes in an int32 when nested. */
     absmax: Tensor;
     /** float32 [ceil(blocks / 256)] */
     nestedAbsmax?: Tensor;
@@ -51,13 +50,13 @@ export function uploadWeight4bit(quantized: Quantized4bit): Weight4bit {
   };
 }
 
-/** Frees a weight's tensors; it is of no use afterwards. */
+/** Frees a weight's tensors. */
 export function disposeWeight4bit({ tensors }: Weight4bit) {
   for (const tensor of Object.values(tensors)) tensor?.dispose();
 }
 
 /** Bytes as int32 words, little endian, the last one filled with zeros. */
-function packBytes(bytes: Uint8Array): Tensor {
+export function packBytes(bytes: Uint8Array): Tensor1D {
   if (bytes.byteOffset % 4 === 0 && bytes.length % 4 === 0) {
     return tensor1d(new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4), 'int32');
   }

@@ -17,14 +17,14 @@ function uniform53(generator: Mt19937): number {
 export function uniform(generator: Mt19937, count: number, low = 0, high = 1): Float32Array {
   const from = Math.fround(low);
   const range = Math.fround(Math.fround(high) - from);
-  // u * range + from is one fused operation in torch; the double product of two float32 is exact.
+  // torch fuses u * range + from; the double product of two float32 is exact.
   return Float32Array.from({ length: count }, () => uniform24(generator) * range + from);
 }
 
 /**
  * `torch.empty(count).normal_(mean, std)`: the same draws and formulas; cos, sin and log may differ in the last bit.
- * From 16 values on, torch fills in groups of 16 (8 radii, 8 angles) and draws the last 16 anew when count is no
- * multiple of 16; below that it draws doubles in pairs.
+ * From 16 values on, torch fills in groups of 16 (8 radii, 8 angles) and draws the last 16 again when count is not a
+ * multiple of 16. Below 16 it draws doubles in pairs.
  */
 export function normal(generator: Mt19937, count: number, mean = 0, std = 1): Float32Array {
   const out = new Float32Array(count);

@@ -1,6 +1,6 @@
-/** @file A counter-based dropout mask: a hash of (seed, stream, index), so that every engine and order gives the same. */
+/** @file A counter-based dropout mask: a hash of (seed, stream, index), the same on every engine and in any order. */
 
-/** Which values a dropout keeps. `stream` numbers the use (module and step), so that no two uses share a mask. */
+/** A dropout mask. `stream` numbers the use (module and step), so that no two uses share a mask. */
 export interface DropoutMask {
   /** Probability of dropping a value, in [0, 1). */
   p: number;

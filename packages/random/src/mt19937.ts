@@ -5,12 +5,12 @@ const M = 397;
 
 /** The generator behind `torch.manual_seed(seed)` on the CPU: one 32-bit word at a time. */
 export class Mt19937 {
-  #state = new Uint32Array(N);
-  #index = N;
+  private state = new Uint32Array(N);
+  private index = N;
 
   /** @param seed Only its low 32 bits count, as in torch. */
   constructor(seed: number) {
-    const state = this.#state;
+    const state = this.state;
     state[0] = Number(BigInt.asUintN(32, BigInt(Math.trunc(seed))));
     for (let i = 1; i < N; i++) {
       const previous = state[i - 1] ^ (state[i - 1] >>> 30);
@@ -20,20 +20,20 @@ export class Mt19937 {
 
   /** The next word, an integer in [0, 2^32). */
   next(): number {
-    if (this.#index === N) this.#refill();
-    let y = this.#state[this.#index++];
+    if (this.index === N) this.refill();
+    let y = this.state[this.index++];
     y ^= y >>> 11;
     y ^= (y << 7) & 0x9d2c5680;
     y ^= (y << 15) & 0xefc60000;
     return (y ^ (y >>> 18)) >>> 0;
   }
 
-  #refill() {
-    const state = this.#state;
+  private refill() {
+    const state = this.state;
     for (let i = 0; i < N; i++) {
       const y = (state[i] & 0x80000000) | (state[(i + 1) % N] & 0x7fffffff);
       state[i] = state[(i + M) % N] ^ (y >>> 1) ^ (y & 1 ? 0x9908b0df : 0);
     }
-    this.#index = 0;
+    this.index = 0;
   }
 }

@@ -1,12 +1,12 @@
-/** @file What an open engine can do beyond tfjs's backends, asked of it and not guessed from its class. */
+/** @file Abilities of an open engine beyond tfjs's backends. */
 import { engine, type TensorInfo } from '@tensorflow/tfjs-core';
 import type { OpTime } from './op-time.js';
 
 /** Each is absent where the engine cannot do it. */
 export interface Abilities {
-  /** Moves a tensor out of the engine's own memory until it is used next. */
+  /** Moves a tensor out of the engine's memory until its next use. */
   evict?(tensor: TensorInfo): void;
-  /** Keeps a large float32 tensor in half its memory, rounded to bfloat16, until it is used next; may be off for the moment. */
+  /** Keeps a large float32 tensor in half its memory, rounded to bfloat16, until its next use. May be off for now. */
   halve?(tensor: TensorInfo): void;
   /** Times kernels by the device's own clock. */
   times?: {
@@ -19,12 +19,12 @@ export interface Abilities {
 
 const known = new WeakMap<object, Abilities>();
 
-/** Enters what the engine of a backend can do: called by the code that opens it. */
+/** Registers the abilities of a backend's engine. The code that opens the engine calls it. */
 export function setAbilities(backend: object, abilities: Abilities): void {
   known.set(backend, abilities);
 }
 
-/** Of the engine that is open. */
+/** Abilities of the open engine. */
 export function currentAbilities(): Abilities {
   return known.get(engine().backend) ?? {};
 }

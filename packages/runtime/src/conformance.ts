@@ -3,7 +3,7 @@ import { setBackend, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { type EngineName, type EngineOptions, openEngine } from './engine.js';
 import { type AnyOp, BACKEND_OF, type OpInputs, type OpSample, runOp } from './op.js';
 
-/** What one sample gave. */
+/** Result of one sample. */
 export interface SampleResult {
   op: string;
   sample: string;
@@ -12,11 +12,11 @@ export interface SampleResult {
   path: 'kernel' | 'reference';
   /** Largest |got - want| / max(1, max|want|) over the outputs; Infinity for NaN or wrong shapes. */
   maxError: number;
-  /** Largest |want|; were it 0, lost results would pass for right ones. */
+  /** Largest |want|. With 0, missing results would pass. */
   largest: number;
   tolerance: number;
   passed: boolean;
-  /** What the op threw, if it did. */
+  /** The op's error, if it threw. */
   error?: string;
 }
 
@@ -26,13 +26,16 @@ interface Output {
 }
 
 const DEFAULT_TOLERANCE = 2e-5;
-/** The least tolerance with the engine's option `f16`: half precision keeps 11 bits of a factor. */
+/** Smallest tolerance with the engine's option `f16`: half precision keeps 11 bits of a factor. */
 const HALF_TOLERANCE = 2e-3;
 
 /**
- * Runs every sample of `ops` on an engine and compares with the reference on `cpu`. The engine is tfjs's current
- * backend afterwards. With the option `f16` an error of 2e-3 passes.
+ * Runs every sample of `ops` on an engine and compares it with the reference on `cpu`. Afterwards the engine is tfjs's
+ * current backend. With the option `f16` an error of 2e-3 passes.
  * @throws EngineError when the engine cannot be opened here.
+ * @example
+ * const results = await checkOps(declaredOps('my-ops'), 'wasm', { threads: 2 });
+ * const wrong = results.filter(({ passed }) => !passed);
  */
 export async function checkOps(
   ops: readonly AnyOp[],
@@ -106,7 +109,7 @@ function compareOutput(got: Output, want: Output): number {
   return error / largest;
 }
 
-/** A scalar function, a point and the gradient there that {@link checkGradient} checks. */
+/** Input of {@link checkGradient}: a scalar function, a point, and the gradient there. */
 export interface GradientCheck {
   /** The function; its inputs must not be changed. */
   loss: (inputs: Float32Array[]) => number | Promise<number>;

@@ -1,6 +1,6 @@
 /**
- * @file Opening a compute engine: a tfjs backend by name, or the best that opens here. Backend `cpu` registers
- * itself when wasm/backend.ts imports it; an import for that side effect alone is one that bundlers for Node drop.
+ * @file Opening a compute engine: a tfjs backend by name, or the best that opens here. Backend `cpu` registers itself
+ * when wasm/backend.ts imports it. Bundlers for Node would drop an import made only for that side effect.
  */
 
 import { ready, setBackend } from '@tensorflow/tfjs-core';
@@ -8,61 +8,61 @@ import { EngineError } from './error.js';
 import { engineProvider } from './provider.js';
 import { closeWasm, openWasm } from './wasm/open.js';
 
-/** Engines that exist; `cpu` is the reference path (plain tfjs ops on tfjs-backend-cpu). */
+/** The engines; `cpu` is the reference path (plain tfjs ops on tfjs-backend-cpu). */
 export type EngineName = 'cpu' | 'wasm' | 'webgpu' | 'cuda' | 'tensorflow';
 
-/** How engine `wasm` is opened. */
+/** Options of engine `wasm`. */
 export interface WasmOptions {
-  /** Threads that compute, the calling one included (default: the machine's cores, at most 8). */
+  /** Compute threads, including the calling one (default: the machine's cores, at most 8). */
   threads?: number;
   /**
-   * false: no relaxed SIMD, whose fused multiply-add rounds once on some CPUs and twice on others. Slower by a tenth; the
-   * same bits on every machine (default: used where available).
+   * false: no relaxed SIMD. Its fused multiply-add rounds once on some CPUs and twice on others. About 10 % slower, but
+   * the same bits on every machine (default: used where available).
    */
   relaxedSimd?: boolean;
   /**
-   * true: 256-bit vectors by V8's experimental flag `--experimental-wasm-revectorize`, which holds for all WebAssembly of
-   * the process while the engine is open. Node 24 or later. Opening takes half a second more, to try a product: where it
-   * is not faster or not right, the ordinary kernels run and {@link Engine.notes} says why (default: false).
+   * true: 256-bit vectors by V8's experimental flag `--experimental-wasm-revectorize`, which affects all WebAssembly of
+   * the process while the engine is open. Node 24 or later. Opening takes half a second longer for a trial product: if
+   * it is not faster or not right, the ordinary kernels run and {@link Engine.notes} says why (default: false).
    */
   wide?: boolean;
 }
 
-/** How engine `webgpu` is opened. */
+/** Options of engine `webgpu`. */
 export interface WebgpuOptions {
   /**
-   * true: products of matrices hold weights and activations in half precision while they work on them, where the GPU has it; gradients
-   * and sums stay in float32, and values beyond 65,504 are cut to that (default: false).
+   * true: matrix products hold weights and activations in half precision, where the GPU supports it. Gradients and sums
+   * stay in float32, and values beyond 65,504 are clamped (default: false).
    */
   f16?: boolean;
 }
 
-/** How engine `cuda` is opened. */
+/** Options of engine `cuda`. */
 export interface CudaOptions {
   /** Number of the GPU (default: the first that is new enough). */
   gpu?: number;
   /**
-   * true: products of large matrices, and attention, round their factors to bfloat16 and run on tensor cores, with sums in float32
-   * (default: false).
+   * true: products of large matrices, and attention, round their factors to bfloat16 and run on tensor cores, with sums
+   * in float32 (default: false).
    */
   bf16?: boolean;
-  /** false: `bf16` does without NVIDIA's cuBLASLt where that is installed (default: true). */
+  /** false: `bf16` does not use NVIDIA's cuBLASLt, even where installed (default: true). */
   cublasLt?: boolean;
-  /** Most bytes of device memory that are taken (default: what the GPU has). */
+  /** Most bytes of device memory to use (default: all). */
   memoryBudget?: number;
 }
 
-/** The options of one engine, whichever it is. */
+/** The options of any one engine. */
 export interface EngineOptions extends WasmOptions, WebgpuOptions, CudaOptions {}
 
-/** The options of each engine that `auto` may come to. */
+/** The options of each engine that `auto` may open. */
 export interface AutoOptions {
   cuda?: CudaOptions;
   webgpu?: WebgpuOptions;
   wasm?: WasmOptions;
 }
 
-/** The options that each engine has, by name: an option of another is refused. */
+/** Option names of each engine. An option of another engine is refused. */
 const OPTIONS: Record<EngineName | 'auto', readonly string[]> = {
   cpu: [],
   tensorflow: [],
@@ -72,31 +72,31 @@ const OPTIONS: Record<EngineName | 'auto', readonly string[]> = {
   auto: ['cuda', 'webgpu', 'wasm'] satisfies (keyof AutoOptions)[],
 };
 
-/** An open engine. It is tfjs's current backend until another is opened. */
+/** An open engine. It is tfjs's current backend until another engine opens. */
 export interface Engine {
   name: EngineName;
   threads: number;
   /** Whether it computes with 256-bit vectors. */
   wide: boolean;
-  /** Why the engine is not what was asked for; empty when it is. */
+  /** Why the engine differs from what was asked for. Empty when it does not. */
   notes: readonly string[];
-  /** Name of the graphics adapter or of the package that computes. Engines `cuda`, `webgpu` and `tensorflow`. */
+  /** Name of the graphics adapter or of the computing package. Engines `cuda`, `webgpu` and `tensorflow`. */
   device?: string;
   /** Whether `halve` rounds tensors to bfloat16. Engine `cuda` with `bf16`. */
   halves?: boolean;
-  /** Bytes of the device's memory that were free, or allowed, when the engine was opened. Engine `cuda`. */
+  /** Bytes of device memory that were free, or allowed, when the engine opened. Engine `cuda`. */
   deviceBytes?: number;
-  /** The engines that `auto` tried before this one, and why each cannot be opened here. */
+  /** The engines that `auto` tried before this one, and why each cannot open here. */
   passedOver?: readonly { engine: EngineName; reason: string }[];
   /** Ends worker threads and frees the engine's memory. Tensors on it are lost. */
   dispose(): void;
 }
 
 /**
- * Opens an engine and makes it tfjs's current backend. `auto` (the default) is the first of `cuda`, `webgpu` on a GPU, and `wasm` that
- * opens; {@link Engine.passedOver} says why the others were passed over.
- * @param options Those of the engine; for `auto`, of each engine under its name.
- * @throws EngineError naming the engine and the reason when it cannot be opened here; an option that is another engine's.
+ * Opens an engine and makes it tfjs's current backend. `auto` (the default) opens the first of `cuda`, `webgpu` on a
+ * GPU, and `wasm` that works. {@link Engine.passedOver} gives the reasons against the others.
+ * @param options Options of the engine; for `auto`, options of each engine under its name.
+ * @throws EngineError naming the engine and the reason when it cannot open here; naming an option of another engine.
  * @example
  * const engine = await openEngine('wasm', { threads: 4 });
  * @example
@@ -175,9 +175,9 @@ async function openCuda(options: CudaOptions): Promise<Engine> {
   return provider.open(options);
 }
 
-/** @param hardware Whether an adapter that computes on the CPU is refused. */
+/** @param hardware Whether to refuse an adapter that computes on the CPU. */
 async function openWebgpuEngine(options: WebgpuOptions, hardware: boolean): Promise<Engine> {
-  // tfjs's backend is loaded where there is WebGPU alone: other engines do not pay for it
+  // loads tfjs's backend only where there is WebGPU: other engines do not pay for it
   const { provideNodeGpu } = await import('./webgpu/node.js');
   await provideNodeGpu();
   const { requireGpu } = await import('./webgpu/device.js');
@@ -187,7 +187,7 @@ async function openWebgpuEngine(options: WebgpuOptions, hardware: boolean): Prom
   return { name: 'webgpu', threads: 1, wide: false, notes, device, dispose: () => void closeWebgpu(backend) };
 }
 
-/** tfjs's backend for WebGPU is an optional peer: 17 MB that no other engine needs. */
+/** tfjs's backend for WebGPU is an optional peer: other engines do not need its 17 MB. */
 function sayWhatWebgpuNeeds(error: Error & { code?: string }): never {
   if (error.code !== 'ERR_MODULE_NOT_FOUND' || !error.message.includes('tfjs-backend-webgpu')) throw error;
   const install = 'npm install @tensorflow/tfjs-backend-webgpu@4.22';

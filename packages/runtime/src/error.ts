@@ -3,15 +3,15 @@
 type EngineErrorCode = 'option' | 'unavailable' | 'self_test' | 'memory' | 'limit' | 'closed' | 'kernel' | 'tensor';
 
 /**
- * An engine that cannot be opened, or cannot do what it was given. `code` says which kind:
- * - `option`: no such engine, or an option that the engine does not have or that cannot be
+ * An engine cannot open, or cannot do what was asked. `code` says which kind:
+ * - `option`: an unknown engine, or an unknown or invalid option
  * - `unavailable`: the engine cannot run here: a package, driver, adapter or feature is missing
- * - `self_test`: the engine opened and computes wrong numbers
+ * - `self_test`: the engine opened but computes wrong numbers
  * - `memory`: the engine's memory is full
- * - `limit`: a tensor or a launch is beyond what the device allows
+ * - `limit`: a tensor or a launch is beyond the device's limits
  * - `closed`: the engine was closed
- * - `kernel`: an op or kernel is not what was declared, has the name of another, or failed
- * - `tensor`: a tensor of a type, shape or index that the engine cannot take
+ * - `kernel`: an op or kernel does not match its declaration, has the name of another, or failed
+ * - `tensor`: a tensor of a type, shape or index that the engine does not support
  */
 export class EngineError extends Error {
   override readonly name = 'EngineError';

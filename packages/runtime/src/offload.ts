@@ -1,10 +1,10 @@
-/** @file Tensors that are not needed for a while, out of the engine's way. */
+/** @file Frees engine memory from tensors that are not needed for a while. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { currentAbilities } from './abilities.js';
 
 /**
- * Moves tensors out of the memory of engine `wasm` (at most 4 GiB) into ordinary arrays, from where a kernel that reads
- * them brings them back. Does nothing on engines whose tensors are ordinary arrays anyway.
+ * Moves tensors out of the memory of engine `wasm` (at most 4 GiB) into ordinary arrays. A kernel that reads them
+ * brings them back. Does nothing on engines that keep tensors in ordinary arrays.
  */
 export function offload(tensors: Iterable<Tensor>): void {
   const abilities = currentAbilities();
@@ -12,8 +12,8 @@ export function offload(tensors: Iterable<Tensor>): void {
 }
 
 /**
- * Rounds large float32 tensors to bfloat16, in which they take half the memory until a kernel reads them. Does nothing where
- * the engine does not work in bfloat16 anyway (see {@link Engine.halves}).
+ * Rounds large float32 tensors to bfloat16, in half the memory, until a kernel reads them. Does nothing where the
+ * engine does not compute in bfloat16 (see {@link Engine.halves}).
  */
 export function halve(tensors: Iterable<Tensor>): void {
   const abilities = currentAbilities();

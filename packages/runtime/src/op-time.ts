@@ -1,6 +1,6 @@
 /** @file The time of an op, summed over its calls. */
 
-/** What one op took while it was watched. */
+/** Calls and time of one op. */
 export interface OpTime {
   name: string;
   calls: number;

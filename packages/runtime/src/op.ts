@@ -1,6 +1,6 @@
 /**
- * @file A fused op: a name, a reference of plain tfjs ops (slow, obviously right, runs on any tfjs backend) and, beside
- * it, the kernels that engines have for it. An op without a kernel for the engine in use runs its reference.
+ * @file A fused op: a name, a reference of plain tfjs ops (slow, obviously right, runs on any tfjs backend), and the
+ * engines' kernels for it. An op without a kernel for the engine in use runs its reference.
  */
 
 import {
@@ -17,17 +17,20 @@ import {
 import type { EngineName } from './engine.js';
 import { EngineError } from './error.js';
 
-/** Inputs of an op by name. An optional one may be undefined; kernels and references are not shown it then. */
+/** Inputs of an op by name. An optional input may be undefined; kernels and references then do not get it. */
 export type OpInputs = { [name: string]: Tensor };
 
-/** A kernel for one engine: reads tensor infos of the engine's backend, returns the outputs in the op's order. */
+/** A kernel for one engine: it reads tensor infos of the engine's backend and returns the outputs in the op's order. */
 export type OpKernel<A> = (call: {
   inputs: { [name: string]: TensorInfo };
   attrs: A;
   backend: KernelBackend;
 }) => TensorInfo[];
 
-/** One call of an op that the conformance suite makes on every engine, compared with the reference on engine `cpu`. */
+/**
+ * A sample call of an op. The conformance suite makes it on every engine and compares it with the reference on engine
+ * `cpu`.
+ */
 export interface OpSample<A> {
   name: string;
   attrs: A;
@@ -36,18 +39,18 @@ export interface OpSample<A> {
   tolerance?: number;
 }
 
-/** What {@link defineOp} takes: attributes, inputs by name, and outputs in their order. */
+/** Input of {@link defineOp}: attributes, inputs by name, and outputs in order. */
 export interface FusedOp<A extends object, In extends object = OpInputs, Out extends unknown[] = Tensor[]> {
-  /** Kernel name on tfjs's registry, such as `RmsNorm`. No two packages may declare the same. */
+  /** Kernel name in tfjs's registry, such as `RmsNorm`. No two packages may declare the same. */
   readonly name: string;
-  /** Name of the package that it belongs to. */
+  /** Name of its package. */
   readonly package: string;
   readonly reference: (inputs: In, attrs: A) => Tensor[];
-  /** Kernels by engine; they are registered with tfjs when the op first runs there. */
+  /** Kernels by engine. The op's first run there registers them with tfjs. */
   readonly kernels: { [name in EngineName]?: OpKernel<A> };
-  /** What the conformance suite runs: sizes 1, 63, 64, 65, 1,900 and odd widths where they make sense. */
+  /** Samples of the conformance suite: sizes 1, 63, 64, 65, 1,900 and odd widths where they make sense. */
   readonly samples: () => OpSample<A>[];
-  /** Never set: it carries the outputs' types. */
+  /** Never set. It carries the outputs' types. */
   readonly outputs?: Out;
 }
 
@@ -58,8 +61,17 @@ export type AnyOp = FusedOp<any, any, any>;
 const declared = new Map<string, AnyOp>();
 
 /**
- * Declares a fused op. Declaring it is all that is needed for the conformance suites to run it on every engine.
+ * Declares a fused op. The conformance suites run every declared op on every engine.
  * @throws EngineError when another package has declared an op of that name.
+ * @example
+ * const double = defineOp<object, { x: Tensor }, [y: Tensor]>({
+ *   name: 'Double',
+ *   package: 'my-ops',
+ *   reference: ({ x }) => [mul(x, 2)],
+ *   kernels: {},
+ *   samples: () => [],
+ * });
+ * const [y] = runOp(double, { x }, {});
  */
 export function defineOp<A extends object, In extends object = OpInputs, Out extends unknown[] = Tensor[]>(
   op: FusedOp<A, In, Out>,
@@ -75,7 +87,7 @@ export function defineOp<A extends object, In extends object = OpInputs, Out ext
   return op;
 }
 
-/** Every op that the imported modules have declared, or those of one package. */
+/** Every declared op of the imported modules, or of one package. */
 export function declaredOps(packageName?: string): AnyOp[] {
   return [...declared.values()].filter((op) => packageName === undefined || op.package === packageName);
 }
@@ -93,19 +105,33 @@ function engineOfBackend(backend: string): EngineName | undefined {
   return (Object.keys(BACKEND_OF) as EngineName[]).find((name) => BACKEND_OF[name] === backend);
 }
 
+/** The engine that computes now; undefined for a tfjs backend that is none of the engines. */
+export function currentEngine(): EngineName | undefined {
+  return engineOfBackend(getBackend());
+}
+
+/** Whether the current engine has a kernel for the op; without one it runs the reference. */
+export function hasKernel(op: AnyOp): boolean {
+  const name = currentEngine();
+  return name !== undefined && op.kernels[name] !== undefined;
+}
+
 /** Told of each fused op that ran, with its wall time in milliseconds. Engines that compute later show the launch alone. */
 export type OpObserver = (name: string, milliseconds: number) => void;
 
 let observer: OpObserver | null = null;
 
-/** Watches every fused op until another observer, or null, takes its place. For profiles; costs two clock readings an op. */
+/**
+ * Observes every fused op until another observer, or null, replaces this one. For profiles; costs two clock readings an
+ * op.
+ */
 export function observeOps(next: OpObserver | null): void {
   observer = next;
 }
 
 /**
- * Runs a fused op on the current tfjs backend: its kernel there, else its reference.
- * The caller owns the outputs. Nothing is recorded on the autodiff tape: gradients are ops of their own.
+ * Runs a fused op on the current tfjs backend: its kernel there, otherwise its reference. The caller owns the outputs.
+ * It records nothing on the autodiff tape: gradients are separate ops.
  */
 export function runOp<A extends object, In extends object, Out extends unknown[]>(
   op: FusedOp<A, In, Out>,
@@ -139,7 +165,7 @@ function run<A extends object, In extends object, Out extends unknown[]>(
   return engine().runKernel(op.name, inputs as never, attrs as never) as unknown as Out;
 }
 
-/** Inputs without those that are undefined. */
+/** Inputs without undefined ones. */
 function present<In extends object>(inputs: In): In {
   for (const name in inputs) {
     if (inputs[name] !== undefined) continue;

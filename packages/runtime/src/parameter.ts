@@ -1,9 +1,9 @@
-/** @file A trainable tensor and the gradient that gathers on it. */
+/** @file A trainable tensor and its accumulated gradient. */
 import { add, keep, type Tensor, tidy } from '@tensorflow/tfjs-core';
 
-/** It owns both tensors, of one shape, which no tidy() disposes of. */
+/** A parameter owns both tensors, of one shape. tidy() does not dispose of them. */
 export interface Parameter {
-  /** Its key in the file it is saved to. */
+  /** Its key in saved files. */
   name: string;
   value: Tensor;
   /** Sum of the gradients since the last optimizer step; null when there is none. */
@@ -15,7 +15,7 @@ export function parameter(name: string, value: Tensor): Parameter {
   return { name, value: keep(value), gradient: null };
 }
 
-/** Adds a gradient; the parameter owns it from then on. */
+/** Adds a gradient. The parameter then owns it. */
 export function accumulate(target: Parameter, gradient: Tensor): void {
   if (!target.gradient) {
     target.gradient = keep(gradient);
@@ -33,7 +33,7 @@ export function clearGradient(target: Parameter): void {
   target.gradient = null;
 }
 
-/** Frees value and gradient; the parameter is of no use afterwards. */
+/** Frees value and gradient. */
 export function disposeParameter(target: Parameter): void {
   clearGradient(target);
   target.value.dispose();

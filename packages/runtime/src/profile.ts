@@ -1,21 +1,24 @@
-/** @file Where the time of a stretch of work goes: by fused op on the host's clock, on engines `cuda` and `webgpu` by kernel on the GPU's. */
+/**
+ * @file Profiles a stretch of work: by fused op on the host's clock, on engines `cuda` and `webgpu` by kernel on the
+ * GPU's.
+ */
 import { currentAbilities } from './abilities.js';
 import { observeOps } from './op.js';
 import { addTime, type OpTime } from './op-time.js';
 
 /** A running measurement. */
 export interface Profile {
-  /** `host`: time that the call took; `gpu`: time between the GPU's own timestamps around a kernel. */
+  /** `host`: time of the call; `gpu`: time between the GPU's timestamps around a kernel. */
   clock: 'host' | 'gpu';
-  /** Ends it, and gives the ops by falling time. */
+  /** Ends it. @returns the ops by time, longest first. */
   stop(): Promise<OpTime[]>;
 }
 
 /**
- * Watches every fused op on the current engine. On engine `webgpu`, whose calls only record work, each kernel is timed by
- * the device, in a compute pass of its own; that makes the whole slower, and ops of tfjs itself are not seen. On engine `cuda` each is timed by the
- * device too, tfjs's own ops included.
- * @throws EngineError when the GPU has no timestamps, or is being watched already.
+ * Observes every fused op on the current engine. Calls of engine `webgpu` only record work, so the device times each
+ * kernel in its own compute pass. That is slower, and misses tfjs's own ops. On engine `cuda` the device times each
+ * kernel, including tfjs's own ops.
+ * @throws EngineError when the GPU has no timestamps; Error when a profile runs already.
  */
 export function startProfile(): Profile {
   const { times: device } = currentAbilities();

@@ -1,11 +1,11 @@
 /**
- * @file Packages that the user may have installed, looked for from the working directory (Node). They are no peer dependencies: package managers that
- * install those would download their hundreds of megabytes for everybody.
+ * @file Optional packages of the user's project, resolved from the working directory (Node). They are not peer
+ * dependencies: package managers that install those would download hundreds of megabytes for everyone.
  */
 
 /**
- * Imports a package of the project that the process was started in.
- * @throws Error with code MODULE_NOT_FOUND when it has none of that name.
+ * Imports a package of the current project.
+ * @throws Error with code MODULE_NOT_FOUND when the project does not have it.
  */
 export async function importFromProject(name: string): Promise<unknown> {
   const { createRequire } = process.getBuiltinModule('node:module');

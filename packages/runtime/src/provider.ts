@@ -1,10 +1,10 @@
-/** @file Engines that other packages bring, so that this package needs none of them. */
+/** @file Engines of other packages, so that this package does not depend on them. */
 
 import type { CudaOptions, Engine, EngineName } from './engine.js';
 import { EngineError } from './error.js';
 import { importFromProject } from './project-package.js';
 
-/** What a package with an engine exports. */
+/** The export of a package with an engine. */
 export interface EngineProvider {
   /** Opens the engine and makes it tfjs's current backend. */
   open(options: CudaOptions): Promise<Engine>;
@@ -12,13 +12,17 @@ export interface EngineProvider {
 
 const loaders = new Map<EngineName, () => Promise<EngineProvider>>();
 
-/** Says where an engine comes from; `load` runs when the engine is first asked for. */
+/**
+ * Registers the source of an engine. `load` runs on the first use of the engine.
+ * @example
+ * provideEngine('cuda', async () => (await import('@arena/cuda')).cudaEngine);
+ */
 export function provideEngine(name: EngineName, load: () => Promise<EngineProvider>): void {
   loaders.set(name, load);
 }
 
 /**
- * The provider of an engine: what {@link provideEngine} was told, else the export of a package that the project has.
+ * The provider of an engine: from {@link provideEngine}, otherwise the export of an installed package.
  * @throws EngineError when there is none.
  */
 export async function engineProvider(name: EngineName, packageName: string, exported: string): Promise<EngineProvider> {

@@ -1,6 +1,6 @@
 /**
- * @file Engine `tensorflow`: the user's own @tensorflow/tfjs-node-gpu or @tensorflow/tfjs-node, whichever is installed. There are no kernels
- * of ours for it: every fused op runs as its reference of plain tfjs ops.
+ * @file Engine `tensorflow`: the user's own @tensorflow/tfjs-node-gpu or @tensorflow/tfjs-node, whichever is installed.
+ * It has no fused kernels: every fused op runs as its reference of plain tfjs ops.
  */
 
 import { findBackend, ready, setBackend } from '@tensorflow/tfjs-core';
@@ -10,10 +10,10 @@ import { importFromProject } from './project-package.js';
 const PACKAGES = ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'] as const;
 
 /**
- * Loads the first of the two packages that loads, and makes its backend the current one.
+ * Loads the first of the two packages that works, and makes its backend the current one.
  * @param load Imports a package; for tests.
  * @returns the package's name.
- * @throws EngineError saying what each of them said.
+ * @throws EngineError with both packages' errors.
  */
 export async function openTensorflow(load: (name: string) => Promise<unknown> = importFromProject): Promise<string> {
   const reasons: string[] = [];

@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs';
+import { EngineError } from '@arena/runtime';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Heap } from '../src/wasm/heap.js';
 import type { KernelModule } from '../src/wasm/index.js';
@@ -155,7 +156,7 @@ describe('Pool', () => {
     const compiled = new WebAssembly.Module(Uint8Array.of(0, 97, 115, 109, 1, 0, 0, 0));
     for (const other of [compiled, undefined]) {
       const run = () => pool.run({ module: other as unknown as KernelModule, kernel: 'scale', args: [], tasks: 1 });
-      expect(run).toThrow(TypeError);
+      expect(run).toThrow(EngineError);
       expect(run).toThrow('a KernelModule is { name, kernels, plain, relaxed }');
     }
   });

@@ -1,4 +1,4 @@
-/** @file A checkpoint folder: `model.safetensors`, or `model.safetensors.index.json` and the files that it names. */
+/** @file A checkpoint folder: `model.safetensors`, or `model.safetensors.index.json` and its files. */
 import type { ByteSource, Location } from '@arena/files';
 import { type FileOpener, openerAt, placeName, quote } from '@arena/files/source';
 import { SafetensorsError } from './error.js';
@@ -16,19 +16,22 @@ export interface Checkpoint extends TensorReader {
   readonly totalBytes: number;
 }
 
-/** Which files are looked for. Default largest index: 1e8 bytes. */
+/** Names and limits of the files. Default largest index: 1e8 bytes. */
 export interface CheckpointOptions {
   /** First part of the names (default `model`; PEFT's adapters use `adapter_model`). */
   basename?: string;
-  /** Largest index.json that is read, in bytes. */
+  /** Largest index.json to read, in bytes. */
   maxIndexBytes?: number;
 }
 
 /**
  * Opens a checkpoint: a folder on disk (Node), one on the web, or any place by a function that opens a file by name.
- * All headers are read and checked; tensors are read when asked for.
- * @throws SafetensorsError when neither file is there, the index is no index, names a file outside the folder or one
- * that is missing, or a file does not hold the tensors that the index says.
+ * Reads and checks all headers. Tensors are read on demand.
+ * @throws SafetensorsError when both files are missing, the index is invalid, names a file outside the folder or a
+ * missing one, or a file lacks a tensor of the index.
+ * @example
+ * const checkpoint = await openCheckpoint('gemma-2-2b');
+ * const row = await checkpoint.readRows('model.embed_tokens.weight', 7, 8); // reads only these bytes
  */
 export async function openCheckpoint(location: Location, options: CheckpointOptions = {}): Promise<Checkpoint> {
   const { basename = 'model', maxIndexBytes = 100_000_000 } = options;

@@ -17,7 +17,7 @@ export type Dtype =
   | 'U8'
   | 'BOOL';
 
-/** Bytes an element. */
+/** Bytes per element. */
 export const DTYPE_BYTES: Readonly<Record<Dtype, number>> = {
   U64: 8,
   I64: 8,

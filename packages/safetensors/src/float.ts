@@ -10,8 +10,9 @@ const word = new Uint32Array(1);
 const real = new Float32Array(word.buffer);
 
 /**
- * A tensor's values as float32 [elements]. F32 is a view of the tensor's bytes where they are aligned, everything else a
- * new array. F16, BF16 and F8 are exact; F64 and whole numbers beyond 2^24 are rounded to the nearest even. BOOL gives 0, 1.
+ * A tensor's values as float32 [elements]. F32 is a view of the tensor's bytes where aligned, everything else a new
+ * array. F16, BF16 and F8 are exact; F64 and whole numbers beyond 2^24 are rounded to the nearest even. BOOL gives 0,
+ * 1.
  */
 export function toFloat32(tensor: Pick<SafeTensor, 'dtype' | 'data'>): Float32Array {
   const { dtype, data } = tensor;
@@ -61,7 +62,7 @@ export function toFloat32(tensor: Pick<SafeTensor, 'dtype' | 'data'>): Float32Ar
 /**
  * Bytes of `values` in a floating-point type, rounded to nearest even; beyond the largest F16 becomes infinity, NaN
  * stays NaN. F32 shares memory with `values`.
- * @throws SafetensorsError for a type that is not F64, F32, F16 or BF16.
+ * @throws SafetensorsError for a type other than F64, F32, F16 and BF16.
  */
 export function fromFloat32(values: Float32Array, dtype: Dtype): Uint8Array {
   switch (dtype) {
@@ -100,7 +101,7 @@ function encodeF16(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
   if (magnitude > 0x7f800000) return sign | 0x7e00;
-  if (magnitude >= 0x477ff000) return sign | 0x7c00; // 65520, half way beyond the largest, and above
+  if (magnitude >= 0x477ff000) return sign | 0x7c00; // 65520 and above: at least half a step beyond the largest
   if (magnitude < 0x38800000) {
     // Below 2^-14 the result counts steps of 2^-24; 2^-24 * 2^23 = 1/2 makes the float32 adder do the rounding.
     word[0] = magnitude;

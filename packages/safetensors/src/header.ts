@@ -1,6 +1,6 @@
 /**
  * @file The header of a .safetensors file: 8 bytes of length (little-endian u64), JSON, then the tensors' bytes without
- * a hole between them. Every field is checked before anything else is read.
+ * gaps. Every field is checked before any tensor is read.
  */
 import type { ByteSource } from '@arena/files';
 import { quote } from '@arena/files/source';
@@ -8,7 +8,7 @@ import { type Dtype, isDtype, tensorBytes } from './dtype.js';
 import { SafetensorsError } from './error.js';
 import { doubledKey } from './json-keys.js';
 
-/** Largest header that is read, in bytes: the reference reader's limit. */
+/** Largest header to read, in bytes: the reference reader's limit. */
 export const MAX_HEADER_BYTES = 100_000_000;
 
 /** One tensor of a file: its type, shape and byte range `[begin, end)` counted from the start of the file. */
@@ -116,7 +116,7 @@ function parseEntry(name: string, value: unknown, dataBegin: number, file: strin
   return { dtype, shape, begin: dataBegin + begin, end: dataBegin + end };
 }
 
-/** Tensors must follow each other from the end of the header to the end of the file. */
+/** Checks that tensors fill the file from the end of the header to its end. */
 function checkLayout(tensors: Map<string, TensorEntry>, dataBegin: number, fileSize: number, file: string): void {
   const sorted = [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end);
   let position = dataBegin;

@@ -1,6 +1,6 @@
-/** @file Finds a key that stands twice in one JSON object, which `JSON.parse` passes over. */
+/** @file Finds a duplicate key in a JSON object, which `JSON.parse` ignores. */
 
-/** The first key that its object holds twice, or undefined. `text` must be valid JSON. */
+/** The first duplicate key, or undefined. `text` must be valid JSON. */
 export function doubledKey(text: string): string | undefined {
   const open: (Set<string> | null)[] = []; // a set of keys for an object, null for a list
   for (let i = 0; i < text.length; i++) {

@@ -1,6 +1,11 @@
-/** @file JSON as Python reads and writes it, where `30` and `30.0` are two types and transformers refuses one for the other. */
+/**
+ * @file JSON the way Python reads and writes it. There `30` and `30.0` are different types, and transformers refuses
+ * one for the other.
+ */
 
-/** A double as Python's repr writes it: exponent form below 1e-4 and from 1e16 on, two digits of exponent at least. */
+/**
+ * A double in the form of Python's repr: exponent form below 1e-4 and from 1e16 on, two digits of exponent at least.
+ */
 export function pythonFloat(value: number): string {
   if (Number.isInteger(value) && Math.abs(value) < 1e16) return `${Object.is(value, -0) ? '-0' : value}.0`;
   const magnitude = Math.abs(value);
@@ -12,7 +17,10 @@ export function pythonFloat(value: number): string {
   return `${digits}e${exponent[0]}${exponent.slice(1).padStart(2, '0')}`;
 }
 
-/** Python's `json.dumps(indent=2, sort_keys=True)`. `floats` names the fields whose numbers are floats there, whole or not. */
+/**
+ * Python's `json.dumps(indent=2, sort_keys=True)`. `floats` names the fields whose numbers are floats there, whole or
+ * not.
+ */
 export function pythonJson(value: unknown, floats: ReadonlySet<string> = new Set(), indent = '', key = ''): string {
   const inner = `${indent}  `;
   if (Array.isArray(value)) {
@@ -34,22 +42,22 @@ export function pythonJson(value: unknown, floats: ReadonlySet<string> = new Set
 
 /** A string or a number of a JSON text. */
 const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
-/** What a number is marked with as a string; JSON.stringify escapes its first character. */
+/** Marker of a number that is held as a string. JSON.stringify escapes its first character. */
 const MARK = '\u0000number ';
 
 /**
- * A JSON object's text with fields set anew, indented by 2; every other number stays as it is written, since `30.0` read and written
- * by JavaScript is `30`.
- * @throws SyntaxError when it is no JSON.
+ * A JSON object's text with some fields replaced, indented by 2. Every other number keeps its text, since JavaScript
+ * would write `30.0` as `30`.
+ * @throws SyntaxError when it is not JSON.
  */
 export function editJson(text: string, fields: { [name: string]: unknown }): string {
   return rewriteJson(text, (json) => ({ ...json, ...fields }));
 }
 
 /**
- * A JSON object's text made anew from its fields, numbers as {@link editJson} keeps them: those with a point or an
- * exponent are texts while `change` has them, to be moved and not computed with.
- * @throws SyntaxError when it is no JSON.
+ * A JSON object's text with fields from `change`, which keeps numbers like {@link editJson}. Numbers with a point or an
+ * exponent are texts within `change`: move them, but do not compute with them.
+ * @throws SyntaxError when it is not JSON.
  */
 export function rewriteJson(text: string, change: (json: Record<string, unknown>) => Record<string, unknown>): string {
   const marked = text.replace(TOKEN, (token) =>

@@ -12,14 +12,16 @@ export interface SafeTensor {
   data: Uint8Array;
 }
 
-/** What can be read by tensor name: one file, or a checkpoint of several. */
+/** A reader by tensor name: one file, or a checkpoint of several. */
 export interface TensorReader {
   /** Tensors by name; byte ranges count from the start of the file that holds the tensor. */
   readonly tensors: ReadonlyMap<string, TensorEntry>;
   names(): string[];
   /** @throws SafetensorsError when there is no such tensor. */
   read(name: string): Promise<SafeTensor>;
-  /** Rows `[rowBegin, rowEnd)` of a tensor of one or more dimensions; the shape's first number is `rowEnd - rowBegin`. */
+  /**
+   * Rows `[rowBegin, rowEnd)` of a tensor of one or more dimensions; the shape's first number is `rowEnd - rowBegin`.
+   */
   readRows(name: string, rowBegin: number, rowEnd: number): Promise<SafeTensor>;
   close(): Promise<void>;
 }
@@ -30,9 +32,13 @@ export interface SafetensorsFile extends TensorReader {
 }
 
 /**
- * Reads the header of a .safetensors file; tensors are read when asked for. Data is a view of the source's memory where
- * the source gives views.
- * @throws SafetensorsError when the header does not hold together.
+ * Reads the header of a .safetensors file; tensors are read on demand. Data is a view of the source's memory if the
+ * source gives views.
+ * @throws SafetensorsError when the header is invalid.
+ * @example
+ * const file = await openSafetensors(await openFile('model.safetensors'));
+ * const { dtype, shape, data } = await file.read('score.weight');
+ * await file.close();
  */
 export async function openSafetensors(source: ByteSource): Promise<SafetensorsFile> {
   const { metadata, tensors } = await readHeader(source);
@@ -56,7 +62,7 @@ export async function openSafetensors(source: ByteSource): Promise<SafetensorsFi
   };
 }
 
-/** Throws unless a tensor of the shape has the rows `[rowBegin, rowEnd)`. */
+/** Checks that a tensor of the shape has the rows `[rowBegin, rowEnd)`. */
 export function checkRows(
   shape: readonly number[],
   rowBegin: number,
@@ -71,7 +77,7 @@ export function checkRows(
   throw new SafetensorsError('argument', message, file, name);
 }
 
-/** The entry of a tensor, or an error that says what there is. */
+/** The entry of a tensor. The error for a missing one names some that exist. */
 export function entryOf<T>(tensors: ReadonlyMap<string, T>, name: string, file: string): T {
   const entry = tensors.get(name);
   if (entry === undefined) {

@@ -1,4 +1,4 @@
-/** @file Lays tensors out as the reference writer does and makes the bytes of a file. */
+/** @file Lays tensors out like the reference writer and makes the bytes of a file. */
 import { quote } from '@arena/files/source';
 import { DTYPE_ORDER, type Dtype, isDtype, tensorBytes } from './dtype.js';
 import { SafetensorsError } from './error.js';
@@ -11,13 +11,13 @@ export interface TensorSpec {
   shape: readonly number[];
 }
 
-/** What a header says before its tensors: null leaves `__metadata__` out. */
+/** Metadata of a header. Null omits `__metadata__`. */
 export type Metadata = Record<string, string> | null;
 
-/** What PyTorch's writers put there. */
+/** Metadata of PyTorch's writers. */
 export const PYTORCH_METADATA: Readonly<Record<string, string>> = { format: 'pt' };
 
-/** Where everything goes. */
+/** Layout of a file. */
 export interface Layout<T> {
   /** Length prefix, JSON and padding. */
   header: Uint8Array;
@@ -27,13 +27,13 @@ export interface Layout<T> {
   fileBytes: number;
 }
 
-/** Strings by their UTF-8 bytes, which is by code points. */
+/** Compares strings by code points, the order of their UTF-8 bytes. */
 export function compareNames(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
   for (let i = 0; i < length; i++) {
     const x = a.charCodeAt(i);
     const y = b.charCodeAt(i);
-    // Surrogates stand for code points above every other unit.
+    // Surrogates encode code points above every other unit.
     if (x !== y) return (x >= 0xd800 && x < 0xe000 ? x + 0x10000 : x) - (y >= 0xd800 && y < 0xe000 ? y + 0x10000 : y);
   }
   return a.length - b.length;
@@ -89,6 +89,8 @@ export function layoutTensors<T extends TensorSpec>(
  * The bytes of a .safetensors file, equal to the reference writer's for equal tensors.
  * @param metadata `{ format: 'pt' }` by default; null for none.
  * @throws SafetensorsError as {@link layoutTensors}, and when data does not have the bytes of its type and shape.
+ * @example
+ * const bytes = serialize([{ name: 'bias', dtype: 'F32', shape: [3], data: fromFloat32(values, 'F32') }]);
  */
 export function serialize(
   tensors:
@@ -117,7 +119,7 @@ export function serialize(
   return out;
 }
 
-/** Throws unless a tensor's data is bytes: the numbers of another array would be cut down to a byte each. */
+/** Checks that a tensor's data is bytes: numbers of another array would be truncated to a byte each. */
 export function checkBytes(tensor: TensorSpec, data: unknown, file: string): asserts data is Uint8Array {
   if (data instanceof Uint8Array) return;
   const got = ArrayBuffer.isView(data) ? `a ${data.constructor.name}` : `no Uint8Array`;
@@ -129,7 +131,7 @@ export function checkBytes(tensor: TensorSpec, data: unknown, file: string): ass
   );
 }
 
-/** Throws unless a tensor's data has the bytes that its type and shape need. */
+/** Checks that a tensor's data has the bytes for its type and shape. */
 export function checkData(tensor: TensorSpec, got: number, want: number, file: string): void {
   if (got === want) return;
   const message = `${tensor.dtype} [${tensor.shape.join(', ')}] takes ${want} bytes, its data has ${got}`;

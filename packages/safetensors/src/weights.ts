@@ -1,4 +1,4 @@
-/** @file The tensors of a checkpoint, and views that give some of them changed. */
+/** @file The tensors of a checkpoint, and views with some of them changed. */
 import type { Location, StoredTensor, Weights } from '@arena/files';
 import { joined, placeName } from '@arena/files/source';
 import { type CheckpointOptions, openCheckpoint } from './checkpoint.js';
@@ -8,21 +8,25 @@ import { toFloat32 } from './float.js';
 import { checkRows, entryOf, type TensorReader } from './reader.js';
 import { partsOfInput, type TensorInput } from './write-file.js';
 
-/** Most bytes of a tensor that are read at a time when it is read as stored, where its rows allow it. */
+/** Most bytes to read at a time for stored data, if the rows allow it. */
 const PART_BYTES = 2 ** 26;
 
 /**
  * Opens a checkpoint for a loader or an export: {@link openCheckpoint} as `Weights`.
  * @throws SafetensorsError as `openCheckpoint`.
+ * @example
+ * const weights = await openWeights('gemma-2-2b');
+ * const rows = await weights.readFloat32('model.embed_tokens.weight', [0, 16]);
+ * await weights.close();
  */
 export async function openWeights(location: Location, options: CheckpointOptions = {}): Promise<Weights> {
   return checkpointWeights(await openCheckpoint(location, options), placeName(location));
 }
 
 /**
- * The tensors of an open file or checkpoint. Closing them closes it.
- * @param place What messages call it.
- * @param partBytes Most bytes of a tensor that are in memory when it is read as stored; a row at least. Default 64 MB.
+ * The tensors of an open file or checkpoint. Closing the result closes it.
+ * @param place Name in messages.
+ * @param partBytes Most bytes of a tensor in memory when reading stored data; at least a row. Default 64 MB.
  */
 export function checkpointWeights(checkpoint: TensorReader, place: string, partBytes = PART_BYTES): Weights {
   const tensors = new Map<string, StoredTensor>();
@@ -53,9 +57,9 @@ export function checkpointWeights(checkpoint: TensorReader, place: string, partB
 
 /**
  * A view of a model's tensors. Closing it closes the model's.
- * @param tensors All that the view holds, in its order: the name of a tensor that stays as it is, or a tensor that takes
- * the place of another or comes beside them. Functions that make data are called at each read.
- * @throws SafetensorsError for a name that `weights` does not have, or a shape that is none.
+ * @param tensors All tensors of the view, in order: the name of an unchanged tensor, or a tensor that replaces another
+ * or is new. Functions that make data are called at each read.
+ * @throws SafetensorsError for a name that `weights` does not have, or an invalid shape.
  */
 export function weightsView(weights: Weights, tensors: readonly (string | TensorInput)[]): Weights {
   const { place } = weights;

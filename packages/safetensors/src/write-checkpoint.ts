@@ -1,21 +1,21 @@
-/** @file Writes a checkpoint folder as Hugging Face keeps it: weights, config.json, and what stands beside them. */
+/** @file Writes a checkpoint folder in Hugging Face's form: weights, config.json, and other files. */
 import type { Location, Weights } from '@arena/files';
 import { openerAt, partsOf } from '@arena/files/source';
 import type { FileTarget } from '@arena/files/write';
 import { writeSharded } from './write-sharded.js';
 
-/** What stands beside the weights. */
+/** The files beside the weights. */
 export interface CheckpointFiles {
   /** Text of config.json. */
   config: string;
-  /** Where files are copied from, and which; those that are not there are left out. */
+  /** Files to copy, and their source. Missing ones are skipped. */
   copied?: { from: Location; files: readonly string[] };
   /** More files, by name. */
   others?: Readonly<Record<string, string | Uint8Array>>;
 }
 
 /**
- * Writes the weights as {@link writeSharded} does, then the files beside them.
+ * Writes the weights like {@link writeSharded}, then the files beside them.
  * @param to Where the files go: `diskStore(path)` (Node), `opfsStore(handle)`, `bytesTarget()`.
  */
 export async function writeCheckpoint(

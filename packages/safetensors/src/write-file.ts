@@ -1,8 +1,8 @@
-/** @file Writes a .safetensors file, one tensor after the other. */
+/** @file Writes a .safetensors file, one tensor at a time. */
 import { type FillFile, replaceFile } from '@arena/files/write';
 import { checkBytes, checkData, layoutTensors, type Metadata, PYTORCH_METADATA, type TensorSpec } from './serialize.js';
 
-/** A tensor to write; a function is called when its turn comes, so that one tensor, or one part of it, at a time is in memory. */
+/** A tensor to write; a function is called when its turn comes, so that memory holds one tensor, or one part of it. */
 export interface TensorInput extends TensorSpec {
   data: Uint8Array | (() => Uint8Array | Promise<Uint8Array> | AsyncIterable<Uint8Array>);
 }
@@ -20,8 +20,8 @@ export async function writeSafetensors(
 }
 
 /**
- * What puts the bytes of a .safetensors file into a file; the header is laid out and checked at once.
- * @param file What messages call it.
+ * A function that writes the bytes of a .safetensors file. The header is laid out and checked at once.
+ * @param file Name in messages.
  */
 export function fillSafetensors(tensors: readonly TensorInput[], metadata: Metadata, file: string): FillFile {
   const { header, order } = layoutTensors(tensors, metadata, file);
@@ -39,7 +39,7 @@ export function fillSafetensors(tensors: readonly TensorInput[], metadata: Metad
   };
 }
 
-/** The data of a tensor that is to be written, in parts. */
+/** The data of a tensor to write, in parts. */
 export async function* partsOfInput({ data }: TensorInput): AsyncGenerator<Uint8Array> {
   const made = typeof data === 'function' ? await data() : data;
   if (isParts(made)) yield* made;

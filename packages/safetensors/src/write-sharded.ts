@@ -1,4 +1,4 @@
-/** @file Writes a checkpoint of one or several files and an index, split and named as transformers does. */
+/** @file Writes a checkpoint of one or several files and an index, split and named like transformers. */
 import { diskStore, type Weights } from '@arena/files';
 import { quote } from '@arena/files/source';
 import type { FileTarget } from '@arena/files/write';
@@ -7,9 +7,9 @@ import { SafetensorsError } from './error.js';
 import { compareNames, type Metadata, PYTORCH_METADATA } from './serialize.js';
 import { fillSafetensors, type TensorInput } from './write-file.js';
 
-/** How a checkpoint is split and named. Default basename `model`, metadata {@link PYTORCH_METADATA}. */
+/** Split and names of a checkpoint. Default basename `model`, metadata {@link PYTORCH_METADATA}. */
 export interface ShardOptions {
-  /** Largest file in bytes of tensor data (default 5e9); a tensor that is larger gets a file of its own. */
+  /** Largest file in bytes of tensor data (default 5e9); a larger tensor gets its own file. */
   maxShardBytes?: number;
   /** First part of the names: `model` gives model-00001-of-00002.safetensors. */
   basename?: string;
@@ -52,13 +52,13 @@ function splitShards<T extends TensorInput>(tensors: readonly T[], maxShardBytes
 
 /**
  * Writes `<basename>.safetensors`, or several files and `<basename>.safetensors.index.json` when one would pass
- * `maxShardBytes`. The index is written last; files of the same basename from an earlier save are then removed.
+ * `maxShardBytes`. The index is written last; then files of the same basename from an earlier save are removed.
  * @param to A folder's path (Node), or where its files go: `opfsStore(handle)`, `bytesTarget()`.
- * @param weights Tensors in the order in which they are split: a list, or those of a model, which are read one part at a
- * time.
+ * @param weights Tensors in the order of the split: a list, or a model's tensors, which are read part by part.
  * @returns the names of the files, the index last.
- * @throws SafetensorsError when there are no tensors, or one is stored in a way that is not safetensors'; and as
- * `writeSafetensors`.
+ * @throws SafetensorsError when there are no tensors, or the format has no type for one; and as `writeSafetensors`.
+ * @example
+ * await writeSharded('copy', await openWeights('gemma-2-2b'), { maxShardBytes: 1e9 });
  */
 export async function writeSharded(
   to: string | FileTarget,
@@ -95,7 +95,7 @@ export async function writeSharded(
   return written;
 }
 
-/** A model's tensors as a writer takes them: each is read when its turn comes. */
+/** A model's tensors for a writer: each is read when its turn comes. */
 function inputsOf(weights: Weights): TensorInput[] {
   return Array.from(weights.tensors, ([name, { shape, stored }]) => {
     if (isDtype(stored)) return { name, dtype: stored, shape, data: () => weights.readStored(name) };
@@ -119,14 +119,14 @@ function indexJson(tensors: readonly TensorInput[], weightMap: ReadonlyMap<strin
   const names = [...weightMap.keys()].sort(compareNames);
   const index = {
     metadata: { total_parameters: parameters, total_size: totalBytes },
-    // A list of lines, since an object would put names that are whole numbers first.
+    // A list of lines: an object would put names that are whole numbers first.
     weight_map: names.map((name) => `    ${asciiJson(name)}: ${asciiJson(weightMap.get(name)!)}`).join(',\n'),
   };
   const head = JSON.stringify({ metadata: index.metadata }, null, 2).slice(0, -2);
   return `${head},\n  "weight_map": {\n${index.weight_map}\n  }\n}\n`;
 }
 
-/** JSON text of a string with everything beyond ASCII escaped. */
+/** JSON text of a string with non-ASCII characters escaped. */
 function asciiJson(text: string): string {
   return JSON.stringify(text).replace(
     /[\u007f-\uffff]/g,

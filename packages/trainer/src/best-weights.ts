@@ -1,4 +1,4 @@
-/** @file The weights of a run's best evaluation, kept outside the engine. */
+/** @file The weights of a run's best evaluation, stored outside the engine. */
 import type { Parameter } from '@arena/runtime';
 import { keep, tensor } from '@tensorflow/tfjs-core';
 
@@ -17,7 +17,7 @@ export async function keepWeights(parameters: Parameter[], step: number, metric:
   return { step, metric, values };
 }
 
-/** Puts kept values back. */
+/** Restores kept values. */
 export function restoreWeights(parameters: Parameter[], { values }: Pick<BestWeights, 'values'>): void {
   for (const parameter of parameters) {
     const { shape } = parameter.value;

@@ -1,7 +1,7 @@
 /**
- * @file A checkpoint folder, `checkpoint-<step>`: the model's own files (a PEFT adapter), optimizer.safetensors, trainer_state.json in the
- * Hugging Face Trainer's form, the best weights so far, and arena_state.json with the hashes of all of them. It appears
- * whole or not at all. A checkpoint of the Hugging Face Trainer can be read too.
+ * @file A checkpoint folder, `checkpoint-<step>`: the model's own files (a PEFT adapter), optimizer.safetensors,
+ * trainer_state.json in the Hugging Face Trainer's form, the best weights so far, and arena_state.json with the hashes
+ * of all of them. It appears whole or not at all. A checkpoint of the Hugging Face Trainer can be read, too.
  */
 
 import { bytesSource, type Location, readFileAt, writeFolder } from '@arena/files';
@@ -15,32 +15,31 @@ import type { TrainProgress } from './train.js';
 import type { Trainable } from './trainable.js';
 import { formatTrainerState, parseTrainerState, type RunInfo, type TrainerState } from './trainer-state.js';
 
-/** What a checkpoint says of its run. */
+/** A checkpoint's facts on its run. */
 export interface CheckpointInfo extends RunInfo {
-  /** Settings of the run: kept in arena_state.json as they are. */
+  /** Settings of the run, stored verbatim in arena_state.json. */
   settings?: unknown;
 }
 
 /**
- * A checkpoint read back, but for the model's own files (an adapter is read by `loadAdapter` from the same place). The optimizer's
- * moments go to the engine with {@link restoreProgress}.
+ * A checkpoint, read without the model's own files (`loadAdapter` reads an adapter from the same place). {@link restoreProgress} puts the optimizer's moments on the engine.
  */
 export interface Checkpoint extends TrainerState {
-  /** Where it was read. */
+  /** Its place, for messages. */
   place: string;
   optimizer: { step: number; moments: Map<string, SafeTensor> };
   bestValues?: Map<string, Float32Array>;
   settings?: unknown;
-  /** Names of the trained parameters in the model's order; only in a checkpoint of ours. */
+  /** Names of the trained parameters in the model's order; only in Arena's checkpoints. */
   parameters?: string[];
-  /** Names of the model's own files; only in a checkpoint of ours. */
+  /** Names of the model's own files; only in Arena's checkpoints. */
   modelFiles?: string[];
 }
 
 interface ArenaState {
   format: typeof FORMAT;
   settings: unknown;
-  /** Names of the trained parameters in the model's order: that of torch's optimizer. */
+  /** Names of the trained parameters in the model's order, which is also torch's. */
   parameters: string[];
   /** SHA-256 of every other file, in hexadecimal. */
   files: { [name: string]: string };
@@ -50,12 +49,12 @@ const FORMAT = 'arena-checkpoint-1';
 const FOLDER = /^checkpoint-(\d+)$/;
 const LEFTOVER = /^checkpoint-\d+\.(tmp|old)-[\w-]+$/;
 const BEST_FILE = 'best_weights.safetensors';
-/** Files that are not the model's. */
+/** Files that do not belong to the model. */
 const OWN_FILES = ['optimizer.safetensors', 'trainer_state.json', BEST_FILE];
 const MAX_JSON_BYTES = 64e6;
 const MAX_STATE_BYTES = 4e9;
 
-/** The files of a checkpoint, by name: for {@link saveCheckpoint}, or for a page to keep where it can. */
+/** The files of a checkpoint, by name: for {@link saveCheckpoint}, or for a page's own storage. */
 export async function checkpointFiles(
   model: Trainable,
   progress: TrainProgress,
@@ -77,7 +76,7 @@ export async function checkpointFiles(
 
 /**
  * Writes `<directory>/checkpoint-<step>` (Node).
- * @param keep Checkpoints that stay, the newest ones; older ones are removed once the new one is there (default: all).
+ * @param keep Number of newest checkpoints to keep (default: all). Removes older ones after it has written the new one.
  * @returns the folder's path.
  */
 export async function saveCheckpoint(
@@ -94,8 +93,8 @@ export async function saveCheckpoint(
 }
 
 /**
- * Removes checkpoints beyond the newest `keep`, and what a killed process left of its own writing and removing. A folder
- * loses its name before it loses its files, so that a kill in between leaves no checkpoint in parts.
+ * Removes checkpoints beyond the newest `keep`, and leftovers of a killed process. It renames a folder before it
+ * removes the files, so that a kill in between leaves no partial checkpoint.
  */
 async function prune(directory: string, step: number, keep: number): Promise<void> {
   const { readdir, rename, rm } = process.getBuiltinModule('node:fs/promises');
@@ -108,7 +107,7 @@ async function prune(directory: string, step: number, keep: number): Promise<voi
   }
 }
 
-/** The newest checkpoint in a folder, or undefined. Only whole ones have the name: they are renamed into place. */
+/** The newest checkpoint in a folder, or undefined. Only whole ones have the name: saving renames them into place. */
 export async function latestCheckpoint(directory: string): Promise<string | undefined> {
   const step = (await checkpointSteps(directory)).at(-1);
   return step === undefined ? undefined : `${directory}/checkpoint-${step}`;
@@ -122,8 +121,11 @@ async function checkpointSteps(directory: string): Promise<number[]> {
 }
 
 /**
- * Reads a checkpoint: ours, or one of the Hugging Face Trainer (adapter, optimizer.pt, trainer_state.json).
- * @throws TrainerError naming the file that is missing, was edited since it was written, or does not fit.
+ * Reads a checkpoint of Arena or of the Hugging Face Trainer (adapter, optimizer.pt, trainer_state.json).
+ * @throws TrainerError naming a file that is missing, was edited, or does not fit.
+ * @example
+ * const checkpoint = await loadCheckpoint('run/checkpoint-100');
+ * await train({ ...options, resume: restoreProgress(checkpoint, options.model) });
  */
 export async function loadCheckpoint(location: Location): Promise<Checkpoint> {
   const place = placeName(location);
@@ -194,8 +196,8 @@ async function checkHashes(
 }
 
 /**
- * Puts a checkpoint's optimizer state on the current engine, for a model that was loaded with its adapter.
- * @throws TrainerError naming the parameter whose state is missing or of another shape.
+ * Puts a checkpoint's optimizer state on the current engine, for a model that is loaded with its adapter.
+ * @throws TrainerError naming a parameter with a missing state or one of another shape.
  */
 export function restoreProgress(checkpoint: Checkpoint, model: Trainable): TrainProgress {
   const { place, step, log, evaluations, optimizer, best, bestValues } = checkpoint;

@@ -1,18 +1,18 @@
-/** @file How the processes of a run exchange bytes: what MPI gives (@arena/mpi), and what NCCL could. */
+/** @file Exchanges of bytes between the processes of a run, such as by MPI (@arena/mpi). */
 
 /** Exchanges between the ranks of a run. Every rank makes the same calls in the same order. */
 export interface Communicator {
   readonly rank: number;
   readonly size: number;
   /**
-   * Gives part r of `send` to rank r. `send` is `size` parts of equal length, one after the other.
-   * @returns the parts that the ranks gave to this one, by rank.
+   * Gives part r of `send` to rank r. `send` is `size` parts of equal length, in order.
+   * @returns the parts for this rank, by sender.
    * @throws when another rank does not answer after `signal` was aborted.
    */
   allToAll(send: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>;
-  /** Gives `part` to every rank. Parts are of equal length. @returns those of all, by rank. */
+  /** Sends `part` to every rank. All parts have equal length. @returns all parts, by rank. */
   allGather(part: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>;
-  /** Makes `bytes`, of equal length everywhere, those of rank 0. @returns them. */
+  /** Copies rank 0's `bytes` to every rank. All have equal length. @returns them. */
   broadcast(bytes: Uint8Array, signal?: AbortSignal): Promise<Uint8Array>;
 }
 
@@ -27,7 +27,7 @@ interface Meeting {
 /** Communicators of `size` ranks within one process, for tests and for models side by side. */
 export function localCommunicators(size: number): Communicator[] {
   let meeting: Meeting | undefined;
-  /** Waits until every rank has given its part; gives the parts by rank. */
+  /** Waits until every rank has given its part. @returns the parts by rank. */
   const meet = async (rank: number, call: string, part: Uint8Array, signal?: AbortSignal): Promise<Uint8Array[]> => {
     if (!meeting) {
       let resolve = () => {};
@@ -61,7 +61,7 @@ export function localCommunicators(size: number): Communicator[] {
   }));
 }
 
-/** Milliseconds for ranks that were stopped together to arrive. */
+/** Milliseconds to wait for other ranks that were stopped, too. */
 const GRACE = 300;
 
 function unlessAborted(done: Promise<void>, signal?: AbortSignal): Promise<void> {

@@ -1,11 +1,12 @@
 /**
- * @file Training by several processes that hold the same model: each takes its share of a step's micro-batches, their
- * gradients are summed, and every process takes the same optimizer step.
+ * @file Data-parallel training: several processes hold the same model. Each takes its share of a step's micro-batches,
+ * the gradients are summed, and every process takes the same optimizer step.
  *
- * Order of the sums. Micro-batch i of a step belongs to rank i mod size, in round floor(i / size). A round is one exchange:
- * each rank gets its stretch of everybody's gradients and adds them, in the order of the ranks, to its stretch of the total:
- * ((g0 + g1) + g2) + ..., each sum rounded to float32, as one process adds up the same micro-batches. A rank without a
- * micro-batch gives -0, which changes no sum. So the bits are those of one process with the same batches and accumulation.
+ * Order of the sums. Micro-batch i of a step belongs to rank i mod size, in round floor(i / size). A round is one
+ * exchange: each rank gets its stretch of everybody's gradients and adds them, in the order of the ranks, to its
+ * stretch of the total: ((g0 + g1) + g2) + ..., each sum rounded to float32, as one process adds up the same
+ * micro-batches. A rank without a micro-batch gives -0, which changes no sum. So the result has the same bits as one
+ * process with the same batches and accumulation.
  */
 
 import { bytesSource } from '@arena/files';
@@ -18,7 +19,10 @@ import type { Communicator } from './communicator.js';
 import { float32, restoreState, stateTensors } from './optimizer-state.js';
 import type { TrainProgress } from './train.js';
 
-/** A rank failed or was stopped, which ends the run on all of them: after the last whole step, from which it can be resumed. */
+/**
+ * A rank failed or was stopped. This ends the run on all ranks after the last whole step, and the run can resume from
+ * there.
+ */
 export class RankFailure extends Error {
   override readonly name = 'RankFailure';
 
@@ -31,48 +35,48 @@ export class RankFailure extends Error {
   }
 }
 
-/** What a rank did in a round. */
+/** Status of a rank in a round. */
 const IDLE = 0;
 const WORKED = 1;
 const FAILED = 2;
 
 /** Before each rank's stretch of gradients: status (u32), 4 bytes unused, loss (f64). */
 const HEADER = 16;
-/** Of a failure's message, in UTF-8. */
+/** Most bytes of a failure's message, in UTF-8. */
 const MESSAGE_BYTES = 1024;
 
-/** This process's part in a run of several. */
+/** This process's part in a data-parallel run. */
 export interface DataParallel {
   readonly rank: number;
   readonly size: number;
-  /** Keeps an error of this rank: the next exchange ends the run everywhere. The first one counts. */
+  /** Records an error of this rank. The next exchange ends the run everywhere. The first error counts. */
   fail(error: unknown): void;
   /**
-   * Gives every rank the weights of rank 0 and where it stands.
-   * @param facts What must be the same on all ranks, such as the number of batches.
-   * @throws RankFailure when it is not.
+   * Copies rank 0's weights and progress to every rank.
+   * @param facts Facts that must be equal on all ranks, such as the number of batches.
+   * @throws RankFailure when they differ.
    */
   share(progress: TrainProgress | undefined, facts: Record<string, number>): Promise<TrainProgress | undefined>;
   /**
-   * A round: does this rank's work, if it has any, and adds up everybody's gradients.
-   * @param work Leaves gradients on the parameters and gives the loss.
-   * @returns the losses of the ranks that worked, in their order.
+   * A round: does this rank's work, if any, and sums the gradients of all ranks.
+   * @param work Leaves gradients on the parameters and returns the loss.
+   * @returns the losses of the ranks with work, in order.
    * @throws RankFailure on every rank when one of them failed.
    */
   exchange(work: (() => Promise<number>) | undefined): Promise<number[]>;
   /** Puts the summed gradients of all rounds on the parameters. */
   takeTotals(): Promise<void>;
-  /** What rank 0 makes, plain JSON, on every rank. @throws RankFailure on every rank when it cannot. */
+  /** Sends a value that rank 0 makes, plain JSON, to every rank. @throws RankFailure on every rank when it cannot. */
   fromFirst<T>(make: () => Promise<T>): Promise<T>;
   /** @throws RankFailure on every rank when one of them has failed. */
   agree(): Promise<void>;
 }
 
-/** @param parameters The same on every rank, in the same order. */
+/** @param parameters Equal on every rank, in the same order. */
 export function dataParallel(communicator: Communicator, parameters: Parameter[], signal?: AbortSignal): DataParallel {
   const { rank, size } = communicator;
   const values = parameters.reduce((sum, { value }) => sum + value.size, 0);
-  // behind the gradients a mark for each parameter that has one: 1, else -0
+  // after the gradients, a mark for each parameter: 1 with a gradient, otherwise -0
   const chunk = Math.ceil((values + parameters.length) / size);
   const part = HEADER + 4 * chunk;
   let totals: Float32Array | undefined;
@@ -172,7 +176,7 @@ export function dataParallel(communicator: Communicator, parameters: Parameter[]
   };
 }
 
-/** Moves the gradients into `flat`, one parameter after the other, with their marks from `marks` on. */
+/** Moves the gradients into `flat`, in order of the parameters, with their marks from `marks` on. */
 async function takeGradients(parameters: Parameter[], flat: Float32Array, marks: number): Promise<void> {
   let at = 0;
   for (const [i, parameter] of parameters.entries()) {
@@ -189,7 +193,7 @@ function bytesOf(values: Float32Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength);
 }
 
-/** Bytes of any length from rank 0, which alone has `make`. */
+/** Bytes of any length from rank 0. Only rank 0 has `make`. */
 async function broadcast(
   communicator: Communicator,
   signal: AbortSignal | undefined,
@@ -212,7 +216,7 @@ interface RunHeader {
   };
 }
 
-/** Weights, optimizer state and best weights as a .safetensors file, whose metadata says where the run stands. */
+/** Weights, optimizer state and best weights as a .safetensors file with the progress in its metadata. */
 async function packRun(
   parameters: Parameter[],
   progress: TrainProgress | undefined,

@@ -1,9 +1,12 @@
-/** @file Best metric and early stopping as the Hugging Face Trainer decides them (trainer_callback.EarlyStoppingCallback). */
+/**
+ * @file Best metric and early stopping as the Hugging Face Trainer decides them
+ * (trainer_callback.EarlyStoppingCallback).
+ */
 
 export interface EarlyStoppingOptions {
-  /** Evaluations without an improvement until training stops. */
+  /** Evaluations without an improvement before training stops. */
   patience: number;
-  /** How much better a metric has to be. */
+  /** Least improvement of the metric that counts. */
   threshold?: number;
   greaterIsBetter: boolean;
 }

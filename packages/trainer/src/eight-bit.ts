@@ -1,14 +1,16 @@
 /**
- * @file Moments in 8 bits a value, as bitsandbytes' AdamW8bit keeps them (Dettmers et al. 2022; blocks of 256, dynamic maps,
- * signed for m, unsigned for v), and a step with them. The state lies outside the engine, whose tensors know no bytes.
+ * @file Moments in 8 bits a value, as bitsandbytes' AdamW8bit keeps them (Dettmers et al. 2022; blocks of 256, dynamic
+ * maps, signed for m, unsigned for v), and a step with them. The state is outside the engine, since its tensors have no
+ * byte type.
  *
  * Of one step on a block with scales s1, s2 and maps q1, q2, g = gradientScale * gradient:
  *   m = b1 q1[c1] s1 + (1 - b1) g;   v = b2 q2[c2] s2 + (1 - b2) g^2
  *   p = p (1 - lr wd) - lr sqrt(1 - b2^t) / (1 - b1^t) * m / (sqrt(v) + eps sqrt(1 - b2^t))
  *   s1 = max |m|, s2 = max v;   c1, c2 = the nearest codes of m / s1, v / s2
- * p moves by m and v as they are before they become codes again. A code of m never has the other sign than m: one that rounded
- * to 0 from below takes the negative neighbour. Arithmetic is float64, what is kept float32. Weight decay comes first, as in
- * torch and in bitsandbytes on a CPU (its CUDA kernels apply it last). At exact ties CUDA may take the other neighbour.
+ * The update of p uses m and v before they become codes again. A code of m never has the opposite sign of m: one that
+ * rounds to 0 from below takes the negative neighbour. Arithmetic is float64, stored values are float32. Weight decay
+ * comes first, as in torch and in bitsandbytes on a CPU (its CUDA kernels apply it last). At exact ties CUDA may take
+ * the other neighbour.
  */
 import { dynamicMap, orderedCodes } from '@arena/quant/state';
 import type { AdamWAttrs } from './ops/adamw/op.js';
@@ -23,7 +25,7 @@ export interface EightBitMoments {
   absmax2: Float32Array;
 }
 
-/** Tensors of fewer values keep float32 moments. */
+/** Fewest values for 8-bit moments. Smaller tensors keep float32 moments. */
 export const MIN_8BIT_SIZE = 4096;
 
 const BLOCK = 256;
@@ -73,7 +75,7 @@ export function adamW8bitStep(
     }
     absmax1[block] = most1;
     absmax2[block] = most2;
-    // a block of zeros has no scale: any code would do, these are zero
+    // a block of zeros has no scale: uses the codes of zero
     [scale1, scale2] = [most1 || 1, most2 || 1];
     for (let j = 0; j < count; j++) {
       let code = nearest(SIGNED_MIDPOINTS, m[j] / scale1);
@@ -84,7 +86,7 @@ export function adamW8bitStep(
   }
 }
 
-/** Number of midpoints below x: the code nearest to it, of two equally near the lower. */
+/** Number of midpoints below x: the nearest code, the lower one at a tie. */
 function nearest(midpoints: Float32Array, x: number): number {
   let low = 0;
   for (let width = 128; width; width >>= 1) if (x > midpoints[low + width - 1]) low += width;

@@ -1,4 +1,4 @@
-/** @file A checkpoint of ours as one that the Hugging Face Trainer resumes from (`resume_from_checkpoint`). */
+/** @file Converts a checkpoint of Arena for the Hugging Face Trainer (`resume_from_checkpoint`). */
 
 import { type Location, readFileAt } from '@arena/files';
 import { toFloat32 } from '@arena/safetensors/tensor';
@@ -8,10 +8,10 @@ import { type OptimizerSettings, writeHfOptimizer } from './hf-optimizer.js';
 import { isDecayed } from './optimizer.js';
 
 /**
- * The files of the checkpoint for transformers: adapter, optimizer.pt, scheduler.pt and trainer_state.json. Random states
- * are left out (transformers then says that dropout will differ).
- * @param nextRate Learning rate of the step that follows.
- * @throws TrainerError when the checkpoint is damaged or is not ours.
+ * The files of the checkpoint for transformers: adapter, optimizer.pt, scheduler.pt and trainer_state.json. It omits
+ * random states (transformers then warns that dropout will differ).
+ * @param nextRate Learning rate of the next step.
+ * @throws TrainerError when the checkpoint is damaged or not Arena's.
  */
 export async function hfCheckpointFiles(
   location: Location,

@@ -1,6 +1,6 @@
 /**
- * @file The Hugging Face Trainer's optimizer.pt and scheduler.pt: torch's state dicts of AdamW and LambdaLR, whose
- * parameters are numbered in the model's order (A, B of each module; the head last).
+ * @file The Hugging Face Trainer's optimizer.pt and scheduler.pt: torch's state dicts of AdamW and LambdaLR. Parameters
+ * are numbered in the model's order (A, B of each module; the head last).
  */
 
 import type { SafeTensor } from '@arena/safetensors';
@@ -8,7 +8,7 @@ import { TrainerError } from './error.js';
 import { Float, type Pickled, type PickledDict, type PickledTensor, Tuple } from './pickle.js';
 import { readTorchFile, type TorchFile, tensorValues, writeTorchFile } from './torch-file.js';
 
-/** The settings that torch keeps in a parameter group. */
+/** The settings in torch's parameter group. */
 export interface OptimizerSettings {
   learningRate: number;
   weightDecay: number;
@@ -27,7 +27,7 @@ const MOMENTS = ['exp_avg', 'exp_avg_sq'] as const;
 
 /**
  * Reads optimizer.pt.
- * @throws TrainerError when it is no AdamW state, or its parameters have taken different numbers of steps.
+ * @throws TrainerError when it is not an AdamW state, or its parameters have different numbers of steps.
  */
 export function readOptimizerPt(bytes: Uint8Array): OptimizerState {
   const file = readTorchFile(bytes);
@@ -58,9 +58,9 @@ function tensorAt(entry: Pickled, name: string, index: string | number): Pickled
 }
 
 /**
- * optimizer.pt and scheduler.pt of a run, for the Hugging Face Trainer to resume from.
+ * optimizer.pt and scheduler.pt of a run, for the Hugging Face Trainer.
  * @param parameters Moments in the model's order, and whether weight decay applies.
- * @param rates Learning rate at the start of the schedule's fall, and that of the next step.
+ * @param rates Peak learning rate of the schedule, and the rate of the next step.
  */
 export function writeHfOptimizer(
   parameters: { shape: number[]; expAvg: Float32Array; expAvgSq: Float32Array; decayed: boolean }[],
@@ -68,7 +68,7 @@ export function writeHfOptimizer(
   { learningRate, weightDecay, beta1, beta2, eps }: OptimizerSettings,
   nextRate: number,
 ): { 'optimizer.pt': Uint8Array; 'scheduler.pt': Uint8Array } {
-  // torch numbers the parameters group by group: those with decay first
+  // torch numbers the parameters by group: those with decay first
   const ordered = [...parameters.filter(({ decayed }) => decayed), ...parameters.filter(({ decayed }) => !decayed)];
   const storages: TorchFile['storages'] = new Map();
   const tensor = (values: Float32Array, shape: number[]): PickledTensor => {

@@ -12,7 +12,7 @@ const CODES = ['state1', 'state2'] as const;
 const SCALES = ['absmax1', 'absmax2'] as const;
 
 /**
- * `<parameter>.exp_avg` and `<parameter>.exp_avg_sq` of each parameter, in their order; of 8-bit moments `state1`, `state2`,
+ * `<parameter>.exp_avg` and `<parameter>.exp_avg_sq` of each parameter, in order; for 8-bit moments `state1`, `state2`,
  * `absmax1` and `absmax2`.
  */
 export async function stateTensors(parameters: Parameter[], { moments }: AdamWState): Promise<SafeTensor[]> {
@@ -37,8 +37,8 @@ export async function stateTensors(parameters: Parameter[], { moments }: AdamWSt
 /**
  * Puts a state on the current engine.
  * @param stored Tensors by the names of {@link stateTensors}, or by the parameter's number in place of its name.
- * @param place Where they were read, for messages.
- * @throws TrainerError naming the tensor that is missing or of another shape.
+ * @param place Their place, for messages.
+ * @throws TrainerError naming a tensor that is missing or of another shape.
  */
 export function restoreState(
   parameters: Parameter[],

@@ -20,7 +20,9 @@ export interface AdamWOptions {
   maxGradNorm?: number;
   /** Factor on the learning rate of each parameter, by its name (default 1): see {@link loraPlus}. */
   rateFactor?: (name: string) => number;
-  /** Keep the moments of tensors of 4,096 values and more in 8 bits, outside the engine: see {@link EightBitMoments}. */
+  /**
+   * Keep the moments of tensors with at least 4,096 values in 8 bits, outside the engine: see {@link EightBitMoments}.
+   */
   eightBit?: boolean;
 }
 
@@ -36,7 +38,7 @@ export interface AdamWState {
   moments: (FloatMoments | EightBitMoments)[];
 }
 
-/** The moments of a state that has none in 8 bits. @throws TrainerError when it has. */
+/** The moments of a state in float32. @throws TrainerError for 8-bit moments. */
 export function floatMoments({ moments }: AdamWState): FloatMoments[] {
   return moments.map((one, i) => {
     if ('expAvg' in one) return one;
@@ -48,21 +50,21 @@ export function floatMoments({ moments }: AdamWState): FloatMoments[] {
 export interface AdamW {
   readonly state: AdamWState;
   /**
-   * One step with the gathered gradients, which are then cleared. Parameters without a gradient are left alone.
-   * @param before Is awaited after the gradients' norm, before anything is changed; the step is not taken when it fails.
+   * One step with the accumulated gradients, which it then clears. Parameters without a gradient do not change.
+   * @param before Awaited after the gradients' norm, before any change. If it fails, there is no step.
    * @returns the total norm of the gradients before clipping.
    */
   step(learningRate: number, before?: Promise<unknown>): Promise<number>;
   dispose(): void;
 }
 
-/** HF's rule for who is spared weight decay: biases and norms (trainer_pt_utils get_parameter_names). */
+/** HF's rule for parameters without weight decay: biases and norms (trainer_pt_utils get_parameter_names). */
 export function isDecayed(name: string): boolean {
   return !/bias|layernorm|rmsnorm|(?:^|\.)norm(?:$|\.)|_norm(?:$|\.)/i.test(name);
 }
 
 /**
- * LoRA+ (Hayou et al. 2024): B learns `ratio` times as fast as A; the head with a factor of its own.
+ * LoRA+ (Hayou et al. 2024): B learns `ratio` times as fast as A; the head has its own factor.
  * @returns a `rateFactor`.
  */
 export function loraPlus(ratio: number, head = 1): (name: string) => number {
@@ -70,9 +72,13 @@ export function loraPlus(ratio: number, head = 1): (name: string) => number {
 }
 
 /**
- * An optimizer (Loshchilov and Hutter 2019; torch.optim.AdamW), new or going on from `state`, which it then owns.
- * @throws TrainerError when `state` is of another number of parameters; naming a parameter whose moments there are of another
- * shape, or 8-bit where these options want float32, or the other way round.
+ * An optimizer (Loshchilov and Hutter 2019; torch.optim.AdamW), new or continued from `state`, which it then owns.
+ * @throws TrainerError when `state` has another number of parameters; naming a parameter with moments of another shape,
+ * or in 8 bits where these options want float32, or the other way round.
+ * @example
+ * const optimizer = adamW(model.parameters(), { weightDecay: 0.01 });
+ * const { loss } = await model.pass(batch, { lossScale: 1, dropout: { seed: 42, step: 0 } });
+ * const norm = await optimizer.step(2e-4);
  */
 export function adamW(parameters: Parameter[], options: AdamWOptions = {}, state?: AdamWState): AdamW {
   const {
@@ -134,7 +140,7 @@ export function adamW(parameters: Parameter[], options: AdamWOptions = {}, state
   };
 }
 
-/** Throws unless a state has moments for each parameter, of its shape and of the kind that is wanted. */
+/** Checks that a state has moments for each parameter, of its shape and of the right kind. */
 function checkState({ moments }: AdamWState, parameters: Parameter[], isEightBit: (value: Tensor) => boolean): void {
   if (moments.length !== parameters.length) {
     const counted = `${moments.length} ${moments.length === 1 ? 'parameter' : 'parameters'}`;
@@ -158,7 +164,7 @@ function checkState({ moments }: AdamWState, parameters: Parameter[], isEightBit
   }
 }
 
-/** Total L2 norm of the gathered gradients (torch.nn.utils.clip_grad_norm_). */
+/** Total L2 norm of the accumulated gradients (torch.nn.utils.clip_grad_norm_). */
 export async function gradientNorm(parameters: Parameter[]): Promise<number> {
   const squares = parameters.flatMap(({ gradient }) => (gradient ? [squaredNorm(gradient)] : []));
   if (!squares.length) return 0;
@@ -175,7 +181,7 @@ export function clipScale(norm: number, maxNorm: number): number {
   return Math.min(1, maxNorm / (norm + 1e-6));
 }
 
-/** Puts a new value in the place of the old. */
+/** Replaces the old value. */
 function replaceValue(parameter: Parameter, value: Tensor) {
   parameter.value.dispose();
   parameter.value = keep(value);

@@ -1,7 +1,7 @@
 /**
  * @file The part of Python's pickle protocol 2 that torch writes for optimizer and scheduler states: numbers, strings,
- * lists, tuples, dicts and tensors. Nothing is imported or called: two names of torch's have a meaning here, others are
- * refused. Opcodes and order are CPython's (Lib/pickle.py), so that what is written has the bytes that Python would give.
+ * lists, tuples, dicts and tensors. It imports and calls nothing: it knows two names of torch and refuses others.
+ * Opcodes and order are CPython's (Lib/pickle.py), so the output has Python's bytes.
  */
 import { TrainerError } from './error.js';
 
@@ -22,7 +22,7 @@ export interface PickledTensor {
 export type Pickled = null | boolean | number | string | Tuple | Pickled[] | PickledDict | PickledTensor;
 export type PickledDict = Map<string | number, Pickled>;
 
-/** A Python float; a plain number is an int where it is whole. */
+/** A Python float. A plain whole number is an int. */
 export class Float {
   constructor(readonly value: number) {}
 }
@@ -38,7 +38,7 @@ const MAX_ITEMS = 1_000_000;
 
 /**
  * Reads a pickle. Floats come back as numbers.
- * @throws TrainerError naming the opcode or class that is not of this subset, or where the data ends early.
+ * @throws TrainerError naming the opcode or class outside this subset, or where the data ends early.
  */
 export function readPickle(bytes: Uint8Array): Pickled {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -177,7 +177,7 @@ class Global {
   constructor(readonly name: string) {}
 }
 
-/** ('storage', class, key, device, size), as torch's persistent ids are. */
+/** ('storage', class, key, device, size), the form of torch's persistent ids. */
 function storageOf(id: unknown): Pick<PickledTensor, 'storage' | 'key' | 'size'> {
   const [kind, type, key, , size] = id instanceof Tuple ? (id.items as unknown[]) : [];
   if (kind !== 'storage' || !(type instanceof Global) || typeof key !== 'string' || typeof size !== 'number') {
@@ -203,7 +203,7 @@ function reduce(callee: unknown, args: unknown): unknown {
   } satisfies PickledTensor;
 }
 
-/** Writes a pickle of protocol 2. A {@link Float} is written as float, a plain number as int. */
+/** Writes a pickle of protocol 2. Writes a {@link Float} as float, a plain number as int. */
 export function writePickle(value: Pickled | Float): Uint8Array {
   const out: number[] = [0x80, 2];
   const memo = new Map<unknown, number>();
@@ -220,7 +220,7 @@ export function writePickle(value: Pickled | Float): Uint8Array {
       u32(index);
     }
   };
-  /** Whether the value was written before; a reference to it is written then. */
+  /** Whether the value was written before. If so, writes a reference to it. */
   const known = (key: unknown) => {
     const index = memo.get(key);
     if (index === undefined) return false;

@@ -3,7 +3,7 @@
 export type ScheduleKind = 'linear' | 'cosine' | 'constant' | 'constant_with_warmup';
 
 /**
- * Factor of the base rate for optimizer step `step` (from 0): with warm-up it starts at 0.
+ * Factor of the base rate for optimizer step `step` (from 0): warm-up starts at 0.
  * @param total Optimizer steps of the whole run.
  */
 export function scheduleFactor(kind: ScheduleKind, step: number, warmup: number, total: number): number {
@@ -22,7 +22,7 @@ export function warmupSteps(warmup: number, total: number): number {
 
 /**
  * Optimizer steps of a run.
- * @param batches Micro-batches an epoch. The last accumulation group of an epoch may be short.
+ * @param batches Micro-batches an epoch. The last group of an epoch may be short.
  */
 export function totalSteps(batches: number, accumulation: number, epochs: number): number {
   const perEpoch = Math.max(1, Math.floor(batches / accumulation) + Number(batches % accumulation > 0));

@@ -1,6 +1,6 @@
 /**
  * @file TensorBoard event files: TFRecord framing (length and data, each with a masked CRC-32C) around the protobuf
- * messages of tensorflow/core/util/event.proto that a scalar needs. Same bytes as torch.utils.tensorboard writes.
+ * messages of tensorflow/core/util/event.proto for scalars. Same bytes as torch.utils.tensorboard.
  */
 
 import { crc, crcTable } from './crc.js';
@@ -33,7 +33,7 @@ const WRITER = 'tensorboard.summary.writer.event_file_writer';
 /** An open event file. Scalars are on disk when their promise is fulfilled. */
 export interface EventWriter {
   readonly path: string;
-  /** Writes one point of each tag; values that are not finite are left out, as TensorBoard cannot draw them. */
+  /** Writes one point of each tag. Skips values that are not finite, since TensorBoard cannot draw them. */
   scalars(values: { [tag: string]: number }, step: number): Promise<void>;
   close(): Promise<void>;
 }
@@ -93,7 +93,9 @@ function float64(value: number): Uint8Array {
   return new Uint8Array(new Float64Array([value]).buffer);
 }
 
-/** CRC-32C (Castagnoli), turned by 15 bits and shifted, so that a check sum of data with check sums is no fixed point. */
+/**
+ * CRC-32C (Castagnoli), rotated by 15 bits and shifted, so that a checksum of data with checksums is no fixed point.
+ */
 function maskedCrc(bytes: Uint8Array): number {
   const c = crc(CASTAGNOLI, bytes);
   return (((c >>> 15) | (c << 17)) + 0xa282ead8) >>> 0;

@@ -1,6 +1,6 @@
 /**
- * @file torch.save's archives (a zip of stored entries: data.pkl and one entry a tensor), read and written for optimizer
- * and scheduler states. Layout: torch/serialization.py and caffe2/serialize/inline_container.cc.
+ * @file torch.save's archives (a zip of stored entries: data.pkl and one entry a tensor), read and written for
+ * optimizer and scheduler states. Layout: torch/serialization.py and caffe2/serialize/inline_container.cc.
  */
 
 import { crc, crcTable } from './crc.js';
@@ -20,12 +20,12 @@ const END = 0x06054b50;
 const DESCRIPTOR = 0x08074b50;
 /** Sizes after the bytes, names in UTF-8. */
 const FLAGS = 0x808;
-/** torch aligns each entry's bytes to 64. */
+/** Alignment of each entry's bytes in torch's archives. */
 const ALIGNMENT = 64;
 
 /**
  * Opens an archive that torch.save wrote.
- * @throws TrainerError when it is no such archive, is damaged, or holds more than plain values and tensors.
+ * @throws TrainerError when it is not such an archive, is damaged, or holds more than plain values and tensors.
  */
 export function readTorchFile(bytes: Uint8Array): TorchFile {
   const entries = readZip(bytes);
@@ -60,11 +60,11 @@ export function tensorValues({ storages }: TorchFile, tensor: PickledTensor): Fl
   if (!bytes || bytes.length < 4 * (offset + count)) {
     throw new TrainerError('format', `tensor ${key}: ${bytes?.length ?? 0} bytes, ${4 * (offset + count)} expected`);
   }
-  // a copy, which is aligned; a Node Buffer's slice() would not be one
+  // copies to align; a Node Buffer's slice() would not copy
   return new Float32Array(new Uint8Array(bytes.subarray(4 * offset, 4 * (offset + count))).buffer);
 }
 
-/** An archive as torch.save writes it, under `name` (the file's name without .pt). */
+/** An archive in torch.save's form, under `name` (the file's name without .pt). */
 export function writeTorchFile(name: string, { value, storages }: TorchFile): Uint8Array {
   const text = (content: string) => new TextEncoder().encode(content);
   const entries: [string, Uint8Array][] = [
@@ -113,7 +113,7 @@ function findEnd(view: DataView): number {
   throw new TrainerError('format', 'not a zip archive: torch.save writes one');
 }
 
-/** Entries without compression, each one's bytes at a multiple of 64; sizes and check sum follow the bytes. */
+/** Uncompressed entries, with bytes at multiples of 64. Sizes and checksum follow the bytes. */
 function writeZip(entries: [string, Uint8Array][]): Uint8Array {
   const parts: Uint8Array[] = [];
   const central: Uint8Array[] = [];
@@ -125,7 +125,7 @@ function writeZip(entries: [string, Uint8Array][]): Uint8Array {
       parts.push(...added);
       at += length(added);
     };
-    // padding in an extra field of torch's own: 'FB', length, letters Z
+    // padding in torch's extra field: 'FB', length, letters Z
     const padding = (ALIGNMENT - ((at + 30 + encoded.length + 4) % ALIGNMENT)) % ALIGNMENT;
     const extra = new Uint8Array(4 + padding).fill(90);
     extra.set([70, 66, padding, 0]);
@@ -145,7 +145,7 @@ function writeZip(entries: [string, Uint8Array][]): Uint8Array {
   return join([...parts, ...central, header([END, 0, 0, ...counts])]);
 }
 
-/** A header: its signature, then 16-bit numbers, or 32-bit ones where they stand in a list. */
+/** A header: its signature, then 16-bit numbers, or 32-bit numbers if given in a list. */
 function header([signature, ...fields]: (number | number[])[]): Uint8Array {
   const bytes: number[] = [];
   const put = (value: number, width: number) => {

@@ -1,4 +1,6 @@
-/** @file The training loop, numerically that of the Hugging Face Trainer: order, accumulation, clipping, schedule, log. */
+/**
+ * @file The training loop, numerically that of the Hugging Face Trainer: order, accumulation, clipping, schedule, log.
+ */
 
 import { clearGradient, type Parameter } from '@arena/runtime';
 import type { Scalar } from '@tensorflow/tfjs-core';
@@ -19,24 +21,24 @@ export interface LogEntry {
   loss: number;
   /** Before clipping. */
   grad_norm: number;
-  /** The rate that this step used. */
+  /** The rate of this step. */
   learning_rate: number;
 }
 
-/** What an evaluation gave, as log_history has it: `eval_loss`, `eval_accuracy` and whatever else was measured. */
+/** Result of an evaluation, in the form of log_history: `eval_loss`, `eval_accuracy` and other measures. */
 export interface EvaluationEntry {
   step: number;
   epoch: number;
   [metric: `eval_${string}`]: number;
 }
 
-/** Where a run stands: enough, with the weights, to go on. */
+/** Progress of a run: with the weights, enough to resume. */
 export interface TrainProgress {
   step: number;
   optimizer: AdamWState;
   log: LogEntry[];
   evaluations: EvaluationEntry[];
-  /** The best weights so far by the metric, when the run is to end with them. */
+  /** The best weights so far by the metric, if the run ends with them. */
   best?: BestWeights;
 }
 
@@ -46,40 +48,45 @@ export interface TrainProgress {
  */
 export interface TrainOptions extends AdamWOptions {
   model: Trainable;
-  /** Micro-batches of an epoch (from 0), in order. Every epoch has as many. */
+  /** Micro-batches of an epoch (from 0), in order. Every epoch has the same number. */
   batches: (epoch: number) => MicroBatch[];
   learningRate: number;
   epochs?: number;
-  /** Stop after this many optimizer steps; the schedule is that of the shorter run. */
+  /** Stop after this many optimizer steps. The schedule covers only these steps. */
   maxSteps?: number;
-  /** Micro-batches an optimizer step. */
+  /** Micro-batches per optimizer step. */
   accumulation?: number;
   schedule?: ScheduleKind;
   /** Steps of warm-up, or a share of all steps when below 1. */
   warmup?: number;
-  /** Sum the micro-batch means instead of averaging them, as HF's Trainer does for this model (it skips the division). */
+  /**
+   * Sum the micro-batch means instead of averaging them, like HF's Trainer does for this model (it skips the division).
+   */
   hfLossScaling?: boolean;
   /** Seeds the dropout masks. */
   seed?: number;
-  /** Goes on from here. The model must hold the weights of that step. */
+  /** Resumes from here. The model must hold the weights of that step. */
   resume?: TrainProgress;
   /**
-   * The other processes of a data-parallel run, all with the same options: each takes every `size`-th micro-batch. Weights and
-   * `resume` are those of rank 0, on which alone the callbacks and `evaluate` are called. The result is that of one process,
-   * bit for bit, with the same batches and accumulation.
+   * The processes of a data-parallel run, all with the same options. Each takes every `size`-th micro-batch. Weights
+   * and `resume` come from rank 0; only rank 0 calls the callbacks and `evaluate`. The result has the same bits as one
+   * process with the same batches and accumulation.
    */
   communicator?: Communicator;
-  /** Measures the model as it is, such as `{ loss, accuracy }` over the validation part. */
+  /** Measures the current model, such as `{ loss, accuracy }` over the validation part. */
   evaluate?: (step: number) => Promise<{ [metric: string]: number }>;
   /** Optimizer steps between two evaluations (default: one at the end of each epoch). */
   evaluateEvery?: number;
-  /** What decides which weights are best: a name that `evaluate` gives. Names that end in `loss` are better when less. */
+  /**
+   * Metric that decides which weights are best: a name that `evaluate` returns. For names that end in `loss`, less is
+   * better.
+   */
   metric?: string;
   /** Stop after this many evaluations without an improvement (default: never). */
   patience?: number;
-  /** How much better the metric has to be to count as improved (default 0). */
+  /** Least improvement of the metric that counts (default 0). */
   threshold?: number;
-  /** End with the weights of the best evaluation in place of the last (default false). */
+  /** End with the weights of the best evaluation instead of the last (default false). */
   restoreBest?: boolean;
   /** Optimizer steps between two calls of `onSave`. */
   saveEvery?: number;
@@ -91,15 +98,15 @@ export interface TrainOptions extends AdamWOptions {
   /** Ends the run between two micro-batches: train() then rejects with the signal's reason. */
   signal?: AbortSignal;
   /**
-   * Called before an aborted run rejects, or one in which another rank failed, with the state after the last whole step: the
+   * Called before an aborted run rejects, or a run with a failed rank, with the state after the last whole step: the
    * place to save a checkpoint.
    */
   onInterrupt?: (progress: TrainProgress) => void | Promise<void>;
 }
 
 /**
- * How a run ended: `steps` of the `totalSteps` planned. After a resume, these, `log`, `evaluations` and `best` are of
- * the whole run, `tokens` only of what came since.
+ * How a run ended: `steps` of the `totalSteps` planned. After a resume, these, `log`, `evaluations` and `best` cover
+ * the whole run, `tokens` only the resumed part.
  */
 export interface TrainResult {
   steps: number;
@@ -108,16 +115,17 @@ export interface TrainResult {
   evaluations: EvaluationEntry[];
   /** Step and metric of the best evaluation. */
   best?: { step: number; metric: number };
-  /** Whether it ended for want of improvement. */
+  /** Whether it stopped early. */
   stoppedEarly: boolean;
-  /** Tokens that went through the model. */
+  /** Tokens that the model processed. */
   tokens: number;
 }
 
 /**
- * Trains what the model has to train. Gradients of the micro-batches of a step are averaged over the group's real size.
- * @throws TrainerError naming the step, micro-batch and rows when a loss or gradient is NaN or infinite; Error when `evaluate`
- * does not give the metric; the signal's reason when aborted; {@link RankFailure} on every rank when one has failed.
+ * Trains the model's parameters. Gradients of a step are averaged over the actual number of micro-batches.
+ * @throws TrainerError naming the step, micro-batch and rows when a loss or gradient is NaN or infinite; when
+ * `evaluate` does not return the metric; the signal's reason when aborted; {@link RankFailure} on every rank when one
+ * has failed.
  * @example
  * const { log } = await train({ model: trainable(model), batches: (epoch) => batchesOf(epoch), learningRate: 2e-4 });
  */
@@ -154,13 +162,13 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   };
 }
 
-/** A run under way: what was planned, and where it stands. */
+/** A run in progress: its plan and state. */
 interface Run {
   options: TrainOptions;
   parameters: Parameter[];
   optimizer: AdamW;
   ranks: DataParallel | undefined;
-  /** Micro-batches of an epoch, and of a step. */
+  /** Micro-batches per epoch, and per step. */
   perEpoch: number;
   accumulation: number;
   stepsPerEpoch: number;
@@ -168,7 +176,7 @@ interface Run {
   now: TrainProgress;
   outcome: Outcome;
   tokens: number;
-  /** Runs a callback: of several ranks the first has them, and the others hear of its failure at the next exchange. */
+  /** Runs a callback: only the first rank has callbacks. The others see its failure at the next exchange. */
   tell(callback: () => void | Promise<void>): Promise<void>;
 }
 
@@ -219,7 +227,7 @@ interface Step {
   learningRate: number;
 }
 
-/** The steps that are left, until the last or until early stopping; batches of an epoch are made when it begins. */
+/** The remaining steps, until the last or until early stopping. An epoch's batches are made at its start. */
 function* stepsOf(run: Run): Generator<Step> {
   const { options, now, accumulation, perEpoch, stepsPerEpoch, total } = run;
   const { schedule = 'linear', warmup = 0 } = options;
@@ -241,8 +249,8 @@ function* stepsOf(run: Run): Generator<Step> {
 }
 
 /**
- * Forward and backward over the micro-batches of a step, which leaves its gradients on the parameters. The losses come when the
- * engine has got so far: on a GPU the gradients' norm is queued behind them, and all are read at once.
+ * Forward and backward over the micro-batches of a step. Leaves the gradients on the parameters. The losses resolve
+ * later: on a GPU the gradients' norm is queued after them, and one read gets all.
  */
 async function passes(run: Run, { group, firstMicro }: Step): Promise<{ losses: Promise<number[]> }> {
   const { model, seed = 42, signal } = run.options;
@@ -252,7 +260,7 @@ async function passes(run: Run, { group, firstMicro }: Step): Promise<{ losses: 
     const dropout = { seed, step: firstMicro + i };
     const { loss } = await model.pass(group[i], { lossScale: lossScale(run, group), dropout, signal });
     const value = readLoss(loss, () => `step ${now.step + 1}, micro-batch ${i + 1} of ${group.length}`, group[i]);
-    value.catch(() => {}); // it is awaited before the optimizer's step
+    value.catch(() => {}); // awaited before the optimizer's step
     return { value };
   };
   const { rank, size } = ranks ?? { rank: 0, size: 1 };
@@ -281,7 +289,7 @@ async function readLoss(loss: Scalar, where: () => string, { rows }: MicroBatch)
   );
 }
 
-/** Logs the step that was just taken. */
+/** Logs the last step. */
 async function record(run: Run, step: Step, losses: number[], norm: number): Promise<void> {
   const { now, options, total } = run;
   if (!Number.isFinite(norm)) {
@@ -333,7 +341,7 @@ async function saveWhenDue({ options, now, stepsPerEpoch, tell }: Run, { epoch }
 
 type Outcome = EarlyStoppingState & { stop: boolean };
 
-/** Judges all evaluations from the first, so that a resumed run decides as the whole run would have. */
+/** Judges all evaluations from the first, so that a resumed run decides like an uninterrupted one. */
 function outcomeOf(
   { metric = 'loss', patience = Number.POSITIVE_INFINITY, threshold }: TrainOptions,
   evaluations: EvaluationEntry[],

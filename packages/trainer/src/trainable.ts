@@ -11,26 +11,26 @@ export interface MicroBatch {
   labels: ArrayLike<number>;
   /** Factors of the sequences' terms in the loss (default: 1 each). */
   weights?: ArrayLike<number>;
-  /** What the sequences are called in messages, such as their row numbers. */
+  /** Names of the sequences in messages, such as their row numbers. */
   rows?: ArrayLike<number>;
 }
 
-/** What a pass over one micro-batch is told. */
+/** Options of a pass over one micro-batch. */
 export interface PassOptions {
-  /** The gradients are those of loss * lossScale. */
+  /** Gradients are of loss * lossScale. */
   lossScale: number;
-  /** Names the dropout masks: `step` counts micro-batches, so that no two share a mask. */
+  /** Selects the dropout masks: `step` counts micro-batches, so that no two share a mask. */
   dropout: { seed: number; step: number };
-  /** Heard within the pass. */
+  /** Checked within the pass. */
   signal?: AbortSignal;
 }
 
 /** A model that can be trained: `trainable()` of @arena/decoder makes one of a classifier and its loss. */
 export interface Trainable {
-  /** Everything that training changes, in an order that stays. */
+  /** All trained parameters, in a stable order. */
   parameters(): Parameter[];
   /** Forward and backward: adds gradients to the parameters. The caller owns the loss, which is not scaled. */
   pass(batch: MicroBatch, options: PassOptions): Promise<{ loss: Scalar }>;
-  /** What a checkpoint keeps of the model, by file name. */
+  /** The model's files of a checkpoint, by file name. */
   files(): Promise<Record<string, Uint8Array>>;
 }

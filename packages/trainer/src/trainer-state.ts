@@ -2,7 +2,7 @@
 import { TrainerError } from './error.js';
 import type { EvaluationEntry, LogEntry, TrainProgress } from './train.js';
 
-/** What trainer_state.json says of the run besides its log. */
+/** Facts on the run in trainer_state.json, besides its log. */
 export interface RunInfo {
   totalSteps: number;
   epochs: number;
@@ -10,7 +10,7 @@ export interface RunInfo {
   batchSize: number;
 }
 
-/** trainer_state.json as transformers writes it. */
+/** trainer_state.json in transformers' form. */
 export function formatTrainerState(
   { step, log, evaluations, best }: Pick<TrainProgress, 'step' | 'log' | 'evaluations' | 'best'>,
   { totalSteps, epochs, batchSize }: RunInfo,
@@ -41,7 +41,7 @@ export function formatTrainerState(
   return `${JSON.stringify(fields, null, 2)}\n`;
 }
 
-/** The parts of trainer_state.json that a run goes on from. */
+/** The parts of trainer_state.json that a resumed run needs. */
 export interface TrainerState {
   step: number;
   /** Optimizer steps of the whole run. */
@@ -53,9 +53,9 @@ export interface TrainerState {
 }
 
 /**
- * Reads trainer_state.json, ours or transformers'.
+ * Reads trainer_state.json of Arena or transformers.
  * @param path For messages.
- * @throws TrainerError when it is no JSON object with a global_step.
+ * @throws TrainerError when it is not a JSON object with a global_step.
  */
 export function parseTrainerState(text: string, path: string): TrainerState {
   let state: Record<string, unknown>;

@@ -181,7 +181,7 @@ async function training(start: () => Promise<boolean>): Promise<void> {
       judgeReady(true);
       if (ended) return 'trained: evaluate it, or try it';
       await offerSaved();
-      return 'stopped; what it has learnt can be tried';
+      return 'stopped; you can try what it has learned';
     } finally {
       pause.disabled = stop.disabled = true;
       setPaused(false);

@@ -1,4 +1,4 @@
-/** @file The run under way, kept in the browser's private file system (OPFS) so that a reloaded page goes on from it. */
+/** @file The current run, stored in the browser's private file system (OPFS) so that a reloaded page can resume it. */
 
 import { opfsFolder, readFileAt } from '@arena/files';
 import type { Store } from '@arena/judge';

@@ -23,7 +23,7 @@ let pause: { over: Promise<void>; end: () => void } | undefined;
 const tell = (event: Event) => postMessage({ event });
 const onProgress = (done: number, total: number) => tell({ kind: 'progress', label: 'opening the base', done, total });
 const store = runStore(() =>
-  tell({ kind: 'note', text: 'The browser has no room left: training goes on, but a reload would lose it.' }),
+  tell({ kind: 'note', text: 'The browser has no room left: training continues, but a reload would lose it.' }),
 );
 
 type Handlers = { [K in TaskName]: (argument: Argument<K>) => Promise<Result<K>> | Result<K> };
@@ -159,7 +159,10 @@ async function goOnAfterLoss(first: () => Promise<boolean>, again: () => Promise
   } catch (error) {
     if (!(error instanceof DeviceLostError)) throw error;
     await openAfterLoss();
-    tell({ kind: 'note', text: 'The GPU was lost: a new device is open, training goes on from the last checkpoint.' });
+    tell({
+      kind: 'note',
+      text: 'The GPU was lost: a new device is open, training continues from the last checkpoint.',
+    });
     return again();
   }
 }

@@ -41,7 +41,7 @@ async function compare(paths: string[], { data, out, common, ties, rounds, seed 
     const battles = data ? await battlesOfFiles(data, runs, onInterrupt()) : battlesOfRuns(runs);
     const title = runs.map(({ name }) => name).join(' against ');
     const promptsKnown = data !== undefined;
-    const known = promptsKnown ? { promptKey } : { promptsKnown }; // a stand-in for a prompt is an id, letter for letter
+    const known = promptsKnown ? { promptKey } : { promptsKnown }; // without prompts, the id takes the prompt's place
     const comparison = compareRuns(runs, battles, { ties, bootstrapRounds: rounds, seed, title, ...known });
     if (!promptsKnown) console.error('give the votes with --data for intervals over prompts');
     if (out) {

@@ -1,4 +1,4 @@
-/** @file `arena describe`: what a base holds and what training on it takes, before anything is loaded. */
+/** @file `arena describe`: what a base contains and how much memory training on it needs. Loads no weights. */
 import type { CheckpointPart, ModelDescription } from '@arena/decoder/checkpoint';
 import { readConfig } from '@arena/gemma';
 import { describeGemma } from '@arena/gemma/checkpoint';

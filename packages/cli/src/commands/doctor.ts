@@ -1,4 +1,4 @@
-/** @file `arena doctor`: what this machine offers, and what stands in the way of more. */
+/** @file `arena doctor`: what this machine offers, and what is missing for more. */
 
 import { cpus, totalmem } from 'node:os';
 import { type CudaReport, inspectCuda } from '@arena/cuda';
@@ -22,11 +22,11 @@ export function define(command: Command): void {
     });
 }
 
-/** Measures on engine `webgpu`, prints the times and keeps the choice. */
+/** Measures tiles on engine `webgpu`, prints the times and stores the choice. */
 async function tune(): Promise<void> {
   const engine = await openEngine('webgpu');
   const launcher = gpuLauncher(backend() as KernelBackend);
-  // a software adapter would take minutes over the products of a real model
+  // a software adapter would need minutes for the products of a real model
   const size = launcher.software ? { tokens: 128, width: 128, rounds: 3 } : {};
   console.log(`webgpu     ${engine.device}: products by tile, milliseconds`);
   const times = await tuneWebgpu(size);
@@ -43,7 +43,7 @@ async function tune(): Promise<void> {
 
 const ENGINES = ['cuda', 'webgpu', 'wasm', 'tensorflow', 'cpu'] as const;
 
-/** What doctor finds. */
+/** What the doctor finds. */
 interface Findings {
   arena: string;
   node: string;
@@ -51,9 +51,9 @@ interface Findings {
   cpu: string;
   cores: number;
   memoryGiB: number;
-  /** `why` the engine does not open, or what it computes on. */
+  /** `why`: the reason that the engine does not open, or the device it computes on. */
   engines: { name: (typeof ENGINES)[number]; opens: boolean; device?: string; why?: string }[];
-  /** What `--engine auto` is here. */
+  /** The engine that `--engine auto` opens here. */
   auto: string;
   nvidia: CudaReport;
 }
@@ -97,7 +97,7 @@ function linesOf({ node, platform, cpu, cores, memoryGiB, engines, auto, nvidia 
   ];
 }
 
-/** What there is of NVIDIA, and what would make it faster; nothing where there is no driver. */
+/** The NVIDIA driver and GPUs, and what would make them faster. Empty without a driver. */
 function nvidiaLines({ driver, devices, cublasLt, advice }: CudaReport): string[] {
   if (!driver) return [];
   return [

@@ -63,7 +63,10 @@ async function evaluateCommand({ base, adapter, data, out, clean, ...engineFlags
   }
 }
 
-/** What is scored, and what baselines and temperature are fitted on: a prepared folder has parts, files are all to be scored. */
+/**
+ * The battles to score, and the battles that baselines and temperature are fitted on. A prepared folder has parts; all
+ * battles of plain files are scored.
+ */
 function partsOf({ battles, prepared }: Dataset): VoteParts {
   if (!prepared) return { train: [], validation: [], test: battles };
   const { train, validation, test } = prepared.parts;

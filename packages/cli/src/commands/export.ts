@@ -1,4 +1,4 @@
-/** @file `arena export`: a checkpoint as one that the Hugging Face Trainer resumes from. */
+/** @file `arena export`: writes a checkpoint that the Hugging Face Trainer can resume from. */
 import { writeFolder } from '@arena/files';
 import type { TrainingSettings } from '@arena/judge';
 import { loadCheckpoint } from '@arena/trainer';

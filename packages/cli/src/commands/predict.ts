@@ -21,7 +21,7 @@ interface PredictFlags extends EngineFlags {
   out?: string;
 }
 
-/** Battles that are scored together: enough to sort by length, few enough to hold. */
+/** Battles scored together: enough to sort by length, few enough for memory. */
 const WINDOW = 1024;
 
 export function define(command: Command): void {
@@ -32,7 +32,7 @@ export function define(command: Command): void {
     .option('--prompt <text>', 'a single battle: its prompt')
     .option('--a <text>', 'a single battle: answer A')
     .option('--b <text>', 'a single battle: answer B')
-    .option('--out <file>', 'write the lines there instead; a stopped run goes on where it was')
+    .option('--out <file>', 'write the lines there instead; a stopped run resumes')
     .option('--both-orders', 'average over both orders of the answers', false);
   addEngineOptions(command).action((flags: PredictFlags) => predict(flags));
 }
@@ -79,7 +79,7 @@ async function predict({ base, adapter, bothOrders, out, ...flags }: PredictFlag
   }
 }
 
-/** Battles that can be read more than once, so that none but a window of them is in memory. */
+/** Battles that can be read more than once. Only one window of them is in memory. */
 interface BattleList {
   count: number;
   read(): AsyncIterable<Battle>;

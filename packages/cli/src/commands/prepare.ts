@@ -1,4 +1,4 @@
-/** @file `arena prepare`: votes to a folder with their parts, their tokens and a data card. */
+/** @file `arena prepare`: turns votes into a folder with parts, tokens and a data card. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
@@ -67,23 +67,23 @@ export function define(command: Command): void {
   addCleanOption(command).action((flags: PrepareFlags) => prepare(flags));
 }
 
-/** In percent: how much the heap may grow before the collector goes through all of it. By itself V8 lets it double. */
+/** Heap growth in percent before a full collection. V8's default lets the heap double. */
 const HEAP_GROWTH = 50;
 
 async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): Promise<void> {
-  // the texts of a large set pass through, and would lie around as garbage for a quarter of the memory that this takes
+  // the texts of a large set pass through the heap: as garbage they would take a quarter of all memory
   setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH}`);
   const signal = onInterrupt();
   await checkNewFolder(out);
   const folder = await resolveBase(base);
   const tokenizer = await openTokenizer(folder);
-  // Only what differs from training's defaults is stored: `arena train` then finds the same packing.
+  // Stores only what differs from the training defaults, so that `arena train` uses the same packing.
   const packing = {
     maxTokens: flags.maxTokens,
     frame: flags.frame === 'compact' ? COMPACT_FRAME : GEMMA_FRAME,
     ...(flags.truncation === 'head+tail' ? {} : { truncation: flags.truncation }),
   };
-  packer(tokenizer, packing); // settings that cannot be are told before anything is read
+  packer(tokenizer, packing); // rejects wrong settings before it reads anything
   const fill = async (temporary: string) => {
     const { outlines, ...leftOut } = await storeBattles(data, join(temporary, BATTLES), {
       ties: flags.ties === 'keep',
@@ -130,9 +130,9 @@ async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): 
 }
 
 /**
- * Reads and cleans the votes into a file. Of each battle everything but the answers is held, which is what a split needs: a file may
- * be larger than memory.
- * @throws Error when two battles that are left have one id: a split is saved by their ids.
+ * Reads and cleans the votes into a file. A split needs everything but the answers, so only that stays in memory: a
+ * file may be larger than memory.
+ * @throws Error when two remaining battles share an id: a split is saved by ids.
  */
 async function storeBattles(
   data: string[],
@@ -160,7 +160,7 @@ async function storeBattles(
   return { outlines, ...leftOut };
 }
 
-/** The stored battles with what their file does not hold: rows and flags. */
+/** The stored battles with the fields that their file lacks: rows and flags. */
 async function* completed(stored: AsyncIterable<Battle>, outlines: Battle[]): AsyncGenerator<Battle> {
   let index = 0;
   for await (const { responseA, responseB } of stored) yield { ...outlines[index++], responseA, responseB };

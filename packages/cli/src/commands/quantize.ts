@@ -31,7 +31,7 @@ async function quantize({ base: baseOrId, out, type, doubleQuant }: QuantizeFlag
   const base = await resolveBase(baseOrId);
   const signal = onInterrupt();
   await checkNewFolder(out);
-  const engine = await openEngine('wasm'); // quantises with the host's bits, several times as fast
+  const engine = await openEngine('wasm'); // gives the same bits as the host, several times as fast
   try {
     let bar: Progress | undefined;
     const onProgress = (done: number, total: number) => {

@@ -1,4 +1,7 @@
-/** @file `arena quickstart`: the whole journey on synthetic votes and a tiny random base, in about a minute. */
+/**
+ * @file `arena quickstart`: prepares, trains and evaluates on synthetic votes and a tiny random base, in about a
+ * minute.
+ */
 import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { type Battle, syntheticBattles } from '@arena/data';
@@ -16,9 +19,9 @@ import { runTraining } from '../train/training.js';
 const BATTLES = 2000;
 const NOISE = 0.1;
 
-const { seed: _, ...STANDARD } = DEFAULT_SETTINGS; // the quickstart has a flag for it
+const { seed: _, ...STANDARD } = DEFAULT_SETTINGS; // a flag of the quickstart sets it
 
-/** Settings that carry the planted rule on a tiny random base; docs/decisions has what was measured. */
+/** Settings that learn the planted rule on a tiny random base. docs/decisions has the measurements. */
 const QUICKSTART_SETTINGS: Omit<TrainingSettings, 'base' | 'data' | 'seed'> = {
   ...STANDARD,
   maxTokens: 384,

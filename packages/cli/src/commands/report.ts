@@ -1,4 +1,4 @@
-/** @file `arena report`: the report over predictions of any judge; no model is needed. */
+/** @file `arena report`: the report on the predictions of any judge. Needs no model. */
 import type { Battle } from '@arena/data';
 import type { PredictionColumns } from '@arena/eval';
 import { evaluationOf, keepEvaluation } from '@arena/judge/run';
@@ -55,7 +55,10 @@ async function report(path: string, { data, train, columns, out }: ReportFlags):
   }
 }
 
-/** Battles for the baselines: of further files, or the training part of a prepared folder; never one that is predicted. */
+/**
+ * Battles for the baselines: from further files, or the training part of a prepared folder. Excludes every predicted
+ * battle.
+ */
 async function fittingBattles(
   { data, train }: Pick<ReportFlags, 'data' | 'train'>,
   predicted: ReadonlyMap<string, unknown>,

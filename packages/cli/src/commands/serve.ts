@@ -23,7 +23,7 @@ interface ServeFlags extends EngineFlags {
   timeout: number;
 }
 
-/** Battles scored together: enough to fill batches, few enough that nobody waits long behind them. */
+/** Battles scored together: enough to fill batches, few enough for a short wait. */
 const TOGETHER = 16;
 
 export function define(command: Command): void {

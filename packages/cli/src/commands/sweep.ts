@@ -1,4 +1,4 @@
-/** @file `arena sweep`: arena train over a grid or random draws of its flags. */
+/** @file `arena sweep`: runs `arena train` over a grid or random draws of its flags. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { makeFolder } from '@arena/files/write';
@@ -63,7 +63,7 @@ async function sweep({ space: path, out, jobs, metric, seed }: SweepFlags): Prom
   if (failed) throw new Error(`${failed} of ${results.length} trials failed; their log.txt says why`);
 }
 
-/** A new folder, or that of the same sweep. */
+/** Creates the folder, or reuses the folder of the same sweep. */
 async function openFolder(out: string, content: string): Promise<void> {
   const file = `${out}/sweep.json`;
   const before = await readFile(file, 'utf8').catch(() => undefined);

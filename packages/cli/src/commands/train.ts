@@ -1,6 +1,6 @@
-/** @file `arena train`. */
+/** @file `arena train`: trains a judge on votes. */
 import { dirname, resolve } from 'node:path';
-import type { TrainingSettings } from '@arena/judge';
+import { completeSettings, type TrainingSettings } from '@arena/judge';
 import { checkSettings } from '@arena/judge/settings';
 import type { MpiCommunicator } from '@arena/mpi';
 import { DeviceLostError, type Engine } from '@arena/runtime';
@@ -30,7 +30,7 @@ type TrainFlags = Omit<TrainingSettings, 'targets'> &
     dashboard?: number | true;
   };
 
-/** Whether `arena train` knows these flags and takes their values. @throws CommanderError that says which it does not. */
+/** Checks flags of `arena train` and their values. @throws CommanderError naming the one that is wrong. */
 export function checkTrainFlags(words: string[]): void {
   const train = new Command('train').exitOverride().configureOutput({ writeErr: () => {} });
   define(train);
@@ -136,7 +136,7 @@ async function trainCommand(
     dashboard,
     ...rest
   } = flags;
-  const settings: TrainingSettings = { ...rest, targets: targets.split(',').map((name) => name.trim()) };
+  const settings = completeSettings({ ...rest, targets: targets.split(',').map((name) => name.trim()) });
   checkSettings(settings);
   const isFirst = !ranks?.rank;
   if (ranks) checkShares(settings, ranks);
@@ -174,7 +174,7 @@ async function trainCommand(
     say(`${out}/report.html has the rest. ${duration(seconds)} in all.`);
     say(`next: arena predict --base ${settings.base} --adapter ${out}/adapter --prompt "…" --a "…" --b "…"`);
   } catch (error) {
-    throw error instanceof DeviceLostError ? new Error(await afterLoss(error, out)) : error;
+    throw error instanceof DeviceLostError ? new Error(await lostDeviceMessage(error, out)) : error;
   } finally {
     page?.close();
     engine.dispose();
@@ -182,14 +182,14 @@ async function trainCommand(
   }
 }
 
-/** What happened to the GPU, and how the run goes on. */
-export async function afterLoss({ message }: DeviceLostError, out: string): Promise<string> {
+/** The error message for a lost GPU, with the way to resume. */
+export async function lostDeviceMessage({ message }: DeviceLostError, out: string): Promise<string> {
   const checkpoint = await latestCheckpoint(out);
   if (!checkpoint) return `${message}; no checkpoint was saved yet (--save-every): start the run again`;
-  return `${message}; the same command with --resume goes on from ${checkpoint}`;
+  return `${message}; the same command with --resume continues from ${checkpoint}`;
 }
 
-/** Every rank needs a batch in a step. */
+/** Checks that every rank has a batch in a step. */
 function checkShares({ accumulation }: TrainingSettings, { size }: MpiCommunicator): void {
   if (accumulation >= size) return;
   throw new Error(
@@ -198,14 +198,14 @@ function checkShares({ accumulation }: TrainingSettings, { size }: MpiCommunicat
   );
 }
 
-/** A resumed run must be the same run. */
+/** Checks that a resumed run has the settings of the first one. */
 async function checkResumed(out: string, settings: TrainingSettings): Promise<void> {
   const { readFile } = await import('node:fs/promises');
   const path = `${out}/run.json`;
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new Error(`${path}: cannot be read (${error.code}); there is no run to resume in ${out}`);
   });
-  const before = JSON.parse(text) as Record<string, unknown>;
+  const before = { ...completeSettings(JSON.parse(text)) } as Record<string, unknown>; // earlier versions said less
   const now = JSON.parse(JSON.stringify(settings)) as Record<string, unknown>;
   const differing = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
     (key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]),
@@ -216,7 +216,7 @@ async function checkResumed(out: string, settings: TrainingSettings): Promise<vo
   }
 }
 
-/** What a step is planned for: a GPU's allocator keeps some blocks that are larger than what is in them. */
+/** The memory to plan a step for. A GPU's allocator keeps some blocks larger than their content. */
 function memoryOf({ deviceBytes }: Engine, asked: number | undefined): number | undefined {
   return deviceBytes === undefined ? asked : 0.9 * deviceBytes;
 }

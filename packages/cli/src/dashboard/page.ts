@@ -1,4 +1,4 @@
-/** @file The dashboard's page: it asks for new lines of the log once a second and draws them as SVG. */
+/** @file The dashboard's page: it fetches new lines of the log once a second and draws them as SVG. */
 
 export const PAGE = `<!doctype html>
 <html lang="en">

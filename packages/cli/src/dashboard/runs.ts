@@ -1,21 +1,21 @@
-/** @file The runs in a folder, as their logs tell them. */
+/** @file The runs in a folder, read from their logs. */
 import { open, readdir, readFile, stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 
-/** A run that left a log.jsonl. */
+/** A run with a log.jsonl. */
 export interface RunSummary {
   name: string;
   /** Milliseconds since 1970 of the last line. */
   changed: number;
-  /** Steps so far, and of the whole run where its settings say. */
+  /** Steps so far, and of the whole run where its settings give it. */
   step: number;
   settings: Record<string, unknown>;
 }
 
-/** Bytes of a log that are read at once. */
+/** Bytes of a log read at once. */
 const PART = 4_000_000;
 
-/** Folders with a log: `directory` itself, or those in it, the newest first. */
+/** Folders with a log: `directory` itself, or folders in it, newest first. */
 export async function listRuns(directory: string): Promise<RunSummary[]> {
   const names = await readdir(directory, { withFileTypes: true }).catch(() => []);
   const folders = names.filter((entry) => entry.isDirectory()).map(({ name }) => name);
@@ -37,7 +37,7 @@ async function summarize(directory: string, name: string): Promise<RunSummary | 
 }
 
 /**
- * Whole lines of a run's log from a byte on, and where the next call goes on.
+ * Whole lines of a run's log from a byte offset, and the offset for the next call.
  * @returns undefined when there is no such run.
  */
 export async function readLog(
@@ -50,7 +50,7 @@ export async function readLog(
   if (!file) return undefined;
   try {
     const { size } = await file.stat();
-    const begin = from > size ? 0 : from; // a resumed run writes its log anew
+    const begin = from > size ? 0 : from; // a resumed run rewrites its log
     const { buffer, bytesRead } = await file.read(Buffer.alloc(Math.min(PART, size - begin)), 0, undefined, begin);
     const text = buffer.subarray(0, bytesRead);
     const end = text.lastIndexOf(10) + 1;

@@ -1,4 +1,4 @@
-/** @file A local page with the live charts of runs. It listens on this machine alone and only reads. */
+/** @file A local page with the live charts of runs. It listens on localhost and only reads. */
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { PAGE } from './page.js';
@@ -23,7 +23,7 @@ const HEADERS = {
  */
 export async function openDashboard(directory: string, port = 0, keepAlive = false): Promise<Dashboard> {
   const server = createServer((request, response) => {
-    // a page elsewhere that has its name point here sends that name
+    // a foreign page whose DNS name points here sends that name (DNS rebinding)
     const host = (request.headers.host ?? '').replace(/:\d+$/, '');
     if (host !== '127.0.0.1' && host !== 'localhost') return reply(response, 403, 'text/plain', 'this page is local');
     if (request.method !== 'GET') return reply(response, 405, 'text/plain', 'GET is expected');
@@ -57,7 +57,7 @@ async function answer(directory: string, url: URL, response: ServerResponse): Pr
   const runs = await listRuns(directory);
   if (url.pathname === '/runs') return json(response, runs);
   const name = url.searchParams.get('run') ?? '';
-  // only names that the list has: no path comes from outside
+  // accepts only names in the list: a request cannot give a path
   if (url.pathname !== '/log' || !runs.some((run) => run.name === name)) {
     return reply(response, 404, 'text/plain', 'there is nothing here');
   }

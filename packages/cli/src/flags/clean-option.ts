@@ -2,7 +2,7 @@
 import type { Cleaning } from '@arena/judge/settings';
 import { type Command, InvalidArgumentError } from 'commander';
 
-/** What each reason means, and its actions, the default first. */
+/** The meaning of each reason, and its actions with the default first. */
 const REASONS: Record<string, { key: keyof Cleaning; actions: string[]; meaning: string }> = {
   unlabeled: { key: 'unlabeled', actions: ['drop', 'keep'], meaning: 'no vote' },
   'both-empty': { key: 'bothEmpty', actions: ['drop', 'keep'], meaning: 'both answers blank' },
@@ -35,7 +35,7 @@ ${Object.entries(REASONS)
   .join('\n')}
   ${`${MAX_CHARS}=200000`.padEnd(30)}longer turns are cut there (UTF-16 code units)`;
 
-/** Adds the flag, and what it takes to the command's help. */
+/** Adds the flag, and its values to the command's help. */
 export function addCleanOption(command: Command): Command {
   return command
     .option(

@@ -1,10 +1,10 @@
-/** @file `--config FILE`: flags of a command from a JSON file, for what the command line does not say itself. */
+/** @file `--config FILE`: flags of a command from a JSON file. The command line takes precedence. */
 import { readFileSync } from 'node:fs';
 
 /**
- * Puts the flags of a `--config` file before those of the command line, so that the latter win. Keys are flag names
- * without dashes (`"learning-rate": 1e-4`), lists repeat a value, true sets a switch. Unknown keys are refused later,
- * like unknown flags.
+ * Puts the flags of a `--config` file before those of the command line, so that the command line wins. Keys are flag
+ * names without dashes (`"learning-rate": 1e-4`), lists repeat a value, true sets a switch. Unknown keys are refused
+ * later, like unknown flags.
  * @param argv Arguments after the program's name: the command first.
  * @throws Error when the file cannot be read or is no JSON object of such values.
  */
@@ -20,7 +20,10 @@ export function expandConfig(argv: string[]): string[] {
   return [command, ...configWords(path, readConfig(path), given), ...flags];
 }
 
-/** The words of a command line for the flags of a configuration, but for those that are given already. @throws Error naming the file and the key. */
+/**
+ * Turns a configuration into command-line words, without the flags that are given already.
+ * @throws Error naming the file and the key.
+ */
 export function configWords(path: string, config: Record<string, unknown>, given = new Set<string>()): string[] {
   return Object.entries(config).flatMap(([key, value]) => {
     const flag = `--${key}`;

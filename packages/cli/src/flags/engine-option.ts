@@ -42,20 +42,21 @@ export function addEngineOptions(command: Command): Command {
     .option('--wide', '256-bit vectors by an experimental V8 flag (engine wasm, Node 24 or later)');
 }
 
-/** Says where the engines come from that packages of their own bring. */
+/** Registers the engines of separate packages. */
 export function provideEngines(): void {
   provideEngine('cuda', async () => (await import('@arena/cuda')).cudaEngine);
 }
 
-/** The engine that a flag speaks of. */
+/** The engine that a flag belongs to. */
 const ENGINE_OF = { threads: 'wasm', wide: 'wasm', gpu: 'cuda', bf16: 'cuda', f16: 'webgpu' } as const;
 
 /**
- * Opens the engine of the flags. `auto` with a flag of one engine is that engine; else it is the first of cuda, webgpu on a GPU, and
- * wasm that opens.
+ * Opens the engine of the flags. `auto` with a flag of one engine means that engine. Otherwise it means the first of
+ * cuda, webgpu on a GPU, and wasm that opens.
  * @param more.memoryBudget Most bytes of a GPU's memory.
- * @param more.shares Whether other processes on this machine do the same: each then has one thread, and no GPU unasked.
- * @throws Error when a flag speaks of another engine than `--engine`.
+ * @param more.shares Whether other processes on this machine do the same. Each then gets one thread, and a GPU only
+ * when a flag asks for it.
+ * @throws Error when a flag belongs to another engine than `--engine`.
  */
 export async function openFlagged(
   flags: EngineFlags,

@@ -1,10 +1,10 @@
-/** @file Flags that are settings: what they take, and their defaults, are the settings' own. */
+/** @file Flags for settings: values and defaults come from the settings' rules. */
 import { DEFAULT_SETTINGS } from '@arena/judge';
 import { type DefaultSettings, RULES, type Rule } from '@arena/judge/settings';
 import { Option } from 'commander';
 import { integer, number } from './arguments.js';
 
-/** The flag of the setting that has its name in camel case: `--max-tokens <n>` is `maxTokens`. */
+/** The flag for a setting: `--max-tokens <n>` sets `maxTokens`. */
 export function settingOption(flags: string, description: string): Option {
   const option = new Option(flags, description);
   const key = option.attributeName() as keyof typeof RULES;

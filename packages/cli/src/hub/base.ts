@@ -1,4 +1,4 @@
-/** @file A base checkpoint by folder or hub id. */
+/** @file Finds a base checkpoint by folder or hub id. */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { hubFolder, type Location } from '@arena/files';
@@ -12,9 +12,9 @@ import { accessToken, cachedSnapshot, downloadModel, hubPlaces } from './cache.j
 const HUB_ID = /^\w[\w.-]*\/\w[\w.-]*$/;
 
 /**
- * The folder of a base: itself, or for a hub id (`google/gemma-2-2b`) its newest snapshot in Hugging Face's cache on this
- * machine, into which it is downloaded when it is not there (not with `HF_HUB_OFFLINE=1`).
- * @throws Error saying where it was looked for and what stands in the way.
+ * The folder of a base. A hub id (`google/gemma-2-2b`) means its newest snapshot in Hugging Face's cache on this
+ * machine; a missing one is downloaded (unless `HF_HUB_OFFLINE=1`).
+ * @throws Error saying which places were searched and what to do.
  */
 export async function resolveBase(base: string): Promise<string> {
   if (!HUB_ID.test(base) || (await stat(base).catch(() => undefined))) return base;
@@ -42,7 +42,7 @@ export async function resolveBase(base: string): Promise<string> {
 }
 
 /**
- * Where a base can be looked at: its folder, or the hub itself for one that is not on this machine. Nothing is downloaded.
+ * Where a base can be inspected: its folder, or the hub for a base that is not on this machine. Downloads nothing.
  * @throws Error as {@link resolveBase}.
  */
 export async function peekBase(base: string): Promise<Location> {
@@ -50,12 +50,15 @@ export async function peekBase(base: string): Promise<Location> {
   const cached = await cachedSnapshot(base);
   if (cached) return cached;
   const { endpoint, offline } = hubPlaces();
-  if (offline) return resolveBase(base); // which says what is missing
+  if (offline) return resolveBase(base); // its error says what is missing
   const model = await hubModel(base, { endpoint, token: await accessToken() });
   return hubFolder(model);
 }
 
-/** Opens a base but for its weights, under the name that adapters have for it. @throws Error as {@link resolveBase} and `openBase`. */
+/**
+ * Opens a base without its weights, under the name that adapters give it.
+ * @throws Error as {@link resolveBase} and `openBase`.
+ */
 export async function openNamedBase(base: string): Promise<Base> {
   const opened = await openBase(await resolveBase(base), base);
   return { ...opened, name: await baseName(base) };

@@ -1,6 +1,6 @@
 /**
- * @file Hugging Face's cache on this machine, laid out as huggingface_hub lays it out, so that both find what the other
- * downloaded: `models--owner--name/{refs/main, snapshots/<commit>/<file>, blobs/<digest>}`.
+ * @file Hugging Face's cache on this machine, in huggingface_hub's layout, so that both tools share downloads:
+ * `models--owner--name/{refs/main, snapshots/<commit>/<file>, blobs/<digest>}`.
  */
 import { copyFile, mkdir, readFile, stat, statfs, symlink, unlink, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -9,7 +9,7 @@ import { type DownloadProgress, diskStore, downloadCheckpoint } from '@arena/fil
 import { type HubFile, type HubModel, hubModel } from '@arena/files/hub';
 import { openCheckpoint } from '@arena/safetensors';
 
-/** Where things are, by the environment variables that Hugging Face's own tools heed. */
+/** Locations, from the environment variables of Hugging Face's own tools. */
 export function hubPlaces(env: NodeJS.ProcessEnv = process.env) {
   const home = env.HF_HOME ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface');
   return {
@@ -21,7 +21,7 @@ export function hubPlaces(env: NodeJS.ProcessEnv = process.env) {
   };
 }
 
-/** The newest snapshot of a model in the cache, when all its files are there. */
+/** The newest complete snapshot of a model in the cache. */
 export async function cachedSnapshot(id: string): Promise<string | undefined> {
   const folder = modelFolder(id);
   const revision = await readFile(join(folder, 'refs', 'main'), 'utf8').catch(() => undefined);
@@ -32,22 +32,22 @@ export async function cachedSnapshot(id: string): Promise<string | undefined> {
     await (await openCheckpoint(snapshot)).close();
     return snapshot;
   } catch {
-    return undefined; // another tool left it unfinished
+    return undefined; // another tool did not finish it
   }
 }
 
 export interface DownloadModelOptions {
-  /** Hears of the model once the hub has described it. */
+  /** Called with the model once the hub has described it. */
   onModel?: (model: HubModel, bytes: number) => void;
   onProgress?: (progress: DownloadProgress) => void;
   signal?: AbortSignal;
 }
 
 /**
- * Downloads what a classifier needs of a model into the cache. A broken or stopped download goes on where it stopped.
+ * Downloads the files that a classifier needs into the cache. A broken or stopped download resumes.
  * @returns the folder of the snapshot.
- * @throws Error saying whether the hub cannot be reached, the model does not exist, a token is missing, its licence has
- * not been accepted, or the disk is too small.
+ * @throws Error saying what is wrong: the hub cannot be reached, the model does not exist, a token is missing, the
+ * licence is not accepted, or the disk is too small.
  */
 export async function downloadModel(id: string, options: DownloadModelOptions = {}): Promise<string> {
   const { onModel, onProgress, signal } = options;
@@ -73,7 +73,7 @@ function modelFolder(id: string): string {
   return join(hubPlaces().cache, `models--${id.replace('/', '--')}`);
 }
 
-/** The access token of the environment, or the one that `hf auth login` left. */
+/** The access token from the environment, or from `hf auth login`. */
 export async function accessToken(): Promise<string | undefined> {
   const { token, tokenFile } = hubPlaces();
   return token ?? ((await readFile(tokenFile, 'utf8').catch(() => '')).trim() || undefined);
@@ -95,7 +95,7 @@ async function checkSpace(blobs: string, { id, files }: HubModel, bytes: number)
   throw new Error(`${id}: ${gb(needed)} are to be downloaded, ${gb(bavail * bsize)} are free on the disk of ${blobs}`);
 }
 
-/** A snapshot's file points to its content; it is a copy where links are not allowed (Windows without that right). */
+/** A snapshot's file links to its content. It is a copy where links are not allowed (Windows without that right). */
 async function link({ name, blob }: HubFile, blobs: string, snapshot: string): Promise<void> {
   const path = join(snapshot, name);
   await unlink(path).catch(() => {});

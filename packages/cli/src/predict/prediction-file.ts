@@ -1,11 +1,14 @@
-/** @file A file of predictions that grows window by window: stopped, it goes on where it was; it has its name only when whole. */
+/**
+ * @file A file of predictions that grows window by window. A stopped run resumes; the file gets its name when it is
+ * whole.
+ */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { access, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import type { Battle } from '@arena/data';
 
-/** Scores battles that lie next to each other: a line of JSON for each, in their order. */
+/** Scores consecutive battles: one line of JSON each, in order. */
 export type ScoreWindow = (battles: Battle[]) => Promise<string[]>;
 
 export interface PredictionFileOptions {
@@ -15,8 +18,8 @@ export interface PredictionFileOptions {
 }
 
 /**
- * Writes a line for every battle to `path`. What an earlier call with the same key left in `path.part` is kept.
- * @param key What the lines depend on beside the battles, such as {@link predictionKey}.
+ * Writes a line for every battle to `path`. Keeps what an earlier call with the same key wrote to `path.part`.
+ * @param key What the lines depend on besides the battles, such as {@link predictionKey}.
  * @throws Error when `path` exists, or `path.part` is of another key or other battles.
  */
 export async function writePredictions(
@@ -47,7 +50,7 @@ export async function writePredictions(
       if (done < known.length) {
         if (known[done] !== battle.id) {
           throw new Error(
-            `${part}: line ${done + 1} is of battle ${known[done]}, the data has ${battle.id}; remove it to begin anew`,
+            `${part}: line ${done + 1} is of battle ${known[done]}, the data has ${battle.id}; remove it to start again`,
           );
         }
         done++;
@@ -58,7 +61,7 @@ export async function writePredictions(
     }
     await flush();
     if (known.length > done)
-      throw new Error(`${part}: has ${known.length} lines for ${done} battles; remove it to begin anew`);
+      throw new Error(`${part}: has ${known.length} lines for ${done} battles; remove it to start again`);
   } finally {
     await file.close();
   }
@@ -66,7 +69,7 @@ export async function writePredictions(
   await rm(`${part}.key`, { force: true });
 }
 
-/** Ids of the whole lines that an earlier run left; a line that was cut is taken away. */
+/** Ids of the whole lines of an earlier run. Removes a line that was cut. */
 async function knownIds(part: string, key: string): Promise<string[]> {
   const left = await stat(part).catch(() => undefined);
   const before = await readFile(`${part}.key`, 'utf8').catch(() => undefined);
@@ -75,7 +78,7 @@ async function knownIds(part: string, key: string): Promise<string[]> {
     return [];
   }
   if (before !== key) {
-    throw new Error(`${part}: was left by a run with another base, adapter or options; remove it to begin anew`);
+    throw new Error(`${part}: was left by a run with another base, adapter or options; remove it to start again`);
   }
   const ids: string[] = [];
   let bytes = 0;
@@ -91,7 +94,7 @@ async function knownIds(part: string, key: string): Promise<string[]> {
   return ids;
 }
 
-/** Changes with the adapter's bytes, its packing, the base and whatever else is named. */
+/** A key that changes with the adapter's bytes, its packing, the base and the other values. */
 export async function predictionKey(adapterPath: string, ...others: unknown[]): Promise<string> {
   const hash = createHash('sha256').update(JSON.stringify(others));
   for (const name of ['adapter_config.json', 'adapter_model.safetensors', 'arena.json']) {

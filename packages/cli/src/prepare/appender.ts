@@ -1,17 +1,17 @@
-/** @file Bytes written one after the other into a new file, some at a time. */
+/** @file Appends bytes to a new file. */
 import { open } from 'node:fs/promises';
 
 /** A file that grows. */
 export interface Appender {
-  /** Takes bytes; what it returns is to be awaited before more are given. */
+  /** Appends bytes. Await the result before the next call. */
   add(bytes: Uint8Array): Promise<void> | undefined;
   finish(): Promise<void>;
 }
 
-/** Bytes that wait to be written together. */
+/** Bytes gathered before a write. */
 const BUFFER_BYTES = 2 ** 20;
 
-/** Opens a file that must not be there. */
+/** Opens a file that must not exist. */
 export async function appender(path: string): Promise<Appender> {
   const file = await open(path, 'wx');
   const buffer = new Uint8Array(BUFFER_BYTES);

@@ -1,8 +1,8 @@
-/** @file How the data card shows counts and histograms: tables and charts of them. */
+/** @file Tables and charts of the data card's counts and histograms. */
 import type { Counts, Histogram } from '@arena/data/describe';
 import { chartSvg, niceAxis, percent, rangesSvg, type Series, type Table } from '@arena/eval/page';
 
-/** Names shown of a list of counts. */
+/** Names shown in a list of counts. */
 const MOST_NAMES = 20;
 
 /** The most frequent names with their share of `total` battles. */
@@ -11,7 +11,7 @@ export function countTable(caption: string, counts: Counts, total: number): Tabl
   return { caption, columns: ['', 'Battles', 'Share'], rows };
 }
 
-/** The axis names what is counted: a chart's title is for those who cannot see it. */
+/** The axis names the unit. A chart's title is for screen readers. */
 export function countChart(name: string, counts: Counts, total: number): string {
   const rows = shownOf(counts).map((one) => ({
     name: one.name,

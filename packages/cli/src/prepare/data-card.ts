@@ -1,4 +1,4 @@
-/** @file The data card as a page: tables and charts of what card.json holds. */
+/** @file The data card as a page: tables and charts of card.json. */
 import { basename } from 'node:path';
 import type { Counts, DataCard } from '@arena/data/describe';
 import { SPLIT_NAMES } from '@arena/data/split';

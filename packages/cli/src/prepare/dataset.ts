@@ -5,10 +5,10 @@ import type { Cleaning } from '@arena/judge/settings';
 import { type LeftOut, streamVotes } from '@arena/judge/votes';
 import { openPrepared, type Prepared, preparedBattles } from './prepared.js';
 
-/** Battles fit for training, and what was left out on the way. */
+/** Battles for training, and what was dropped. */
 export interface Dataset extends LeftOut {
   battles: Battle[];
-  /** Set when the data is a folder that `arena prepare` wrote: its parts are then to be used. */
+  /** Set for a folder of `arena prepare`: training uses its parts. */
   prepared?: Prepared;
 }
 
@@ -17,7 +17,10 @@ export interface DatasetOptions {
   ties?: boolean;
   /** Keep battles that have a soft label in place of a vote. Default false. */
   softLabels?: boolean;
-  /** What happens to other kinds of battles. Default as `@arena/data` has it; a prepared folder keeps what it holds. */
+  /**
+   * What happens to other kinds of battles. Default: the policy of `@arena/data`. A prepared folder keeps all its
+   * battles.
+   */
   clean?: Cleaning;
   signal?: AbortSignal;
 }
@@ -29,7 +32,7 @@ export interface DatasetOptions {
 export async function loadDataset(files: string[], options: DatasetOptions = {}): Promise<Dataset> {
   const battles: Battle[] = [];
   const isPrepared = (await preparedBattles(files[0])) !== undefined;
-  const read: Battle[] = []; // of a prepared folder: its parts name battles that this run may leave out
+  const read: Battle[] = []; // parts of a prepared folder may name battles that this run drops
   const leftOut = await readDataset(
     files,
     {
@@ -42,7 +45,7 @@ export async function loadDataset(files: string[], options: DatasetOptions = {})
   return { battles, ...leftOut, prepared };
 }
 
-/** What a prepared folder holds has been cleaned, as its maker chose: only what this run cannot use is left out of it. */
+/** A prepared folder is cleaned already: drops only the battles that this run cannot use. */
 const KEPT: CleanPolicy = {
   bothEmpty: 'keep',
   identical: 'keep',
@@ -51,16 +54,16 @@ const KEPT: CleanPolicy = {
   maxChars: Number.POSITIVE_INFINITY,
 };
 
-/** Who is told of the battles of a file, in its order. */
+/** Callbacks for the battles of a file, in order. */
 export interface BattleSink {
-  /** Of every battle that is read. */
+  /** Called for every battle read. */
   seen?: (battle: Battle) => void;
-  /** Of every battle that is left; a promise is waited for. */
+  /** Called for every battle kept. A promise is awaited. */
   keep: (battle: Battle) => Promise<void> | undefined | void;
 }
 
 /**
- * The same for votes that are not to be held all at once.
+ * The same without holding all votes in memory.
  * @throws Error as `loadDataset`
  */
 export async function readDataset(
@@ -71,7 +74,7 @@ export async function readDataset(
   const stored = await Promise.all(files.map(preparedBattles));
   if (files.length > 1 && stored.some((path) => path)) {
     throw new Error(
-      `${files.join(', ')}: a prepared folder stands alone; give it as the only --data, or prepare all anew`,
+      `${files.join(', ')}: a prepared folder stands alone; give it as the only --data, or prepare all again`,
     );
   }
   if (stored[0] && clean) {

@@ -1,23 +1,23 @@
-/** @file Packing a stream of battles, in threads when wanted; they come out in the order in which they went in. */
+/** @file Packs a stream of battles, optionally in threads. The order stays. */
 import { type Battle, type Packed, type PackOptions, packer } from '@arena/data';
 import { openEncoderPool, type Tokenizer } from '@arena/tokenizer';
 import type { TokenizerSource } from './tokenizer-source.js';
 
 export interface PackInOrderOptions {
   tokenizer: Tokenizer;
-  /** What it is made of, for the threads. */
+  /** The tokenizer's source, for the threads. */
   source: TokenizerSource['source'];
   packing: PackOptions;
-  /** Threads that tokenise; 0: none but this one. */
+  /** Threads that tokenise. 0: only this one. */
   workers: number;
 }
 
-/** Battles whose texts a thread gets at once. */
+/** Battles sent to a thread at once. */
 const LOT = 64;
-/** Lots that a thread has waiting, so that it is never idle. */
+/** Lots queued for a thread, so that it is never idle. */
 const LOTS_AHEAD = 2;
 
-/** Gives each battle with its tokens. */
+/** Yields each battle with its tokens. */
 export async function* packInOrder(
   battles: AsyncIterable<Battle>,
   { tokenizer, source, packing, workers }: PackInOrderOptions,
@@ -27,7 +27,7 @@ export async function* packInOrder(
     for await (const battle of battles) yield [battle, pack(battle)];
     return;
   }
-  // The packer asks for texts one by one: those of the lot at hand are answered from what the threads have sent.
+  // The packer asks for texts one by one: the threads' results answer those of the current lot.
   let known = new Map<string, Int32Array>();
   const encode: Tokenizer['encode'] = (text, options) => known.get(text) ?? tokenizer.encode(text, options);
   const pack = packer({ encode, tokenToId: (token) => tokenizer.tokenToId(token) }, packing);
@@ -40,7 +40,7 @@ export async function* packInOrder(
       ...new Set(lot.flatMap(({ prompt, responseA, responseB }) => [...prompt, ...responseA, ...responseB])),
     ];
     const tokens = pool.encode(texts, options).then((ids) => new Map(texts.map((text, i) => [text, ids[i]])));
-    tokens.catch(() => {}); // told when its turn comes
+    tokens.catch(() => {}); // reported when its turn comes
     ahead.push({ lot, tokens });
   }
   async function* take(): AsyncGenerator<[Battle, Packed]> {

@@ -9,33 +9,33 @@ import type { Cleaning } from '@arena/judge/settings';
 import { writeSafetensors } from '@arena/safetensors';
 import { type Appender, appender } from './appender.js';
 
-/** Content of prepared.json, by which the folder is known. */
+/** Content of prepared.json, which marks the folder. */
 interface PreparedManifest {
   format: 'arena-prepared-1';
   /** Files that the battles came from. */
   sources: string[];
-  /** What `--clean` said. */
+  /** The value of `--clean`. */
   cleaning?: Cleaning;
   packing: PackOptions;
-  /** Key of the tokens of each part: of its texts, the tokenizer and the packing. */
+  /** Key of the tokens of each part: depends on the texts, the tokenizer and the packing. */
   keys: Record<SplitName, string>;
 }
 
-/** A prepared folder that is open. */
+/** An open prepared folder. */
 export interface Prepared {
   folder: string;
   manifest: PreparedManifest;
-  /** What splits.json holds. */
+  /** Content of splits.json. */
   file: SplitsFile;
   parts: Record<SplitName, Battle[]>;
 }
 
 const MANIFEST = 'prepared.json';
-/** The battles that were kept, as JSON lines. */
+/** The battles kept, as JSON lines. */
 export const BATTLES = 'battles.jsonl';
 const tokensFile = (name: SplitName) => `tokens-${name}.safetensors`;
 
-/** What a prepared folder is made with. */
+/** What {@link preparedWriter} needs. */
 export interface PreparedInput {
   sources: string[];
   cleaning?: Cleaning;
@@ -44,7 +44,7 @@ export interface PreparedInput {
   tokenizer: Uint8Array;
 }
 
-/** Battles on their way into a prepared folder: each part's tokens go to the disk as they come, and only what is known of them is held. */
+/** Writes battles into a prepared folder. Tokens go to disk as they come; memory holds only their sizes and labels. */
 export interface PreparedWriter {
   add(name: SplitName, battle: Battle, packed: Packed): Promise<void>;
   /** Writes the files of tokens, splits.json and, last, prepared.json. */
@@ -52,7 +52,7 @@ export interface PreparedWriter {
   packed: Record<SplitName, PackedEntry[]>;
 }
 
-/** Opens a folder that holds battles.jsonl already, for its battles with their tokens. */
+/** Opens a writer in a folder with battles.jsonl, for the tokens of its battles. */
 export async function preparedWriter(
   folder: string,
   { sources, cleaning, packing, tokenizer }: PreparedInput,
@@ -88,21 +88,21 @@ export async function preparedWriter(
   return { add, finish, packed };
 }
 
-/** Where the battles of a prepared folder are; undefined for any other path. */
+/** Path of the battles of a prepared folder. Undefined for any other path. */
 export async function preparedBattles(path: string): Promise<string | undefined> {
   const found = await stat(join(path, MANIFEST)).catch(() => undefined);
   return found?.isFile() ? join(path, BATTLES) : undefined;
 }
 
 /**
- * Opens a prepared folder whose battles have been read.
- * @param battles What this run takes of them: the others (ties, battles without a vote) are left out of the parts.
+ * Opens a prepared folder after its battles are read.
+ * @param battles The battles that this run uses. The parts leave out the others (ties, battles without a vote).
  * @throws Error when one of its files is missing or is not what `arena prepare` wrote.
  */
 export async function openPrepared(folder: string, battles: Battle[], read: Battle[]): Promise<Prepared> {
   const manifest = (await readJson(join(folder, MANIFEST))) as PreparedManifest;
   if (manifest?.format !== 'arena-prepared-1') {
-    throw new Error(`${join(folder, MANIFEST)}: format ${manifest?.format} is not arena-prepared-1; prepare anew`);
+    throw new Error(`${join(folder, MANIFEST)}: format ${manifest?.format} is not arena-prepared-1; prepare again`);
   }
   const path = join(folder, 'splits.json');
   const stored = (await readJson(path)) as SplitsFile;
@@ -117,7 +117,7 @@ export async function openPrepared(folder: string, battles: Battle[], read: Batt
   }
 }
 
-/** The tokens of one part, or undefined when they were made by another tokenizer, or packed otherwise. */
+/** The tokens of one part. Undefined when another tokenizer or another packing made them. */
 export async function cachedTokens(
   { folder, manifest, parts }: Prepared,
   name: SplitName,
@@ -128,22 +128,22 @@ export async function cachedTokens(
   if (manifest.keys?.[name] !== wanted) return undefined;
   const path = join(folder, tokensFile(name));
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${path}: cannot be read (${error.code}); prepare anew`);
+    throw new Error(`${path}: cannot be read (${error.code}); prepare again`);
   });
   const { packed, key } = await packedFromBytes(bytes).catch((error: Error) => {
     throw new Error(`${path}: ${error.message}`);
   });
-  if (key !== wanted) throw new Error(`${path}: holds the tokens of another set; prepare anew`);
+  if (key !== wanted) throw new Error(`${path}: holds the tokens of another set; prepare again`);
   return packed;
 }
 
 async function readJson(path: string): Promise<unknown> {
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${path}: cannot be read (${error.code}); prepare anew`);
+    throw new Error(`${path}: cannot be read (${error.code}); prepare again`);
   });
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error(`${path}: not JSON (${(error as Error).message}); prepare anew`);
+    throw new Error(`${path}: not JSON (${(error as Error).message}); prepare again`);
   }
 }

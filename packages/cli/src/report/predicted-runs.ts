@@ -11,7 +11,7 @@ import {
 } from '@arena/eval';
 import { preparedBattles } from '../prepare/prepared.js';
 
-/** A run as its file has it. */
+/** A run as read from its file. */
 export interface PredictedRun extends ComparedRun {
   path: string;
   predictions: Prediction[];
@@ -20,7 +20,8 @@ export interface PredictedRun extends ComparedRun {
 }
 
 /**
- * Reads runs: folders with a predictions.jsonl, or files of predictions (JSON lines or CSV with `id` and `probabilityA`).
+ * Reads runs: folders with a predictions.jsonl, or files of predictions (JSON lines or CSV with `id` and
+ * `probabilityA`).
  * @throws Error naming the file, for one that cannot be read or has an id twice.
  */
 export async function readRuns(paths: string[]): Promise<PredictedRun[]> {
@@ -70,8 +71,8 @@ function winnersOf(text: string): PredictedRun['winners'] {
 }
 
 /**
- * The runs over the battles that all of them predicted.
- * @param common false: it is an error when they are not the same battles.
+ * Restricts the runs to the battles that all of them predicted.
+ * @param common false: runs with different battles are an error.
  * @throws Error when runs differ in their battles, or share none.
  */
 export function sharedRuns(runs: PredictedRun[], common: boolean): PredictedRun[] {
@@ -103,7 +104,7 @@ export function sharedRuns(runs: PredictedRun[], common: boolean): PredictedRun[
 }
 
 /**
- * The battles of runs by the votes in their files. Prompts are not known then: each battle stands for one.
+ * The battles of runs, from the votes in their files. Prompts are unknown, so each battle counts as its own prompt.
  * @throws Error when a file has no votes, or two differ.
  */
 export function battlesOfRuns(runs: PredictedRun[]): EvalBattle[] {

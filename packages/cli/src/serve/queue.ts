@@ -1,4 +1,4 @@
-/** @file Battles that wait to be scored: a bounded queue before one scorer, which takes several at a time. */
+/** @file A bounded queue of battles before one scorer, which takes several at a time. */
 import type { Battle } from '@arena/data';
 
 /** P(A is preferred) of each battle. */
@@ -11,81 +11,81 @@ export class QueueFull extends Error {
 
 interface Job {
   battles: Battle[];
-  /** Aborts when the client has gone or its time is over. */
+  /** Aborts when the client disconnects or its time is over. */
   signal: AbortSignal;
   resolve: (probabilities: number[]) => void;
   reject: (error: Error) => void;
 }
 
 export interface QueueOptions {
-  /** Battles that may wait, those being scored left aside. */
+  /** Battles that may wait, not counting those being scored. */
   most: number;
   /** Battles scored together. */
   together: number;
 }
 
-/** First come, first served; jobs are kept whole, and what was abandoned is not scored. */
+/** First come, first served. Jobs stay whole; abandoned jobs are not scored. */
 export class PredictionQueue {
-  readonly #jobs: Job[] = [];
-  readonly #stop = new AbortController();
-  #waiting = 0;
-  #working: Promise<void> | undefined;
-  #closed = false;
+  private readonly jobs: Job[] = [];
+  private readonly stop = new AbortController();
+  private count = 0;
+  private working: Promise<void> | undefined;
+  private closed = false;
 
   constructor(
     private readonly score: Score,
     private readonly options: QueueOptions,
   ) {}
 
-  /** Battles that wait. */
+  /** Number of waiting battles. */
   get waiting(): number {
-    return this.#waiting;
+    return this.count;
   }
 
-  /** Adds battles and gives their probabilities. @throws QueueFull when they do not fit behind those that wait. */
+  /** Adds battles and gives their probabilities. @throws QueueFull when they do not fit into the queue. */
   async add(battles: Battle[], signal: AbortSignal): Promise<number[]> {
-    if (this.#closed) throw new QueueFull('shutting down');
-    if (this.#waiting > 0 && this.#waiting + battles.length > this.options.most) {
-      throw new QueueFull(`${this.#waiting} battles wait already`);
+    if (this.closed) throw new QueueFull('shutting down');
+    if (this.count > 0 && this.count + battles.length > this.options.most) {
+      throw new QueueFull(`${this.count} battles wait already`);
     }
     signal.throwIfAborted();
     const done = new Promise<number[]>((resolve, reject) => {
       const job = { battles, signal, resolve, reject };
-      this.#jobs.push(job);
-      this.#waiting += battles.length;
-      signal.addEventListener('abort', () => this.#drop(job), { once: true });
+      this.jobs.push(job);
+      this.count += battles.length;
+      signal.addEventListener('abort', () => this.drop(job), { once: true });
     });
-    this.#working ??= this.#work();
+    this.working ??= this.work();
     return done;
   }
 
-  /** Takes no more, finishes what waits, and resolves. With `now`, what waits is given up. */
+  /** Takes no more jobs, finishes the waiting ones, and resolves. With `now`, drops the waiting ones. */
   async close(now = false): Promise<void> {
-    this.#closed = true;
+    this.closed = true;
     if (now) {
-      for (const job of [...this.#jobs]) this.#drop(job);
-      this.#stop.abort(new Error('the server was stopped'));
+      for (const job of [...this.jobs]) this.drop(job);
+      this.stop.abort(new Error('the server was stopped'));
     }
-    await this.#working;
+    await this.working;
   }
 
-  #drop(job: Job): void {
-    const at = this.#jobs.indexOf(job);
+  private drop(job: Job): void {
+    const at = this.jobs.indexOf(job);
     if (at >= 0) {
-      this.#jobs.splice(at, 1);
-      this.#waiting -= job.battles.length;
+      this.jobs.splice(at, 1);
+      this.count -= job.battles.length;
     }
     job.reject(job.signal.reason ?? new Error('the server was stopped'));
   }
 
-  async #work(): Promise<void> {
-    await new Promise(setImmediate); // requests that came together are scored together
-    while (this.#jobs.length) {
-      const jobs = this.#take();
+  private async work(): Promise<void> {
+    await new Promise(setImmediate); // scores requests together that arrive together
+    while (this.jobs.length) {
+      const jobs = this.take();
       try {
         const all = await this.score(
           jobs.flatMap(({ battles }) => battles),
-          this.#stop.signal,
+          this.stop.signal,
         );
         let from = 0;
         for (const { battles, resolve } of jobs) {
@@ -97,19 +97,19 @@ export class PredictionQueue {
       }
       await new Promise(setImmediate); // lets waiting connections in between two batches
     }
-    this.#working = undefined;
+    this.working = undefined;
   }
 
   /** The next jobs: at least one, and as many as may be scored together. */
-  #take(): Job[] {
+  private take(): Job[] {
     const taken: Job[] = [];
     let count = 0;
-    while (this.#jobs.length && (count === 0 || count + this.#jobs[0].battles.length <= this.options.together)) {
-      const job = this.#jobs.shift()!;
+    while (this.jobs.length && (count === 0 || count + this.jobs[0].battles.length <= this.options.together)) {
+      const job = this.jobs.shift()!;
       taken.push(job);
       count += job.battles.length;
     }
-    this.#waiting -= count;
+    this.count -= count;
     return taken;
   }
 }

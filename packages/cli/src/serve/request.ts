@@ -1,8 +1,8 @@
-/** @file What a prediction request holds: the body read within its limit, the battles checked field by field. */
+/** @file Reads a prediction request: the body within its limit, the battles checked field by field. */
 import type { IncomingMessage } from 'node:http';
 import type { Battle } from '@arena/data';
 
-/** A request that gets an answer other than 200, and why. */
+/** A refused request: its status and the reason. */
 export class Refused extends Error {
   override readonly name = 'Refused';
 
@@ -35,11 +35,14 @@ export async function readJsonBody(request: IncomingMessage, most: number): Prom
 
 export interface ParsedRequest {
   battles: Battle[];
-  /** A list was sent: a list is answered. */
+  /** Whether the request held a list: the answer is then a list, too. */
   isList: boolean;
 }
 
-/** Checks `{prompt, response_a, response_b}`, or `{battles: [...]}` of those. @throws Refused with status 400 or 413. */
+/**
+ * Checks `{prompt, response_a, response_b}`, or a list of them in `{battles: [...]}`.
+ * @throws Refused with status 400 or 413.
+ */
 export function parseRequest(body: unknown, mostBattles: number): ParsedRequest {
   if (!isObject(body)) throw new Refused(400, `a JSON object is expected, ${nameOf(body)} was sent`);
   if (!('battles' in body)) return { battles: [parseBattle(body, 0, '')], isList: false };

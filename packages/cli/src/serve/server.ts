@@ -1,4 +1,4 @@
-/** @file A small HTTP server for one model: POST /predict, GET /health. Nothing of a request is logged or kept. */
+/** @file A small HTTP server for one model: POST /predict, GET /health. It neither logs nor stores requests. */
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -9,7 +9,7 @@ export interface ServerOptions {
   host: string;
   /** 0: any free port. */
   port: number;
-  /** Wanted as `Authorization: Bearer TOKEN`; needed when `host` is not this machine alone. */
+  /** Expected as `Authorization: Bearer TOKEN`. Required when other machines can reach `host`. */
   token?: string;
   /** Bytes of a request's body. */
   maxBytes: number;
@@ -19,7 +19,7 @@ export interface ServerOptions {
   queue: number;
   /** Battles scored together. */
   together: number;
-  /** Connections open at a time. */
+  /** Most open connections. */
   connections: number;
   /** Milliseconds for a request, reading and waiting included. */
   timeout: number;
@@ -28,14 +28,14 @@ export interface ServerOptions {
 export interface PredictionServer {
   /** Where it listens. */
   url: string;
-  /** Takes no more requests and finishes those that it has. With `now`, gives them up. */
+  /** Takes no more requests and finishes the current ones. With `now`, drops them. */
   close(now?: boolean): Promise<void>;
 }
 
 /** Seconds after which a refused client may try again. */
 const RETRY_AFTER = '1';
 
-/** Whether only this machine can reach a server that is bound there. */
+/** Whether only this machine can reach a server on that host. */
 export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host);
 }
@@ -114,7 +114,7 @@ async function route(
   if (path !== '/predict') throw new Refused(404, `there is no ${path}; POST /predict and GET /health are`);
   checkMethod(request, 'POST');
   checkToken(request, options.token);
-  // A page of another site can post a form or plain text unasked, but not JSON.
+  // A page of another site can post a form or plain text without CORS, but not JSON.
   if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
     throw new Refused(415, 'content-type: application/json is expected');
   }
@@ -126,7 +126,7 @@ async function route(
     : { probabilityA: probabilities[0] };
 }
 
-/** Refuses names that some other site has pointed at this machine (DNS rebinding). */
+/** Refuses names that another site points at this machine (DNS rebinding). */
 function checkHost({ headers }: IncomingMessage, { host, token }: ServerOptions): void {
   if (token || !isLoopback(host)) return;
   const name = (headers.host ?? '').replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');

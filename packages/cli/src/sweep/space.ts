@@ -13,11 +13,11 @@ type Range = FlagValue[] | { uniform: [number, number] } | { log: [number, numbe
 
 /** Content of a file of `--space`. */
 export interface SweepSpace {
-  /** Flags that all trials share. */
+  /** Flags of all trials. */
   train: Flags;
   /** Every combination of these is tried. */
   grid?: Record<string, FlagValue[]>;
-  /** With `trials`: each combination of the grid is tried this often, with draws from these. */
+  /** With `trials`: tries each combination of the grid this many times, with draws from these. */
   random?: Record<string, Range>;
   trials?: number;
 }
@@ -87,7 +87,7 @@ function draw(range: Range, generator: Mt19937): FlagValue {
     'log' in range
       ? range.log[0] * (range.log[1] / range.log[0]) ** share
       : range.uniform[0] + (range.uniform[1] - range.uniform[0]) * share;
-  return Number(value.toPrecision(3)); // as many digits as anybody would type
+  return Number(value.toPrecision(3)); // rounds to as many digits as a person would type
 }
 
 function isRange(range: unknown): range is Range {

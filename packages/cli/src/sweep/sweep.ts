@@ -1,4 +1,4 @@
-/** @file The trials of a sweep: each a run of `arena train` in a process of its own, several at a time; and their table. */
+/** @file The trials of a sweep. Each runs `arena train` in its own process, several at a time. And their table. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import type { Report } from '@arena/eval';
@@ -7,10 +7,10 @@ import { numberFigure, percentFigure } from '@arena/eval/page';
 import type { PredictorScores } from '@arena/eval/report';
 import type { Flags, SweepSpace } from './space.js';
 
-/** A trial that has ended. Without figures it failed. */
+/** A finished trial. One without figures failed. */
 export interface TrialResult {
   trial: number;
-  /** What it varied. */
+  /** The flags that it varied. */
   flags: Flags;
   validation?: { accuracy: Figure; logLoss: Figure };
   test?: { accuracy: Figure; logLoss: Figure };
@@ -22,14 +22,14 @@ export interface SweepJob {
   trials: Flags[];
   out: string;
   jobs: number;
-  /** Threads of each process, where the space does not say. */
+  /** Threads of each process, unless the space sets them. */
   threads: number;
   say: (line: string) => void;
   signal: AbortSignal;
 }
 
 /**
- * Runs the trials that have not ended yet. A stopped sweep stops its runs, which save checkpoints; started again it goes on.
+ * Runs the unfinished trials. A stopped sweep stops its runs, which save checkpoints; a new call resumes them.
  * @returns all results, in the order of the trials.
  * @throws the signal's reason when it was stopped.
  */
@@ -57,7 +57,7 @@ export async function runSweep(job: SweepJob): Promise<TrialResult[]> {
 
 const folderOf = (out: string, trial: number) => `${out}/trial-${String(trial + 1).padStart(3, '0')}`;
 
-/** What a trial left; undefined when it has not come to its end. */
+/** The result of a trial. Undefined when it is unfinished. */
 async function resultOf({ out, trials }: SweepJob, trial: number): Promise<TrialResult | undefined> {
   const read = async (name: string) => {
     const text = await readFile(`${folderOf(out, trial)}/run/${name}`, 'utf8').catch(() => undefined);
@@ -75,7 +75,7 @@ async function resultOf({ out, trials }: SweepJob, trial: number): Promise<Trial
   };
 }
 
-/** Of the mean of both orders where both were scored. */
+/** From the mean of both orders, where both were scored. */
 function figuresOf(predictors: PredictorScores[]) {
   const { accuracy, logLoss } = predictors.find(({ name }) => name === 'model, both orders') ?? predictors[0];
   return { accuracy, logLoss };
@@ -87,7 +87,7 @@ async function runTrial(job: SweepJob, trial: number): Promise<TrialResult> {
   const run = `${folder}/run`;
   await mkdir(folder, { recursive: true });
   const flags = { ...space.train, ...trials[trial] };
-  const onCpu = ['auto', 'wasm'].includes(String(flags.engine ?? 'auto')); // where threads are shared out
+  const onCpu = ['auto', 'wasm'].includes(String(flags.engine ?? 'auto')); // trials share the threads
   await writeFile(`${folder}/config.json`, `${JSON.stringify({ ...(onCpu ? { threads } : {}), ...flags }, null, 2)}\n`);
   const begun = await stat(`${run}/run.json`).catch(() => undefined);
   if (!begun) await rm(run, { recursive: true, force: true });
@@ -103,7 +103,7 @@ async function runTrial(job: SweepJob, trial: number): Promise<TrialResult> {
   return { trial, flags: trials[trial], error: error.replace(/^arena train: /, '') };
 }
 
-/** The child's exit code; the signal makes it stop as Ctrl-C would. */
+/** The child's exit code. The signal stops it like Ctrl-C. */
 function ended(child: ChildProcess, signal: AbortSignal): Promise<number | null> {
   return new Promise((resolve, reject) => {
     const stop = () => child.kill('SIGTERM');
@@ -116,7 +116,7 @@ function ended(child: ChildProcess, signal: AbortSignal): Promise<number | null>
   });
 }
 
-/** The trials from the best validation figure on, failed ones last. */
+/** The trials sorted by their validation figure, best first, failed ones last. */
 export function ranked(results: TrialResult[], metric: 'loss' | 'accuracy'): TrialResult[] {
   const badness = ({ validation }: TrialResult) => {
     const value = metric === 'loss' ? validation?.logLoss.value : -(validation?.accuracy.value ?? Number.NaN);

@@ -4,14 +4,14 @@ import type { Profile } from '@arena/runtime';
 /** Characters of a name. */
 const NAME = 40;
 
-/** Ends the profile: a line for each op that took a hundredth of all the time or more, and one for the others. */
+/** Ends the profile. Gives a line for each op with at least 1 % of the time, and one for the others. */
 export async function describeTimes(profile: Profile, seconds: number): Promise<string> {
   const times = await profile.stop();
   const all = 1000 * seconds;
   const line = (name: string, calls: number, milliseconds: number) =>
     `${shortened(name)} ${String(calls).padStart(9)} ${(milliseconds / 1000).toFixed(3).padStart(10)} ${((100 * milliseconds) / all).toFixed(1).padStart(7)} %`;
   const shown = times.filter(({ milliseconds }) => milliseconds >= all / 100);
-  const small = times.slice(shown.length); // they come by falling time
+  const small = times.slice(shown.length); // sorted by time, longest first
   const sum = (list: typeof times, key: 'calls' | 'milliseconds') => list.reduce((total, one) => total + one[key], 0);
   const rest = all - sum(times, 'milliseconds');
   const what = profile.clock === 'gpu' ? "kernel, by the GPU's clock" : 'op';
@@ -23,7 +23,7 @@ export async function describeTimes(profile: Profile, seconds: number): Promise<
   ].join('\n');
 }
 
-/** Names of GPU kernels say all that they are made for. */
+/** Shortens the long names of GPU kernels. */
 function shortened(name: string): string {
   return (name.length > NAME ? `${name.slice(0, NAME - 1)}…` : name).padEnd(NAME);
 }

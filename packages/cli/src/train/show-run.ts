@@ -1,4 +1,4 @@
-/** @file What a run tells, as people see it: lines and a bar on the terminal, TensorBoard, a profile. */
+/** @file Shows a run's events: lines and a bar on the terminal, TensorBoard, a profile. */
 import type { MemoryPlan } from '@arena/decoder';
 import type { Judge, ModelCard, RunEvent, TrainingSettings } from '@arena/judge';
 import type { Base } from '@arena/judge/card';
@@ -11,11 +11,11 @@ import type { TrainingJob } from './training.js';
 
 export interface RunView {
   tell(event: RunEvent): Promise<void>;
-  /** Ends the bar's line and the event file, and says where the time went when that is wanted. */
+  /** Ends the bar's line and the event file, and prints the profile if there is one. */
   close(): Promise<void>;
 }
 
-/** Shows a run. Of several ranks the first alone is seen. */
+/** Shows a run. Of several ranks only the first prints. */
 export function showRun({ settings, out, resume, tensorboard, profile, ranks, say }: TrainingJob, base: Base): RunView {
   let bar: Progress | undefined;
   let events: EventWriter | undefined;
@@ -66,7 +66,7 @@ export function showRun({ settings, out, resume, tensorboard, profile, ranks, sa
       case 'opened':
         endBar();
         say(describeModel(event.judge, settings));
-        if (base.card) say('an adapter was merged into the base: training goes on from it, with its head');
+        if (base.card) say('the base has a merged adapter: training continues from it, with its head');
         break;
       case 'begin': {
         const { memory, checkpoint } = event;
@@ -89,7 +89,7 @@ export function showRun({ settings, out, resume, tensorboard, profile, ranks, sa
         endBar();
         const { step, folder } = event;
         if (folder === undefined) break;
-        say(`stopped after step ${step}; saved ${out}/${folder}. The same command with --resume goes on from there.`);
+        say(`stopped after step ${step}; saved ${out}/${folder}. The same command with --resume continues from there.`);
         break;
       }
       case 'trained':

@@ -1,4 +1,4 @@
-/** @file The main job: from votes to an adapter folder, with everything that an honest run leaves behind. */
+/** @file The main job: from votes to an adapter folder, with log, report and settings. */
 import { readFile } from 'node:fs/promises';
 import { freemem } from 'node:os';
 import type { Packed, PackOptions } from '@arena/data';
@@ -19,34 +19,34 @@ import { showRun } from './show-run.js';
 
 export interface TrainingJob {
   settings: TrainingSettings;
-  /** Bytes that a step may take. Default 80 % of what is free. */
+  /** Bytes that a step may take. Default: 80 % of the free memory. */
   memoryBytes?: number;
   /** Whether the engine can keep activations in bfloat16. */
   halves?: boolean;
   out: string;
   resume: boolean;
-  /** Steps between two checkpoints; one more when interrupted. Default: none are saved. */
+  /** Steps between two checkpoints. An interrupted run saves one more. Default: none. */
   saveEvery?: number;
-  /** Checkpoints that are kept (default: all). */
+  /** Checkpoints to keep (default: all). */
   keep?: number;
   /** Write TensorBoard event files too. */
   tensorboard?: boolean;
-  /** Say at the end where the time of the steps went. */
+  /** Print a profile of the steps at the end. */
   profile?: boolean;
   title: string;
-  /** The processes of a run of several. The first one writes everything; the others only train. */
+  /** The processes of a data-parallel run. The first one writes everything; the others only train. */
   ranks?: Communicator;
-  /** Plain lines about what happens. */
+  /** Prints a line about the run. */
   say: (line: string) => void;
   signal?: AbortSignal;
 }
 
-/** Runs the job on the current engine and gives the table of results (on the first of several ranks). */
+/** Runs the job on the current engine. @returns the table of results (on the first of several ranks). */
 export async function runTraining(job: TrainingJob): Promise<{ table: string; seconds: number }> {
   const { settings, out, title, say, ranks, saveEvery, keep, halves, signal } = job;
   const start = Date.now();
   const base = await openNamedBase(settings.base);
-  newAdapter(base, settings); // what the base does not have is told before the votes are read
+  newAdapter(base, settings); // checks the base before it reads the votes
   const objective = objectiveOf(settings);
   const dataset = await loadDataset(settings.data, {
     ties: objective.knowsTies || settings.ties === 'half',
@@ -96,12 +96,12 @@ export function scoringBar({ validation, test }: Pick<TrainingVotes['parts'], 'v
   return progress({ label: 'scoring', total: 2 * (validation.length + test.length), unit: 'texts' });
 }
 
-/** The parts, and the file to keep them in when they are new. */
+/** The parts, and the file for them when they are new. */
 async function splitDataset(
   { settings, out, resume, ranks, say }: TrainingJob,
   { battles, prepared }: Dataset,
 ): Promise<TrainingVotes> {
-  // other ranks need not see the folder: the same data and seed give them the same parts
+  // other ranks may not see the folder: the same data and seed give the same parts
   if (resume && !ranks?.rank)
     return { parts: applySplits(battles, JSON.parse(await readFile(`${out}/splits.json`, 'utf8'))) };
   if (prepared) {
@@ -117,7 +117,7 @@ async function splitDataset(
   return { parts: splits, splits: splitsToFile(splits) };
 }
 
-/** The training part's tokens from a prepared folder, when they were made with this tokenizer and packing. */
+/** The training part's tokens from a prepared folder, if this tokenizer and packing made them. */
 async function preparedTokens(
   { settings, say }: TrainingJob,
   { prepared }: Dataset,
@@ -127,6 +127,6 @@ async function preparedTokens(
   if (!prepared || settings.swapAugment || !ordered) return undefined; // only pairs in one sequence are prepared
   const { bytes: tokenizer } = await tokenizerSource(location as string);
   const cached = await cachedTokens(prepared, 'train', tokenizer, pack as PackOptions);
-  say(cached ? 'tokens as prepared' : 'the prepared tokens are of another tokenizer or packing: packing anew');
+  say(cached ? 'tokens as prepared' : 'the prepared tokens are of another tokenizer or packing: packing again');
   return cached;
 }

@@ -44,7 +44,7 @@ const UNARY = [
   ...['Neg', 'Abs', 'Square', 'Sqrt', 'Rsqrt', 'Exp', 'Log', 'Tanh', 'Sigmoid', 'Sin', 'Cos', 'Floor', 'Ceil', 'Round'],
   ...['Sign', 'Reciprocal', 'Expm1', 'Log1p', 'Softplus', 'Erf', 'Relu'],
 ];
-/** Of them, those that int32 tensors take as they are; the others make float32 of them. */
+/** Ops that keep int32 tensors as they are. The others convert them to float32. */
 const UNARY_INT = ['Neg', 'Abs', 'Square'];
 const NOT = 3;
 const BINARY = [
@@ -92,7 +92,7 @@ export function fill(backend: CudaBackend, shape: number[], dtype: DataType, fil
   return backend.launcher.run(fillValues, launch)[0];
 }
 
-/** The 32 bits of a value as a tensor of the type holds it. */
+/** The 32 bits of a value in a tensor of that type. */
 export function bitsOf(number: number, dtype: DataType): number {
   return dtype === 'float32' ? new Int32Array(Float32Array.of(number).buffer)[0] : Math.trunc(number);
 }

@@ -1,4 +1,4 @@
-/** @file What a plain op of tfjs is on this engine, and places in tensors by strides. */
+/** @file Types of tfjs's plain ops on this engine, and strides. */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { CudaBackend } from '../backend.js';
 import { CudaError } from '../error.js';
@@ -12,7 +12,7 @@ export type PlainKernel = (call: {
   backend: CudaBackend;
 }) => TensorInfo | TensorInfo[];
 
-/** Threads of a block in kernels that take a value each. */
+/** Threads of a block in kernels with one value a thread. */
 export const THREADS = 256;
 
 /** The grid of such a kernel. */
@@ -31,7 +31,7 @@ export function stridesOf(shape: readonly number[]): number[] {
   return strides;
 }
 
-/** Strides that repeat a tensor over a larger shape: 0 along the axes that it lacks. */
+/** Strides that broadcast a tensor to a larger shape: 0 along missing axes. */
 export function broadcastStrides(shape: readonly number[], over: readonly number[]): number[] {
   const own = stridesOf(shape);
   const missing = over.length - shape.length;
@@ -45,8 +45,8 @@ export interface Walk {
 }
 
 /**
- * The same walk with fewest axes: neighbours that are one run in every set become one.
- * @throws CudaError when more than six are left, which the kernels do not take.
+ * The same walk with as few axes as possible: merges neighbours that are contiguous in every set.
+ * @throws CudaError when more than six axes are left: the kernels take six.
  */
 export function collapse(shape: readonly number[], strides: readonly (readonly number[])[]): Walk {
   const walk: Walk = { shape: [], strides: strides.map(() => []) };

@@ -1,4 +1,4 @@
-/** @file Plain ops over axes: sums, extremes, means, where they are, softmax. Axes that are not the last ones are moved there. */
+/** @file Plain ops over axes: sums, extremes, arg-extremes, means, softmax. Reduced axes are moved to the end first. */
 import { cudaKernel } from '@arena/runtime/cuda';
 import { backend_util, type DataType, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { CudaBackend } from '../backend.js';
@@ -45,7 +45,7 @@ const softmaxRows = cudaKernel({
 
 // as reduce.cu numbers them
 const [SUM, MAX, MIN, PROD, ALL, ANY] = [0, 1, 2, 3, 4, 5];
-/** What nothing gives. */
+/** Result of an empty reduction. */
 const EMPTY: { [op: number]: number } = { [SUM]: 0, [MAX]: -Infinity, [MIN]: Infinity, [PROD]: 1, [ALL]: 1, [ANY]: 0 };
 
 interface Reduction {

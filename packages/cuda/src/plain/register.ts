@@ -1,4 +1,4 @@
-/** @file Enters the plain ops with tfjs's registry. */
+/** @file Registers the plain ops with tfjs. */
 import { getKernel, type KernelFunc, registerKernel } from '@tensorflow/tfjs-core';
 import { cudaBackend } from '../backend.js';
 import { elementwiseKernels } from './elementwise.js';
@@ -8,7 +8,7 @@ import { matmulKernels } from './matmul.js';
 import { reduceKernels } from './reduce.js';
 import { shapeKernels } from './shape.js';
 
-/** The plain ops of engine `cuda`, by tfjs's names. Others of tfjs's ops do not run on it. */
+/** The plain ops of engine `cuda`, by tfjs's names. It has no other ops of tfjs. */
 export const PLAIN_KERNELS: { readonly [name: string]: PlainKernel } = {
   ...elementwiseKernels,
   ...shapeKernels,
@@ -17,7 +17,7 @@ export const PLAIN_KERNELS: { readonly [name: string]: PlainKernel } = {
   ...matmulKernels,
 };
 
-/** Enters all of them, once. What a kernel makes on its way is freed with it. */
+/** Registers all of them, once. A kernel's temporary tensors are freed when it returns. */
 export function registerPlainKernels(backendName: string): void {
   for (const [kernelName, kernel] of Object.entries(PLAIN_KERNELS)) {
     if (getKernel(kernelName, backendName)) continue;

@@ -1,4 +1,4 @@
-/** @file Plain ops that move values: views of the same memory where they can be, else one copy from strides to strides. */
+/** @file Plain ops that move values: views of the same memory where possible, otherwise one strided copy. */
 import { cudaKernel } from '@arena/runtime/cuda';
 import { backend_util, slice_util, type TensorInfo, util } from '@tensorflow/tfjs-core';
 import type { CudaBackend } from '../backend.js';
@@ -23,7 +23,7 @@ const copyStrided = cudaKernel({
   threads: THREADS,
 });
 
-/** Where to read and write while going over a shape. */
+/** Strides for reading and writing while walking a shape. */
 interface Copy {
   shape: number[];
   xStrides: number[];
@@ -33,7 +33,7 @@ interface Copy {
   yStart?: number;
 }
 
-/** Copies into a new tensor of a shape, or into a tensor. */
+/** Copies into a new tensor, or into a given one. */
 function copy(backend: CudaBackend, x: TensorInfo, to: TensorInfo | number[], how: Copy): TensorInfo {
   const { shape, xStrides, xStart = 0, yStrides = stridesOf(shape), yStart = 0 } = how;
   const count = util.sizeFromShape(shape);
@@ -141,7 +141,7 @@ export const shapeKernels: { [name: string]: PlainKernel } = {
   Tile: ({ inputs: { x }, attrs, backend }) => {
     const reps = attrs.reps as number[];
     const strides = stridesOf(x.shape);
-    // each axis is walked twice: over the repetitions, which stand still, and over its values
+    // walks each axis twice: over the repetitions with stride 0, and over its values
     const shape = (x.shape as number[]).flatMap((size, axis) => [reps[axis], size]);
     const xStrides = strides.flatMap((stride) => [0, stride]);
     const tiled = (x.shape as number[]).map((size, axis) => size * reps[axis]);

@@ -1,4 +1,4 @@
-/** @file Takes out, keeps or mends battles that would teach the wrong thing, and says how many for which reason. */
+/** @file Drops, keeps or repairs battles that would teach the wrong thing, and counts them by reason. */
 
 import type { Battle, Winner } from '../battle.js';
 import { textKeys } from '../duplicates.js';
@@ -37,7 +37,7 @@ export type CleanReason =
   | 'swappedDuplicate'
   | 'tie';
 
-/** A battle named in a report, with the start of its texts. */
+/** A battle in a report, with the start of its texts. */
 export interface BattleExcerpt {
   id: string;
   row: number;
@@ -46,13 +46,13 @@ export interface BattleExcerpt {
   responseB: string;
 }
 
-/** How many, and the first few of them. */
+/** Number of battles, and the first few of them. */
 export interface CleanCount {
   count: number;
   examples: BattleExcerpt[];
 }
 
-/** What `cleanBattles` did. */
+/** The result of `cleanBattles`. */
 export interface CleanReport {
   read: number;
   kept: number;
@@ -66,7 +66,11 @@ const EXAMPLES = 5;
 /** Code units shown of a text. */
 const EXCERPT = 160;
 
-/** Applies a policy; battles keep their order and are not changed in place. */
+/**
+ * Applies a policy; battles keep their order and are not changed in place.
+ * @example
+ * const { battles, report } = cleanBattles(votes, { ties: 'keep' });
+ */
 export function cleanBattles(
   battles: Iterable<Battle>,
   policy: CleanPolicy = {},
@@ -80,7 +84,7 @@ export function cleanBattles(
   return { battles: kept, report };
 }
 
-/** Applies a policy to one battle after the other, where not all are to be held: hashes of them are kept, no texts. */
+/** Applies a policy to one battle at a time. Keeps hashes of the texts, not the texts. */
 export function cleaner({
   unlabeled = 'drop',
   bothEmpty = 'drop',
@@ -94,7 +98,7 @@ export function cleaner({
 }: CleanPolicy = {}): {
   /** The battle as kept, or null; not changed in place. */
   clean(battle: Battle): Battle | null;
-  /** Of the battles so far. */
+  /** Report on the battles so far. */
   report: CleanReport;
 } {
   const report: CleanReport = { read: 0, kept: 0, dropped: {}, changed: {}, conflictingLabels: 0 };

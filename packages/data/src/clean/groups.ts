@@ -1,10 +1,10 @@
-/** @file Which battles belong together: same question, same sitting. */
+/** @file Groups battles that belong together: same question, same session. */
 
 import type { Battle } from '../battle.js';
 import { textKey } from '../hash.js';
 import { normalizeText } from '../text.js';
 
-/** A battle's question in its normal form, and a key of that. */
+/** A battle's question in normal form, and its key. */
 export interface Prompt {
   text: string;
   key: string;
@@ -12,8 +12,8 @@ export interface Prompt {
 
 /**
  * A key that two battles share when their prompt is the same question: its turns joined, Unicode, case and white space
- * evened out. The rule by which splits keep battles together and leaks are counted; hand it to `evaluate` and
- * `compareRuns` of `@arena/eval`, so that a report counts by it too.
+ * normalised. Splits keep battles together by it, and count leaks by it. Give it to `evaluate` and `compareRuns` of
+ * `@arena/eval`, so that reports count by it, too.
  */
 export function promptKey(battle: { prompt: readonly string[] }): string {
   return readPrompt(battle).key;
@@ -52,7 +52,7 @@ class UnionFind {
 
 /** A set of battles that must stay together. */
 export interface Group {
-  /** The same whatever the order of the battles: the least prompt key of its members. */
+  /** The least prompt key of its members, so the order of the battles does not matter. */
   key: string;
   /** Indices into the list of battles. */
   members: number[];
@@ -74,7 +74,7 @@ export function groupBattles(battles: Battle[], keys: string[], also: Iterable<[
   });
   for (const [a, b] of also) sets.join(a, b);
   const groups: Group[] = [];
-  const groupOf: Group[] = new Array(battles.length); // by root
+  const groupOf: Group[] = new Array(battles.length); // group by root
   for (let index = 0; index < battles.length; index++) {
     const root = sets.find(index);
     const group = groupOf[root];

@@ -10,15 +10,15 @@ const BINS = 2 ** LOG2_BINS;
 const BAND = 4;
 const BANDS = BINS / BAND;
 const PIECE = 5;
-/** Only so much of a text is compared; prompts with the same first 4,000 letters are the same question. */
+/** Letters of a text that are compared: prompts with the same first 4,000 letters are the same question. */
 const MAX_CHARS = 4000;
-/** Texts in a band's bucket that a new one is compared with. */
+/** Most texts of a band's bucket that a new text is compared with. */
 const MAX_COMPARED = 32;
 
-/** Signatures that agree in so much less than the threshold are not compared in full: about three standard errors. */
+/** Margin below the threshold, about three standard errors. Signatures that agree less are not compared in full. */
 const MARGIN = 0.15;
 
-/** Two texts and how alike they are. */
+/** Two texts and their similarity. */
 export interface NearPair {
   a: number;
   b: number;
@@ -34,7 +34,7 @@ export interface NearOptions {
   wanted?: (a: number, b: number) => boolean;
 }
 
-/** Pairs of texts that are alike; exact copies too. Nearly all of them: the search is by chance. */
+/** Pairs of similar texts, exact copies included. The search is probabilistic and finds nearly all of them. */
 export function nearDuplicates(
   texts: string[],
   { threshold = 0.8, wanted = () => true }: NearOptions = {},
@@ -44,7 +44,7 @@ export function nearDuplicates(
   const buckets = openBuckets(texts.length);
   const own = new PieceSet();
   const counter = new PieceSet();
-  const sizes = new Int32Array(texts.length); // distinct pieces; 0 is not counted yet
+  const sizes = new Int32Array(texts.length); // distinct pieces; 0: not counted yet
   const { letters, lengths, place, placeAgain } = openLetters(texts);
   const hashes = new Int32Array(MAX_CHARS);
   const otherHashes = new Int32Array(MAX_CHARS);
@@ -78,12 +78,12 @@ export function nearDuplicates(
   return found;
 }
 
-/** Code units of texts that are kept, in an array of 2 bytes each; those of later texts are read again where they are compared. */
+/** Most code units to keep, 2 bytes each. Later texts are read again for each comparison. */
 const KEPT_CHARS = 2 ** 23;
 
 /**
- * The first code units of texts in one array. `place` and `placeAgain` give where those of a text
- * begin, the latter for one that was placed before.
+ * The first code units of texts in one array. `place` returns where a text begins; `placeAgain` does so for a text that
+ * was placed before.
  */
 function openLetters(texts: string[]) {
   const lengths = Int32Array.from(texts, ({ length }) => Math.min(length, MAX_CHARS));
@@ -91,7 +91,7 @@ function openLetters(texts: string[]) {
     KEPT_CHARS,
     lengths.reduce((sum, length) => sum + length, 0),
   );
-  const letters = new Uint16Array(kept + 2 * MAX_CHARS); // at the end room for two texts that are not kept
+  const letters = new Uint16Array(kept + 2 * MAX_CHARS); // the end has room for two texts that are not kept
   const starts = new Int32Array(texts.length);
   let used = 0;
 
@@ -116,15 +116,15 @@ const bytes = new Uint8Array(MAX_CHARS);
 
 /** Puts the first `length` code units of a text at `at`. */
 function readLetters(text: string, letters: Uint16Array, at: number, length: number): void {
-  // Asking a string for each of its code units costs several times more than its bytes, which are the same in ASCII.
+  // Reading code units one by one costs several times more than encoding; in ASCII both are the same.
   const { read, written } = encoder.encodeInto(text, bytes);
   if (read === length && written === length) for (let i = 0; i < length; i++) letters[at + i] = bytes[i];
   else for (let i = 0; i < length; i++) letters[at + i] = text.charCodeAt(i);
 }
 
 /**
- * The stretch of the second text that has all its pieces that may not be in the first: not those within what both begin or end with.
- * Texts are given as where they begin and end in `letters`.
+ * The range of the second text with all pieces that the first may lack: skips the common prefix and suffix. Texts are
+ * ranges of `letters`.
  */
 function difference(letters: Uint16Array, aStart: number, aEnd: number, bStart: number, bEnd: number) {
   const shorter = Math.min(aEnd - aStart, bEnd - bStart);
@@ -139,10 +139,13 @@ function difference(letters: Uint16Array, aStart: number, aEnd: number, bStart: 
 }
 
 const PIECE_BASE = 0x9e3779b1;
-/** PIECE_BASE ** PIECE modulo 2^32: takes the letter that leaves the window out of the rolling hash. */
+/** PIECE_BASE ** PIECE modulo 2^32: removes the letter that leaves the window from the rolling hash. */
 const LEAVING = Array.from({ length: PIECE }, () => PIECE_BASE).reduce((product, base) => Math.imul(product, base), 1);
 
-/** Hashes of all 5-letter pieces of letters[start, end), in order and repeated; fewer letters are one piece. Returns how many. */
+/**
+ * Hashes of all 5-letter pieces of letters[start, end), in order, with repeats; fewer letters are one piece.
+ * @returns their number.
+ */
 function hashPieces(letters: Uint16Array, start: number, end: number, hashes: Int32Array): number {
   let rolling = 0;
   const first = Math.min(end, start + PIECE);
@@ -157,7 +160,7 @@ function hashPieces(letters: Uint16Array, start: number, end: number, hashes: In
   return count;
 }
 
-/** Above every value that a bin may hold of its own. */
+/** Above every hash of a bin. */
 const EMPTY = 2 ** (32 - LOG2_BINS);
 
 /** Fills the least hash of each bin; an empty bin borrows from the next one that has any. */
@@ -166,11 +169,11 @@ function sign(hashes: Int32Array, count: number, signatures: Int32Array, index: 
   signatures.fill(EMPTY, base, base + BINS);
   for (let i = 0; i < count; i++) {
     const bin = base + (hashes[i] & (BINS - 1));
-    // The lesser of the two without a branch, which would be taken at random.
+    // The lesser of the two without a branch: a branch would be unpredictable.
     const less = (hashes[i] >>> LOG2_BINS) - signatures[bin];
     signatures[bin] += less & (less >> 31);
   }
-  // From the last bin down, twice round: what the next bin with a value holds, and how far away it is.
+  // From the last bin down, twice round: the value of the next filled bin, and its distance.
   let from = EMPTY;
   let distance = 0;
   for (let i = 2 * BINS - 1; i >= 0; i--) {
@@ -180,33 +183,36 @@ function sign(hashes: Int32Array, count: number, signatures: Int32Array, index: 
       from = value;
       distance = 0;
     } else if (from !== EMPTY) {
-      // Borrowed values are told apart by the distance they came from.
+      // The distance tells borrowed values apart.
       distance++;
       if (i < BINS) signatures[bin] = from + distance * 2 ** 27;
     }
   }
 }
 
-/** Texts of a block, behind the number of the next block. */
+/** Texts of a block, after the number of the next block. */
 const IN_BLOCK = 7;
 const BLOCK = IN_BLOCK + 1;
 
 /**
- * Texts by the hash of each band of their signature. Most buckets hold one text, whose number stands in their slot; more of them are
- * in linked blocks: no object a bucket, and few places of memory to go to.
+ * Texts by the hash of each band of their signature. Most buckets hold one text: the slot has its number. Larger
+ * buckets are linked blocks, so there is no object per bucket and little random access.
  */
 function openBuckets(texts: number) {
   let slots = 16;
   while (slots < texts) slots *= 2;
   const heads = new Int32Array(BANDS * slots).fill(-1); // -1: empty, -2 - text: one text, else the newest block
   const sizes = new Uint8Array(BANDS * slots); // of buckets with blocks
-  const last = new Int32Array(texts).fill(-1); // whom each was met by last
+  const last = new Int32Array(texts).fill(-1); // the last text that each was met by
   const ownSlots = new Int32Array(BANDS);
   const ownHeads = new Int32Array(BANDS);
   let blocks = new Int32Array(BLOCK * 1024);
   let used = 0;
 
-  /** Puts a text into the newest block of a bucket that has `size`, or into a new one in front of it; returns the newest block. */
+  /**
+   * Adds a text to the newest block of a bucket of `size` texts, or to a new block in front.
+   * @returns the newest block.
+   */
   function put(text: number, head: number, size: number): number {
     if (size % IN_BLOCK !== 0) {
       blocks[head * BLOCK + 1 + (size % IN_BLOCK)] = text;
@@ -222,7 +228,10 @@ function openBuckets(texts: number) {
     return used++;
   }
 
-  /** Puts the texts in the buckets of a new one into `met`, each once, and the new one into the buckets; returns how many. */
+  /**
+   * Collects the texts that share a bucket with a new one into `met`, each once, and adds the new one.
+   * @returns their number.
+   */
   function meet(signatures: Int32Array, index: number, met: Int32Array): number {
     let count = 0;
     const tell = (text: number) => {
@@ -230,12 +239,12 @@ function openBuckets(texts: number) {
       last[text] = index;
       met[count++] = text;
     };
-    // All slots are read before any is looked at: then the waits for memory are one.
+    // Reads all slots first, so that the memory accesses overlap.
     for (let band = 0; band < BANDS; band++) {
       const base = index * BINS + band * BAND;
       let hash = band;
       for (let k = 0; k < BAND; k++) hash = Math.imul(hash ^ signatures[base + k], 0x9e3779b1) ^ (hash >>> 15);
-      // Two bands in one slot only make more to compare.
+      // Two bands in one slot only cost extra comparisons.
       ownSlots[band] = band * slots + (mix(hash) & (slots - 1));
       ownHeads[band] = heads[ownSlots[band]];
     }
@@ -268,7 +277,7 @@ function openBuckets(texts: number) {
   return { meet };
 }
 
-/** Whether the share of equal bins, an estimate of the similarity, is at least `share`. */
+/** Whether the share of equal bins is at least `share`. The share estimates the similarity. */
 function agree(signatures: Int32Array, a: number, b: number, share: number): boolean {
   let differing = Math.floor((1 - share) * BINS);
   for (let bin = 0; bin < BINS && differing >= 0; bin++) {
@@ -280,16 +289,16 @@ function agree(signatures: Int32Array, a: number, b: number, share: number): boo
 /** A power of two, at least twice MAX_CHARS. */
 const SLOTS = 2 ** 13;
 
-/** A set of piece hashes, open addressed and used again for every text. */
+/** A set of piece hashes, open addressed and reused for every text. */
 class PieceSet {
   private readonly values = new Int32Array(SLOTS);
-  /** Round in which a slot was filled: older ones count as free. */
+  /** Round that filled a slot. Slots of older rounds count as free. */
   private readonly filled = new Int32Array(SLOTS);
   private round = 0;
-  /** Few values take few slots, which stay in the fastest cache. */
+  /** Few values use few slots, which stay in the first-level cache. */
   private mask = 0;
 
-  /** Puts other values in; returns how many different ones. */
+  /** Replaces the values. @returns the number of distinct ones. */
   fill(hashes: Int32Array, count: number): number {
     this.round++;
     this.mask = 2 ** (33 - Math.clz32(count)) - 1;
@@ -304,7 +313,7 @@ class PieceSet {
     return size;
   }
 
-  /** Moves the values that are not in the set to the front; returns how many. */
+  /** Moves the values outside the set to the front. @returns their number. */
   takeOut(hashes: Int32Array, count: number): number {
     let left = 0;
     for (let i = 0; i < count; i++) {

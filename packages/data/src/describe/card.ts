@@ -1,4 +1,7 @@
-/** @file The data card of a prepared set: what went in, what was left out, what is in each part, and what packing keeps. */
+/**
+ * @file The data card of a prepared set: its sources, the dropped rows, the content of each part, and what packing
+ * keeps.
+ */
 
 import type { Battle } from '../battle.js';
 import type { CleanReport } from '../clean/clean.js';
@@ -23,7 +26,7 @@ export interface DataCard {
   reading: {
     /** Records that are battles. */
     battles: number;
-    /** Records that are none, by reason, with the first few places. */
+    /** Rejected records by reason, with the first few places. */
     rejected: Counts;
     rejectedExamples: RejectedRow[];
   };
@@ -31,10 +34,10 @@ export interface DataCard {
     kept: number;
     dropped: CleanReport['dropped'];
     changed: CleanReport['changed'];
-    /** Copies whose label disagrees with the earlier battle's. */
+    /** Copies with another label than the earlier battle. */
     conflictingLabels: number;
   };
-  /** All battles that were kept. */
+  /** All kept battles. */
   all: Description;
   /** UTF-16 code units over all turns. */
   characters: { prompt: Histogram; responseA: Histogram; responseB: Histogram };
@@ -43,14 +46,14 @@ export interface DataCard {
   leaks: LeakReport;
   splits: Record<SplitName, SplitCard>;
   packing: PackOptions;
-  /** Share of the battles whose whole text is at most so many tokens, frame left aside. */
+  /** Share of the battles with at most this many tokens of text, without the frame. */
   fits: { tokens: number; share: number }[];
 }
 
-/** What a card is made from, but for the battles. */
+/** The input of a card, besides the battles. */
 export interface DataCardInput {
   sources: string[];
-  /** Records that are no battles, by reason, and the first of them. */
+  /** Rejected records by reason, and the first of them. */
   rejected: Record<string, number>;
   rejectedExamples: RejectedRow[];
   clean: CleanReport;
@@ -60,12 +63,12 @@ export interface DataCardInput {
 }
 
 const REJECTED_EXAMPLES = 10;
-/** Budgets that people choose from. */
+/** Common token budgets. */
 const BUDGETS = [256, 512, 1024, 1536, 1900, 2048, 3072, 4096, 8192];
 
 /**
- * Opens the card of a set: it is told of every battle that was kept, with its part, and put together in the end. Battles need not be
- * held all at once, and of the packed ones only how many tokens they have.
+ * Opens the card of a set. Add every kept battle with its part, then finish. Memory holds no battles, and only the
+ * token counts of packed ones.
  */
 export function openDataCard(options: DescribeOptions = {}): {
   add(name: SplitName, battle: Battle): void;

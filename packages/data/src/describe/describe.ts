@@ -1,4 +1,4 @@
-/** @file The numbers of a data card: what a set of battles is made of, before anyone trains on it. */
+/** @file The numbers of a data card: what a set of battles contains. */
 
 import type { Battle } from '../battle.js';
 import { textKey } from '../hash.js';
@@ -15,7 +15,7 @@ export interface Quantiles {
 /** How often a name occurs, most frequent first. */
 export type Counts = { name: string; count: number }[];
 
-/** What a set is made of; plain JSON. */
+/** Description of a set; plain JSON. */
 export interface Description {
   battles: number;
   prompts: number;
@@ -23,7 +23,7 @@ export interface Description {
   labels: Counts;
   /** As labelled. */
   languages: Counts;
-  /** What `detectLanguage` says of the prompts; empty without it. */
+  /** Languages of the prompts by `detectLanguage`; empty without it. */
   detectedLanguages: Counts;
   models: Counts;
   flags: Counts;
@@ -32,9 +32,12 @@ export interface Description {
   turns: Quantiles;
   /** UTF-16 code units over all turns. */
   characters: { prompt: Quantiles; responseA: Quantiles; responseB: Quantiles };
-  /** Share of the decided battles that the longer answer won; answers of equal length count as A, as in a report. Null without any. */
+  /**
+   * Share of the decided battles that the longer answer won. Equal lengths count as A, as in a report. Null without
+   * decided battles.
+   */
   longerWins: number | null;
-  /** Share of the decided battles that A won: far from 0.5, the order of the answers tells something. */
+  /** Share of the decided battles that A won. Far from 0.5, the order of the answers carries information. */
   aWins: number | null;
 }
 
@@ -53,7 +56,7 @@ export function describeBattles(battles: Iterable<Battle>, options: DescribeOpti
 
 const TEXT_FIELDS = ['prompt', 'responseA', 'responseB'] as const;
 
-/** Describes battles one after the other, where not all are to be held. */
+/** Describes battles one at a time, without holding them all. */
 export function describer({ detectLanguage }: DescribeOptions = {}): {
   add(battle: Battle): void;
   description(): Description;

@@ -3,13 +3,13 @@
  *
  * Every battle sets a careful answer (it gives reasons, examples, measurements) against a careless one (it guesses and
  * waves away); people prefer the careful one, except for a share of votes that are flipped. Which side is careful is a
- * fair coin, and both lengths are drawn alike, so that neither position nor length decides. No judge that sees the texts
- * alone can expect more than `1 - noise`.
+ * fair coin, and both lengths are drawn alike, so that neither position nor length decides. A judge that sees only the
+ * texts cannot expect more than `1 - noise`.
  */
 import { Mt19937 } from '@arena/random';
 import type { Battle } from '../battle.js';
 
-/** How many battles are drawn, and how far from clean they are. */
+/** How many battles to draw, and how noisy. */
 export interface SyntheticOptions {
   /** Battles, the dirty ones not counted. Default 2,000. */
   count?: number;
@@ -17,11 +17,11 @@ export interface SyntheticOptions {
   seed?: number;
   /** Share of votes that are flipped. Default 0.1. */
   noise?: number;
-  /** Share of extra rows that a reader has to clean away: empty, identical, tied, repeated, swapped. Default 0.02. */
+  /** Share of extra dirty rows: empty, identical, tied, repeated, swapped. Default 0.02. */
   dirt?: number;
 }
 
-/** Accuracy that no judge of the texts can expect to pass. */
+/** Highest accuracy that a judge of the texts can expect. */
 export function syntheticCeiling(noise = 0.1): number {
   return 1 - noise;
 }
@@ -85,7 +85,7 @@ const NEUTRAL = [
   'A second pair of hands is welcome.',
 ];
 
-// The two lists are equally long on the whole: the careful answer must not be the longer one.
+// The two lists have the same total length: length must not reveal the careful answer.
 const CAREFUL = [
   'This works because the cause is removed first.',
   'For example, check the label before you begin.',
@@ -118,7 +118,7 @@ export function syntheticBattles(options: SyntheticOptions = {}): Battle[] {
 
   const answer = (topic: string, cues: readonly string[]): string => {
     const sentences = Array.from({ length: 3 + below(6) }, () => (chance(0.6) ? pick(cues) : pick(NEUTRAL)));
-    sentences[below(sentences.length)] = pick(cues); // never without a cue
+    sentences[below(sentences.length)] = pick(cues); // always at least one cue
     return sentences.map((sentence) => sentence.replace('{}', topic)).join(' ');
   };
 

@@ -1,4 +1,4 @@
-/** @file Batches without padding, in a seeded order that can be saved and gone on with. */
+/** @file Batches without padding, in a seeded order that can be saved and resumed. */
 
 import { DataError } from '../error.js';
 import type { Packed } from './pack.js';
@@ -9,8 +9,8 @@ export interface Batch {
   /** [tokens] */
   ids: Int32Array;
   /**
-   * [n + 1] Row i is ids[offsets[i], offsets[i + 1]). [2n + 1] when each answer is a sequence of its own (`second`): row i
-   * has the sequences 2i and 2i + 1.
+   * [n + 1] Row i is ids[offsets[i], offsets[i + 1]). [2n + 1] when each answer is a sequence of its own (`second`):
+   * row i has the sequences 2i and 2i + 1.
    */
   offsets: Int32Array;
   /** [n] 0 for a, 1 for b, 2 for a tie, -1 without a label. */
@@ -30,17 +30,17 @@ export interface BatchOptions {
   /** Tokens a batch at most; a longer row is a batch of its own. */
   tokensPerBatch?: number;
   /**
-   * 'bucketed': rows of like length together, the longest batch first, the others shuffled (default).
-   * 'hf': Hugging Face Trainer's order, torch.randperm seeded with seed + epoch. 'sequential': as given.
+   * 'bucketed': rows of similar length together, the longest batch first, the others shuffled (default). 'hf': Hugging
+   * Face Trainer's order, torch.randperm seeded with seed + epoch. 'sequential': as given.
    */
   order?: 'bucketed' | 'hf' | 'sequential';
   seed?: number;
   epoch?: number;
-  /** State of an earlier run: its batches are passed over. */
+  /** State of an earlier run: skips its batches. */
   resume?: BatchState;
 }
 
-/** Where a run through the batches stands; plain JSON. */
+/** Position within the batches; plain JSON. */
 export interface BatchState {
   order: 'bucketed' | 'hf' | 'sequential';
   seed: number;
@@ -48,13 +48,13 @@ export interface BatchState {
   batchSize: number | null;
   tokensPerBatch: number | null;
   rows: number;
-  /** Batches given out so far. */
+  /** Batches yielded so far. */
   done: number;
 }
 
 /** The batches of one epoch, in order; iterate over it. */
 export interface Batches extends Iterable<Batch> {
-  /** Rows of every batch of the epoch, those already done included. */
+  /** Rows of every batch of the epoch, including finished ones. */
   plan: number[][];
   /** Call it any time, also between two batches. */
   state(): BatchState;
@@ -64,9 +64,11 @@ export interface Batches extends Iterable<Batch> {
 const BUCKET_BATCHES = 50;
 
 /**
- * Plans the batches of an epoch and gives them out one by one. The last, smaller batch is kept.
+ * Plans the batches of an epoch and yields them one by one, including the last, smaller one.
  *
- * @throws DataError for sizes that are not positive, and for a state of other data or settings
+ * @throws DataError for a size that is not positive, or a state of other data or settings
+ * @example
+ * for (const { ids, offsets, labels } of batches(packed, { tokensPerBatch: 8192, epoch: 0 })) step(ids, offsets, labels);
  */
 export function batches(
   packed: Packed[],
@@ -92,7 +94,7 @@ export function batches(
       if (resume[key] !== settings[key])
         throw new DataError(
           'saved',
-          `the saved state has ${key} ${resume[key]}, the run has ${settings[key]}; it cannot be gone on with`,
+          `the saved state has ${key} ${resume[key]}, the run has ${settings[key]}; it cannot be resumed`,
         );
     }
     done = resume.done;
@@ -159,13 +161,13 @@ function makePlan(
     plan.push(...cut(part, lengths, maxRows, maxTokens));
   }
   const mixed = [...randperm(plan.length, seed + 1)].map((index) => plan[index]);
-  // The heaviest batch comes first, so that what does not fit in memory fails at once.
+  // The largest batch comes first, so that a run out of memory fails at once.
   const tokens = mixed.map((batch) => batch.reduce((sum, row) => sum + lengths[row], 0));
   const heaviest = tokens.indexOf(tokens.reduce((most, count) => Math.max(most, count), 0));
   return heaviest > 0 ? [mixed[heaviest], ...mixed.slice(0, heaviest), ...mixed.slice(heaviest + 1)] : mixed;
 }
 
-/** Cuts an order of rows into batches. */
+/** Cuts ordered rows into batches. */
 function cut(order: number[], lengths: number[], maxRows: number, maxTokens: number): number[][] {
   const plan: number[][] = [];
   let batch: number[] = [];

@@ -1,10 +1,13 @@
-/** @file The chat frame around a battle. It is plain JSON, stored with the model, so that inference packs as training did. */
+/**
+ * @file The chat frame around a battle. It is plain JSON, stored with the model, so that inference packs as training
+ * did.
+ */
 
 import { DataError } from '../error.js';
 
-/** Fixed texts around the three fields. Special tokens in them are meant; those in the fields are read as text. */
+/** Fixed texts around the three fields. Their special tokens count; special tokens in the fields are read as text. */
 export interface Frame {
-  /** First of all; holds `<bos>` where the model wants it. */
+  /** Start of the sequence, with `<bos>` where the model wants it. */
   start: string;
   /** Before each prompt turn. */
   prompt: string;
@@ -12,11 +15,11 @@ export interface Frame {
   responseA: string;
   /** Before each turn of answer B. */
   responseB: string;
-  /** Last of all; the classifier reads its last token. */
+  /** End of the sequence. The classifier reads its last token. */
   end: string;
-  /** Stands where text of a field was cut out. */
+  /** Replaces text cut from a field. */
   marker: string;
-  /** Stands after `start` where earlier rounds were left out. */
+  /** Follows `start` where earlier rounds were dropped. */
   omitted: string;
 }
 
@@ -29,7 +32,7 @@ export interface AnswerFrame extends Omit<Frame, 'responseA' | 'responseB'> {
 const FIELDS = ['start', 'prompt', 'responseA', 'responseB', 'end', 'marker', 'omitted'];
 const ANSWER_FIELDS = ['start', 'prompt', 'response', 'end', 'marker', 'omitted'];
 
-/** For instruction-tuned Gemma: one user turn that shows the question and both answers, and the model about to choose. */
+/** For instruction-tuned Gemma: one user turn with the question and both answers, then the model's turn to choose. */
 export const GEMMA_FRAME: Frame = {
   start: '<bos><start_of_turn>user\nWhich of the two answers is better?',
   prompt: '\n\nQuestion:\n',
@@ -51,7 +54,7 @@ export const COMPACT_FRAME: Frame = {
   omitted: '\n[...]',
 };
 
-/** {@link GEMMA_FRAME} for one answer: the model is about to give it a score. */
+/** {@link GEMMA_FRAME} for one answer: then the model's turn to score it. */
 export const GEMMA_ANSWER_FRAME: AnswerFrame = {
   start: '<bos><start_of_turn>user\nHow good is the answer?',
   prompt: '\n\nQuestion:\n',

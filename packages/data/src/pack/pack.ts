@@ -1,4 +1,4 @@
-/** @file Packs a battle into token ids within a budget: both answers always in, and a record of what was cut. */
+/** @file Packs a battle into token ids within a budget: both answers are always included, and cuts are recorded. */
 
 import type { Battle } from '../battle.js';
 import { type Quantiles, quantiles } from '../describe/describe.js';
@@ -18,14 +18,14 @@ export type { CutCount, PackTokenizer } from './rounds.js';
 /** How to pack. Store it with the model: `JSON.stringify(packing)`. */
 export interface PackOptions extends BudgetOptions {
   frame?: Frame;
-  /** Shares of prompt, A and B in the tokens left by the frame; unused share passes on. Default [0.2, 0.4, 0.4]. */
+  /** Shares of prompt, A and B in the tokens left by the frame. Unused shares pass on. Default [0.2, 0.4, 0.4]. */
   shares?: [number, number, number];
 }
 
 /** How to pack each answer alone with its prompt. Store it with the model. */
 export interface AnswerPackOptions extends BudgetOptions {
   frame?: AnswerFrame;
-  /** Shares of prompt and answer in the tokens left by the frame; unused share passes on. Default [0.3, 0.7]. */
+  /** Shares of prompt and answer in the tokens left by the frame. Unused shares pass on. Default [0.3, 0.7]. */
   shares?: [number, number];
 }
 
@@ -42,7 +42,7 @@ export interface Packed {
   id: string;
   row: number;
   ids: Int32Array;
-  /** Where the sequence of B begins in `ids`, when each answer is a sequence of its own. */
+  /** Where the sequence of B begins in `ids`, when each answer has its own sequence. */
   second?: number;
   /** 0 for a, 1 for b, 2 for a tie, -1 without a label. */
   label: number;
@@ -51,7 +51,7 @@ export interface Packed {
   cut: Cut;
 }
 
-/** What is known of a packed battle whose tokens are kept elsewhere. */
+/** A packed battle without its tokens. */
 export type PackedEntry = Omit<Packed, 'ids'> & { ids: { length: number } };
 
 const LABELS = { a: 0, b: 1, tie: 2 } as const;
@@ -62,10 +62,12 @@ export function packBattle(battle: Battle, tokenizer: PackTokenizer, options: Pa
 }
 
 /**
- * Makes a function that packs battles as `start, {prompt, A, B} for each round, end`. How rounds and fields that are too
- * long are cut: {@link roundPacker}.
+ * Makes a function that packs battles as `start, {prompt, A, B} for each round, end`. How rounds and fields that are
+ * too long are cut: {@link roundPacker}.
  *
  * @throws DataError when `maxTokens` leaves no room for the frame and a few tokens of each field
+ * @example
+ * const packed = battles.map(packer(loadTokenizer(tokenizerJson), { maxTokens: 1900 }));
  */
 export function packer(
   tokenizer: PackTokenizer,
@@ -82,7 +84,7 @@ export function packer(
 
 /**
  * Makes a function that packs each answer alone with its prompt, `start, {prompt, answer} for each round, end`: the
- * sequence of A, then from `second` on that of B. For a reward model, which gives every answer a score of its own.
+ * sequence of A, then from `second` on the sequence of B. For a reward model, which scores each answer.
  *
  * @throws DataError as {@link packer}
  */
@@ -122,7 +124,7 @@ function checkShares(shares: number[], count: number, names: string): void {
   }
 }
 
-/** How much of the prompts and answers is still there after packing. */
+/** How much of the prompts and answers packing kept. */
 export interface Survival {
   battles: number;
   /** Battles that lost anything. */
@@ -136,7 +138,7 @@ export interface Survival {
   tokens: Quantiles & { total: number };
 }
 
-/** Sums up what packing kept over a set. */
+/** Summarises what packing kept over a set. */
 export function survival(packed: PackedEntry[]): Survival {
   const lengths = packed.map(({ ids }) => ids.length);
   const rate = (field: keyof Cut) => {

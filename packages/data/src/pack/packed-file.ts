@@ -1,4 +1,4 @@
-/** @file Packed battles as a .safetensors file, so that a set is tokenised once; readable from Python as well. */
+/** @file Packed battles as a .safetensors file, so that a set is tokenised once. Python can read it, too. */
 
 import { bytesSource } from '@arena/files';
 import { openSafetensors, type SafeTensor, SafetensorsError, serialize } from '@arena/safetensors';
@@ -14,8 +14,9 @@ const CUTS = ['prompt', 'responseA', 'responseB', 'rounds'] as const;
 const HASHED_TOGETHER = 1000;
 
 /**
- * A key of everything that the tokens depend on: ids, texts, labels, tokenizer, options. Equal keys, equal tokens. Rows and flags
- * take no part, so that the same battles have the same key from another file; `row` in a file of tokens is that of the first read.
+ * A key of everything that the tokens depend on: ids, texts, labels, tokenizer, options. Equal keys, equal tokens. Rows
+ * and flags do not count, so the same battles from another file have the same key; `row` in a file of tokens is from
+ * the first read.
  *
  * @param tokenizer the bytes of tokenizer.json
  */
@@ -29,14 +30,14 @@ export async function packingKey(
   return key();
 }
 
-/** The same from one battle after the other. */
+/** The same, one battle at a time. */
 export function openPackingKey(
   tokenizer: Uint8Array,
   options: PackOptions,
 ): { add(battle: Battle): Promise<void>; key(): Promise<string> } {
   const text = new TextEncoder();
   const hashes: Promise<Uint8Array>[] = [digest(text.encode(JSON.stringify([FORMAT, options]))), digest(tokenizer)];
-  // A JSON list as bytes: battles kept until it is full would outlive the collector's young generation.
+  // A JSON list as bytes: battles that wait for a full list would outlive the collector's young generation.
   let list = new Uint8Array(2 ** 20);
   let length = 0;
   let count = 0;
@@ -76,7 +77,10 @@ async function digest(bytes: Uint8Array): Promise<Uint8Array> {
   return new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
 }
 
-/** The bytes of a file with `input_ids` [tokens], `offsets` [n + 1], `labels` [n], `rows` [n], `cut` [n, 4, 2], and `second` [n], weights and soft labels where there are any. */
+/**
+ * The bytes of a file with `input_ids` [tokens], `offsets` [n + 1], `labels` [n], `rows` [n], `cut` [n, 4, 2], and,
+ * where present, `second` [n], weights and soft labels.
+ */
 export function packedToBytes(packed: Packed[], key = ''): Uint8Array {
   const inputIds = new Int32Array(packed.reduce((sum, { ids }) => sum + ids.length, 0));
   let at = 0;
@@ -89,9 +93,10 @@ export function packedToBytes(packed: Packed[], key = ''): Uint8Array {
 }
 
 /**
- * What `packedToBytes` writes, for a writer that takes the tokens from elsewhere.
+ * The tensors of `packedToBytes`, for a writer that has the tokens elsewhere.
  *
- * @param inputIds the data of `input_ids`, or what stands for it: all tokens in the order of `packed`, 32-bit little-endian
+ * @param inputIds the data of `input_ids`, or a function that makes it: all tokens in the order of `packed`, 32-bit
+ * little-endian
  */
 export function packedTensors<T>(
   packed: PackedEntry[],
@@ -168,7 +173,7 @@ export async function packedFromBytes(bytes: Uint8Array): Promise<{ packed: Pack
     return { packed, key };
   } catch (cause) {
     if (cause instanceof SafetensorsError || cause instanceof SyntaxError || cause instanceof DataError) {
-      throw new DataError('saved', `not a file of packed battles (${cause.message}); pack anew`, {}, { cause });
+      throw new DataError('saved', `not a file of packed battles (${cause.message}); pack again`, {}, { cause });
     }
     throw cause;
   }
@@ -178,7 +183,7 @@ function tensor(name: string, dtype: 'I32' | 'F64', values: Int32Array | Float64
   return { name, dtype, shape, data: new Uint8Array(values.buffer, values.byteOffset, values.byteLength) };
 }
 
-/** A buffer of the tensor's own: views into a file need not be aligned. (`slice` of a Node Buffer would not copy.) */
+/** A copy in its own buffer: views into a file may be unaligned. (`slice` of a Node Buffer would not copy.) */
 function aligned({ data }: SafeTensor): ArrayBuffer {
   return new Uint8Array(data).buffer;
 }

@@ -1,26 +1,28 @@
-/** @file Rounds of a conversation, a few fields each, as token ids within a budget: the packing that every frame shares. */
+/**
+ * @file Rounds of a conversation, a few fields each, as token ids within a budget: the packing shared by all frames.
+ */
 
 import { DataError } from '../error.js';
 import { cutField, levelOut, shareOut, TRUNCATIONS, type Truncation } from './truncate.js';
 
-/** What packing asks of a tokenizer; `Tokenizer` of @arena/tokenizer has it. */
+/** The part of a tokenizer that packing uses; `Tokenizer` of @arena/tokenizer has it. */
 export interface PackTokenizer {
   encode(text: string, options: { splitSpecialTokens: boolean }): ArrayLike<number>;
-  /** The same in memory that the next call may use again: it is read at once. Packing takes this where there is one. */
+  /** The same in memory that the next call may reuse. Packing prefers it where present. */
   encodeView?(text: string, options: { splitSpecialTokens: boolean }): ArrayLike<number>;
   tokenToId(token: string): number | null | undefined;
 }
 
-/** Options that every packing has. */
+/** Options of every packing. */
 export interface BudgetOptions {
-  /** Tokens of a packed sequence at most. Default 1900. */
+  /** Most tokens of a packed sequence. Default 1900. */
   maxTokens?: number;
   truncation?: Truncation;
   /** Read special tokens in the fields as text, so that a user cannot end the turn. Default true. */
   neutralizeSpecialTokens?: boolean;
 }
 
-/** Tokens of a field that are in, and that there were. */
+/** Tokens kept of a field, and its tokens before. */
 export interface CutCount {
   kept: number;
   total: number;
@@ -29,7 +31,7 @@ export interface CutCount {
 /** The texts around the fields of a round. */
 export interface RoundFrame {
   start: string;
-  /** What stands before each field, in their order. */
+  /** Text before each field, in order. */
   fields: string[];
   end: string;
   marker: string;
@@ -38,20 +40,20 @@ export interface RoundFrame {
 
 export interface PackedRounds {
   ids: Int32Array;
-  /** What is left of each field over all rounds, and of the rounds. */
+  /** What is kept of each field over all rounds, and of the rounds. */
   fields: CutCount[];
   rounds: CutCount;
 }
 
-/** Enough for whole characters at both ends of a cut, even where each is four byte tokens. */
+/** Enough for whole characters at both ends of a cut, even characters of four byte tokens. */
 const MIN_TEXT_TOKENS = 8;
 
 /**
  * Makes a function that packs conversations as `start, the fields of each round, end`, given as text [field][round].
  *
- * Rounds are taken whole from the last one back. The first that does not fit is cut field by field (the last round
- * always, an earlier one where a useful part fits), and those before it are left out. The last token is always the
- * frame's, and a cut never goes through the bytes of a character.
+ * It takes whole rounds from the last one back. It cuts the first that does not fit field by field (the last round
+ * always, an earlier one where a useful part fits), and drops those before it. The last token is always the frame's,
+ * and a cut never goes through the bytes of a character.
  *
  * @param shares shares of the fields in the tokens that the frame leaves
  * @throws DataError when `maxTokens` leaves no room for the frame and a few tokens of each field
@@ -80,7 +82,7 @@ export function roundPacker(
     );
   }
   const laterBytes = laterByteIds(tokenizer);
-  // Both are used again for every sequence.
+  // Both are reused for every sequence.
   const out = new TokenList(maxTokens);
   const texts = new TokenList(4 * maxTokens);
   const options = { splitSpecialTokens: neutralizeSpecialTokens };
@@ -88,7 +90,7 @@ export function roundPacker(
 
   return (fields) => {
     const count = fields[0].length;
-    const ends: number[] = []; // of each field in `texts`, round by round
+    const ends: number[] = []; // for each field in `texts`, round by round
     texts.length = 0;
     for (let r = 0; r < count; r++) {
       for (const field of fields) {
@@ -130,7 +132,7 @@ export function roundPacker(
     return { ids: out.ids.slice(0, out.length), fields: counts, rounds: { kept: count - first, total: count } };
   };
 
-  /** How many rounds from the end go in whole, and the budgets of the fields of the one before them, if it goes in cut. */
+  /** How many rounds from the end stay whole, and the field budgets of the round before them if it is cut. */
   function chooseRounds(ends: number[], count: number): { whole: number; partial: number[] | null } {
     const room = maxTokens - start.length - end.length;
     if (count * perRound + (ends.at(-1) ?? 0) <= room) return { whole: count, partial: null };
@@ -164,7 +166,7 @@ function laterByteIds(tokenizer: PackTokenizer): Set<number> {
   return ids;
 }
 
-/** Ids written one after the other. */
+/** A growing list of ids. */
 class TokenList {
   ids: Int32Array;
   length = 0;

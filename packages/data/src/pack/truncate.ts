@@ -1,4 +1,4 @@
-/** @file Shares a number of tokens out over fields, and cuts a field to its share. */
+/** @file Divides a number of tokens over fields, and cuts a field to its share. */
 
 /** Where a field loses tokens: the middle, the end, the start; or the longest field at its end. */
 export const TRUNCATIONS = ['head+tail', 'head', 'tail', 'longest-first'] as const;
@@ -7,8 +7,8 @@ export const TRUNCATIONS = ['head+tail', 'head', 'tail', 'longest-first'] as con
 export type Truncation = (typeof TRUNCATIONS)[number];
 
 /**
- * Shares `total` tokens out: by `shares`, what one field does not need going to the others, but at least
- * min(length, `least`) for each.
+ * Divides `total` tokens by `shares`. Tokens that one field does not need go to the others. Each field gets at least
+ * min(length, `least`).
  *
  * @returns budgets, each at most the field's length, that sum to min(total, all lengths); `total` must allow the minima
  */
@@ -21,7 +21,7 @@ export function shareOut(lengths: number[], total: number, shares: number[], lea
     const offers = open.map((i) => Math.floor(weight > 0 ? (left * shares[i]) / weight : left / open.length));
     const sated = open.filter((i, k) => lengths[i] - budgets[i] <= offers[k]);
     if (sated.length > 0) {
-      // Those who need less than their share take what they need; the rest is shared out anew.
+      // Fields that need less than their share take what they need; the rest is divided again.
       for (const i of sated) {
         left -= lengths[i] - budgets[i];
         budgets[i] = lengths[i];
@@ -33,7 +33,7 @@ export function shareOut(lengths: number[], total: number, shares: number[], lea
       budgets[i] += offers[k];
       left -= offers[k];
     });
-    // What rounding left goes one by one, last field first: answers before the prompt.
+    // The remainder of rounding goes out one by one, last field first: answers before the prompt.
     for (let k = open.length - 1; left > 0; k = (k + open.length - 1) % open.length) {
       const i = open[k];
       if (budgets[i] < lengths[i]) {
@@ -46,7 +46,9 @@ export function shareOut(lengths: number[], total: number, shares: number[], lea
   return budgets;
 }
 
-/** Shares `total` out so that only the longest fields are cut, to one level. Same result as `shareOut` with equal shares. */
+/**
+ * Divides `total` so that only the longest fields are cut, to one level. Same result as `shareOut` with equal shares.
+ */
 export function levelOut(lengths: number[], total: number): number[] {
   return shareOut(
     lengths,

@@ -2,7 +2,7 @@
 
 import { DataError } from '../error.js';
 
-/** Largest record in characters; a wrong quote would otherwise read the rest of the file as one. */
+/** Largest record in characters; without it a wrong quote would read the rest of the file as one record. */
 const MAX_RECORD = 256 * 1024 * 1024;
 
 /** The part of csv-parse's parser that both its builds share. */
@@ -14,13 +14,15 @@ interface CsvParser {
   end(): void;
 }
 
-/** Yields records by the names in the header line, those of a chunk together; blank lines are passed over, missing fields are absent. */
+/**
+ * Yields records by the names in the header line, one chunk at a time. Skips blank lines; missing fields are absent.
+ */
 export async function* readCsv(
   chunks: AsyncIterable<Uint8Array>,
   file: string,
 ): AsyncGenerator<Record<string, unknown>[]> {
   const parser = await openParser();
-  const decoder = new TextDecoder(); // also takes a byte order mark off
+  const decoder = new TextDecoder(); // removes a byte order mark
   let header: string[] | null = null;
   let row = 0;
   let records: string[][] = [];
@@ -36,7 +38,7 @@ export async function* readCsv(
     closed();
   });
 
-  /** Gives out what the parser has found: the failure, after the records before it. */
+  /** Yields the parsed records, then throws a failure that followed them. */
   function* take(): Generator<Record<string, unknown>[]> {
     if (!header) header = records.shift() ?? null;
     const names = header ?? [];
@@ -61,7 +63,7 @@ export async function* readCsv(
 
 async function openParser(): Promise<CsvParser> {
   const options = { relax_column_count: true, skip_empty_lines: true, max_record_size: MAX_RECORD };
-  // One library, two builds: package.json gives Node's to Node and the one with its own streams to browsers.
+  // One library, two builds: package.json maps Node to Node's build and browsers to the one with its own streams.
   const { parse } = await import('#csv-parse');
   return parse(options) as unknown as CsvParser;
 }

@@ -1,4 +1,4 @@
-/** @file Rows of files before they are battles, why a row is rejected, and battles as records. */
+/** @file Rows of files, reasons for rejecting a row, and battles as records. */
 export type { BattleFlag } from '../battle.js';
 export type { DataErrorPlace } from '../error.js';
 export { type NonText, REJECT_REASONS, type RejectReason } from './normalize-row.js';

@@ -1,20 +1,20 @@
-/** @file Records of a JSON-lines text, with integers beyond 2^53 kept exact in ids. */
+/** @file Records of a JSON-lines text, with exact ids beyond 2^53. */
 
 import { joined } from '@arena/files/source';
 import { DataError } from '../error.js';
 
-/** A parsed record, or null for a line that is no JSON object. */
+/** A parsed record, or null for a line that is not a JSON object. */
 export type JsonRecord = Record<string, unknown> | null;
 
 /** A line longer than this many bytes is an error, not a reason to take more memory. */
 const MAX_LINE = 256 * 1024 * 1024;
 const NEWLINE = 0x0a;
-const FIRST_LINE = new TextDecoder(); // takes a byte order mark off
+const FIRST_LINE = new TextDecoder(); // removes a byte order mark
 const OTHER_LINE = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** Yields one record a line, the lines of a chunk together; blank lines are passed over. */
+/** Yields one record a line, one chunk at a time. Skips blank lines. */
 export async function* readJsonLines(chunks: AsyncIterable<Uint8Array>, file: string): AsyncGenerator<JsonRecord[]> {
-  let rest: Uint8Array[] = []; // the line that is not complete yet
+  let rest: Uint8Array[] = []; // the incomplete last line
   let waiting = 0;
   let row = 0;
   let isFirst = true;
@@ -23,7 +23,7 @@ export async function* readJsonLines(chunks: AsyncIterable<Uint8Array>, file: st
     for (let at = 0; at < bytes.length; ) {
       const newline = bytes.indexOf(NEWLINE, at);
       const end = newline < 0 ? bytes.length : newline;
-      // A line holds whole characters. Decoded on its own it is mostly ASCII, which takes half the time and memory.
+      // A line holds whole characters. Alone it is mostly ASCII, which decodes in half the time and memory.
       const line = (isFirst ? FIRST_LINE : OTHER_LINE).decode(bytes.subarray(at, end));
       isFirst = false;
       if (!isBlankLine(line)) records.push(parseRecord(line));
@@ -68,7 +68,7 @@ function parseRecord(line: string): JsonRecord {
   return record;
 }
 
-/** The number as written behind a key of the outermost object of a valid JSON text; the last one if the key repeats. */
+/** The number as written after a key of the outermost object of a valid JSON text; the last one if the key repeats. */
 function numberText(json: string, key: string): string | undefined {
   let found: string | undefined;
   let depth = 0;
@@ -88,7 +88,7 @@ function numberText(json: string, key: string): string | undefined {
   return found;
 }
 
-/** Index behind the closing quote of the string that opens at `at`. */
+/** Index after the closing quote of the string that opens at `at`. */
 function stringEnd(json: string, at: number): number {
   let end = at + 1;
   while (json[end] !== '"') end += json[end] === '\\' ? 2 : 1;

@@ -1,14 +1,17 @@
-/** @file One record of any public schema to a battle, or the reason why not. Strict JSON; nothing is evaluated. */
+/**
+ * @file Converts a record of any public schema to a battle, or gives the reason why not. Strict JSON; never evaluates
+ * data.
+ */
 
 import type { Battle, BattleFlag, Winner } from '../battle.js';
 import { isBlank, repairSurrogates, sameTurns } from '../text.js';
 import type { Schema } from './schema.js';
 
 /**
- * Why a record is no battle.
- * `bad_json`: not the JSON, or not the type, that the schema has there. `no_turns`: an empty list. `bad_roles`: not user,
- * assistant, user, assistant, ... `non_text_content`: an image or another part. `prompt_mismatch`: the two sides were
- * asked different things. `turn_mismatch`: different numbers of turns. `bad_winner`: an unknown label. `empty_prompt`.
+ * Why a record is not a battle. `bad_json`: not JSON, or not the schema's type. `no_turns`: an empty list. `bad_roles`:
+ * not user, assistant, user, assistant, ... `non_text_content`: an image or another part. `prompt_mismatch`: the two
+ * sides were asked different things. `turn_mismatch`: different numbers of turns. `bad_winner`: an unknown label.
+ * `empty_prompt`.
  */
 export const REJECT_REASONS = [
   'bad_json',
@@ -32,7 +35,7 @@ class Rejected extends Error {
 
 type Row = Record<string, unknown>;
 
-/** What to do with images, calls of tools and other parts of a message that are no text. */
+/** What to do with images, tool calls and other parts of a message that are not text. */
 export type NonText = 'reject' | 'leave-out';
 
 interface Reading {
@@ -51,7 +54,7 @@ const WINNERS: Record<string, Winner> = {
   'tie (inconsistent)': 'tie',
 };
 
-/** Turns a record (null: a line that is no JSON) into a battle, or gives the first reason why it is none. */
+/** Converts a record (null: a line that is not JSON) to a battle, or gives the first reason to reject it. */
 export function normalizeRow(
   record: Row | null,
   schema: Schema,
@@ -116,7 +119,7 @@ function readTurns(record: Row, schema: Schema, reading: Reading): Turns {
     default: {
       const a = conversation(record.conversation_a, reading);
       const b = conversation(record.conversation_b, reading);
-      // In MT-Bench the vote was on the answer to one turn: what came later was not judged.
+      // In MT-Bench the vote is on the answer to one turn: later turns were not judged.
       const judged = schema === 'mt_bench' && record.turn != null ? Number(record.turn) : undefined;
       const cut = (turns: string[]) => turns.slice(0, judged);
       if (!sameTurns(cut(a.user), cut(b.user))) throw new Rejected('prompt_mismatch');
@@ -183,7 +186,7 @@ function contentOf(content: unknown, reading: Reading): string {
   return content.flatMap((part: unknown) => textOfPart(part) ?? withoutText(reading)).join('\n');
 }
 
-/** The text of a part; undefined for an image, a tool's call or result, and what is none of these. */
+/** The text of a part. Undefined for an image, a tool's call or result, and unknown parts. */
 function textOfPart(part: unknown): string | undefined {
   if (typeof part !== 'object' || part === null) return undefined;
   const { type, text, image } = part as Row;
@@ -191,7 +194,7 @@ function textOfPart(part: unknown): string | undefined {
   return text ?? '';
 }
 
-/** Leaves a part out where that is wanted. */
+/** Drops a part, or rejects the row. */
 function withoutText({ flags, nonText }: Reading): string[] {
   if (nonText === 'reject') throw new Rejected('non_text_content');
   flags.add('non_text_left_out');

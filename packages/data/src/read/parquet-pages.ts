@@ -1,21 +1,21 @@
 /**
  * @file Checks the page headers of a column chunk before anything is decoded.
  *
- * A page says how many values it holds and how large it gets; decoders take memory by those numbers. A damaged or
- * hostile file is turned away here, by arithmetic on the headers (Thrift compact protocol, see parquet.thrift).
+ * A page says how many values it holds and how large it gets; decoders allocate memory by those numbers. This module
+ * rejects a damaged or hostile file by arithmetic on the headers (Thrift compact protocol, see parquet.thrift).
  */
 
-/** What a chunk may claim. */
+/** Limits on what a chunk may claim. */
 export interface PageLimits {
   /** Values of all data pages together. */
   values: number;
-  /** Values of one page: runs take a few bytes for any number of equal values, so the size does not bound it. */
+  /** Values of one page: a run encodes any number of equal values in a few bytes, so the size does not bound it. */
   pageValues: number;
   /** Bytes of one page after decompression. */
   pageBytes: number;
 }
 
-/** Walks the pages of a chunk and returns how many values they claim; throws a plain Error that says what is wrong with which page. */
+/** Walks the pages of a chunk and returns the number of values they claim. @throws Error naming the wrong page. */
 export function checkPages(chunk: Uint8Array, limits: PageLimits): number {
   const reader: Reader = { bytes: chunk, at: 0 };
   let total = 0;
@@ -55,7 +55,7 @@ type Field = number | Map<number, Field>;
 
 const MAX_DEPTH = 8;
 
-/** Fields of a struct by id: numbers and structs; the rest is passed over. */
+/** Fields of a struct by id: numbers and structs; skips the rest. */
 function readStruct(reader: Reader, depth: number): Map<number, Field> {
   if (depth > MAX_DEPTH) throw new Error('a page header is nested too deeply');
   const fields = new Map<number, Field>();

@@ -19,25 +19,25 @@ import { checkPages } from './parquet-pages.js';
 const MAX_PAGE_BYTES = 2 ** 29;
 /** Values of a page at most; writers end a page after 20,000 rows or a megabyte. */
 const MAX_PAGE_VALUES = 2 ** 24;
-/** Uncompressed bytes decoded at a time, about. */
+/** Approximate uncompressed bytes to decode at a time. */
 const WINDOW_BYTES = 2 ** 23;
 /** Rows decoded at a time at most, where columns can be read in parts. */
 const WINDOW_ROWS = 2 ** 16;
-/** Entries of a list column (messages, parts) a row, on average, at most. */
+/** Most entries of a list column (messages, parts) a row, on average. */
 const MAX_LIST_LENGTH = 1024;
 
-/** A Parquet file that is open: the names of its columns, and its records. */
+/** An open Parquet file: the names of its columns, and its records. */
 export interface ParquetFile {
   columns: string[];
   rowCount: number;
-  /** Yields the records with the named columns only, those decoded together at a time. */
+  /** Yields the records with only the named columns, one decoded part at a time. */
   records(columns: string[]): AsyncGenerator<Record<string, unknown>[]>;
 }
 
 /**
- * Opens a Parquet file; reads its footer alone.
+ * Opens a Parquet file. Reads only its footer.
  *
- * @throws DataError when the footer is damaged or claims what cannot be
+ * @throws DataError when the footer is damaged or contradicts the file
  */
 export async function openParquet(source: ByteSource): Promise<ParquetFile> {
   const file = source.name;
@@ -85,7 +85,7 @@ export async function openParquet(source: ByteSource): Promise<ParquetFile> {
     }
   }
 
-  /** Runs a step of decoding; what it throws becomes an error with the place. */
+  /** Runs a step of decoding, and adds the place to its errors. */
   async function decoded<T>(row: number, step: () => Promise<T>): Promise<T> {
     try {
       return await step();
@@ -103,12 +103,12 @@ export async function openParquet(source: ByteSource): Promise<ParquetFile> {
   return { columns, rowCount: Number(metadata.num_rows), records };
 }
 
-/** JSON columns stay text; they are parsed where the schema says so, with errors by row. */
+/** JSON columns stay text: the schema parses them later, with errors by row. */
 const parsers = { jsonFromBytes: (bytes: Uint8Array): string => new TextDecoder().decode(bytes) };
 
 /**
  * Rows decoded at a time: a part of a large row group, by its uncompressed size. Only plain columns can be read in
- * parts without decoding what comes before again.
+ * parts without decoding earlier values again.
  */
 function windowRows(chunks: ColumnMetaData[], rows: number): number {
   const bytes = chunks.reduce((sum, column) => sum + Number(column.total_uncompressed_size), 0);
@@ -160,13 +160,13 @@ function checkFooter(metadata: FileMetaData, schema: SchemaTree, byteLength: num
     throw new Error(`the row groups hold ${rows} rows, the file claims ${metadata.num_rows}`);
 }
 
-/** Bytes of a column chunk, as hyparquet asks for them. */
+/** Bytes of a column chunk in hyparquet's form. */
 function chunkRange(column: ColumnMetaData): { start: number; end: number } {
   const start = Number(column.dictionary_page_offset || column.data_page_offset);
   return { start, end: start + Number(column.total_compressed_size) };
 }
 
-/** Reads the chunks and checks their pages; the buffer it gives serves them from memory, so that each is read once. */
+/** Reads the chunks and checks their pages. The returned buffer serves them from memory, so each is read once. */
 async function checkedChunks(source: ByteSource, chunks: ColumnMetaData[], rows: number): Promise<AsyncBuffer> {
   const loaded: { start: number; end: number; bytes: Uint8Array }[] = [];
   for (const column of chunks) {
@@ -176,7 +176,7 @@ async function checkedChunks(source: ByteSource, chunks: ColumnMetaData[], rows:
     try {
       const limit = isList ? rows * MAX_LIST_LENGTH + 2 ** 16 : rows;
       const values = checkPages(bytes, { values: limit, pageValues: MAX_PAGE_VALUES, pageBytes: MAX_PAGE_BYTES });
-      // Rows are made room for by their claimed number: the pages must hold as many, and more only in lists.
+      // Memory is allocated for the claimed rows: the pages must hold as many values, and more only in lists.
       if (values < rows) throw new Error(`the pages hold ${values} values, the row group claims ${rows} rows`);
     } catch (cause) {
       throw new Error(`column ${column.path_in_schema.join('.')}: ${(cause as Error).message}`, { cause });

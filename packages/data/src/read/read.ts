@@ -1,4 +1,4 @@
-/** @file Reads battles from any public preference set: format and schema recognised from the content. */
+/** @file Reads battles from any public preference set: detects format and schema from the content. */
 
 import { type ByteSource, blobSource } from '@arena/files';
 import { partsOf, readStream } from '@arena/files/source';
@@ -14,50 +14,52 @@ import { type BattleSource, openSources } from './source.js';
 
 /** How to read. */
 export interface ReadOptions {
-  /** Column layout; recognised when absent. */
+  /** Column layout; detected when absent. */
   schema?: Schema;
-  /** File format; recognised when absent. */
+  /** File format; detected when absent. */
   format?: Format;
   /** Your names for the columns, for instance `{ response_a: 'answer_1' }`. */
   columns?: Partial<Record<Column, string>>;
-  /** Messages with images or parts of tools: no battles (default), or battles of the text that is left. */
+  /** Messages with images or tool calls: rejected (default), or reduced to their text. */
   nonText?: NonText;
-  /** 'skip' passes over records that are no battles (default), 'throw' stops at the first. */
+  /** 'skip' skips records that are not battles (default), 'throw' stops at the first. */
   onReject?: 'skip' | 'throw';
-  /** Told of each rejected record. */
+  /** Called with each rejected record. */
   reject?: (rejected: RejectedRow) => void;
   signal?: AbortSignal;
 }
 
-/** A record that is no battle. */
+/** A record that is not a battle. */
 export interface RejectedRow {
   file: string;
-  /** Index of the record from 0, counted on over all files of the read. */
+  /** Index of the record from 0, over all files of the read. */
   row: number;
   reason: RejectReason;
 }
 
-/** What `readRows` yields: one entry a record, in file order. */
+/** A row of `readRows`: one a record, in file order. */
 export type ReadRow = { battle: Battle; rejected?: undefined } | { battle?: undefined; rejected: RejectedRow };
 
 type Row = Record<string, unknown>;
-/** Records, some at a time: a step of an async iterator for each would cost more than reading it. */
+/** Records in chunks: an async step for each would cost more than reading it. */
 type Records = AsyncIterable<(Row | null)[]>;
 
-/** Records looked at to tell the schema. */
+/** Records used to detect the schema. */
 const PEEK = 20;
 
 /**
  * Reads battles in file order, with flags and duplicates marked. Memory: a Parquet row group, or a chunk of text.
  *
  * @throws DataError with file, row and column for input that cannot be read
+ * @example
+ * for await (const battle of readBattles('train.parquet')) console.log(battle.prompt, battle.winner);
  */
 export async function* readBattles(source: BattleSource, options: ReadOptions = {}): AsyncGenerator<Battle> {
   const { onReject = 'skip', reject } = options;
   for await (const { battle, rejected } of readRows(source, options)) {
     if (battle) yield battle;
     else if (onReject === 'throw') {
-      throw new DataError('row', `no battle: ${rejected.reason}; pass onReject: 'skip' to go on without it`, rejected);
+      throw new DataError('row', `no battle: ${rejected.reason}; pass onReject: 'skip' to skip it`, rejected);
     } else reject?.(rejected);
   }
 }
@@ -132,7 +134,7 @@ async function* renamed(records: Records, names: Map<string, string>): AsyncGene
   for await (const some of records) yield names.size === 0 ? some : some.map(rename);
 }
 
-/** Records, and the schema that the first of them show. The file is let go when that fails or the reader stops early. */
+/** Records, and the schema of the first ones. Closes the file on failure or when the reader stops early. */
 async function withSchema(
   records: AsyncGenerator<(Row | null)[]>,
   schemaOf: (first: (Row | null)[]) => Schema,
@@ -160,13 +162,13 @@ async function withSchema(
   }
 }
 
-/** A file as the formats read it: what a gzip holds, in the place of its own bytes. */
+/** A file as the formats read it, with gzip decompressed. */
 interface Content {
   name: string;
   /** Its first bytes. */
   head: Uint8Array;
   parts(): AsyncIterable<Uint8Array>;
-  /** For Parquet, which is read by ranges: the content of a gzip is then held whole. */
+  /** For Parquet, which reads ranges. The content of a gzip is then held whole. */
   ranges(): Promise<ByteSource>;
 }
 

@@ -1,4 +1,4 @@
-/** @file The public data sets' column layouts, and how they are told apart. */
+/** @file The column layouts of public data sets, and their detection. */
 
 import { DataError } from '../error.js';
 
@@ -23,7 +23,7 @@ export type Schema = (typeof SCHEMAS)[number];
 /** File formats. */
 export type Format = 'parquet' | 'csv' | 'jsonl';
 
-/** Columns that any schema reads; others are not loaded. */
+/** Columns that any schema reads. Others are not loaded. */
 export const COLUMNS = [
   'id',
   'question_id',
@@ -49,15 +49,15 @@ export const COLUMNS = [
   'teacher_logits',
 ] as const;
 
-/** Name of a column that is read. */
+/** Name of a column that a schema reads. */
 export type Column = (typeof COLUMNS)[number];
 
 /**
- * Recognises the schema from the column names and, where those do not tell, from the first records.
+ * Detects the schema from the column names and, where those are ambiguous, from the first records.
  *
  * @param columns all column names of the file
- * @param records the first records (null: a line that is no JSON)
- * @throws DataError when the columns are those of no known schema
+ * @param records the first records (null: a line that is not JSON)
+ * @throws DataError when no known schema has these columns
  */
 export function detectSchema(
   columns: string[],
@@ -83,7 +83,10 @@ export function detectSchema(
   );
 }
 
-/** True when prompt and both responses are strings that hold JSON arrays of texts: a set without labels shows it only so. */
+/**
+ * True when prompt and both responses are strings that hold JSON arrays of texts: the only hint in a set without
+ * labels.
+ */
 function holdsArrays(record: Record<string, unknown> | null): boolean {
   return record !== null && ['prompt', 'response_a', 'response_b'].every((name) => isTextArray(record[name]));
 }

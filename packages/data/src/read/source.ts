@@ -1,17 +1,19 @@
-/** @file What battles are read from: paths, folders, addresses, Blobs, bytes, opened as the files that they mean. */
+/** @file What battles are read from: paths, folders, addresses, Blobs, bytes, opened as files. */
 
 import { type ByteSource, blobSource, bytesSource, FileError, openFile, urlSource } from '@arena/files';
 import { nodeFs, partsOf } from '@arena/files/source';
 import { DataError } from '../error.js';
 
-/** Something that `readBattles` reads: a file or folder path (Node), an http(s) URL, a Blob, bytes, or several of those. */
+/**
+ * Something that `readBattles` reads: a file or folder path (Node), an http(s) URL, a Blob, bytes, or several of those.
+ */
 export type BattleSource = string | URL | Blob | Uint8Array | ArrayBuffer | BattleSource[];
 
 const DATA_FILE = /\.(parquet|csv|jsonl|ndjson|json)(\.gz)?$/i;
 
 /**
- * Opens every file that a source means, in order; a folder gives its data files by name. Each is to be closed. A server
- * without ranges sends its file whole, so that the formats work all the same.
+ * Opens every file of a source, in order. A folder gives its data files by name. The caller closes each. A server
+ * without ranges sends the whole file, so every format works.
  *
  * @throws DataError for what cannot be opened or read
  */
@@ -47,7 +49,7 @@ async function* openAll(source: BattleSource): AsyncGenerator<ByteSource> {
   }
 }
 
-/** Opens a file, or the data files of a folder (not of those below it) by name (Node). */
+/** Opens a file, or the data files of a folder by name, without subfolders (Node). */
 async function* openPath(path: string): AsyncGenerator<ByteSource> {
   const { readdir, stat } = nodeFs();
   const info = await stat(path).catch((cause) => {
@@ -64,11 +66,11 @@ async function* openPath(path: string): AsyncGenerator<ByteSource> {
 }
 
 function pathOf(url: URL): string {
-  nodeFs(); // says so where there is none
+  nodeFs(); // throws where there is none
   return process.getBuiltinModule('node:url').fileURLToPath(url);
 }
 
-/** A file of battles: messages call it by its plain name, and what cannot be read is a DataError. */
+/** A file of battles. Messages use its plain name, and failed reads are DataErrors. */
 function dataFile(source: ByteSource, name = source.name): ByteSource {
   return {
     name,

@@ -7,7 +7,10 @@ export type BattleRecord = Record<string, string | number | string[] | number[]>
 
 const WINNERS = { a: 'model_a', b: 'model_b', tie: 'tie' } as const;
 
-/** What `readBattles` reads back, as JSON lines with `schema: 'jsonl'`, to the same battle but for its row and the flag `null_turn`. */
+/**
+ * Converts a battle to a record. `readBattles` with `schema: 'jsonl'` reads the same battle back, except its row and
+ * the flag `null_turn`.
+ */
 export function battleToRecord(battle: Battle): BattleRecord {
   const text = (turns: string[]) => (turns.length === 1 ? turns[0] : turns);
   const record: BattleRecord = {

@@ -1,4 +1,4 @@
-/** @file Splits battles into train, validation and test so that no question and no sitting is on two sides. */
+/** @file Splits battles into train, validation and test so that no question and no session is in two parts. */
 
 import type { Battle } from '../battle.js';
 import { type Group, groupBattles, type Prompt, readPrompt } from '../clean/groups.js';
@@ -17,23 +17,26 @@ export interface SplitOptions {
   /** Shares of train, validation and test; they are scaled to sum to 1. Default [0.7, 0.1, 0.2]. */
   ratio?: [number, number, number];
   seed?: number;
-  /** 'report' counts near-duplicate prompts across parts (default), 'group' keeps them together, 'ignore' looks for none. */
+  /**
+   * 'report' counts near-duplicate prompts across parts (default), 'group' keeps them together, 'ignore' skips the
+   * search.
+   */
   nearDuplicates?: 'report' | 'group' | 'ignore';
 }
 
-/** What crosses from one part to another: all zero but near duplicates, which may be a matter of taste. */
+/** Leaks between parts. All are zero except near duplicates, which depend on the threshold. */
 export interface LeakReport {
   /** Prompts, letter for letter, that are in more than one part. */
   exactPrompts: number;
-  /** The same after Unicode, case and white space are evened out. */
+  /** The same after normalising Unicode, case and white space. */
   normalizedPrompts: number;
   sessions: number;
-  /** Pairs of prompts in different parts that are almost the same; null when not looked for. */
+  /** Pairs of almost equal prompts in different parts; null without a search. */
   nearDuplicates: number | null;
   examples: { similarity: number; ids: [string, string]; parts: [SplitName, SplitName] }[];
 }
 
-/** Sizes of the parts, and what leaks between them. */
+/** Sizes of the parts, and leaks between them. */
 export interface SplitReport {
   groups: number;
   rows: Record<SplitName, number>;
@@ -53,10 +56,12 @@ export interface Splits {
 /**
  * Splits by groups: battles with the same normalised prompt, or of the same session, stay together.
  *
- * Large groups are placed first, then the small ones fill each part to its share of every label. Which group goes where
- * depends on its texts and the seed alone, so the order of the battles does not matter.
+ * It places large groups first; small ones then fill each part to its share of every label. A group's part depends only
+ * on its texts and the seed, so the order of the battles does not matter.
  *
- * @throws DataError for a ratio that is none
+ * @throws DataError for an invalid ratio
+ * @example
+ * const { train, validation, test, report } = splitBattles(battles, { ratio: [0.7, 0.1, 0.2], seed: 42 });
  */
 export function splitBattles(
   battles: Battle[],
@@ -88,7 +93,7 @@ export function splitBattles(
   };
 }
 
-/** Looks for questions and sittings that are in more than one part of any split, however it was made. */
+/** Finds questions and sessions in more than one part of any split. */
 export function leakReport(
   parts: Record<SplitName, Battle[]>,
   { nearDuplicates: lookForNear = true }: { nearDuplicates?: boolean } = {},
@@ -105,10 +110,10 @@ function findLeaks(
   prompts: Record<SplitName, Prompt[]>,
   lookForNear: boolean,
 ): LeakReport {
-  // For each text or session the parts that it is in, as bits.
+  // The parts of each text or session, as bits.
   const normalized = new Map<string, number>();
   const sessions = new Map<string, number>();
-  const firsts: { battle: Battle; part: number; text: string }[] = []; // of each normalised prompt in each part
+  const firsts: { battle: Battle; part: number; text: string }[] = []; // for each normalised prompt in each part
   const add = (table: Map<string, number>, key: string, part: number) => {
     const before = table.get(key) ?? 0;
     if ((before & (1 << part)) !== 0) return false;
@@ -124,7 +129,7 @@ function findLeaks(
   });
   const isCrossing = (bits: number) => (bits & (bits - 1)) !== 0;
   const crossing = (table: Map<string, number>) => [...table.values()].filter(isCrossing).length;
-  // Only a prompt whose normal form is in two parts can be in two parts letter for letter.
+  // A prompt can be in two parts verbatim only if its normal form is in two parts.
   const exact = new Map<string, number>();
   SPLIT_NAMES.forEach((name, part) => {
     parts[name].forEach((battle, i) => {
@@ -165,7 +170,7 @@ function assign(battles: Battle[], groups: Group[], shares: number[], seed: numb
       b.group.members.length - a.group.members.length || a.draw - b.draw || (a.group.key < b.group.key ? -1 : 1),
   );
   const open = [0, 1, 2].filter((part) => shares[part] > 0);
-  const counts = labels.map(() => 0); // of the group that is placed
+  const counts = labels.map(() => 0); // of the group to place
   const sum = (value: (label: number) => number) =>
     counts.reduce((total, count, label) => (count > 0 ? total + value(label) : total), 0);
   const lacking = (part: number) => sum((label) => Math.max(0, counts[label] - left[label][part]));
@@ -174,7 +179,7 @@ function assign(battles: Battle[], groups: Group[], shares: number[], seed: numb
     counts.fill(0);
     for (const index of group.members) counts[labelOf[index]]++;
     const drawn = partAt(draw / 2 ** 32, shares);
-    // The part drawn by lot if it has room; else the one that overflows least, of those the one that wants most.
+    // The drawn part if it has room; otherwise the one that overflows least, and among those the one that wants most.
     const best =
       lacking(drawn) === 0 ? drawn : [...open].sort((x, y) => lacking(x) - lacking(y) || wants(y) - wants(x))[0];
     left.forEach((wanted, label) => {
@@ -212,7 +217,7 @@ function mapParts<T>(parts: Record<SplitName, Battle[]>, value: (battles: Battle
   return { train: value(parts.train), validation: value(parts.validation), test: value(parts.test) };
 }
 
-/** Near-duplicate prompts as pairs of battles, one battle for each different prompt, in an order of their own. */
+/** Near-duplicate prompts as pairs of battles, one battle for each distinct prompt, in a fixed order. */
 function nearPairs(prompts: Prompt[]): [number, number][] {
   const first = new Map<string, number>();
   prompts.forEach(({ key }, index) => {

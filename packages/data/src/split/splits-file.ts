@@ -31,9 +31,9 @@ export function splitsToFile(splits: Splits): SplitsFile {
 }
 
 /**
- * Finds the battles of a saved split again. Battles that the file does not name are left out.
+ * Finds the battles of a saved split. Drops battles that the file does not name.
  *
- * @throws DataError when the file is no saved split, names a battle twice, or one that is not there
+ * @throws DataError when the file is not a saved split, or names a battle twice or an unknown one
  */
 export function applySplits(battles: Battle[], file: unknown): Record<SplitName, Battle[]> {
   const saved = file as Partial<SplitsFile> | null;

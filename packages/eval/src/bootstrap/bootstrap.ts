@@ -10,18 +10,18 @@ export interface Figure {
   value: number | null;
   low: number | null;
   high: number | null;
-  /** Examples behind it. */
+  /** Number of examples. */
   n: number;
-  /** How the interval was made: percentiles of the clustered bootstrap, or Wilson's on the number of clusters. */
+  /** Kind of interval: percentiles of the clustered bootstrap, or Wilson's on the number of clusters. */
   interval: 'bootstrap' | 'wilson' | null;
 }
 
-/** Fewest clusters for which bootstrap percentiles are believed; a share over fewer gets Wilson's interval. */
+/** Fewest clusters for bootstrap percentiles. A share over fewer gets Wilson's interval. */
 const FEW_CLUSTERS = 20;
 
 /**
- * Examples by kind, and by cluster within a kind, which keeps reads of the draw counts close together.
- * Examples of kind -1 are left out.
+ * Examples by kind, and by cluster within a kind, which keeps reads of the draw counts close together. Drops examples
+ * of kind -1.
  */
 export function countingSort(kindOf: Int32Array, kinds: number, clusterOf: Int32Array) {
   const starts = startsOf(kindOf, kinds);
@@ -42,7 +42,7 @@ function orderBy(numbers: Int32Array): Int32Array {
   return order;
 }
 
-/** Where each of `kinds` begins when sorted, and the end [kinds + 1]; -1 is left out. */
+/** Where each of `kinds` begins when sorted, and the end [kinds + 1]. Drops -1. */
 function startsOf(kindOf: Int32Array, kinds: number): Int32Array {
   const starts = new Int32Array(kinds + 1);
   for (const kind of kindOf) if (kind >= 0) starts[kind + 1]++;
@@ -50,7 +50,7 @@ function startsOf(kindOf: Int32Array, kinds: number): Int32Array {
   return starts;
 }
 
-/** 2.5 and 97.5 percentiles (linear between samples), NaN left out; null when none is left. */
+/** 2.5 and 97.5 percentiles (linear between samples) without NaN. Null when there are none. */
 function percentileInterval(samples: ArrayLike<number>, confidence = 0.95): [number, number] | null {
   const sorted = Float64Array.from(samples)
     .filter((value) => Number.isFinite(value))
@@ -72,8 +72,8 @@ export function bootstrapFigure(value: number | null, samples: ArrayLike<number>
 }
 
 /**
- * A share with its interval. Over few clusters, or when the share is 0 or 1, bootstrap percentiles are too narrow:
- * Wilson's interval with the number of clusters as n is given instead.
+ * A share with its interval. Over few clusters, or when the share is 0 or 1, bootstrap percentiles are too narrow. It
+ * then uses Wilson's interval with the number of clusters as n.
  */
 export function shareFigure(value: number | null, samples: ArrayLike<number>, n: number, clusters: number): Figure {
   if (value === null) return { value, low: null, high: null, n, interval: null };

@@ -1,20 +1,20 @@
 /**
- * @file The draws of a bootstrap by cluster: whole prompts are drawn again, with all their battles, since votes on one
- * prompt are not independent. Each statistic keeps sums per cluster, so that a round costs one pass over them.
+ * @file The draws of a bootstrap by cluster: it draws whole prompts with all their battles, since votes on one prompt
+ * are not independent. Each statistic keeps sums per cluster, so that a round costs one pass over them.
  */
 import { randomBelow, seededRandom } from './random.js';
 
-/** Below this many clusters a bootstrap says nothing, and none is made. */
+/** Fewest clusters for a bootstrap. */
 const LEAST_CLUSTERS = 5;
 
-/** Which cluster each example belongs to [n], how many there are, and the rounds to come. */
+/** Cluster of each example [n], number of clusters, and number of rounds. */
 export interface Clustering {
   clusterOf: Int32Array;
   clusters: number;
   rounds: number;
 }
 
-/** Rounds that are drawn together: three counts of 10 bits share a word, so that one look-up serves three rounds. */
+/** Rounds drawn together: three counts of 10 bits share a word, so one look-up serves three rounds. */
 const LANES = 3;
 const LANE_BITS = 10;
 const LANE_MASK = (1 << LANE_BITS) - 1;
@@ -26,11 +26,11 @@ export interface Draws {
   rounds: number;
   /** Counts of the rounds, the first in the lowest bits [clusters]. */
   words: Uint32Array;
-  /** So many words can be added before a count could run over into the next. */
+  /** Number of words to add before a count could overflow into the next. */
   safe: number;
 }
 
-/** Something that takes part in each round of the bootstrap. */
+/** A statistic that sees each round of the bootstrap. */
 export interface Statistic {
   draw(draws: Draws): void;
 }

@@ -1,6 +1,6 @@
 /**
- * @file Metrics of a probability `p` [n] of class 1 against labels `y` [n]. A label may lie between 0 and 1: 0.5, a tie,
- * counts as half an example of each class. Undefined values are null.
+ * @file Metrics of a probability `p` [n] of class 1 against labels `y` [n]. A label may lie between 0 and 1: 0.5, a
+ * tie, counts as half an example of each class. Undefined values are null.
  */
 import { mean } from '../special.js';
 
@@ -9,7 +9,7 @@ export function accuracy(p: ArrayLike<number>, y: ArrayLike<number>): number | n
   return mean(credits(p, y));
 }
 
-/** What each prediction earns: the share of its label that it predicts. */
+/** Accuracy of each prediction: the share of its label that it predicts. */
 export function credits(p: ArrayLike<number>, y: ArrayLike<number>): Float64Array {
   const out = new Float64Array(p.length);
   for (let i = 0; i < out.length; i++) out[i] = p[i] >= 0.5 ? y[i] : 1 - y[i];

@@ -4,7 +4,7 @@ import { EvaluationInputError } from '../error.js';
 import { softplus } from '../special.js';
 import { fitLogistic, sparseRows } from './logistic.js';
 
-/** `[model a, model b, who won]`; a share of the win for a, 0 to 1, may stand for the winner. */
+/** `[model a, model b, who won]`; a number from 0 to 1 instead of the winner is a's share of the win. */
 export type Vote = readonly [a: string, b: string, winner: 'a' | 'b' | 'tie' | number];
 
 /** Fitted ratings, in the order of `models`. `logLikelihood` is natural, summed over the votes, without the ridge. */
@@ -19,7 +19,7 @@ export interface BradleyTerry {
   finite: boolean;
 }
 
-/** Which models are rated, and how strongly they are drawn together. */
+/** Which models to rate, and how strongly to shrink ratings together. */
 export interface BradleyTerryOptions {
   /** Models in the order wanted (default: sorted names of the votes). */
   models?: readonly string[];
@@ -27,7 +27,7 @@ export interface BradleyTerryOptions {
   C?: number;
 }
 
-/** Wins between two models, gathered from votes; `a` and `b` are numbers of models, a < b. */
+/** Wins between two models, summed over votes; `a` and `b` are numbers of models, a < b. */
 export interface Pair {
   a: number;
   b: number;
@@ -37,7 +37,7 @@ export interface Pair {
 
 /**
  * Fits ratings. Without a ridge and with `finite` false some gaps would be infinite; they are then as large as the
- * search went.
+ * search reached.
  * @throws EvaluationInputError for a vote of a model with itself or of one that is not in `models`.
  */
 export function bradleyTerry(votes: readonly Vote[], options: BradleyTerryOptions = {}): BradleyTerry {
@@ -67,7 +67,7 @@ export function ratingOf(coefficient: number): number {
   return 1000 + (400 / Math.LN10) * coefficient;
 }
 
-/** Log strengths, mean 0 [models], from gathered wins; pairs without votes take no part. */
+/** Log strengths, mean 0 [models], from summed wins; pairs without votes do not count. */
 export function fitPairs(pairs: readonly Pair[], models: number, C: number): number[] {
   const played = pairs.filter(({ n }) => n > 0);
   const rows = sparseRows(

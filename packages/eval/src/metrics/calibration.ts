@@ -48,7 +48,7 @@ function gapOf({ rate, meanProbability }: ReliabilityBin): number {
   return Math.abs(rate - meanProbability);
 }
 
-/** Confidence max(p, 1 - p) and whether class p >= 0.5 was right: what {@link reliability} takes for the top label. */
+/** Confidence max(p, 1 - p) and whether class p >= 0.5 was right: input of {@link reliability} for the top label. */
 export function topLabel(p: ArrayLike<number>, y: ArrayLike<number>): { p: Float64Array; y: Float64Array } {
   return {
     p: Float64Array.from(p, (value) => Math.max(value, 1 - value)),
@@ -56,7 +56,7 @@ export function topLabel(p: ArrayLike<number>, y: ArrayLike<number>): { p: Float
   };
 }
 
-/** What logits are divided by (Guo et al. 2017), and what that gained on the predictions it was fitted on. */
+/** Divisor of the logits (Guo et al. 2017), and its gain on the predictions it was fitted on. */
 export interface Temperature {
   temperature: number;
   /** Mean negative log likelihood at temperature 1. */

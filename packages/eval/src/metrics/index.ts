@@ -1,4 +1,4 @@
-/** @file Single figures: what the report is made of. */
+/** @file Single figures: the parts of a report. */
 
 export { clusteredMean, type Figure } from '../bootstrap/bootstrap.js';
 export {

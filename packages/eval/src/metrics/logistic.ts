@@ -11,7 +11,7 @@ export interface SparseRows {
 }
 
 /**
- * What is minimised, and how far. Default C 1, an intercept, weights of 1, tolerance 1e-9, at most 200 iterations of
+ * Objective and stopping rule. Default C 1, an intercept, weights of 1, tolerance 1e-9, at most 200 iterations of
  * Newton's method.
  */
 export interface LogisticOptions {
@@ -27,7 +27,7 @@ export interface LogisticOptions {
 }
 
 /**
- * P(class 1) = sigmoid(x . coefficients + intercept), coefficients [columns]; the intercept is 0 where none was fitted.
+ * P(class 1) = sigmoid(x . coefficients + intercept), coefficients [columns]; the intercept is 0 without a fitted one.
  * `converged` is false when the iterations ran out or no step lowered the loss.
  */
 export interface LogisticModel {
@@ -63,7 +63,7 @@ export function sparseRows(rows: readonly (readonly (readonly [number, number])[
  */
 export function fitLogistic(x: SparseRows, y: ArrayLike<number>, options: LogisticOptions = {}): LogisticModel {
   const { C = 1, intercept = true, weights, tolerance = 1e-9, maxIterations = 200 } = options;
-  const size = x.columns + (intercept ? 1 : 0); // the constant is last
+  const size = x.columns + (intercept ? 1 : 0); // the intercept is last
   const ridge = 1 / C;
   const w = new Float64Array(size);
   const weightOf = (i: number) => (weights ? weights[i] : 1);
@@ -115,7 +115,7 @@ export function fitLogistic(x: SparseRows, y: ArrayLike<number>, options: Logist
       const next = w.map((old, k) => old + length * step[k]);
       const scores = z.map((old, i) => old + length * stepScores[i]);
       const nextValue = objective(next, scores);
-      // Near the minimum the value no longer changes: a step that does not raise it is then taken as it is.
+      // Near the minimum the value no longer changes: accepts a step that does not raise it.
       if (nextValue <= value + 1e-4 * length * descent || Math.abs(nextValue - value) <= 1e-14 * Math.abs(value)) {
         w.set(next);
         z = scores;
@@ -134,7 +134,7 @@ export function predictLogistic(model: LogisticModel, x: SparseRows): Float64Arr
   return times(x, model.coefficients, false).map((score) => sigmoid(score + model.intercept));
 }
 
-/** Solves H step = -slope as far as the residual falls by `reduction`. */
+/** Solves H step = -slope until the residual has fallen by `reduction`. */
 function conjugateGradients(
   hessianTimes: (v: Float64Array) => Float64Array,
   slope: Float64Array,

@@ -37,7 +37,7 @@ export function multiclassConfusion(probabilities: readonly (readonly number[])[
   return counts;
 }
 
-/** Mean of the classes' F1; a class that is neither there nor predicted counts 0. */
+/** Mean of the classes' F1; a class without examples and predictions counts 0. */
 export function macroF1(
   probabilities: readonly (readonly number[])[],
   y: readonly number[],

@@ -1,4 +1,4 @@
-/** @file What accuracy is left when the model only answers where it is most certain. */
+/** @file Accuracy when the model only answers where it is most certain. */
 import { ascending, credits } from './binary.js';
 import { wilsonInterval } from './significance.js';
 
@@ -10,8 +10,8 @@ export interface RiskCoverage {
 }
 
 /**
- * Accuracy of the most certain 5 %, 10 %, ... 100 % by |p - 1/2|. Equally certain predictions share their mean, so that
- * their order plays no part. Intervals are Wilson's and take battles as independent.
+ * Accuracy of the most certain 5 %, 10 %, ... 100 % by |p - 1/2|. Equally certain predictions share their mean, so
+ * their order does not matter. Intervals are Wilson's and treat battles as independent.
  */
 export function riskCoverage(p: ArrayLike<number>, y: ArrayLike<number>): RiskCoverage {
   const n = p.length;

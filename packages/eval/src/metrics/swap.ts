@@ -1,12 +1,12 @@
-/** @file What changes when the two answers are shown in the other order. */
+/** @file Effect of showing the two answers in the other order. */
 import { mean } from '../special.js';
 
-/** How far the verdicts on `n` battles hold in both orders. The shares and the mean are null when there are none. */
+/** Agreement of the verdicts on `n` battles in both orders. The shares and the mean are null when there are none. */
 export interface SwapAgreement {
   n: number;
   /** Share with the same verdict in both orders. */
   consistency: number | null;
-  /** Share of all readings, both orders, that pick the answer shown first; 0.5 is even-handed. */
+  /** Share of all verdicts, both orders, for the answer shown first; 0.5 is unbiased. */
   firstPositionRate: number | null;
   /** Mean |P(A) in order A, B - P(A) in order B, A|. */
   meanGap: number | null;

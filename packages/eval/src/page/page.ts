@@ -1,9 +1,9 @@
-/** @file Titled parts of prose, tables and charts, as one HTML page that needs nothing else, or as markdown. */
+/** @file Titled parts of prose, tables and charts, as one self-contained HTML page, or as markdown. */
 
 import { escapeHtml, escapeMarkdown, shorten } from '../text.js';
 import { STYLE } from './style-sheet.js';
 
-/** Pages show its first 200 rows, and say how many more there are; cells are cut at 120 characters. */
+/** Pages show the first 200 rows and the number of further ones, and cut cells at 120 characters. */
 export interface Table {
   caption: string;
   columns: string[];
@@ -11,10 +11,7 @@ export interface Table {
   rows: string[][];
 }
 
-/**
- * A part of a page, in HTML with its charts between paragraphs and tables. Texts are plain: they are escaped when
- * written.
- */
+/** A part of a page, in HTML with its charts between paragraphs and tables. Texts are plain; writing escapes them. */
 export interface Block {
   title: string;
   paragraphs: string[];
@@ -23,10 +20,10 @@ export interface Block {
   charts: string[];
 }
 
-/** What {@link pageHtml} and {@link pageMarkdown} write. */
+/** Content of {@link pageHtml} and {@link pageMarkdown}. */
 export interface Page {
   title: string;
-  /** The sentence below the title: what the page comes to. */
+  /** The sentence below the title: the result. */
   lead: string;
   blocks: readonly Block[];
 }
@@ -34,12 +31,12 @@ export interface Page {
 /** Rows shown of one table. */
 const MOST_ROWS = 200;
 
-/** No value with its interval is longer: longer cells hold names or texts, which may wrap. */
+/** Longest value with its interval. Longer cells hold names or texts, which may wrap. */
 const MOST_OF_FIGURE = 24;
 
 /**
  * One HTML page: no scripts, no network, light and dark, printable; every text is escaped.
- * @param last A further part whose content is ready HTML, in HTML only.
+ * @param last A further part with ready HTML, only in HTML.
  */
 export function pageHtml({ title, lead, blocks }: Page, last?: { title: string; html: string }): string {
   const id = (i: number) => `part-${i + 1}`;
@@ -94,7 +91,7 @@ function tableHtml({ caption, columns, rows }: Table): string {
   );
 }
 
-/** May break at the space nearest its middle alone: a head of three lines stands far below its caption. */
+/** Allows one line break, at the space nearest the middle: a head of three lines would be too tall. */
 function headHtml(column: string): string {
   const words = column.split(' ');
   const split = (i: number) => [words.slice(0, i).join(' '), words.slice(i).join(' ')];
@@ -104,7 +101,7 @@ function headHtml(column: string): string {
   return even.map(escapeHtml).join(' <wbr>');
 }
 
-/** What is said below a table that is too long: one sentence or none. */
+/** The note below a table that is too long: one sentence or none. */
 function rowsLeftOut(rows: string[][]): string[] {
   const more = rows.length - MOST_ROWS;
   if (more <= 0) return [];
@@ -121,7 +118,7 @@ export function pageMarkdown({ title, lead, blocks }: Page): string {
   return `${[`# ${escapeMarkdown(shorten(title, 200))}`, escapeMarkdown(lead), ...parts].join('\n\n')}\n`;
 }
 
-/** A table with its caption in bold above it, and below it how many rows were left out. */
+/** A table with a bold caption above, and the number of omitted rows below. */
 export function tableMarkdown({ caption, columns, rows }: Table): string {
   const line = (cells: string[]) => `| ${cells.map((cell) => escapeMarkdown(shorten(cell, 120))).join(' | ')} |`;
   const head = [line(columns), `|${columns.map(() => ' --- |').join('')}`];

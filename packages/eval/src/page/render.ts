@@ -1,4 +1,4 @@
-/** @file Writes a report: one HTML page that needs nothing else, markdown, JSON, or a table for a terminal. */
+/** @file Writes a report: one self-contained HTML page, markdown, JSON, or a table for a terminal. */
 import type { Battle } from '../battle.js';
 import { EvaluationInputError } from '../error.js';
 import type { Example, Report } from '../report/report.js';
@@ -6,9 +6,9 @@ import { escapeHtml, numberFigure, percent, percentFigure, shorten } from '../te
 import { pageHtml, pageMarkdown } from './page.js';
 import { reportBlocks } from './sections.js';
 
-/** What an HTML report shows beside its numbers; the other formats take no notice. */
+/** Texts of an HTML report beside its numbers. The other formats ignore them. */
 export interface RenderOptions {
-  /** Battles whose texts are shown beside the worst and the least certain predictions. */
+  /** Battles with the texts for the worst and the least certain predictions. */
   battles?: readonly Battle[];
 }
 
@@ -16,7 +16,10 @@ export interface RenderOptions {
 const TEXT_CHARACTERS = 2500;
 
 /**
- * @returns HTML: no scripts, no network, foreign text escaped, below 3 MB. Markdown: tables without charts. JSON: the report.
+ * @returns HTML: no scripts, no network, foreign text escaped, below 3 MB. Markdown: tables without charts. JSON: the
+ * report.
+ * @example
+ * const html = renderReport(report, 'html', { battles });
  */
 export function renderReport(
   report: Report,

@@ -5,7 +5,7 @@ import { eceNote, numberFigure, percent, percentFigure, pointsFigure, pValue } f
 import { calibrationBlock, leaderboardBlock, lengthBlock, riskCoverageBlock, sliceBlock } from './chart-sections.js';
 import type { Block } from './page.js';
 
-/** All parts of a report but the battles. */
+/** All parts of a report except the battles. */
 export function reportBlocks(report: Report): Block[] {
   return [
     summary(report),

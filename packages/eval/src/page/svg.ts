@@ -1,7 +1,7 @@
 /** @file A small chart as SVG text: axes from 0 to 1 or any range, lines, bands, points and intervals. */
 import { escapeHtml } from '../text.js';
 
-/** A linear scale; values beyond its ends are drawn at them. `format` writes a tick. */
+/** A linear scale. Values beyond its ends are drawn at the ends. `format` writes a tick. */
 export interface Axis {
   from: number;
   to: number;
@@ -21,7 +21,7 @@ export interface Mark {
 /** Marks of one colour. An empty name keeps them out of the legend. */
 export interface Series {
   name: string;
-  /** Class that the page's style gives a colour: a, b or c. */
+  /** Class with a colour of the page's style: a, b or c. */
   colour: 'a' | 'b' | 'c';
   marks: readonly Mark[];
   /** Draw a line through the marks, and a band for their intervals instead of bars. */
@@ -30,7 +30,7 @@ export interface Series {
   radius?: number;
 }
 
-/** 460 by 300 units. The title is not drawn: screen readers and tooltips have it. */
+/** 460 by 300 units. The title is for screen readers and tooltips only. */
 export interface Chart {
   title: string;
   x: Axis;
@@ -42,7 +42,7 @@ export interface Chart {
 
 const WIDTH = 460;
 const HEIGHT = 300;
-/** Room for texts of 14 units, as small screens have them. */
+/** Room for texts of 14 units, the size on small screens. */
 const BOX = { left: 70, right: 22, top: 12, bottom: 62 };
 
 /** The chart as one `<svg>` element with its title for screen readers. */

@@ -1,4 +1,4 @@
-/** @file What a model has to beat: four simple predictors, fitted on the training split and on nothing else. */
+/** @file Baselines for a model: four simple predictors, fitted only on the training split. */
 import { type Battle, labelOf, lengthOf } from '../battle.js';
 import { randomBelow, seededRandom } from '../bootstrap/random.js';
 import { fitLogistic, predictLogistic } from '../metrics/logistic.js';
@@ -10,10 +10,10 @@ import { fitTfIdf, tfIdfDifferences, tfIdfScores } from './tf-idf.js';
 export interface Predictor {
   name: string;
   description: string;
-  /** What its numbers come from: 'training split (n battles)', or why there is no fit. */
+  /** Source of its numbers: 'training split (n battles)', or why there is no fit. */
   fittedOn: string;
   probabilities: Float64Array;
-  /** false: the numbers only say which answer it picks, so log loss, Brier and ECE mean nothing. */
+  /** false: the numbers only name the picked answer, so log loss, Brier and ECE have no meaning. */
   calibrated: boolean;
   coefficients?: Record<string, number>;
 }
@@ -22,8 +22,8 @@ export interface Predictor {
 const TEXT_BATTLES = 20_000;
 
 /**
- * Predicts `battles` by each baseline. Without training battles only always-longer and majority are given, and their
- * probabilities are not fitted. Training battles without a winner take no part; ties count as half a win each.
+ * Predicts `battles` by each baseline. Without training battles it gives only always-longer and majority, with unfitted
+ * probabilities. Ignores training battles without a winner; ties count as half a win each.
  */
 export function baselinePredictors(battles: readonly Battle[], train: readonly Battle[], seed = 0): Predictor[] {
   const labelled = train.filter(({ winner }) => winner !== null);

@@ -1,4 +1,7 @@
-/** @file Two or more sets of predictions of the same battles beside each other: scores with intervals, paired tests for each pair. */
+/**
+ * @file Compares two or more sets of predictions for the same battles: scores with intervals, paired tests for each
+ * pair.
+ */
 
 import {
   type Battle,
@@ -24,7 +27,7 @@ export interface ComparedRun {
   predictions: readonly Prediction[];
 }
 
-/** How runs are compared. Default seed 0, 2,000 bootstrap rounds, ties dropped, title `Comparison`. */
+/** Options of a comparison. Default seed 0, 2,000 bootstrap rounds, ties dropped, title `Comparison`. */
 export interface CompareOptions {
   seed?: number;
   bootstrapRounds?: number;
@@ -32,11 +35,11 @@ export interface CompareOptions {
   ties?: 'drop' | 'half';
   title?: string;
   /**
-   * Which battles share a prompt: intervals are over prompts. Default letter for letter; where battles were split by
-   * `@arena/data`, its `promptKey`.
+   * Which battles share a prompt: intervals are over prompts. Default: the verbatim prompt. For splits of
+   * `@arena/data`, give its `promptKey`.
    */
   promptKey?: PromptKey;
-  /** false: the battles' prompts only stand in for prompts that are not known. Default true. */
+  /** false: the prompts are unknown, and the battles' prompts are placeholders. Default true. */
   promptsKnown?: boolean;
 }
 
@@ -46,7 +49,7 @@ export interface RunComparison {
   version: 1;
   title: string;
   settings: { seed: number; bootstrapRounds: number; ties: 'drop' | 'half'; confidence: number; bins: number };
-  /** `prompts` is null where they are not known. */
+  /** `prompts` is null where they are unknown. */
   data: { battles: number; n: number; prompts: number | null; ties: number; unlabelled: number };
   notes: string[];
   runs: Omit<PredictorScores, 'description' | 'fittedOn' | 'coefficients'>[];
@@ -55,16 +58,18 @@ export interface RunComparison {
 }
 
 const BINS = 15;
-/** Said where clusters are battles. */
+/** Note where clusters are battles. */
 const UNKNOWN_PROMPTS =
   'The prompts are not known: intervals take battles as independent, and are too narrow where prompts repeat.';
-/** More make a table that nobody reads, and one of the many pairs will always look good. */
+/** Most runs: with more, the table is unreadable, and one of the many pairs always looks good. */
 const MOST_RUNS = 20;
 
 /**
  * Compares runs on the same battles, each against each, over the same bootstrap draws of prompts.
- * @throws EvaluationInputError for fewer than two runs or more than 20, two of one name, and for predictions that are not of
- * exactly these battles, naming run and row.
+ * @throws EvaluationInputError for fewer than two runs or more than 20, two of one name, and for predictions that are
+ * not of exactly these battles, naming run and row.
+ * @example
+ * const comparison = compareRuns([{ name: 'one', predictions }, { name: 'two', predictions: others }], battles);
  */
 export function compareRuns(
   runs: readonly ComparedRun[],
@@ -195,7 +200,7 @@ function pageOf(comparison: RunComparison): Page {
   };
 }
 
-/** The best run by accuracy, and whether the interval of its lead over the next holds 0. */
+/** The best run by accuracy, and whether the interval of its lead over the next contains 0. */
 function leadOf({ runs, pairs, data }: RunComparison): string {
   const ranked = runs.filter(({ accuracy }) => accuracy.value !== null);
   if (!ranked.length) return 'There was nothing to compare.';

@@ -35,13 +35,13 @@ import { scoreSection } from './scores.js';
 import { sliceSection } from './slices.js';
 
 /**
- * What predictions are judged beside, and how. Default seed 0, 2,000 bootstrap rounds (1 to 100,000), ties dropped,
- * title `Evaluation`.
+ * Baselines and options of an evaluation. Default seed 0, 2,000 bootstrap rounds (1 to 100,000), ties dropped, title
+ * `Evaluation`.
  */
 export interface EvaluateOptions {
-  /** What baselines are fitted on; without it only always-longer and majority are given, unfitted. */
+  /** Battles to fit baselines on. Without them there are only always-longer and majority, unfitted. */
   train?: readonly Battle[];
-  /** What the temperature is fitted on; without it none is. */
+  /** Battles to fit the temperature on. Without them there is none. */
   validation?: { predictions: readonly Prediction[]; battles: readonly Battle[] };
   seed?: number;
   bootstrapRounds?: number;
@@ -49,8 +49,8 @@ export interface EvaluateOptions {
   ties?: 'drop' | 'half';
   title?: string;
   /**
-   * Which battles share a prompt: intervals are over prompts, and those that training saw are counted. Default letter for
-   * letter; where battles were split by `@arena/data`, its `promptKey`: the report then counts the leaks that it counts.
+   * Which battles share a prompt: intervals are over prompts, and the report counts prompts seen in training. Default:
+   * the verbatim prompt. For splits of `@arena/data`, give its `promptKey`: the report then counts leaks the same way.
    */
   promptKey?: PromptKey;
 }
@@ -62,8 +62,11 @@ const EXAMPLES = 20;
 
 /**
  * Evaluates predictions of the battles of the same ids. Equal input and seed give an equal report.
- * @throws EvaluationInputError for input that does not hold together, naming the row. No battles, or one class only, are
- * no error: figures that are undefined are null and a note says why.
+ * @throws EvaluationInputError for inconsistent input, naming the row. No battles, or only one class, are no error:
+ * undefined figures are null, and a note says why.
+ * @example
+ * const report = evaluate([{ id: '1', probabilityA: 0.8 }], battles, { train, seed: 1 });
+ * console.log(report.verdict);
  */
 export function evaluate(
   predictions: readonly Prediction[],
@@ -127,7 +130,7 @@ export function evaluate(
   };
 }
 
-/** P(A) shown as B, A [n], null when the predictions are of one order. */
+/** P(A) shown as B, A [n]. Null when the predictions have one order. */
 function swappedOf({ predictions }: Joined): Float64Array | null {
   if (typeof predictions[0]?.probabilityASwapped !== 'number') return null;
   return Float64Array.from(predictions, ({ probabilityASwapped }) => probabilityASwapped!);
@@ -248,7 +251,9 @@ function notesOf(data: Report['data'], ties: 'drop' | 'half', clusters: number):
   return notes;
 }
 
-/** The sentence at the top: what the difference to always-longer and to the best baseline is, and whether it is one. */
+/**
+ * The sentence at the top: the differences to always-longer and to the best baseline, and whether they are significant.
+ */
 function verdict(table: readonly PredictorScores[], comparisons: readonly Comparison[]): string {
   const model = table[0];
   if (model.accuracy.value === null) return 'There was nothing to evaluate.';

@@ -1,4 +1,4 @@
-/** @file The sections of a report, and what they are computed from. */
+/** @file The sections of a report, and their input. */
 
 export type { Joined, PromptKey } from '../battle.js';
 export { summaryTable } from '../page/render.js';

@@ -1,4 +1,7 @@
-/** @file Ratings of the answering models from people's votes and from predicted ones: does the model rank alike? */
+/**
+ * @file Ratings of the answering models from people's votes and from predicted ones: does the model give the same
+ * ranking?
+ */
 import type { Battle } from '../battle.js';
 import { bootstrapFigure, type Figure } from '../bootstrap/bootstrap.js';
 import { type Clustering, countOf, type Draws, type Statistic } from '../bootstrap/draws.js';
@@ -9,8 +12,9 @@ import type { Section } from './report.js';
 import { columnScales, STYLE_FEATURES, styleDifferences } from './style.js';
 
 /**
- * Bradley-Terry ratings: mean 1000, 400 points are odds of ten to one. `spearman` and `kendall` (tau-b) hold people's
- * against the predicted ones. Intervals come from `rounds` bootstrap rounds: at most 200, none beyond 120 models.
+ * Bradley-Terry ratings: mean 1000, 400 points are odds of ten to one. `spearman` and `kendall` (tau-b) compare
+ * people's ratings with the predicted ones. Intervals come from `rounds` bootstrap rounds: at most 200, none beyond 120
+ * models.
  */
 export interface LeaderboardSection {
   /** Models by people's rating, best first. */
@@ -19,7 +23,7 @@ export interface LeaderboardSection {
     battles: number;
     people: Figure;
     predicted: Figure;
-    /** People's rating with differences of style taken out. */
+    /** People's rating, controlled for style. */
     styleControlled: number;
   }[];
   spearman: Figure;
@@ -32,9 +36,9 @@ export interface LeaderboardSection {
   note: string;
 }
 
-/** Ridge of the ratings: too weak to matter where votes are many, it keeps unbeaten models finite. */
+/** Ridge of the ratings: negligible with many votes, it keeps unbeaten models finite. */
 const C = 10;
-/** Rounds of the bootstrap that ratings take part in, and the number of models beyond which none do. */
+/** Bootstrap rounds for ratings, and most models for a bootstrap of ratings. */
 const MOST_ROUNDS = 200;
 const MOST_MODELS = 120;
 

@@ -1,4 +1,4 @@
-/** @file How far verdicts follow length: the bias that a preference model learns first. */
+/** @file How much verdicts follow length: the first bias that a preference model learns. */
 
 import { type Battle, lengthOf } from '../battle.js';
 import { type Figure, shareFigure } from '../bootstrap/bootstrap.js';
@@ -19,7 +19,7 @@ export interface LengthSection {
   gaps: LengthGap[];
 }
 
-/** Battles by how much shorter the shorter answer is. */
+/** Battles grouped by how much shorter the shorter answer is. */
 export interface LengthGap {
   /** Gap in [from, to): 1 - shorter / longer, in characters. */
   from: number;
@@ -31,7 +31,7 @@ export interface LengthGap {
 
 const EDGES = [0, 0.1, 0.25, 0.5, 0.75, 1];
 
-/** A share within a group, and the number of different prompts behind it. */
+/** A share within a group, and its number of distinct prompts. */
 export type GroupShare = Figure & { clusters: number };
 
 /**
@@ -117,12 +117,12 @@ export function lengthSection(
   };
 }
 
-/** Probabilities that only say which answer is longer [n]. */
+/** Probabilities that only name the longer answer [n]. */
 export function longerPicks(side: Int8Array): Float64Array {
   return Float64Array.from(side, (s) => 0.5 + s / 4);
 }
 
-/** A figure without what was added to it. */
+/** A figure without its added fields. */
 export function plain({ value, low, high, n, interval }: Figure): Figure {
   return { value, low, high, n, interval };
 }

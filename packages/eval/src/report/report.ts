@@ -10,7 +10,7 @@ import type { SliceSection } from './slices.js';
 
 /**
  * One predictor's figures. Accuracy: A is picked when P(A) >= 1/2. Log loss: natural. Log loss, Brier score and ECE are
- * null for one whose numbers only say which answer it picks.
+ * null for a predictor that only names the picked answer.
  */
 export interface PredictorScores {
   name: string;
@@ -21,7 +21,7 @@ export interface PredictorScores {
   brier: Figure;
   auc: Figure;
   ece: Figure;
-  /** Of the style baseline: one number a feature, for a difference of one standard size. */
+  /** Coefficients of the style baseline: one a feature, for a difference of one standard size. */
   coefficients: Record<string, number> | null;
 }
 
@@ -29,17 +29,17 @@ export interface PredictorScores {
 export interface Comparison {
   first: string;
   second: string;
-  /** Accuracy of the first less that of the second. */
+  /** Accuracy of the first minus accuracy of the second. */
   accuracyDifference: Figure;
-  /** Log loss of the first less that of the second: below 0 is better. */
+  /** Log loss of the first minus log loss of the second: below 0 is better. */
   logLossDifference: Figure;
-  /** On the battles without ties; it does not know of clusters. */
+  /** On the battles without ties. It ignores clusters. */
   mcnemar: McNemar;
 }
 
 /**
- * What `SwapAgreement` says of `n` battles with intervals, and the accuracy in the order B, A (`accuracySwapped`) and
- * of the mean of both orders (`accuracyAveraged`).
+ * `SwapAgreement` of `n` battles with intervals, and the accuracy in the order B, A (`accuracySwapped`) and for the
+ * mean of both orders (`accuracyAveraged`).
  */
 export interface SwapSection {
   n: number;
@@ -50,10 +50,7 @@ export interface SwapSection {
   accuracyAveraged: Figure;
 }
 
-/**
- * Whether P(A) means what it says, over `bins` bins of equal width. `eceTopLabel` is of the picked answer's
- * probability.
- */
+/** Calibration of P(A), over `bins` bins of equal width. `eceTopLabel` is of the picked answer's probability. */
 export interface CalibrationSection {
   bins: number;
   reliability: ReliabilityBin[];
@@ -73,7 +70,7 @@ export interface Example {
 }
 
 /**
- * What `evaluate` gives. `swap` is null without predictions in the other order, `leaderboard` without named models.
+ * The result of `evaluate`. `swap` is null without predictions in the other order, `leaderboard` without named models.
  * `train` and `validation` are numbers of battles.
  */
 export interface Report {
@@ -88,7 +85,7 @@ export interface Report {
     battles: number;
     /** Battles counted. */
     n: number;
-    /** Different prompts among them: what the bootstrap draws. */
+    /** Distinct prompts among them: the bootstrap draws these. */
     prompts: number;
     ties: number;
     unlabelled: number;
@@ -99,7 +96,7 @@ export interface Report {
     /** Battles whose prompt is also in the training split; null without one. */
     promptsSeenInTraining: number | null;
   };
-  /** What a reader must know: ties, missing splits, leaks, one class only. */
+  /** Notes for the reader: ties, missing splits, leaks, one class only. */
   notes: string[];
   /** The model first, then the baselines. */
   predictors: PredictorScores[];
@@ -113,7 +110,7 @@ export interface Report {
   examples: { worst: Example[]; leastCertain: Example[] };
 }
 
-/** A part of the evaluation: it sees each bootstrap round through its statistics, then gives its numbers. */
+/** A part of the evaluation: its statistics see each bootstrap round, then it returns its numbers. */
 export interface Section<T> {
   statistics: readonly Statistic[];
   finish(): T;

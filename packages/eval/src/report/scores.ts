@@ -83,7 +83,7 @@ export function comparePair(first: Side, second: Side, labels: Float64Array): Co
   };
 }
 
-/** First less second, with percentiles of the difference within each round. */
+/** First minus second, with percentiles of the difference within each round. */
 function difference(first: Figure, second: Figure, a: Float64Array, b: Float64Array, n: number): Figure {
   const value = first.value === null || second.value === null ? null : first.value - second.value;
   const samples = a.map((sample, round) => sample - b[round]);

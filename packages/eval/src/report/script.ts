@@ -1,4 +1,4 @@
-/** @file The script that a text is mostly written in: a language label that needs no labels. */
+/** @file The script that a text is mostly written in: a language label computed from the text. */
 
 const SCRIPTS: readonly (readonly [name: string, letters: RegExp])[] = [
   ['Latin', /\p{Script=Latin}/gu],
@@ -13,10 +13,10 @@ const SCRIPTS: readonly (readonly [name: string, letters: RegExp])[] = [
   ['Greek', /\p{Script=Greek}/gu],
 ];
 
-/** Characters of the text that are looked at. */
+/** Characters of the text to inspect. */
 const SAMPLE = 500;
 
-/** Name of the script with the most letters near the start of `text`; 'other' when it has none that are known. */
+/** Name of the script with the most letters near the start of `text`; 'other' without letters of a known script. */
 export function scriptOf(text: string): string {
   const sample = text.slice(0, SAMPLE);
   if (/^\p{ASCII}*$/u.test(sample)) return /[a-z]/i.test(sample) ? 'Latin' : 'other';

@@ -1,4 +1,4 @@
-/** @file Accuracy by kind of battle, with a guard against reading chance as a finding. */
+/** @file Accuracy by kind of battle, corrected for many comparisons. */
 
 import type { Battle, PromptKey } from '../battle.js';
 import type { Figure } from '../bootstrap/bootstrap.js';
@@ -30,10 +30,10 @@ export interface SliceSection {
   note: string;
 }
 
-/** Slices shown of one dimension; the rest is put together. */
+/** Slices shown of one dimension; the rest is one slice. */
 const MOST_SLICES = 20;
 
-/** How battles are divided: a name and the slice of a battle, null where it has none. */
+/** A dimension: its name, and the slice of a battle (null where it has none). */
 type Dimension = readonly [name: string, sliceOf: (battle: Battle) => string | null];
 
 function dimensionsOf(promptKey: PromptKey, train: readonly Battle[] | undefined): Dimension[] {

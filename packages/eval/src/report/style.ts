@@ -1,11 +1,11 @@
-/** @file Style of an answer, what it looks like and not what it says: length, lists, headers, bold, code. */
+/** @file Style of an answer, its form and not its content: length, lists, headers, bold, code. */
 import { type Battle, lengthOf } from '../battle.js';
 import { type LogisticModel, type SparseRows, sparseRows } from '../metrics/logistic.js';
 
 /** What {@link styleCounts} counts, in its order. */
 export const STYLE_FEATURES = ['characters', 'list items', 'headers', 'bold spans', 'code spans and blocks'] as const;
 
-/** What is counted, and the characters without which there is none of it: most answers are plain. */
+/** Patterns to count, and characters that each needs: a quick check, since most answers are plain. */
 const PATTERNS: readonly (readonly [pattern: RegExp, needs: readonly string[]])[] = [
   [/^[ \t]{0,16}(?:[-*+\u2022]|\d{1,4}[.)])[ \t]/gm, ['- ', '* ', '+ ', '\u2022', '. ', ') ', '\t']],
   [/^[ \t]{0,3}#{1,6}[ \t]/gm, ['#']],
@@ -13,7 +13,7 @@ const PATTERNS: readonly (readonly [pattern: RegExp, needs: readonly string[]])[
   [/```|`[^`\n]{1,300}`/g, ['`']],
 ];
 
-/** Markdown is looked for in this many characters of an answer. */
+/** Markdown is counted in this many characters of an answer. */
 const STYLE_CHARACTERS = 50_000;
 
 /** Counts of {@link STYLE_FEATURES} in an answer's turns. */
@@ -33,7 +33,7 @@ export function styleDifferences(battles: readonly Battle[]): number[][] {
   });
 }
 
-/** Root mean square of each column, 1 where it is all zero: what the differences are divided by. */
+/** Root mean square of each column, 1 where it is all zero: the scale of the differences. */
 export function columnScales(rows: readonly (readonly number[])[], columns: number): number[] {
   return Array.from({ length: columns }, (_, k) => {
     const square = rows.reduce((sum, row) => sum + row[k] * row[k], 0) / Math.max(1, rows.length);

@@ -1,4 +1,4 @@
-/** @file Words of the answers as weights: term frequency times inverse document frequency, A less B. */
+/** @file Words of the answers as weights: term frequency times inverse document frequency, A minus B. */
 import type { Battle } from '../battle.js';
 import type { SparseRows } from '../metrics/logistic.js';
 
@@ -9,7 +9,7 @@ export interface TfIdf {
   idf: Float64Array;
 }
 
-/** An answer counts up to this many characters, so that one huge text cannot fill memory. */
+/** Most characters of an answer to read, so that one huge text cannot fill memory. */
 const TEXT_CHARACTERS = 20_000;
 
 /** Words in lower case: runs of letters, digits and marks; each Han, Kana or Thai character is a word of its own. */
@@ -40,7 +40,7 @@ export function fitTfIdf(battles: readonly Battle[], maxWords = 20_000): TfIdf {
   };
 }
 
-/** Unit-length vector of A less that of B, (1 + log count) * idf before scaling [battles, words]. */
+/** Unit-length vector of A minus that of B, (1 + log count) * idf before scaling [battles, words]. */
 export function tfIdfDifferences(model: TfIdf, battles: readonly Battle[]): SparseRows {
   const columns = model.idf.length;
   const starts = new Uint32Array(battles.length + 1);
@@ -97,7 +97,10 @@ function addUnitVector(
   }
 }
 
-/** Counts the known words of an answer into `counts`; which there are, and what gives them unit length (0 without any). */
+/**
+ * Counts the known words of an answer into `counts`.
+ * @returns their columns, and the factor to unit length (0 without words).
+ */
 function countWords({ columns, idf }: TfIdf, turns: readonly string[], counts: Uint32Array) {
   const own: number[] = [];
   for (const word of words(turns.join('\n'))) {

@@ -1,4 +1,4 @@
-/** @file Which objective settings, or a trained model's card, speak of. */
+/** @file Chooses the objective for settings, or for a trained model's card. */
 import { JudgeError } from '../error.js';
 import type { TrainingSettings } from '../settings.js';
 import { classes, classesOf } from './classes.js';
@@ -7,19 +7,19 @@ import { reward, rewardOf } from './reward.js';
 
 const OF_LOSS = { 'cross-entropy': classesOf, 'bradley-terry': rewardOf };
 
-/** The objective that settings ask for. @throws JudgeError when they contradict each other. */
+/** The objective for settings. @throws JudgeError when they contradict each other. */
 export function objectiveOf(settings: TrainingSettings): Objective {
   return OF_LOSS[settings.loss](settings);
 }
 
-/** The labels that a head of each kind can have. */
+/** The numbers of labels that each kind of head can have. */
 const LABELS = { classes: [2, 3], reward: [1] };
 
 /**
- * The objective of a trained model, to predict with.
+ * The objective of a trained model, for predictions.
  * @param labels Rows of its head.
- * @param place What messages call the model.
- * @throws JudgeError when such a head has other labels.
+ * @param place Name of the model in messages.
+ * @throws JudgeError when the head has another number of labels.
  */
 export function objectiveOfCard(card: Head, labels: number, place = 'the model'): Objective {
   const expected = LABELS[card.head];

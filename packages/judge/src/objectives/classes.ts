@@ -4,7 +4,7 @@ import { smoothedCrossEntropy } from '@arena/decoder/losses';
 import type { TrainingSettings } from '../settings.js';
 import { type Labelling, logSoftmax, type Objective, type Verdict } from './objective.js';
 
-/** The objective of a classifier. Label smoothing is the loss's own. */
+/** The objective of a classifier. The loss applies label smoothing. */
 export function classes(
   pack: PackOptions,
   count: 2 | 3,
@@ -23,7 +23,7 @@ export function classes(
   };
 }
 
-/** The classifier that settings ask for. */
+/** The classifier for settings. */
 export function classesOf(settings: TrainingSettings): Objective {
   const { maxTokens, frame } = settings;
   const pack = { maxTokens, frame: frame === 'compact' ? COMPACT_FRAME : GEMMA_FRAME };
@@ -36,7 +36,7 @@ function verdict(logits: ArrayLike<number>): Verdict {
   return { a, b, tie, log: { a: logA, b: logB, tie: logTie } };
 }
 
-/** softmax in float32, rounded where an engine of float32 rounds: the same bits as on one. */
+/** softmax in float32, rounded where a float32 engine rounds: the same bits. */
 function softmax(logits: ArrayLike<number>): number[] {
   const top = Math.max(...Array.from(logits));
   const powers = Array.from(logits, (value) => Math.fround(Math.exp(Math.fround(value - top))));

@@ -1,24 +1,24 @@
-/** @file What a kind of judge is: the contract that each file of this folder fulfils. */
+/** @file A kind of judge: the contract of each file in this folder. */
 import type { Batch, Battle, Packed, PackOptions } from '@arena/data';
 import type { AnswerPackOptions, PackTokenizer } from '@arena/data/pack';
 import type { Loss } from '@arena/decoder';
 
-/** What the head says, and how prompt and answers become tokens for it: the words of arena.json. */
+/** Kind of head and its packing, in the terms of arena.json. */
 export type Head =
   /** Probabilities of A, B and, with three classes, a tie: both answers are in one sequence. */
   | { head: 'classes'; pack: PackOptions }
-  /** A reward for each answer, which is alone in its sequence: P(A) = sigmoid(reward of A - reward of B). */
+  /** A reward for each answer. Each answer has its own sequence: P(A) = sigmoid(reward of A - reward of B). */
   | { head: 'reward'; pack: AnswerPackOptions };
 
-/** What a head says of one battle: probabilities that people prefer A, prefer B, or call it a tie. They add up to 1. */
+/** The verdict on one battle: probabilities that people prefer A, prefer B, or call it a tie. They add up to 1. */
 export interface Verdict {
   a: number;
   b: number;
-  /** 0 from a head that knows no ties. */
+  /** 0 for a head without ties. */
   tie: number;
-  /** Natural logarithms of the same in float64, which hold where a probability is too small for its type. */
+  /** Natural logarithms of the same in float64, exact where a probability is too small for its type. */
   log: { a: number; b: number; tie: number };
-  /** Of A and B, from a reward head. */
+  /** Rewards of A and B, from a reward head. */
   rewards?: [number, number];
 }
 
@@ -26,20 +26,23 @@ export interface Verdict {
 export type Objective = Head & {
   /** Labels of the head: 1 for rewards. */
   labels: number;
-  /** Whether ties are a class of their own. Else one counts half for A and half for B. */
+  /** Whether ties are a class. Otherwise a tie counts half for A and half for B. */
   knowsTies: boolean;
-  /** Whether both answers stand in one sequence, so that their order can matter. Else each is a sequence of its own, A first. */
+  /**
+   * Whether both answers are in one sequence, so that their order can matter. Otherwise each has its own sequence, A
+   * first.
+   */
   ordered: boolean;
   /** Makes a function that packs battles. @throws DataError when the tokens do not hold the frame. */
   packer(tokenizer: PackTokenizer): (battle: Battle) => Packed;
   loss: Loss;
-  /** What `loss` is given for a batch. @throws DataError naming the row of a battle without a vote to learn from. */
+  /** The targets of `loss` for a batch. @throws DataError naming the row of a battle without a vote to learn from. */
   targets(batch: Batch): number[];
-  /** @param logits Of the battle's sequences, one after the other [sequences of a battle * labels]. */
+  /** @param logits Logits of the battle's sequences, in order [sequences of a battle * labels]. */
   verdict(logits: ArrayLike<number>): Verdict;
 };
 
-/** What an objective is made with; without settings it is only good to predict. */
+/** Options for an objective. Without settings it can only predict. */
 export interface Labelling {
   labelSmoothing?: number;
   softLabels?: number;

@@ -1,4 +1,4 @@
-/** @file A reward model: it scores each answer alone, and learns by Bradley-Terry which of two is preferred. */
+/** @file A reward model: it scores each answer alone, and learns preferences by Bradley-Terry. */
 import { answerPacker, COMPACT_ANSWER_FRAME, GEMMA_ANSWER_FRAME, pairTargets } from '@arena/data';
 import type { AnswerPackOptions } from '@arena/data/pack';
 import { bradleyTerry } from '@arena/decoder/losses';
@@ -6,7 +6,7 @@ import { JudgeError } from '../error.js';
 import type { TrainingSettings } from '../settings.js';
 import { type Labelling, logSoftmax, type Objective, type Verdict } from './objective.js';
 
-/** The objective of a reward model. Label smoothing draws the targets towards 1/2. */
+/** The objective of a reward model. Label smoothing moves the targets towards 1/2. */
 export function reward(pack: AnswerPackOptions, { labelSmoothing = 0, softLabels = 0 }: Labelling = {}): Objective {
   return {
     head: 'reward',
@@ -23,8 +23,8 @@ export function reward(pack: AnswerPackOptions, { labelSmoothing = 0, softLabels
 }
 
 /**
- * The reward model that settings ask for.
- * @throws JudgeError for settings that mean nothing to it.
+ * The reward model for settings.
+ * @throws JudgeError for settings that do not apply to it.
  */
 export function rewardOf(settings: TrainingSettings): Objective {
   const { maxTokens, frame, swapAugment } = settings;

@@ -1,4 +1,4 @@
-/** @file The rules that settings are checked by. */
+/** @file The rules of settings. */
 export { checkSettings, type DefaultSettings } from '../settings.js';
 export { RULES, type Rule } from '../settings-rules.js';
 export { type Cleaning, checkLabels } from '../votes.js';

@@ -1,4 +1,4 @@
-/** @file Votes of files for training: read, split, dropped with a reason. */
+/** @file Votes for training: read, split, dropped with a reason. */
 export type { TrainingVotes } from '../fit.js';
 export { battleOf } from '../open.js';
 export { readText } from '../store.js';

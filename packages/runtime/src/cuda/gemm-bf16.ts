@@ -1,6 +1,6 @@
 /**
- * @file Large products on engine `cuda` with both factors rounded to bfloat16 in memory for as long as the product takes: by the engine's
- * own kernel for Hopper, or by NVIDIA's cuBLASLt where it is installed.
+ * @file Large products on engine `cuda` with both factors rounded to bfloat16 in temporary memory: by the engine's own
+ * kernel for Hopper, or by NVIDIA's cuBLASLt where installed.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { CudaProduct } from './gemm.js';
@@ -10,7 +10,7 @@ import { ptx } from './own-ptx.js';
 
 /** Rows and columns of C that a block of {@link wgmma} takes. */
 const SIDE = 192;
-/** Two factors of 64 of the inner dimension, in four stages, and what it takes to begin at a multiple of 1024 bytes. */
+/** Two factors of 64 of the inner dimension, in four stages, and padding to a multiple of 1024 bytes. */
 const SHARED_BYTES = 4 * 2 * SIDE * 128 + 1024;
 
 const wgmma = cudaKernel({
@@ -55,19 +55,19 @@ const roundTransposed = cudaKernel({
   threads: 256,
 });
 
-/** Values of a thread of the kernels that round or decode along the memory. */
+/** Values per thread of the kernels that round or decode in memory order. */
 const EIGHT = 8;
-/** Rows and columns of a block of those that transpose. */
+/** Rows and columns per block of the kernels that transpose. */
 const TRANSPOSED_SIDE = 64;
 
-/** Whether both factors can be read in 16 bytes, and transposed in pairs. */
+/** Whether both factors can be read by 16 bytes, and transposed in pairs. */
 export function fitsBf16({ form, b, m, n, k, shape, mask }: CudaProduct): boolean {
   const plain = !shape || shape.length === 2;
   const unmasked = !mask || mask.on === 'low';
   return form !== 'tn' && plain && unmasked && Boolean(b.bf16) && m > 0 && n % EIGHT === 0 && k % EIGHT === 0;
 }
 
-/** C as of `cudaMultiply`, by the kernel for Hopper. [M, N] */
+/** C of `cudaMultiply`, by the kernel for Hopper. [M, N] */
 export function multiplyWgmma(launcher: CudaLauncher, product: CudaProduct): TensorInfo {
   const { form, m, n, k, scale = 1, low, mask, residual } = product;
   return inBf16(launcher, product, (a, b) =>
@@ -93,7 +93,7 @@ function inBf16(
   return c;
 }
 
-/** C as of `cudaMultiply`, by cuBLASLt. `rest` computes all but A B^T. [M, N] */
+/** C of `cudaMultiply`, by cuBLASLt. `rest` computes all but A B^T. [M, N] */
 export function multiplyCublasLt(launcher: CudaLauncher, product: CudaProduct, rest: () => TensorInfo): TensorInfo {
   const { form, a, b, m, n, k, scale = 1, low, residual, mask } = product;
   const multiply = launcher.cublasLt!.multiply;
@@ -114,7 +114,7 @@ export function multiplyCublasLt(launcher: CudaLauncher, product: CudaProduct, r
   });
 }
 
-/** The numbers of a mask, as the kernels take them. */
+/** The kernels' parameters for a mask. */
 export function maskParams(mask: CudaProduct['mask']): CudaLaunch['params'] {
   return {
     seed: mask?.seed ?? 0,
@@ -124,7 +124,7 @@ export function maskParams(mask: CudaProduct['mask']): CudaLaunch['params'] {
   };
 }
 
-/** x [rows, columns] in bfloat16: [rows, (columns + room) / 2] words, of which the last are left to {@link putBeside}. */
+/** x [rows, columns] in bfloat16: [rows, (columns + room) / 2] words. {@link putBeside} fills the last ones. */
 export function roundedAlong(
   launcher: CudaLauncher,
   x: TensorInfo,
@@ -136,7 +136,7 @@ export function roundedAlong(
   return alongMemory(launcher, round, { inputs: { x }, params }, rows, columns, room);
 }
 
-/** Puts scale x [rows, columns] behind the first `first` columns of y, which has room for it. */
+/** Writes scale x [rows, columns] after the first `first` columns of y. */
 function putBeside(launcher: CudaLauncher, y: TensorInfo, first: number, x: TensorInfo, scale: number): void {
   const [rows, columns] = x.shape;
   const params = { count: rows * columns, columns, stride: first + columns, first, scale };
@@ -149,7 +149,7 @@ export function roundedAcross(launcher: CudaLauncher, x: TensorInfo, rows: numbe
   return acrossMemory(launcher, roundTransposed, { inputs: { x }, params: { rows, columns } }, rows, columns);
 }
 
-/** Launches a kernel whose threads make eight values each of a matrix [rows, columns] in bfloat16, with room for more columns. */
+/** Launches a kernel with eight values per thread: a matrix [rows, columns] in bfloat16, with room for more columns. */
 export function alongMemory(
   launcher: CudaLauncher,
   kernel: CudaKernel,
@@ -164,7 +164,7 @@ export function alongMemory(
   return launcher.run(kernel, { inputs, params: { ...params, stride }, outputs: { y }, grid })[0];
 }
 
-/** Launches a kernel whose blocks make 64 x 64 values each of the transpose of a matrix [rows, columns] in bfloat16. */
+/** Launches a kernel with 64 x 64 values per block: the transpose of a matrix [rows, columns] in bfloat16. */
 export function acrossMemory(
   launcher: CudaLauncher,
   kernel: CudaKernel,

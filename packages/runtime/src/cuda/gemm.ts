@@ -1,6 +1,6 @@
 /**
- * @file Matrix products on engine `cuda`: C = scale (A B + low.scale mask o (A2 B2)) + residual, in one launch. The second
- * matrix brings kernels of its own, so that a 4-bit matrix is decoded while a tile is filled and is never stored decoded.
+ * @file Matrix products on engine `cuda`: C = scale (A B + low.scale mask o (A2 B2)) + residual, in one launch. The
+ * second matrix has its own kernels: filling a tile decodes a 4-bit matrix, which is never stored decoded.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { fitsBf16, maskParams, multiplyCublasLt, multiplyWgmma, roundedAcross, roundedAlong } from './gemm-bf16.js';
@@ -13,27 +13,31 @@ import type { CudaText } from './ptx.js';
 /** How A and B lie in memory: `nt` [M, K] and [N, K]; `nn` [M, K] and [K, N]; `tn` [K, M] and [K, N]. */
 export type CudaForm = 'nt' | 'nn' | 'tn';
 
-/** Rows and columns of C that a block takes; `mma`: 128 on tensor cores, with factors rounded to bfloat16 as a tile is filled. */
+/**
+ * Rows and columns of C per block. `mma`: 128 on tensor cores, with factors rounded to bfloat16 when a tile is filled.
+ */
 export type CudaTile = 64 | 128 | 'mma';
 
 /**
- * How a product is computed: in tiles; `narrow`, with float32 matrices of which one is narrow; by Hopper's tensor cores or cuBLASLt, of factors that are rounded to bfloat16 in memory first.
+ * Algorithm of a product: in tiles; `narrow`, for float32 matrices with a narrow one; on Hopper's tensor cores or by
+ * cuBLASLt, after rounding the factors to bfloat16 in memory.
  */
 export type CudaWay = CudaTile | 'narrow' | 'wgmma' | 'cublasLt';
 
-/** Fewer blocks than these leave most of a large GPU idle: smaller tiles then. */
+/** Fewest blocks for large tiles: fewer leave most of a large GPU idle. */
 const FEW_BLOCKS = 96;
-/** Below these, rounding or decoding the whole second matrix first takes longer than it saves. */
+/** Smallest sizes for rounding or decoding the whole second matrix first. Below, it takes longer than it saves. */
 const FEW_ROWS = 128;
 const THREADS = 256;
 const SUFFIX = { nt: 'Nt', nn: 'Nn', tn: 'Tn' } as const;
 
-/** A product's kernels by form and tile, where they exist. */
+/** A product's existing kernels by form and tile. */
 export type ProductKernels = { readonly [form in CudaForm]?: { readonly [tile in CudaTile]?: CudaKernel } };
 
 /**
- * Declares the kernels `<name>Nt64`, `<name>NtMma` and so on, of the forms that are given, which a .cu file makes by the template in gemm.cuh.
- * Their arguments are A, the inputs of the second matrix, then the product's, then the numbers of the second matrix.
+ * Declares the kernels `<name>Nt64`, `<name>NtMma` and so on, of the given forms. A .cu file instantiates them from the
+ * template in gemm.cuh. Their arguments are A, the inputs of the second matrix, then the product's, then the numbers of
+ * the second matrix.
  */
 export function productKernels(
   ptx: CudaText,
@@ -76,11 +80,14 @@ export interface CudaOperand {
   kernels: ProductKernels;
   inputs: CudaLaunch['inputs'];
   params: CudaLaunch['params'];
-  /** The matrix as [N, K] in bfloat16, two values to a word; `across`: it lies as [K, N]; else with `room` for more columns. A new tensor. */
+  /**
+   * The matrix as [N, K] in bfloat16, two values per word, as a new tensor. `across`: stored as [K, N]; otherwise with
+   * `room` for more columns.
+   */
   bf16?: (launcher: CudaLauncher, across: boolean, room?: number) => TensorInfo;
 }
 
-/** A float32 matrix as the second one. */
+/** A float32 matrix as the second factor. */
 export function cudaFloat(b: TensorInfo): CudaOperand {
   const [rows, columns] = b.shape;
   return {
@@ -92,14 +99,14 @@ export function cudaFloat(b: TensorInfo): CudaOperand {
   };
 }
 
-/** A dropout mask by the flat index of what it multiplies: 0 where hash < floor(p 2^32), else 1 / (1 - p). */
+/** A dropout mask by the flat index of its matrix: 0 where hash < floor(p 2^32), else 1 / (1 - p). */
 export interface CudaMask {
   p: number;
   seed: number;
   stream: number;
 }
 
-/** What {@link cudaMultiply} computes. */
+/** A product for {@link cudaMultiply}. */
 export interface CudaProduct {
   form: CudaForm;
   a: TensorInfo;
@@ -109,19 +116,21 @@ export interface CudaProduct {
   k: number;
   /** Default 1. */
   scale?: number;
-  /** A second product of the same form that is added. */
+  /** A second product of the same form to add. */
   low?: { a: TensorInfo; b: TensorInfo; k: number; scale: number };
-  /** A mask, and what it multiplies: a float32 A (form `nt`) or B (`tn`), with nothing to add, or the second product (`nn`). */
+  /**
+   * A mask, and its target: a float32 A (form `nt`) or B (`tn`) without a second product, or the second product (`nn`).
+   */
   mask?: CudaMask & { on: 'a' | 'b' | 'low' };
-  /** Added to the result. [M, N] */
+  /** Matrix to add to the result. [M, N] */
   residual?: TensorInfo;
   /** Shape of the result (default [M, N]); its leading dimensions are batches of float32 matrices. */
   shape?: number[];
-  /** Default: by the size and what there is. */
+  /** Default: chosen by size and hardware. */
   way?: CudaWay;
 }
 
-/** The form whose kernels take a mask there. */
+/** The form with kernels for a mask there. */
 const MASKED_FORM = { a: 'nt', b: 'tn', low: 'nn' } as const;
 
 /** Launches a product. @returns C; the caller owns it. */

@@ -1,4 +1,4 @@
-/** @file What authors of kernels for engine `cuda` need. */
+/** @file For authors of kernels for engine `cuda`. */
 export {
   type CudaForm,
   type CudaMask,

@@ -1,32 +1,34 @@
 /**
- * @file A CUDA kernel as TypeScript sees it: its name in a .cu file and its arguments in order. Tests of @arena/cuda hold
- * the kernels' text against these declarations.
+ * @file The declaration of a CUDA kernel: its name in a .cu file and its arguments in order. Tests of @arena/cuda
+ * compare the kernels' text with these declarations.
  */
 import { EngineError } from '../error.js';
 import type { CudaText } from './ptx.js';
 
-/** A number of a call; `i32x6` is up to six, the missing ones being 0 (C++: `Six`). */
+/** A number of a call; `i32x6`: up to six numbers, padded with 0 (C++: `Six`). */
 export type CudaScalar = 'u32' | 'i32' | 'f32' | 'i32x6';
 
-/** What {@link cudaKernel} declares: it must agree with the entry in the .cu file. */
+/** Input of {@link cudaKernel}. It must match the entry in the .cu file. */
 export interface CudaKernelSource {
-  /** Where its text is found. */
+  /** Source of its PTX. */
   ptx: CudaText;
   /** Name of the entry in the .cu file. */
   name: string;
   /** Pointers that are read. */
   inputs: readonly string[];
-  /** More of them that may be left out: the kernel sees null. */
+  /** Optional pointers to read: null when absent. */
   optional?: readonly string[];
   /** Pointers that are written (and may be read). */
   outputs: readonly string[];
   params: { readonly [name: string]: CudaScalar };
   /** Threads of a block, as in the .cu file. */
   threads: number;
-  /** Bytes of what `SHARED_BYTES` names in the .cu file, beside the shared memory that the compiler sees; a block may have
-   * 48 KiB of both together anywhere, and as much as the launcher's `blockSharedBytes` by this declaration. Default 0. */
+  /**
+   * Bytes of `SHARED_BYTES` in the .cu file, besides the shared memory that the compiler sees. A block may have 48 KiB
+   * in total without this declaration, and the launcher's `blockSharedBytes` with it. Default 0.
+   */
   sharedBytes?: number;
-  /** What it needs beyond sm_80: its source is then a .sm90a.cu file. */
+  /** Requirement beyond sm_80: its source is a .sm90a.cu file. */
   target?: 'sm_90a';
 }
 
@@ -46,7 +48,8 @@ export interface CudaKernel {
 const declared = new Map<string, CudaKernel>();
 
 /**
- * Declares a kernel. In C++ its arguments are the inputs, the optional inputs, the outputs and the numbers, in this order.
+ * Declares a kernel. In C++ its arguments are the inputs, the optional inputs, the outputs and the numbers, in this
+ * order.
  * @throws EngineError when another package has declared a kernel of that name.
  */
 export function cudaKernel(source: CudaKernelSource): CudaKernel {
@@ -63,7 +66,7 @@ export function cudaKernel(source: CudaKernelSource): CudaKernel {
   return kernel;
 }
 
-/** Every kernel that the imported modules have declared. */
+/** Every declared kernel of the imported modules. */
 export function declaredCudaKernels(): CudaKernel[] {
   return [...declared.values()];
 }

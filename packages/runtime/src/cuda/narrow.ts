@@ -1,4 +1,7 @@
-/** @file Products on engine `cuda` with a narrow matrix, such as those with an adapter's A and B: bound by reading the wide one, which may have a mask. */
+/**
+ * @file Products on engine `cuda` with a narrow matrix, such as those with an adapter's A and B: limited by reading the
+ * wide one, which may have a mask.
+ */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import type { CudaProduct } from './gemm.js';
 import { maskParams } from './gemm-bf16.js';
@@ -20,7 +23,10 @@ const declare = (name: string, threads: number, more = {}) =>
   cudaKernel({ ptx, name, inputs: ['x', 'w'], outputs: ['c'], threads, params: { ...numbers, ...more } });
 const transposed = { transposed: 'u32' } as const;
 
-/** C [m, n] = X W^T for a narrow W [n, k]; or [k, n] (`rowsAcross`). C [n, m], or its transpose, = W^T X for a narrow W [k, n] (`columns`). */
+/**
+ * C [m, n] = X W^T for a narrow W [n, k]; or [k, n] (`rowsAcross`). C [n, m], or its transpose, = W^T X for a narrow W
+ * [k, n] (`columns`).
+ */
 const float = {
   rows: declare('narrowRows', 512),
   rowsAcross: declare('narrowRowsAcross', 512),
@@ -33,18 +39,18 @@ const mma = {
   columns: declare('narrowColumnsMma', 512, transposed),
 };
 
-/** Columns of the narrow matrix, rows of C and columns of C that a block takes. */
+/** Columns of the narrow matrix, rows of C and columns of C per block. */
 const [NARROW, ROWS, COLUMNS] = [16, 16, 32];
-/** What counts as narrow, and an inner dimension that is worth it. */
+/** Most columns of a narrow matrix, and the smallest worthwhile inner dimension. */
 const [MOST, LEAST_INNER] = [64, 128];
 
-/** Whether a product of float32 matrices has a narrow one, and nothing to add. */
+/** Whether a product of float32 matrices has a narrow one and no addends. */
 export function isNarrow({ form, m, n, k, low, residual, shape = [] }: CudaProduct): boolean {
   const narrow = form === 'tn' ? Math.min(m, n) : n;
   return narrow <= MOST && k >= LEAST_INNER && !low && !residual && shape.length <= 2;
 }
 
-/** C as of `cudaMultiply` for a float32 `b`. [M, N] */
+/** C of `cudaMultiply` for a float32 `b`. [M, N] */
 export function multiplyNarrow(launcher: CudaLauncher, product: CudaProduct, b: TensorInfo): TensorInfo {
   const { form, a, m, n, k, scale = 1, mask } = product;
   const params = { k, scale, ...maskParams(mask) };
@@ -57,7 +63,7 @@ export function multiplyNarrow(launcher: CudaLauncher, product: CudaProduct, b: 
       grid: [Math.ceil(m / ROWS), Math.ceil(n / NARROW)],
     })[0];
   }
-  // the one with a mask is the wide one
+  // the masked matrix is the wide one
   const across = !mask && n < m;
   const [wide, narrow] = across ? [m, n] : [n, m];
   const kernels = launcher.bf16 && wide % COLUMNS === 0 && narrow % NARROW === 0 ? mma : float;

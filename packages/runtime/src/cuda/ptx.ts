@@ -1,21 +1,21 @@
 /**
- * @file The PTX of a package's CUDA kernels: src/**\/*.ptx.gz, beside the .cu files, in the repository and in the published
- * package alike. Engine `cuda` reads them in Node when it first needs a kernel of the package; nobody else does.
+ * @file The PTX of a package's CUDA kernels: src/**\/*.ptx.gz, beside the .cu files, in the repository and in the
+ * published package. Engine `cuda` reads them in Node on first use of a kernel of the package.
  */
 import { EngineError } from '../error.js';
 
 /** Text of some CUDA kernels. */
 export interface CudaText {
-  /** Package that they belong to, for messages. */
+  /** Their package, for messages. */
   readonly package: string;
-  /** The PTX, in any number of texts. @throws EngineError when it cannot be found. */
+  /** The PTX, in any number of texts. @throws EngineError when it is missing. */
   read(): string[];
 }
 
 /**
- * The PTX that a package holds. Its package.json must export `./package.json`.
+ * The PTX of a package. Its package.json must export `./package.json`.
  * @param packageName the package's name
- * @param from import.meta.url of the calling module, from which the package is looked for
+ * @param from import.meta.url of the calling module, to resolve the package from
  */
 export function packagePtx(packageName: string, from: string): CudaText {
   return { package: packageName, read: () => readPtx(packageName, from) };

@@ -1,7 +1,7 @@
 /**
  * @file The tfjs backend of engine `wasm`. Uploads and outputs of plain ops are ordinary arrays, computed by
- * tfjs-backend-cpu's kernels; a tensor moves into the WebAssembly heap when a kernel of this engine first reads it, and
- * such kernels write their outputs there.
+ * tfjs-backend-cpu's kernels; a tensor moves to the WebAssembly heap when a kernel of this engine first reads it. Those
+ * kernels write their outputs there.
  */
 
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
@@ -12,7 +12,7 @@ import { bytesPerElement, type Heap, type HeapType, type HeapView } from './heap
 import { floatWord, type WasmKernel, type WasmRun } from './kernel.js';
 import type { Pool } from './pool.js';
 
-/** Where a tensor's values lie in the heap. */
+/** Place of a tensor's values in the heap. */
 interface Residence {
   pointer: number;
   length: number;
@@ -25,15 +25,15 @@ export class WasmBackend extends MathBackendCPU {
   private readonly residences = new Map<DataId, Residence>();
   /** Arrays of evicted tensors. */
   private readonly evicted = new Map<DataId, ArrayBuffer>();
-  /** Arrays that evicted tensors left behind, by size in bytes. */
+  /** Free arrays of earlier evicted tensors, by size in bytes. */
   private readonly spareBuffers = new Map<number, ArrayBuffer[]>();
-  /** Every array that {@link evict} made. */
+  /** Every array made by {@link evict}. */
   private readonly spillBuffers = new WeakSet<ArrayBuffer>();
 
   constructor(
     readonly heap: Heap,
     readonly pool: Pool,
-    /** Why the engine is not what was asked for. */
+    /** Why the engine differs from what was asked for. */
     readonly notes: readonly string[] = [],
   ) {
     super();
@@ -43,7 +43,7 @@ export class WasmBackend extends MathBackendCPU {
   }
 
   /**
-   * Address of a tensor's values in the heap, where they are moved if need be. It holds as long as the tensor.
+   * Address of a tensor's values in the heap. Moves them there if needed. Valid as long as the tensor.
    * @throws EngineError for strings and complex numbers, and when the heap is full.
    */
   pointer(tensor: TensorInfo): number {
@@ -69,8 +69,8 @@ export class WasmBackend extends MathBackendCPU {
   }
 
   /**
-   * Moves a tensor's values out of the heap into an ordinary array; {@link pointer} brings them back. The arrays are kept and used
-   * again: memory that a process touches for the first time costs far more than the copy.
+   * Moves a tensor's values out of the heap into an ordinary array; {@link pointer} brings them back. The arrays are
+   * reused: first use of fresh memory costs far more than the copy.
    */
   evict(tensor: TensorInfo): void {
     const residence = this.residences.get(tensor.dataId);
@@ -117,7 +117,7 @@ export class WasmBackend extends MathBackendCPU {
     return made;
   }
 
-  /** Runs `body` with the address of `bytes` bytes, which are freed after it. */
+  /** Runs `body` with the address of `bytes` bytes, then frees them. */
   withMemory<T>(bytes: number, body: (pointer: number) => T): T {
     const pointer = this.heap.allocate(bytes);
     try {
@@ -167,7 +167,7 @@ export class WasmBackend extends MathBackendCPU {
     this.pool.dispose();
   }
 
-  /** Makes an output of {@link run}, puts it into the list and gives its address. */
+  /** Makes an output of {@link run}, adds it to the list and returns its address. */
   private made(output: Exclude<WasmRun['outputs'][string], number>, list: TensorInfo[]): number {
     const { dataId, shape, dtype, pointer } = Array.isArray(output)
       ? this.output(output)
@@ -176,7 +176,7 @@ export class WasmBackend extends MathBackendCPU {
     return pointer;
   }
 
-  /** Keeps the array of a tensor that is no longer evicted for the next one of its size. */
+  /** Keeps the array of a tensor that came back, for the next one of its size. */
   private reuse(dataId: DataId): void {
     const buffer = this.evicted.get(dataId);
     if (!buffer) return;
@@ -199,8 +199,8 @@ export class WasmBackend extends MathBackendCPU {
   }
 
   /**
-   * Values that may outlive a tensor in the heap or an evicted one, whose memory is used again. Views must not leave: tfjs's Slice
-   * returns a part of its input's array, and a reader may keep what it read.
+   * Copies values that may outlive their tensor: memory of heap tensors and evicted ones is reused. Views must not
+   * escape: tfjs's Slice returns a part of its input's array, and a reader may keep what it read.
    */
   private ownCopy(values: backend_util.BackendValues): backend_util.BackendValues {
     const shared = this.heap.owns(values) || this.spillBuffers.has((values as HeapView).buffer as ArrayBuffer);
@@ -208,7 +208,7 @@ export class WasmBackend extends MathBackendCPU {
   }
 }
 
-/** The engine's backend, as a kernel registered for `arena-wasm` gets it. */
+/** The engine's backend, as passed to a kernel of `arena-wasm`. */
 export function wasmBackend(backend: KernelBackend): WasmBackend {
   if (backend instanceof WasmBackend) return backend;
   throw new Error("a kernel of engine 'wasm' was called with the backend of another engine");

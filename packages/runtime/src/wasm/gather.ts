@@ -11,7 +11,9 @@ import {
 import { EngineError } from '../error.js';
 import { wasmBackend } from './backend.js';
 
-/** Kernel function of GatherV2: x [n, width] float32, indices int32 [m] -> [m, width]; anything else is left to engine `cpu`. */
+/**
+ * Kernel function of GatherV2: x [n, width] float32, indices int32 [m] -> [m, width]; engine `cpu` does anything else.
+ */
 export function gatherRows(call: {
   inputs: { x: TensorInfo; indices: TensorInfo };
   attrs: GatherV2Attrs;

@@ -49,20 +49,20 @@ const [few, fewTransposed] = (['multiplyFew', 'multiplyFewTransposed'] as const)
 
 /** Columns of C of one task, depth of a block, and rows of a panel. */
 const { NC, KC, MR } = blocks.constants;
-/** Panels that one packing task takes. */
+/** Panels of one packing task. */
 const { PACK_PANELS } = pack.constants;
-/** Columns of C that one task of a product of few rows takes. */
+/** Columns of C of one task in a product of few rows. */
 const { FEW_COLUMNS } = few.constants;
 /** Bytes of thread scratch for a tile of C. */
 export const { TILE_BYTES } = blocks.constants;
-/** Fewest rows of C of one task: below it packing the block of B costs more than the product. */
+/** Fewest rows of C of one task. With fewer, packing the block of B costs more than the product. */
 const MIN_CHUNK = 64;
-/** Most rows of A that are multiplied without packing: packing B would cost more than the product. */
+/** Most rows of A to multiply without packing: packing B would cost more than the product. */
 export const FEW_ROWS = 3;
 /** Bytes of thread scratch for a block of B and a tile of C. */
 export const BLOCK_SCRATCH = 4 * KC * NC + TILE_BYTES;
 
-/** The left operand A [m, k] of a product: its address, and how it lies in memory. */
+/** The left operand A [m, k] of a product: its address and memory layout. */
 export interface LeftOperand {
   pointer: number;
   m: number;
@@ -75,12 +75,12 @@ export interface LeftOperand {
   scale?: number;
 }
 
-/** A packed left operand in the heap; `free` it when its products are done. */
+/** A packed left operand in the heap. `free` it after its products. */
 export interface PackedLeft {
   pointer: number;
   m: number;
   k: number;
-  /** What it was packed from, for products of few rows. It must live as long. */
+  /** Its source, for products of few rows. It must live as long. */
   source: LeftOperand;
   free(): void;
 }
@@ -99,7 +99,7 @@ export interface Product {
   accumulate?: boolean;
 }
 
-/** How a product of m rows and n columns is cut: rows of a task (a multiple of 4) and the number of tasks. */
+/** Division of a product of m rows and n columns: rows of a task (a multiple of 4) and the number of tasks. */
 export function productTasks(m: number, n: number, threads: number): { chunk: number; tasks: number } {
   const blocks = Math.ceil(n / NC);
   const wanted = threads === 1 ? 1 : Math.ceil((4 * threads) / blocks);

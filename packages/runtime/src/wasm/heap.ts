@@ -3,20 +3,20 @@ import { EngineError } from '../error.js';
 
 /** Bytes of a WebAssembly page. */
 export const PAGE = 65536;
-/** 4 GiB: all that 32-bit pointers reach. */
+/** 4 GiB: the range of 32-bit pointers. */
 const MAX_PAGES = 65536;
 /** Bytes below the heap: the pool's control words and call arguments. */
 export const CONTROL_BYTES = PAGE;
-/** Least growth of a shared memory, in bytes; pages that are not touched cost address space alone. */
+/** Least growth of a shared memory, in bytes; untouched pages cost only address space. */
 const GROWTH = 16 * 2 ** 20;
 /** Alignment of every allocation: a cache line. */
 const ALIGNMENT = 64;
 
-/** Types that a heap view can have. */
+/** Types of heap views. */
 export type HeapType = 'float32' | 'int32' | 'bool';
 export type HeapView = Float32Array | Int32Array | Uint8Array;
 
-/** How large a heap may grow, and who can see it. Where address space is short, `maxPages` is halved until it fits. */
+/** Size limit and visibility of a heap. Where address space is short, `maxPages` is halved until it fits. */
 export interface HeapOptions {
   /** Largest size of the memory in pages of 64 KiB (default and most: 65,536 = 4 GiB). */
   maxPages?: number;
@@ -29,12 +29,12 @@ interface Block {
   bytes: number;
 }
 
-/** Bytes per element of a dtype that the heap can hold. */
+/** Bytes per element of a heap dtype. */
 export function bytesPerElement(dtype: HeapType): number {
   return dtype === 'bool' ? 1 : 4;
 }
 
-/** Whether this realm has shared memory (browsers: only pages that are cross-origin isolated). */
+/** Whether this realm has shared memory (browsers: only on cross-origin isolated pages). */
 function sharedMemoryAvailable(): boolean {
   if (typeof SharedArrayBuffer === 'undefined') return false;
   try {
@@ -44,10 +44,10 @@ function sharedMemoryAvailable(): boolean {
   }
 }
 
-/** Fewest pages that are tried where the address space is short: 64 MiB. */
+/** Fewest pages to try where the address space is short: 64 MiB. */
 const FEWEST_PAGES = 1024;
 
-/** A memory that can grow to `pages` pages, or to as many as there is address space for. */
+/** A memory that can grow to `pages` pages, or to as many as the address space allows. */
 function reserve(pages: number, shared: boolean): { memory: WebAssembly.Memory; pages: number } {
   for (; ; pages = Math.ceil(pages / 2)) {
     try {
@@ -59,7 +59,7 @@ function reserve(pages: number, shared: boolean): { memory: WebAssembly.Memory; 
 }
 
 /**
- * First-fit allocator with coalescing. Used by the thread that opened the engine alone; the worker threads only see
+ * First-fit allocator with coalescing. Only the thread that opened the engine uses it; worker threads only see
  * pointers.
  */
 export class Heap {
@@ -69,14 +69,14 @@ export class Heap {
   bytesInUse = 0;
   /** Most bytes that were ever allocated at once. */
   peakBytes = 0;
-  /** Called after growth of a memory that is not shared: every older view has lost its contents. */
+  /** Called after growth of an unshared memory: every older view is then detached. */
   onDetach: () => void = () => {};
 
   private readonly maxBytes: number;
   private readonly used = new Map<number, number>();
   /** Sorted by pointer; neighbours are merged. */
   private readonly freeBlocks: Block[] = [];
-  /** Every buffer object that the memory has had: growth makes a new one, while old views keep theirs. */
+  /** Every buffer object of the memory: growth makes a new one, and old views keep theirs. */
   private readonly buffers = new WeakSet<ArrayBufferLike>();
   private end: number;
 
@@ -91,7 +91,7 @@ export class Heap {
 
   /**
    * @returns a pointer to `bytes` bytes (aligned to 64, contents undefined).
-   * @throws EngineError when the memory cannot grow as far.
+   * @throws EngineError when the memory cannot grow enough.
    */
   allocate(bytes: number): number {
     const size = Math.max(ALIGNMENT, Math.ceil(bytes / ALIGNMENT) * ALIGNMENT);
@@ -113,7 +113,7 @@ export class Heap {
     return pointer;
   }
 
-  /** Gives back what {@link allocate} returned. */
+  /** Frees a pointer of {@link allocate}. */
   free(pointer: number): void {
     const bytes = this.used.get(pointer);
     if (bytes === undefined) throw new Error(`heap: ${pointer} is not an allocated pointer`);
@@ -122,7 +122,7 @@ export class Heap {
     this.release({ pointer, bytes });
   }
 
-  /** A live view of the heap. It must not outlive the allocation; copy what is handed out. */
+  /** A live view of the heap. It must not outlive the allocation: copy values for callers. */
   view(pointer: number, length: number, dtype: HeapType): HeapView {
     const { buffer } = this.memory;
     if (dtype === 'float32') return new Float32Array(buffer, pointer, length);
@@ -160,7 +160,7 @@ export class Heap {
   private grow(size: number): void {
     const last = this.freeBlocks[this.freeBlocks.length - 1];
     const tail = last !== undefined && last.pointer + last.bytes === this.end ? last.bytes : 0;
-    // growing is dear, and a memory for one thread even copies itself: so in steps, or by doubling
+    // growth is expensive, and an unshared memory even copies itself: so it grows in steps or doubles
     const wanted = Math.max(size - tail, this.shared ? GROWTH : this.end);
     const least = Math.ceil((size - tail) / PAGE);
     const room = (this.maxBytes - this.end) / PAGE;

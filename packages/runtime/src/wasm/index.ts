@@ -1,4 +1,4 @@
-/** @file What authors of kernels for engine `wasm` need. */
+/** @file For authors of kernels for engine `wasm`. */
 export { WasmBackend, wasmBackend } from './backend.js';
 export {
   BLOCK_SCRATCH,

@@ -1,6 +1,6 @@
 /**
- * @file A kernel of engine `wasm` as TypeScript sees it. {@link wasmKernel} holds the declaration against the class of
- * words that the kernel takes in its .as.ts file, so that the two cannot disagree; the order of the words is the class's.
+ * @file The declaration of a kernel of engine `wasm`. {@link wasmKernel} checks it against the kernel's class of words
+ * in its .as.ts file, so that the two cannot disagree. The class gives the order of the words.
  */
 
 import type { TensorInfo } from '@tensorflow/tfjs-core';
@@ -8,7 +8,7 @@ import { EngineError } from '../error.js';
 import type { HeapType } from './heap.js';
 import type { KernelModule, WasmLayout, WasmWord } from './module.js';
 
-/** A number of a call: any word but an address. */
+/** A number of a call: any word except an address. */
 type WasmScalar = Exclude<WasmWord, 'usize'>;
 
 type WordsOf<L extends WasmLayout, T extends WasmWord> = {
@@ -16,7 +16,7 @@ type WordsOf<L extends WasmLayout, T extends WasmWord> = {
 };
 type Address<L extends WasmLayout> = keyof WordsOf<L, 'usize'> & string;
 
-/** What {@link wasmKernel} declares. Every word of the kernel's class is named once. */
+/** Input of {@link wasmKernel}. It names every word of the kernel's class once. */
 export interface WasmKernelSource<M extends KernelModule, N extends keyof M['kernels'] & string> {
   /** The package's kernels: src/wasm/kernels.generated.ts, which `arena-build-wasm` writes. */
   module: M;
@@ -24,7 +24,7 @@ export interface WasmKernelSource<M extends KernelModule, N extends keyof M['ker
   name: N;
   /** Addresses (`usize`) that are read. */
   inputs: readonly Address<M['kernels'][N]>[];
-  /** More of them that may be left out: the kernel sees 0. */
+  /** Optional addresses to read: 0 when absent. */
   optional?: readonly Address<M['kernels'][N]>[];
   /** Addresses that are written (and may be read). */
   outputs: readonly Address<M['kernels'][N]>[];
@@ -32,15 +32,15 @@ export interface WasmKernelSource<M extends KernelModule, N extends keyof M['ker
   params: WordsOf<M['kernels'][N], WasmScalar>;
 }
 
-/** A kernel that is ready to be run. */
+/** A kernel that is ready to run. */
 export interface WasmKernel<L extends WasmLayout = WasmLayout> {
   readonly module: KernelModule;
   readonly name: string;
-  /** Words of a call in their order, and what each is. */
+  /** Words of a call in order, with their kinds. */
   readonly words: readonly (readonly [string, 'input' | 'optional' | 'output' | WasmScalar])[];
-  /** Whole-number constants of the .as.ts file, its own and those that it imports. */
+  /** Whole-number constants of the .as.ts file, including imported ones. */
   readonly constants: L['constants'];
-  /** Its other classes of words: pass one to {@link packWords}. */
+  /** Its other classes of words, for {@link packWords}. */
   readonly records: L['records'];
 }
 
@@ -48,11 +48,11 @@ export interface WasmKernel<L extends WasmLayout = WasmLayout> {
 export interface WasmRun {
   /** By the kernel's input names: a tensor, or an address in the engine's memory. */
   inputs: { [name: string]: TensorInfo | number | undefined };
-  /** By the kernel's output names: the shape of a new float32 tensor, shape and type, or an address that is written to. */
+  /** By the kernel's output names: the shape of a new float32 tensor, shape and type, or an address to write to. */
   outputs: { [name: string]: number[] | { shape: number[]; dtype: HeapType } | number };
   /** By the kernel's parameter names. Integers are taken modulo 2^32. */
   params: { [name: string]: number };
-  /** How often the kernel is called, with `task` from 0; the calls share the threads. */
+  /** Number of calls of the kernel, with `task` from 0. The threads share the calls. */
   tasks: number;
   /** Bytes of scratch that each thread gets (default 0). */
   scratch?: number;
@@ -60,7 +60,8 @@ export interface WasmRun {
 
 /**
  * Declares a kernel.
- * @throws EngineError when the module has no such kernel, or when words are missing, unknown or of another type in its class.
+ * @throws EngineError when the module has no such kernel, or when words are missing, unknown or of another type than in
+ * its class.
  */
 export function wasmKernel<const M extends KernelModule, N extends keyof M['kernels'] & string>(
   source: WasmKernelSource<M, N>,
@@ -109,7 +110,7 @@ export function floatWord(value: number): number {
   return wordScratch[0];
 }
 
-/** A record's 32-bit words in the order of its class: a kernel reads them at an address that it is given. */
+/** A record's 32-bit words in the order of its class, for a kernel that reads them by address. */
 export function packWords<R extends { readonly [word: string]: WasmWord }>(
   record: R,
   values: { readonly [word in keyof R]: number },

@@ -13,7 +13,7 @@ import { EngineError } from '../error.js';
 import { wasmBackend } from './backend.js';
 import { multiply } from './gemm.js';
 
-/** Kernel function of BatchMatMul: a [..., m, k] times b [..., k, n], each stored transposed if so said. */
+/** Kernel function of BatchMatMul: a [..., m, k] times b [..., k, n], each optionally stored transposed. */
 export function batchMatMul(call: {
   inputs: { a: TensorInfo; b: TensorInfo };
   attrs: BatchMatMulAttrs;
@@ -22,7 +22,7 @@ export function batchMatMul(call: {
   const { a, b } = call.inputs;
   const { transposeA, transposeB } = call.attrs;
   if (a.dtype !== 'float32' || b.dtype !== 'float32') {
-    // products of integers are rare: leave them to tfjs-backend-cpu
+    // products of integers are rare: tfjs-backend-cpu does them
     return getKernel(BatchMatMul, 'cpu').kernelFunc(
       call as unknown as Parameters<ReturnType<typeof getKernel>['kernelFunc']>[0],
     );

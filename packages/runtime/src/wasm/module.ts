@@ -1,4 +1,4 @@
-/** @file A package's WebAssembly kernels, and the build of them that suits this machine. */
+/** @file A package's WebAssembly kernels, and the choice of their build for this machine. */
 import { EngineError } from '../error.js';
 
 /**
@@ -6,12 +6,12 @@ import { EngineError } from '../error.js';
  */
 export type Build = 'plain' | 'relaxed' | 'wide';
 
-/** Type of a 32-bit word that a kernel is given; `usize` is an address. */
+/** Type of a 32-bit word of a kernel; `usize` is an address. */
 export type WasmWord = 'usize' | 'i32' | 'u32' | 'f32';
 
-/** What `arena-build-wasm` reads of a kernel in its .as.ts file. */
+/** A kernel's layout, which `arena-build-wasm` reads from its .as.ts file. */
 export interface WasmLayout {
-  /** Fields of the class that the kernel takes, in their order. */
+  /** Fields of the kernel's class, in order. */
   readonly words: { readonly [word: string]: WasmWord };
   /** Whole-number constants that the file declares or imports. */
   readonly constants: { readonly [name: string]: number };
@@ -19,14 +19,14 @@ export interface WasmLayout {
   readonly records: { readonly [name: string]: { readonly [word: string]: WasmWord } };
 }
 
-/** Kernels as `arena-build-wasm` writes them: a WebAssembly module for each build, in base64. */
+/** Kernels in the form of `arena-build-wasm`: a WebAssembly module for each build, in base64. */
 export interface KernelModule {
-  /** Package that they come from, for messages. */
+  /** Their package, for messages. */
   readonly name: string;
   readonly kernels: { readonly [name: string]: WasmLayout };
   readonly plain: string;
   readonly relaxed: string;
-  /** Left out where it would be the same as `relaxed`. */
+  /** Absent where it equals `relaxed`. */
   readonly wide?: string;
 }
 
@@ -47,7 +47,7 @@ export function v8Flags(build: Build): string[] {
   return flags;
 }
 
-/** Sets V8 flags, which hold for all of the process. */
+/** Sets V8 flags, which affect the whole process. */
 export function setV8Flags(flags: readonly string[]): void {
   for (const flag of flags) process.getBuiltinModule('node:v8').setFlagsFromString(flag);
 }
@@ -58,15 +58,15 @@ const RELAXED_PROBE = new Uint8Array([
   253, 133, 2, 11,
 ]);
 
-/** Whether this engine compiles relaxed SIMD, turned on where that takes a flag. */
+/** Whether this runtime compiles relaxed SIMD. Sets the flag where it needs one. */
 export function relaxedSimdAvailable(): boolean {
   setV8Flags(v8Flags('relaxed'));
   return WebAssembly.validate(RELAXED_PROBE);
 }
 
 /**
- * Bytes of the build to use; a memory that is not shared needs the flag of the module's import cleared.
- * @throws EngineError when it is no {@link KernelModule}.
+ * Bytes of the build to use. For an unshared memory it clears the flag of the module's import.
+ * @throws EngineError when it is not a {@link KernelModule}.
  */
 export function moduleBytes(module: KernelModule, build: Build, shared: boolean): Uint8Array<ArrayBuffer> {
   const text: unknown = module?.[build] ?? module?.relaxed;

@@ -25,16 +25,16 @@ import { requireWide, wideRefusal } from './wide.js';
 
 const WASM_BACKEND = BACKEND_OF.wasm;
 
-/** Most threads that are used unless more are asked for. */
+/** Most threads by default. */
 const DEFAULT_MAX_THREADS = 8;
 
 /** Heap and threads of the engine. */
 export type WasmOptions = HeapOptions & PoolOptions;
 
 /**
- * Makes `arena-wasm` tfjs's current backend. An open one is used again if it is what is wanted; otherwise it is replaced,
+ * Makes `arena-wasm` tfjs's current backend. It reuses an open engine with the same options. Otherwise it replaces it,
  * and its tensors are lost.
- * @throws EngineError when WebAssembly SIMD, a thread or, if asked for, 256-bit vectors are not to be had.
+ * @throws EngineError when WebAssembly SIMD, a thread or, if requested, 256-bit vectors are not available.
  */
 export async function openWasm({ threads, relaxed, wide, ...options }: WasmOptions = {}): Promise<WasmBackend> {
   if (wide && relaxed === false)
@@ -62,7 +62,7 @@ export async function openWasm({ threads, relaxed, wide, ...options }: WasmOptio
   return backend;
 }
 
-/** Ends an engine that {@link openWasm} opened, unless another one has replaced it. */
+/** Ends an engine of {@link openWasm}, unless another one has replaced it. */
 export async function closeWasm(backend: WasmBackend): Promise<void> {
   if (findBackend(WASM_BACKEND) !== backend) return;
   removeBackend(WASM_BACKEND);

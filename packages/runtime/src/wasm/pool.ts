@@ -1,4 +1,4 @@
-/** @file Fork-join over worker threads that share the heap: tasks of a kernel are handed out by an atomic counter. */
+/** @file Fork-join over worker threads that share the heap: an atomic counter distributes a kernel's tasks. */
 import { EngineError } from '../error.js';
 import { CONTROL_BYTES, type Heap } from './heap.js';
 import {
@@ -24,20 +24,20 @@ import {
 } from './worker.js';
 
 export interface PoolOptions {
-  /** Threads that compute, the calling one included (default 1). A memory that is not shared allows 1. */
+  /** Compute threads, including the calling one (default 1). An unshared memory allows 1. */
   threads?: number;
   /** false: never use relaxed SIMD (default: where available). */
   relaxed?: boolean;
   /**
-   * true: the build for 256-bit vectors, with the V8 flag that makes them, until the pool is disposed of (default false).
-   * Node 24 or later; see wide.ts.
+   * true: the build for 256-bit vectors, with the V8 flag that makes them, until the pool is disposed of (default
+   * false). Node 24 or later; see wide.ts.
    */
   wide?: boolean;
-  /** How long a task may take before its thread counts as dead, in ms (default 120,000). */
+  /** Milliseconds of a task before its thread counts as dead (default 120,000). */
   stallMs?: number;
 }
 
-/** What runs on all threads: a function of a module, its arguments and how many tasks there are. */
+/** A job for all threads: a function of a module, its arguments and the number of tasks. */
 export interface Job {
   module: KernelModule;
   /** Exported function `(words: Class, task: u32, scratch: usize)`. */
@@ -60,7 +60,7 @@ interface WorkerThread {
   terminate(): void;
 }
 
-/** Worker threads over one heap. Made by {@link openPool}; every method is for the thread that opened it. */
+/** Worker threads over one heap, from {@link openPool}. Only the thread that opened it may call methods. */
 export class Pool {
   /** Build of the kernels that runs. */
   readonly build: Build;
@@ -69,7 +69,7 @@ export class Pool {
   private readonly stallMs: number;
   private workers: WorkerThread[] = [];
   private generation = 0;
-  /** Threads that were started, the calling one included: numbers stay when a thread ends. */
+  /** Started threads, including the calling one. Numbers stay when a thread ends. */
   private slots = 1;
   private scratch: { pointer: number; stride: number } | undefined;
   private disposed = false;
@@ -85,7 +85,7 @@ export class Pool {
     this.words = new Int32Array(heap.memory.buffer, 0, CONTROL_BYTES / 4);
   }
 
-  /** Threads that take part now, the calling one included: a worker that has ended no longer counts. */
+  /** Current threads, including the calling one. A worker that has ended no longer counts. */
   get threads(): number {
     return 1 + this.workers.length;
   }
@@ -116,9 +116,9 @@ export class Pool {
   }
 
   /**
-   * Runs all tasks of a job and returns when they are done.
-   * @throws EngineError when the module is no {@link KernelModule}; Error naming the kernel and the thread when a task traps.
-   * The pool stays usable.
+   * Runs all tasks of a job, then returns.
+   * @throws EngineError when the module is not a {@link KernelModule}; naming the kernel and the thread when a task
+   * traps. The pool stays usable.
    */
   run({ module, kernel, args, tasks, scratch = 0 }: Job): void {
     if (this.disposed) throw new EngineError('closed', `kernel '${kernel}': the wasm engine has been disposed of`);
@@ -159,7 +159,7 @@ export class Pool {
     const names = Object.keys(instance.exports)
       .filter((name) => typeof instance.exports[name] === 'function')
       .sort();
-    // worker threads sleep in Atomics.wait and receive no messages: they compile the bytes from the memory when needed
+    // worker threads sleep in Atomics.wait and get no messages: they compile the bytes from shared memory when needed
     if (this.heap.shared) {
       const pointer = this.heap.allocate(bytes.length);
       this.heap.view(pointer, bytes.length, 'bool').set(bytes);
@@ -204,7 +204,7 @@ export class Pool {
     if (failed) throw kernelError(name, failed - 1, this.message());
   }
 
-  /** Waits for a worker that takes part in the job; one that has not woken up yet is told to stay out. */
+  /** Waits for a worker in the job. Withdraws the invitation of one that has not woken up yet. */
   private join(worker: WorkerThread, generation: number, name: string): void {
     const { words } = this;
     const state = stateOf(worker.index);
@@ -257,7 +257,9 @@ function kernelError(name: string, thread: number, cause: unknown): Error {
   return new EngineError('kernel', `kernel ${name} failed on thread ${thread}: ${text}`, { cause });
 }
 
-/** Sleeps while a word has a value, at most 100 ms. A browser's window thread must not sleep: there it returns at once. */
+/**
+ * Sleeps while a word has a value, at most 100 ms. A browser's window thread must not sleep: it returns at once there.
+ */
 function sleep(words: Int32Array, index: number, value: number): void {
   try {
     Atomics.wait(words, index, value, 100);
@@ -266,7 +268,7 @@ function sleep(words: Int32Array, index: number, value: number): void {
   }
 }
 
-/** Starts a thread that does not keep the process alive. @returns what ends it. */
+/** Starts a thread that does not keep the process alive. @returns a function that ends it. */
 function spawn(start: WorkerStart, onEnd: (reason: string) => void): () => void {
   if (typeof process !== 'undefined' && process.versions?.node) {
     const { Worker } = process.getBuiltinModule('node:worker_threads');

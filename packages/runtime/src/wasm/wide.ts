@@ -1,7 +1,7 @@
 /**
- * @file Whether the build for 256-bit vectors is of use. WebAssembly has 128-bit vectors; an experimental V8 flag pairs
- * neighbouring instructions of optimised code. Neither that it does so nor that it does so rightly is promised: both are
- * tried before the build is used.
+ * @file Checks whether the build for 256-bit vectors helps. WebAssembly has 128-bit vectors; an experimental V8 flag
+ * pairs neighbouring instructions of optimised code. V8 guarantees neither the pairing nor its correctness, so both are
+ * tested first.
  */
 import { EngineError } from '../error.js';
 import { WasmBackend } from './backend.js';
@@ -11,9 +11,9 @@ import { nodeMajor } from './module.js';
 import { Pool, type PoolOptions } from './pool.js';
 
 const LEAST_NODE = 24;
-/** A product with rows, columns and depth that fill no tile and no block. */
+/** A product with rows, columns and depth that do not fill tiles or blocks. */
 const [M, N, K] = [193, 200, 520];
-/** Time after which V8 has optimised the product. */
+/** Time until V8 has optimised the product. */
 const WARM_UP_MS = 150;
 /** Least ratio of the two builds' times. */
 const LEAST_GAIN = 1.1;
@@ -21,7 +21,7 @@ const LEAST_GAIN = 1.1;
 const TOLERANCE = 1e-4;
 const HEAP_PAGES = 1024;
 
-/** @throws EngineError when the flag is not to be had. */
+/** @throws EngineError when the flag is not available. */
 export function requireWide(): void {
   const major = nodeMajor();
   if (major !== undefined && major >= LEAST_NODE) return;
@@ -33,9 +33,9 @@ export function requireWide(): void {
 }
 
 /**
- * Times a product of the build for 256-bit vectors against the ordinary one (half a second) and compares its result with
- * that of the build without relaxed SIMD.
- * @returns why it must not be used, or undefined when it is faster and right.
+ * Compares a product of the build for 256-bit vectors with the ordinary one in time (half a second), and with the build
+ * without relaxed SIMD in result.
+ * @returns the reason against it, or undefined when it is faster and right.
  */
 export function wideRefusal(): string | undefined {
   const ordinary = new Trial({});
@@ -79,7 +79,7 @@ class Trial {
     [this.a, this.b, this.c] = [M * K, K * N, M * N].map(upload);
   }
 
-  /** Milliseconds of the fastest of the products that fit into a time. */
+  /** Milliseconds of the fastest product within a time. */
   fastest(budget: number): number {
     let least = Number.POSITIVE_INFINITY;
     const end = performance.now() + budget;

@@ -1,16 +1,16 @@
 /**
- * @file What the pool's threads share: places of the control words, and the source of a worker thread. The source is a
- * string so that a bundled package needs no second file: Node evaluates it, a browser loads it from a Blob.
+ * @file Shared by the pool's threads: layout of the control words, and the source of a worker thread. The source is a
+ * string, so that a bundled package needs no second file: Node evaluates it, a browser loads it from a Blob.
  */
 
 /** Most threads of a pool, the calling one included. */
 export const MAX_THREADS = 64;
 /** Most kernel modules of a pool. */
 export const MAX_MODULES = 64;
-/** Turns that a thread spins before it sleeps: longer spinning is slower where the cores are shared. */
+/** Turns that a thread spins before it sleeps. More is slower on shared cores. */
 export const SPIN = 2000;
 
-/** Indices of 32-bit control words; those that different threads write lie on cache lines of their own. */
+/** Indices of 32-bit control words. Words of different writers are on different cache lines. */
 export const WORD = {
   /** Number of the latest job times 4. */
   generation: 0,
@@ -26,7 +26,7 @@ export const WORD = {
   modules: 64 + 16 * MAX_THREADS,
 } as const;
 
-/** Low two bits of a state word. A thread takes part in a job only if it turns `invited` into `busy`. */
+/** Low two bits of a state word. A thread joins a job only by changing `invited` to `busy`. */
 export const STATE = { starting: 0, invited: 1, busy: 2, idle: 3 } as const;
 
 /** Byte offset of the failing thread's message: a length word and that many bytes. */
@@ -38,7 +38,7 @@ export const ARGUMENTS = 16384;
 /** Most words of arguments. */
 export const MAX_ARGUMENTS = 1024;
 
-/** What a worker is started with. */
+/** Start message of a worker. */
 export interface WorkerStart {
   memory: WebAssembly.Memory;
   /** Number of the thread, from 1. */

@@ -1,4 +1,4 @@
-/** @file tfjs's WebGPU backend on a device of ours, with loud errors: a read throws what the device has reported. */
+/** @file tfjs's WebGPU backend on our own device. A read throws the errors that the device has reported. */
 
 import { WebGPUBackend } from '@tensorflow/tfjs-backend-webgpu';
 import type { backend_util } from '@tensorflow/tfjs-core';
@@ -16,7 +16,7 @@ export class LoudWebGPUBackend extends WebGPUBackend {
     setLauncher(this, this.launcher);
   }
 
-  /** @throws the first error that the device has reported: values of a dropped submit are stale or zero. */
+  /** @throws the first error that the device has reported. Values of a dropped submit are stale or zero. */
   override async read(dataId: object): Promise<backend_util.BackendValues> {
     this.launcher.check();
     let values: backend_util.BackendValues;
@@ -24,7 +24,7 @@ export class LoudWebGPUBackend extends WebGPUBackend {
       values = await super.read(dataId);
     } catch (error) {
       await this.device.queue.onSubmittedWorkDone().catch(() => {});
-      this.launcher.check(); // says why, where tfjs's error says only that mapping failed
+      this.launcher.check(); // gives the cause, where tfjs's error only says that mapping failed
       throw error;
     }
     this.launcher.check();
@@ -32,7 +32,10 @@ export class LoudWebGPUBackend extends WebGPUBackend {
     return values;
   }
 
-  /** @throws EngineError unless the values are on the host anyway: tfjs's way round it gives wrong values and loses the device. */
+  /**
+   * @throws EngineError unless the values are on the host already: tfjs's synchronous read gives wrong values and loses
+   * the device.
+   */
   override readSync(dataId: object): backend_util.BackendValues {
     const { values } = this.tensorMap.get(dataId);
     if (values) return values;

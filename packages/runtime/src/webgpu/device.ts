@@ -1,10 +1,10 @@
-/** @file Asking for a WebGPU device with all that the adapter offers. */
+/** @file Requests a WebGPU device with all that the adapter offers. */
 import { EngineError } from '../error.js';
 
-/** Features that are used where the adapter has them. */
+/** Features to use where the adapter has them. */
 const WANTED_FEATURES = ['shader-f16', 'subgroups', 'subgroup-size-control', 'timestamp-query'] as GPUFeatureName[];
 
-/** What the engine throws once its GPU device is lost. All tensors on it are gone; opening the engine again gets a new device. */
+/** The engine has lost its GPU device, with all tensors on it. Opening the engine again gets a new device. */
 export class DeviceLostError extends Error {
   override readonly name = 'DeviceLostError';
 }
@@ -15,7 +15,7 @@ export interface OpenDevice {
 }
 
 /**
- * A device with the adapter's own limits (the default of 128 MiB a buffer is small) and the features we know.
+ * A device with the adapter's own limits (the default of 128 MiB per buffer is small) and known features.
  * @throws EngineError naming what is missing and what to do.
  */
 export async function requestGpuDevice(hardware = false): Promise<OpenDevice> {
@@ -50,7 +50,7 @@ export async function requestGpuDevice(hardware = false): Promise<OpenDevice> {
   }
 }
 
-/** @throws EngineError saying where WebGPU is to be had. */
+/** @throws EngineError saying where WebGPU is available. */
 export function requireGpu(): GPU {
   const { gpu } = globalThis.navigator ?? {};
   if (!gpu) throw new EngineError('unavailable', `engine 'webgpu' cannot be opened here: ${withoutGpu()}`);
@@ -62,7 +62,7 @@ function withoutGpu(): string {
   return "there is no WebGPU; use a browser that has it, or in Node install the package 'webgpu', or use engine 'wasm'";
 }
 
-/** What to call the adapter in a report. */
+/** Name of the adapter in a report. */
 export function describeAdapter({ vendor, architecture, description }: GPUAdapterInfo): string {
   return description || [vendor, architecture].filter(Boolean).join(' ') || 'unknown adapter';
 }

@@ -1,21 +1,22 @@
 /**
- * @file WGSL of a matrix product's loop over the inner dimension. Values are read four at a time along the operands' rows, and staged in workgroup
- * memory: along the inner dimension as rows of vectors, padded by one against bank conflicts, or across it as they lie.
+ * @file WGSL of a matrix product's loop over the inner dimension. It reads four values at a time along the operands'
+ * rows, and stages them in workgroup memory: along the inner dimension as rows of vectors, padded by one against bank
+ * conflicts, or across it unchanged.
  */
 import type { GpuForm, GpuTile } from './tile.js';
 
-/** An operand of the loop: what reads it, and whether its tile holds half precision. */
+/** An operand of the loop: its reader, and whether its tile holds half precision. */
 export interface StagedOperand {
   read: string;
   half: boolean;
 }
 
-/** Sizes that follow from a tile. */
+/** Sizes derived from a tile. */
 function sizes({ rows, columns, depth }: GpuTile) {
   return { tileM: 16 * rows, tileN: 16 * columns, depth4: depth / 4, stride: depth / 4 + 1, vectors: columns / 4 };
 }
 
-/** Rows and columns of C that a workgroup takes. */
+/** Rows and columns of C per workgroup. */
 export function tileExtent({ rows, columns }: GpuTile): { tileM: number; tileN: number } {
   return { tileM: 16 * rows, tileN: 16 * columns };
 }
@@ -29,8 +30,8 @@ export function declareTiles(form: GpuForm, tile: GpuTile, a: boolean, b: boolea
 }
 
 /**
- * Where an invocation's sums lie in C: `row` and `column` declare the first, `rowAt(i)` is the offset of its i-th row, `columnAt(v)` that of its v-th
- * vector of four columns, which lie `columnStep` apart.
+ * Place of an invocation's sums in C: `row` and `column` declare the first, `rowAt(i)` is the offset of its i-th row,
+ * `columnAt(v)` that of its v-th vector of four columns, `columnStep` apart.
  */
 export function placeOfSums(form: GpuForm) {
   const along = { row: form !== 'tn', column: form === 'nt' };
@@ -78,11 +79,11 @@ export function addSegment(form: GpuForm, tile: GpuTile, a: StagedOperand, b: St
   }`;
 }
 
-/** What conversions need: values beyond half precision become its largest. */
+/** Helpers for conversions: values beyond half precision become its largest. */
 export const HALF_DECLARATIONS =
   'fn half(x: vec4f) -> vec4h { return vec4h(clamp(x, vec4f(-65504.0), vec4f(65504.0))); }';
 
-/** The vectors of a tile that an invocation fills: where each goes, and what reads it from `k0` on. */
+/** The vectors of a tile that an invocation fills: their places, and their reads from `k0` on. */
 function fillsOf(name: string, operand: StagedOperand, along: boolean, first: string, extent: number, tile: GpuTile) {
   const { depth4, stride } = sizes(tile);
   const vectors = extent * depth4;
@@ -103,7 +104,7 @@ function fillsOf(name: string, operand: StagedOperand, along: boolean, first: st
 
 const range = (count: number) => Array.from({ length: count }, (_, i) => i);
 const lines = (count: number, line: (i: number) => string) => range(count).map(line).join('\n');
-/** A vector of a tile in float32, whatever the tile holds. */
+/** A vector of a tile, converted to float32. */
 const load = (half: boolean, vector: string) => (half ? `vec4f(${vector})` : vector);
 
 const INNER: Record<GpuForm, (tile: GpuTile, halfA: boolean, halfB: boolean) => string> = {

@@ -1,6 +1,6 @@
 /**
- * @file Matrix products on engine `webgpu`: C = scale (A B + low.scale factor o (A2 B2)) + residual, in one launch. Operands
- * bring the WGSL that reads them, so a 4-bit matrix is decoded while a tile is filled and is never stored decoded.
+ * @file Matrix products on engine `webgpu`: C = scale (A B + low.scale factor o (A2 B2)) + residual, in one launch.
+ * Operands bring the WGSL that reads them: filling a tile decodes a 4-bit matrix, which is never stored decoded.
  */
 import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { addSegment, declareTiles, HALF_DECLARATIONS, placeOfSums, tileExtent } from './gemm-wgsl.js';
@@ -8,19 +8,22 @@ import { type GpuElement, type GpuKernel, type GpuScalar, gpuKernel } from './ke
 import type { Launcher } from './launcher.js';
 import { fitTile, type GpuForm, type GpuTile, tileName } from './tile.js';
 
-/** A matrix that a product reads. */
+/** A matrix operand of a product. */
 export interface GpuOperand {
-  /** Tells its WGSL from that of other operands. */
+  /** Name of its WGSL, unique among the operands. */
   key: string;
   inputs: { [name: string]: { tensor: TensorInfo; type: GpuElement } };
   params: { [name: string]: { value: number; type: GpuScalar } };
   constants?: Float32Array;
-  /** Declares `fn ${read}(row: u32, column: u32) -> vec4f`: four neighbours of a row, zero beyond the matrix. */
+  /** Declares `fn ${read}(row: u32, column: u32) -> vec4f`: four neighbours of a row, with zeros beyond the matrix. */
   declarations: string;
   read: string;
   /** Statements that fill workgroup variables before the first read. */
   prepare?: string;
-  /** Whether its tiles may hold half precision where the engine was opened with `f16`: weights and activations, no gradients. */
+  /**
+   * Whether its tiles may hold half precision with the engine's option `f16`: for weights and activations, not
+   * gradients.
+   */
   half?: boolean;
 }
 
@@ -32,7 +35,7 @@ export interface GpuFactor {
   at(index: string): string;
 }
 
-/** What {@link gpuMultiply} computes. */
+/** A product for {@link gpuMultiply}. */
 export interface GpuProduct {
   form: GpuForm;
   a: GpuOperand;
@@ -42,13 +45,15 @@ export interface GpuProduct {
   k: number;
   /** Default 1. */
   scale?: number;
-  /** A second product of the same form that is added. */
+  /** A second product of the same form to add. */
   low?: { a: GpuOperand; b: GpuOperand; k: number; scale: number; factor?: GpuFactor };
-  /** Added to the result. [M, N] */
+  /** Matrix to add to the result. [M, N] */
   residual?: TensorInfo;
 }
 
-/** A float32 matrix [rows, columns] as an operand; `name` must be another for each operand of a product. `half`: see {@link GpuOperand}. */
+/**
+ * A float32 matrix [rows, columns] as an operand; each operand of a product needs its own `name`. `half`: see {@link GpuOperand}.
+ */
 export function floatOperand(
   name: string,
   tensor: TensorInfo,
@@ -133,7 +138,7 @@ function makeKernel({ form, a, b, low, residual }: GpuProduct, key: string, tile
     Array.from({ length: tile.rows * vectors }, (_, at) =>
       body(`row + ${rowAt(Math.floor(at / vectors))}u`, `column + ${columnAt(at % vectors)}u`, `sums[${at}]`),
     ).join('\n');
-  // the tiles hold both products' operands: half precision only where both may be rounded
+  // both products share the tiles: half precision only where both may be rounded
   const half = {
     a: f16 && a.half === true && low?.a.half !== false,
     b: f16 && b.half === true && low?.b.half !== false,

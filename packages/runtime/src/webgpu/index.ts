@@ -1,4 +1,4 @@
-/** @file What authors of kernels for engine `webgpu` need. */
+/** @file For authors of kernels for engine `webgpu`. */
 export { floatOperand, type GpuFactor, type GpuOperand, type GpuProduct, gpuMultiply } from './gemm.js';
 export {
   type GpuElement,

@@ -1,6 +1,6 @@
 /**
- * @file A WGSL compute kernel: its buffers, numbers and body. {@link gpuKernel} writes the declarations, so that bindings
- * and the layout of the numbers cannot disagree with what the launcher passes.
+ * @file A WGSL compute kernel: its buffers, numbers and body. {@link gpuKernel} writes the declarations, so that
+ * bindings and the layout of the numbers always match the launcher.
  */
 
 /** Element type of a storage buffer as the shader sees it; tensors hold float32 or int32. */
@@ -9,9 +9,9 @@ export type GpuElement = 'f32' | 'vec4f' | 'i32' | 'u32';
 /** A number of a call. */
 export type GpuScalar = 'u32' | 'i32' | 'f32';
 
-/** What {@link gpuKernel} makes a kernel of: names and types of what the body sees, and the body in WGSL. */
+/** Input of {@link gpuKernel}: names and types of the body's variables, and the body in WGSL. */
 export interface GpuKernelSource {
-  /** For error messages and profiles; variants should differ in it. */
+  /** Name in messages and profiles. Variants should have different names. */
   name: string;
   /** Buffers that are read, in binding order. */
   inputs: { [name: string]: GpuElement };
@@ -19,11 +19,14 @@ export interface GpuKernelSource {
   outputs: { [name: string]: GpuElement };
   /** Numbers of a call, read as `params.name`. */
   params: { [name: string]: GpuScalar };
-  /** Values that no call changes, at most 64 KiB: `constantAt(i)` reads them. */
+  /** Constant values, at most 64 KiB: `constantAt(i)` reads them. */
   constants?: Float32Array;
   /** Invocations of a workgroup (default 256, the least that every device allows). */
   workgroupSize?: number;
-  /** WGSL extensions that the device must have. With `subgroups`, the body also sees `subgroupNumber` and `subgroupCount` (u32, of the workgroup). */
+  /**
+   * Required WGSL extensions. With `subgroups`, the body also sees `subgroupNumber` and `subgroupCount` (u32, of the
+   * workgroup).
+   */
   enable?: ('f16' | 'subgroups')[];
   /** Functions and workgroup variables. */
   declarations?: string;
@@ -34,7 +37,7 @@ export interface GpuKernelSource {
   main: string;
 }
 
-/** A kernel that is ready to be launched. Make it once: pipelines are cached by the object. */
+/** A kernel that is ready to launch. Make it once: the object is the key of the pipeline cache. */
 export interface GpuKernel {
   readonly name: string;
   readonly inputs: readonly string[];
@@ -79,7 +82,7 @@ function constantsCode(binding: number, length: number): string {
 fn constantAt(i: u32) -> f32 { return constantTable[i / 4u][i % 4u]; }`;
 }
 
-/** Remembers what `make` gave for each key: one kernel object a variant. */
+/** Caches the result of `make` for each key: one kernel object per variant. */
 export function gpuVariants<K>(make: (variant: K) => GpuKernel): (variant: K) => GpuKernel {
   const known = new Map<string, GpuKernel>();
   return (variant) => {
@@ -99,8 +102,9 @@ var<private> subgroupCount: u32;`;
 const SUBGROUP_PARAMETERS = ', @builtin(subgroup_id) subgroup_id_: u32, @builtin(num_subgroups) num_subgroups_: u32';
 
 /**
- * `sumOf(value, lane)`: the sum of a value over the workgroup, the same in every invocation. With `subgroups` (the kernel must enable them) it takes two
- * barriers instead of one for each doubling; the order of the sum then follows the device's subgroups.
+ * `sumOf(value, lane)`: the sum of a value over the workgroup, the same in every invocation. With `subgroups` (the
+ * kernel must enable them) it takes two barriers instead of one per doubling, and the order of the sum depends on the
+ * device's subgroups.
  */
 export function workgroupSum(workgroupSize: number, subgroups = false): string {
   return `var<workgroup> sumParts: array<f32, ${workgroupSize}>;

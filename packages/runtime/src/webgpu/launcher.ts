@@ -1,6 +1,6 @@
 /**
- * @file Launches WGSL kernels on the device, buffers and command encoder of tfjs's WebGPU backend, so that they queue up
- * in order with tfjs's own ops. Bind group layouts are explicit; pipelines, bind groups and uniform buffers are cached.
+ * @file Launches WGSL kernels on the device, buffers and command encoder of tfjs's WebGPU backend, in order with tfjs's
+ * own ops. Bind group layouts are explicit; pipelines, bind groups and uniform buffers are cached.
  */
 
 import {
@@ -24,16 +24,16 @@ import { WordMap } from './word-map.js';
 /** Dispatches in one submit: long enough to be cheap, short enough for a desktop's watchdog. */
 const SUBMIT_EVERY = 32;
 
-/** Spare buffers are freed when all buffers take this many times what was ever in use at once, and so many bytes more. */
+/** Frees spare buffers when all buffers together exceed this multiple of the peak use, plus this many bytes. */
 const SPARE_FACTOR = 1.25;
 const SPARE_BYTES = 16 * 2 ** 20;
 
-/** Beyond these many, cached bind groups are dropped and made anew. */
+/** Most cached bind groups. Beyond, all are dropped. */
 const MOST_GROUPS = 8192;
 
 const COMPUTE_STAGE = 0x4; // GPUShaderStage.COMPUTE
 
-/** What tfjs-backend-webgpu 4.22 keeps private and launching needs; the self-test notices when it changes. */
+/** Private parts of tfjs-backend-webgpu 4.22 that launching needs. The self-test notices changes. */
 interface BackendInternals {
   commandEncoder: GPUCommandEncoder | null;
   computePassEncoder: GPUComputePassEncoder | null;
@@ -51,7 +51,10 @@ interface BufferManagerInternals {
 export interface Launch {
   /** Tensors by the kernel's input names. */
   inputs: { [name: string]: TensorInfo };
-  /** By the kernel's output names: the shape of a new float32 tensor, shape and type, or a tensor that is written in place. */
+  /**
+   * By the kernel's output names: the shape of a new float32 tensor, shape and type, or a tensor that is written in
+   * place.
+   */
   outputs: { [name: string]: number[] | { shape: number[]; dtype: DataType } | TensorInfo };
   /** By the kernel's parameter names. Values of `u32` and `i32` are taken modulo 2^32. */
   params: { [name: string]: number };
@@ -66,7 +69,7 @@ interface Pipeline {
   constants?: GPUBuffer;
 }
 
-/** What is used of tfjs's WebGPUBackend. Its package may be absent, so that no public type names it. */
+/** The used part of tfjs's WebGPUBackend. Its package is optional, so no public type names it. */
 export interface GpuBackend {
   readonly device: GPUDevice;
   readonly bufferManager: object;
@@ -85,7 +88,7 @@ export class Launcher {
   /** By pipeline and buffers. */
   private readonly bindGroups = new WordMap<GPUBindGroup>();
   private readonly uniforms: UniformBuffers;
-  /** Of the device, which is asked once: reading a limit costs a call into it. */
+  /** Limits of the device, read once: each read is a call into it. */
   private readonly most: { binding: number; workgroups: number };
   private readonly bufferIds = new WeakMap<GPUBuffer, number>();
   private nextBufferId = 0;
@@ -94,7 +97,7 @@ export class Launcher {
   private mostAllocated = 0;
   /** Set while kernels are timed. */
   times: KernelTimes | undefined;
-  /** Whether kernels may use subgroups: the device has them, and WGSL numbers them. */
+  /** Whether kernels may use subgroups: device and WGSL support them. */
   readonly subgroups: boolean;
   /** Tiles of matrix products, by form. */
   tiles: GpuTiles;
@@ -103,7 +106,7 @@ export class Launcher {
 
   constructor(
     readonly backend: GpuBackend,
-    /** The adapter is a program: it compiles slowly, and constant loops above all. */
+    /** The adapter is software: it compiles slowly, constant loops most of all. */
     readonly software = false,
   ) {
     const { device } = backend;
@@ -119,7 +122,7 @@ export class Launcher {
     this.tiles = defaultTiles(software);
     this.subgroups =
       device.features.has('subgroups') && navigator.gpu.wgslLanguageFeatures?.has('subgroup_id') === true;
-    // WebGPU's errors come later than the call, and drop all of the submit they are in
+    // WebGPU reports errors after the call, and drops the whole submit
     device.addEventListener('uncapturederror', ({ error }) => {
       this.failure ??= new EngineError('kernel', `engine 'webgpu': ${error.message}`);
     });
@@ -139,10 +142,10 @@ export class Launcher {
   }
 
   /**
-   * Records a launch. Nothing is waited for.
-   * @returns the outputs in the kernel's order; the caller owns those that are new.
-   * @throws EngineError for a buffer or grid beyond the device's limits; Error for a tensor that is read and written at
-   * once, or when an earlier launch failed.
+   * Records a launch without waiting.
+   * @returns the outputs in the kernel's order; the caller owns the new ones.
+   * @throws EngineError for a buffer or grid beyond the device's limits; Error for a tensor that is both read and
+   * written, or when an earlier launch failed.
    */
   run(kernel: GpuKernel, { inputs, outputs, params, groups }: Launch): TensorInfo[] {
     this.check();
@@ -160,7 +163,7 @@ export class Launcher {
       if (read.includes(buffer) || target.indexOf(buffer) !== i) {
         throw new Error(`kernel ${kernel.name}: '${kernel.outputs[i]}' is written while it is bound a second time`);
       }
-      // what tfjs read before is kept on the host, and no longer true
+      // drops tfjs's copy on the host: it is outdated
       backend.tensorMap.get(written[i].dataId).values = null as never;
     }
     const { workgroups } = this.most;
@@ -186,7 +189,7 @@ export class Launcher {
     pass.setBindGroup(0, group);
     pass.dispatchWorkgroups(groups[0], groups[1], groups[2]);
     if (this.times) backend.endComputePassEncoder();
-    // The buffers are not entered as owned by the queue: a disposed one may be used again at once, since every later use
+    // The queue does not own the buffers: a disposed one may be reused at once, since every later use
     // is recorded after this dispatch.
     if (++internals.dispatchCountInPass >= SUBMIT_EVERY) this.flush();
     return written;
@@ -194,7 +197,7 @@ export class Launcher {
 
   /**
    * Times every kernel from now on by the GPU's clock.
-   * @throws EngineError when the device has no timestamps, or kernels are being timed already.
+   * @throws EngineError when the device has no timestamps; Error when kernels are timed already.
    */
   startTimes(): void {
     if (this.times) throw new Error("engine 'webgpu' is being timed already");
@@ -202,7 +205,7 @@ export class Launcher {
     this.times = new KernelTimes(this.backend.device);
   }
 
-  /** Ends {@link Launcher.startTimes}, and gives calls and time by the kernels' names. */
+  /** Ends {@link Launcher.startTimes}. @returns calls and time by kernel name. */
   async stopTimes(): Promise<ReadonlyMap<string, OpTime>> {
     this.flush();
     const { times } = this;
@@ -210,7 +213,7 @@ export class Launcher {
     return (await times?.stop()) ?? new Map();
   }
 
-  /** Submits what is recorded. */
+  /** Submits the recorded launches. */
   flush(): void {
     this.backend.ensureCommandEncoderReady();
     this.backend.endComputePassEncoder();
@@ -218,8 +221,8 @@ export class Launcher {
   }
 
   /**
-   * Frees spare buffers when they have become many: tfjs's pool keys on the exact size, so every new length of a batch adds its
-   * own. Called at each read, between two passes; a run over batches of one length frees nothing.
+   * Frees spare buffers when there are many: tfjs's pool keys on the exact size, so every new batch length adds
+   * buffers. Runs at each read, between two passes. A run over batches of one length frees nothing.
    */
   settle(): void {
     const { manager, mostUsed } = this;
@@ -227,11 +230,9 @@ export class Launcher {
     this.trim(Math.max(0, mostUsed - manager.numBytesUsed));
   }
 
-  /**
-   * Frees buffers that are no longer in use, down to `keepBytes` of them.
-   */
+  /** Frees unused buffers, down to `keepBytes`. */
   trim(keepBytes = 0): void {
-    this.flush(); // a buffer that is destroyed before the submit that uses it poisons the submit
+    this.flush(); // destroying a buffer before the submit that uses it invalidates the submit
     const { manager } = this;
     let kept = 0;
     for (const list of manager.freeBuffers.values()) {
@@ -250,7 +251,7 @@ export class Launcher {
     this.bindGroups.clear();
   }
 
-  /** Most bytes of buffers there ever were: in use, and with the spare ones. */
+  /** Peak bytes of buffers: in use, and including spare ones. */
   get peak(): { used: number; allocated: number } {
     return { used: this.mostUsed, allocated: this.mostAllocated };
   }
@@ -296,7 +297,7 @@ export class Launcher {
     return made;
   }
 
-  /** Never `auto`, which leaves unused bindings out and so makes a bind group invalid without a word. */
+  /** Never `auto`: it omits unused bindings and silently invalidates a bind group. */
   private layout(inputs: number, outputs: number, constants: boolean): GPUBindGroupLayout {
     const key = `${inputs} ${outputs} ${constants}`;
     let layout = this.layouts.get(key);
@@ -340,20 +341,20 @@ export class Launcher {
 
 const launchers = new WeakMap<object, Launcher>();
 
-/** Enters the launcher of an open backend. */
+/** Registers the launcher of an open backend. */
 export function setLauncher(backend: object, launcher: Launcher): void {
   launchers.set(backend, launcher);
   setAbilities(backend, { times: launcher });
 }
 
-/** The engine's launcher, for a kernel that is called with its backend. */
+/** The launcher of a kernel's backend. */
 export function gpuLauncher(backend: KernelBackend): Launcher {
   const launcher = launchers.get(backend);
   if (!launcher) throw new Error("a kernel of engine 'webgpu' was called with the backend of another engine");
   return launcher;
 }
 
-/** `count` workgroups as a grid that no axis of exceeds the 65,535 of every device; the body must skip the surplus. */
+/** `count` workgroups as a grid with at most 65,535 along each axis. The body must skip the surplus. */
 export function spread(count: number): number[] {
   const rows = Math.ceil(count / 65535);
   return rows <= 1 ? [count] : [Math.ceil(count / rows), rows];

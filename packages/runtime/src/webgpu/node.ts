@@ -9,17 +9,17 @@ interface WebgpuPackage {
 }
 
 /**
- * Times to the nanosecond: rounding them to 0.1 ms is meant for pages that are not trusted. Half precision also on NVIDIA's Vulkan driver, where Dawn
- * hides it: it is used only when it is asked for.
+ * Exact timestamps: rounding to 0.1 ms is for untrusted pages. And half precision on NVIDIA's Vulkan driver, where Dawn
+ * hides it: the engine uses it only on request.
  */
 const DAWN_FLAGS = ['disable-dawn-features=timestamp_quantization', 'enable-dawn-features=vulkan_enable_f16_on_nvidia'];
 
-/** Kept for the life of the process: once collected, its promises would never resolve. */
+/** Kept alive for the whole process: after collection its promises would never resolve. */
 let nodeGpu: GPU | undefined;
 
 /**
- * Puts `navigator.gpu` and WebGPU's classes in place when this is Node and the package `webgpu` is installed.
- * @throws EngineError when the package is there and cannot be loaded.
+ * Installs `navigator.gpu` and WebGPU's classes in Node, if the package `webgpu` is installed.
+ * @throws EngineError when the package is installed but does not load.
  */
 export async function provideNodeGpu(): Promise<void> {
   if (globalThis.navigator?.gpu || typeof process === 'undefined' || !process.versions?.node) return;

@@ -1,4 +1,4 @@
-/** @file Opens engine `webgpu`: device, tfjs backend, and a self-test of what is used of tfjs's private parts. */
+/** @file Opens engine `webgpu`: device, tfjs backend, and a self-test of the private parts of tfjs in use. */
 
 import {
   copyRegisteredKernels,
@@ -27,12 +27,12 @@ export interface OpenWebgpu {
   backend: LoudWebGPUBackend;
   /** Name of the adapter. */
   device: string;
-  /** What was asked for and is not there. */
+  /** Requested options that are not available. */
   notes: string[];
 }
 
 /**
- * Makes `arena-webgpu` tfjs's current backend. An open one is used again; one whose device was lost is replaced.
+ * Makes `arena-webgpu` tfjs's current backend. It reuses an open engine, and replaces one with a lost device.
  * @param hardware Refuses an adapter that computes on the CPU.
  * @throws EngineError when there is no WebGPU, no adapter or no device, or when the self-test fails.
  */
@@ -78,7 +78,7 @@ function isBroken({ launcher }: LoudWebGPUBackend): boolean {
   }
 }
 
-/** Ends an engine that {@link openWebgpu} opened, unless another one has replaced it. */
+/** Ends an engine of {@link openWebgpu}, unless another one has replaced it. */
 export async function closeWebgpu(backend: LoudWebGPUBackend): Promise<void> {
   if (findBackend(WEBGPU_BACKEND) !== backend) return;
   removeBackend(WEBGPU_BACKEND);
@@ -100,7 +100,7 @@ async function selfTest(backend: LoudWebGPUBackend): Promise<void> {
   const x = tensor1d([1, 2, 3, 4]);
   const z = tensor1d([10, 20, 30, 40]);
   const two = tensor1d([2, 2, 2, 2]);
-  const doubled = mul(x, two); // may be computed on the host: tfjs does so with small tensors
+  const doubled = mul(x, two); // tfjs may compute small tensors on the host
   const [y] = backend.launcher.run(probe, {
     inputs: { x: doubled },
     outputs: { y: [4], z },

@@ -1,6 +1,6 @@
 /**
- * @file The measured choice of tiles of each device, kept in a file of the user's cache folder (Node). It counts while adapter, driver and the products'
- * WGSL are those that were measured.
+ * @file Stores the measured choice of tiles of each device in a file in the user's cache folder (Node). It is valid for
+ * the same adapter, driver and WGSL of the products.
  */
 import { addSegment, declareTiles } from './gemm-wgsl.js';
 import type { Launcher } from './launcher.js';
@@ -15,7 +15,7 @@ interface Entry {
 
 const FORMS = ['nt', 'nn', 'tn'] as const;
 
-/** Where the choices are kept; undefined outside Node. */
+/** Path of the stored choices; undefined outside Node. */
 export function tileFile(): string | undefined {
   if (typeof process === 'undefined' || !process.versions?.node) return undefined;
   const { join } = process.getBuiltinModule('node:path');
@@ -26,8 +26,8 @@ export function tileFile(): string | undefined {
 }
 
 /**
- * Keeps the launcher's tiles for the next time that its device is opened.
- * @returns the file; undefined outside Node, where nothing is kept.
+ * Stores the launcher's tiles for the next use of its device.
+ * @returns the file; undefined outside Node.
  */
 export function storeTiles(launcher: Launcher): string | undefined {
   const file = tileFile();
@@ -43,7 +43,7 @@ export function storeTiles(launcher: Launcher): string | undefined {
   return file;
 }
 
-/** The kept choice for a launcher's device, if there is one that fits it. */
+/** The stored choice for a launcher's device, if it is valid. */
 export function storedTiles(launcher: Launcher): GpuTiles | undefined {
   const file = tileFile();
   const entry = file && readEntries(file)[keyOf(launcher)];
@@ -53,7 +53,7 @@ export function storedTiles(launcher: Launcher): GpuTiles | undefined {
   return found.every(([, tile]) => tile) ? (Object.fromEntries(found) as GpuTiles) : undefined;
 }
 
-/** Nothing when there is no file, or one that cannot be read: it is a cache. */
+/** Empty when the file is missing or unreadable: it is only a cache. */
 function readEntries(file: string): Record<string, Entry | undefined> {
   try {
     const entries = JSON.parse(process.getBuiltinModule('node:fs').readFileSync(file, 'utf8'));
@@ -63,7 +63,7 @@ function readEntries(file: string): Record<string, Entry | undefined> {
   }
 }
 
-/** Vendor, device and driver, as far as the adapter tells them. */
+/** Vendor, device and driver, as far as the adapter gives them. */
 function adapterOf({ backend }: Launcher): string {
   const { vendor, architecture, device, description } = backend.device.adapterInfo;
   return [vendor, architecture, device, description].join(' ');

@@ -1,11 +1,11 @@
-/** @file How a matrix product is cut into tiles: what there is to choose from on a device, and the choice without measurement. */
+/** @file Tiles of a matrix product: the options on a device, and the default choice without measurement. */
 
-/** How A and B of a product lie in memory: `nt` [M, K] and [N, K]; `nn` [M, K] and [K, N]; `tn` [K, M] and [K, N]. */
+/** Memory layout of A and B of a product: `nt` [M, K] and [N, K]; `nn` [M, K] and [K, N]; `tn` [K, M] and [K, N]. */
 export type GpuForm = 'nt' | 'nn' | 'tn';
 
 /**
- * A workgroup of 16 x 16 invocations takes a tile of C, `depth` of the inner dimension at a time; an invocation keeps `rows` x `columns` sums in
- * registers. `ahead`: the next tile is read while this one is worked on.
+ * A workgroup of 16 x 16 invocations computes a tile of C, `depth` of the inner dimension at a time. An invocation
+ * keeps `rows` x `columns` sums in registers. `ahead`: it reads the next tile while it computes this one.
  */
 export interface GpuTile {
   rows: 1 | 4 | 8;
@@ -17,12 +17,15 @@ export interface GpuTile {
 /** The tile of each form. */
 export type GpuTiles = Record<GpuForm, GpuTile>;
 
-/** The tile of a software adapter, where longer kernels compile slowly. It needs no more than the 16 KiB of workgroup memory of every device. */
+/**
+ * The tile of a software adapter, where longer kernels compile slowly. It fits the 16 KiB of workgroup memory of every
+ * device.
+ */
 export const SMALL_TILE: GpuTile = { rows: 4, columns: 4, depth: 16, ahead: false };
 
 const LARGE_TILE: GpuTile = { rows: 8, columns: 8, depth: 8, ahead: true };
 
-/** All that tuning tries. */
+/** The tiles that tuning tries. */
 const TILES: readonly GpuTile[] = [
   SMALL_TILE,
   { ...SMALL_TILE, ahead: true },
@@ -35,29 +38,29 @@ const TILES: readonly GpuTile[] = [
   { ...LARGE_TILE, depth: 16 },
 ];
 
-/** Room for what operands keep beside the tiles. */
+/** Workgroup memory reserved for operands, besides the tiles. */
 const RESERVED_BYTES = 256;
 
-/** Tiles that a device has the workgroup memory for. */
+/** Tiles that fit the workgroup memory of a device. */
 export function tilesOf({ maxComputeWorkgroupStorageSize }: GPUSupportedLimits): GpuTile[] {
   return TILES.filter(({ rows, columns, depth }) => {
-    const vectors = 16 * (rows + columns) * (depth / 4 + 1); // of form `nt`, which pads both tiles
+    const vectors = 16 * (rows + columns) * (depth / 4 + 1); // for form `nt`, which pads both tiles
     return 16 * vectors + RESERVED_BYTES <= maxComputeWorkgroupStorageSize;
   });
 }
 
-/** The tiles of a device that has not been measured: on an H100 this one is at most 3 % behind the best of each form. */
+/** The tiles of an unmeasured device: on an H100 at most 3 % slower than the best of each form. */
 export function defaultTiles(software: boolean): GpuTiles {
   const tile = { ...SMALL_TILE, ahead: !software };
   return { nt: tile, nn: tile, tn: tile };
 }
 
-/** Columns of C that an adapter's rank gives: with so few, tiles of few rows keep more of a GPU at work. */
+/** Most columns of C that count as an adapter's rank: tiles of few rows then occupy more of a GPU. */
 const NARROW = 16;
 
-/** The chosen tile of a product [m, n], with another one where half of it would be empty. */
+/** The chosen tile of a product [m, n], or a smaller one where half of it would be empty. */
 export function fitTile(tile: GpuTile, form: GpuForm, m: number, n: number): GpuTile {
-  // in form `tn` rows lie side by side, and are read in fours
+  // form `tn` reads neighbouring rows in fours
   if (n <= NARROW && form !== 'tn' && tile.ahead) return { rows: 1, columns: 4, depth: 32, ahead: true };
   const rows = m <= 64 ? 4 : tile.rows;
   const columns = n <= 64 ? 4 : tile.columns;
@@ -65,7 +68,7 @@ export function fitTile(tile: GpuTile, form: GpuForm, m: number, n: number): Gpu
   return { ...tile, rows, columns, depth: tile.depth === 8 ? 16 : tile.depth };
 }
 
-/** For keys and names. */
+/** Name of a tile, for keys and messages. */
 export function tileName({ rows, columns, depth, ahead }: GpuTile): string {
   return `${rows}x${columns}x${depth}${ahead ? '+' : ''}`;
 }

@@ -2,13 +2,13 @@
 import { EngineError } from '../error.js';
 import { addTime, type OpTime } from '../op-time.js';
 
-/** Room for the passes of one submit: the launcher submits after 32. */
+/** Most passes of one submit: the launcher submits after 32. */
 const MOST_PASSES = 64;
 
 const QUERY_USAGE = 0x200 | 0x4; // GPUBufferUsage.QUERY_RESOLVE | COPY_SRC
 const READ_USAGE = 0x1 | 0x8; // GPUBufferUsage.MAP_READ | COPY_DST
 
-/** Measures the kernels of one device from its making until {@link KernelTimes.stop}. */
+/** Times the kernels of one device from construction until {@link KernelTimes.stop}. */
 export class KernelTimes {
   private readonly times = new Map<string, OpTime>();
   private readonly pending: Promise<void>[] = [];
@@ -26,7 +26,7 @@ export class KernelTimes {
     }
   }
 
-  /** Where the pass of a kernel notes its times. */
+  /** The timestamp writes for a kernel's pass. */
   writes(name: string): GPUComputePassTimestampWrites {
     this.queries ??= this.device.createQuerySet({ type: 'timestamp', count: 2 * MOST_PASSES });
     const at = 2 * this.names.length;
@@ -34,7 +34,7 @@ export class KernelTimes {
     return { querySet: this.queries, beginningOfPassWriteIndex: at, endOfPassWriteIndex: at + 1 };
   }
 
-  /** Records, behind the passes of an encoder that is about to be submitted, that their times are fetched. */
+  /** Records a copy of the times after the passes of an encoder, before its submit. */
   resolve(encoder: GPUCommandEncoder): void {
     const { device, names, queries } = this;
     if (!queries || !names.length) return;
@@ -48,12 +48,12 @@ export class KernelTimes {
     this.waiting.push(() => this.pending.push(this.take(names, read, [queries, resolved])));
   }
 
-  /** Fetches the times of a submit that has been made. */
+  /** Fetches the times of a submit. */
   submitted(): void {
     for (const begin of this.waiting.splice(0)) begin();
   }
 
-  /** All times, once the GPU has done what was submitted. */
+  /** All times, after the GPU has finished the submits. */
   async stop(): Promise<ReadonlyMap<string, OpTime>> {
     await Promise.all(this.pending);
     return this.times;
@@ -63,7 +63,7 @@ export class KernelTimes {
     await read.mapAsync(1); // GPUMapMode.READ
     const stamps = new BigUint64Array(read.getMappedRange());
     for (const [i, name] of names.entries()) {
-      // a clock that was set back between the two gives no negative time
+      // a clock reset between the two must not give a negative time
       addTime(this.times, name, Math.max(0, Number(stamps[2 * i + 1] - stamps[2 * i])) / 1e6);
     }
     read.unmap();

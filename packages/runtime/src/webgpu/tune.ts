@@ -1,36 +1,36 @@
-/** @file Choosing the tiles of matrix products on engine `webgpu` by measurement. */
+/** @file Chooses the tiles of matrix products on engine `webgpu` by measurement. */
 import { backend, type KernelBackend, type Tensor } from '@tensorflow/tfjs-core';
 import type { LoudWebGPUBackend } from './backend.js';
 import { gpuLauncher } from './launcher.js';
 import { type GpuForm, type GpuTile, SMALL_TILE, tileName, tilesOf } from './tile.js';
 
-/** What a tile gave. */
+/** Result of a tile. */
 export interface TileTime {
   form: GpuForm;
   /** rows x columns x depth of {@link GpuTile}, and `+` for `ahead`. */
   tile: string;
   /** Median time of a product. */
   milliseconds: number;
-  /** Whether it is the form's tile from now on. */
+  /** Whether it is now the form's tile. */
   chosen: boolean;
 }
 
-/** How long tiles are measured; the median of the rounds decides. */
+/** Options of the measurement. The median of the rounds decides. */
 export interface TuneOptions {
-  /** Measurements of each tile; the tiles take turns (default 5). */
+  /** Measurements of each tile, in turns (default 5). */
   rounds?: number;
 }
 
-/** A round lasts at least so long, by products in a row: waiting for a GPU to be done takes milliseconds of its own. */
+/** Least time of a round, by repeated products: waiting for a GPU itself takes milliseconds. */
 const ROUND_MS = 20;
 const MOST_CALLS = 64;
-/** Largest |difference| / max|value| from the small tile's result: products sum in one order, whatever the tile. */
+/** Largest |difference| / max|value| from the small tile's result: all tiles sum in the same order. */
 const AGREEMENT = 1e-4;
 
 /**
- * Times the product of each form with every tile that the device has room for. The current engine, which must be `webgpu`, keeps the fastest; a tile
- * whose result differs from the others' is not taken.
- * @param products computes one product of the form; its result is disposed of.
+ * Times the product of each form with every tile that the device has room for. The current engine, which must be
+ * `webgpu`, uses the fastest. A tile with a different result is rejected.
+ * @param products computes one product of the form. Its result is disposed.
  */
 export async function tuneTiles(
   products: Record<GpuForm, () => Tensor>,

@@ -1,8 +1,11 @@
-/** @file Uniform buffers by content: made once for each, and never rewritten, since an unsubmitted dispatch may still have to read them. */
+/**
+ * @file Uniform buffers by content: one for each content, never rewritten, since an unsubmitted dispatch may still read
+ * it.
+ */
 import type { GpuKernel } from './kernel.js';
 import { WordMap } from './word-map.js';
 
-/** Beyond these many, all are dropped and made anew. */
+/** Most cached buffers. Beyond, all are dropped. */
 const MOST = 4096;
 /** Numbers of a call; a struct of a WGSL uniform is a multiple of 16 bytes. */
 const MOST_WORDS = 64;
@@ -15,7 +18,7 @@ export class UniformBuffers {
   /** Views of the first words, by their number. */
   private readonly views = new Map<number, Uint32Array>();
 
-  /** `beforeDrop` runs before buffers are destroyed: what is recorded must have been submitted. */
+  /** `beforeDrop` runs before buffers are destroyed: it must submit the recorded work. */
   constructor(
     private readonly device: GPUDevice,
     private readonly beforeDrop: () => void,
@@ -23,7 +26,7 @@ export class UniformBuffers {
 
   /**
    * The buffer with a call's numbers.
-   * @throws Error when one is missing.
+   * @throws Error when a number is missing.
    */
   of(kernel: GpuKernel, params: { [name: string]: number }): GPUBuffer {
     const { words, floats } = this;
@@ -45,7 +48,7 @@ export class UniformBuffers {
     return buffer;
   }
 
-  /** A buffer of its own. */
+  /** A new buffer. */
   make(values: Uint32Array | Float32Array): GPUBuffer {
     const size = Math.ceil(values.byteLength / 16) * 16;
     const buffer = this.device.createBuffer({ size, usage: USAGE });

@@ -1,4 +1,4 @@
-/** @file A map whose keys are short lists of 32-bit integers. As strings they would cost as much as the launch that looks them up. */
+/** @file A map with short lists of 32-bit integers as keys. String keys would cost as much as the launch. */
 
 interface Entry<V> {
   words: Uint32Array;
@@ -14,7 +14,7 @@ export class WordMap<V> {
     return this.slots.get(hashOf(words))?.find((entry) => same(entry.words, words))?.value;
   }
 
-  /** Enters a key that is not there yet; the words are copied. */
+  /** Adds a new key. Copies the words. */
   add(words: Uint32Array, value: V): void {
     const hash = hashOf(words);
     const entry = { words: words.slice(), value };

@@ -1,2 +1,2 @@
-/** @file JSON as Python's json module writes it. */
+/** @file JSON in the form of Python's json module. */
 export { editJson, pythonFloat, pythonJson, rewriteJson } from '../python-json.js';

@@ -1,6 +1,6 @@
 /**
- * @file LoraLinear and its gradients on engine `cuda`: products alone. The adapter's part is summed in the registers of the
- * product with the frozen weight; the dropout mask is computed where it is used.
+ * @file LoraLinear and its gradients on engine `cuda`: only products. The product with the frozen weight adds the
+ * adapter's part in registers; the dropout mask is computed where it is used.
  */
 import { cuda4bit } from '@arena/quant/ops';
 import { type CudaOperand, cudaFloat, cudaLauncher, cudaMultiply } from '@arena/runtime/cuda';

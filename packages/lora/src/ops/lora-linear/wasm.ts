@@ -1,5 +1,5 @@
 /** @file LoraLinear and its gradients on engine `wasm`: products of runtime and quant, and the dropout kernel. */
-import { multiply4bit } from '@arena/quant/ops';
+import { multiply4bit, multiplyBlocks } from '@arena/quant/ops';
 import type { DropoutMask } from '@arena/random';
 import type { OpKernel } from '@arena/runtime/op';
 import { multiply, type PackedLeft, packLeft, type WasmBackend, wasmBackend, wasmKernel } from '@arena/runtime/wasm';
@@ -22,7 +22,7 @@ const dropoutKernel = wasmKernel({
   },
 });
 
-/** Values that one task takes. */
+/** Values of one task. */
 const { VALUES } = dropoutKernel.constants;
 
 type Inputs = { [name: string]: TensorInfo };
@@ -65,7 +65,7 @@ export const loraLinearBackwardWasm: OpKernel<LoraLinearBackwardAttrs> = ({ inpu
     n: r,
   });
   return backend.withMemory(4 * m * r, (u) => {
-    // u holds dy B; the scaling comes in where it is used
+    // u holds dy B; its users apply the scaling
     const outputs = [dAInfo, dBInfo];
     withPacked(backend, dy, m, n, (packed) => {
       multiply(backend, { a: packed, b: backend.pointer(inputs.B), c: u, n: r });
@@ -104,15 +104,19 @@ function addAdapterGradient(
   });
 }
 
-/** C (+)= A W^T, or A W when transposed, with the frozen W [N, K] in float32 or 4 bits. */
+/** C (+)= A W^T, or A W when transposed, with the frozen W [N, K] in float32, 4 bits or blocks. */
 function multiplyFrozen(
   backend: WasmBackend,
   inputs: Inputs,
-  { quant }: LoraLinearAttrs,
+  { quant, layout }: LoraLinearAttrs,
   product: { a: PackedLeft; c: number; transposed: boolean; accumulate?: boolean },
 ): void {
   if (quant) {
     multiply4bit(backend, { ...product, weight: inputs, attrs: quant });
+    return;
+  }
+  if (layout) {
+    multiplyBlocks(backend, { ...product, blocks: inputs.blocks, attrs: layout });
     return;
   }
   const { a, c, transposed, accumulate } = product;

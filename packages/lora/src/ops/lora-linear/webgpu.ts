@@ -1,6 +1,6 @@
 /**
- * @file LoraLinear and its gradients on engine `webgpu`. The adapter's part is summed in the registers of the product with
- * the frozen weight; the dropout mask is computed where it is used.
+ * @file LoraLinear and its gradients on engine `webgpu`. The product with the frozen weight adds the adapter's part in
+ * registers; the dropout mask is computed where it is used.
  */
 import { weight4bitOperand } from '@arena/quant/ops';
 import { DROPOUT_WGSL, type DropoutMask } from '@arena/random';

@@ -1,10 +1,10 @@
-/** @file What Linear4bit is given. */
+/** @file Attributes and inputs of Linear4bit. */
 import type { Tensor2D } from '@tensorflow/tfjs-core';
 import type { Weight4bit, Weight4bitAttrs } from '../../weight.js';
 
-/** How to read the weight W [outFeatures, inFeatures], and in which orientation it is taken. */
+/** Layout of the weight W [outFeatures, inFeatures], and its orientation in the product. */
 export interface Linear4bitAttrs extends Weight4bitAttrs {
-  /** false: y = x W^T [M, outFeatures]; true: x W [M, inFeatures], which is the gradient by x. */
+  /** false: y = x W^T [M, outFeatures]; true: x W [M, inFeatures], the gradient by x. */
   transposed: boolean;
 }
 

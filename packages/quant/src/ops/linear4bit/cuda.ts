@@ -1,4 +1,4 @@
-/** @file Linear4bit on engine `cuda`: W is decoded while a tile is filled, in both orientations from the packed codes. */
+/** @file Linear4bit on engine `cuda`: filling a tile decodes W, in both orientations from the packed codes. */
 
 import {
   acrossMemory,
@@ -22,7 +22,7 @@ const weight = {
   params: { inFeatures: 'u32', outFeatures: 'u32', blockSize: 'u32', nestedOffset: 'f32' },
 } as const;
 const kernels = productKernels(ptx, 'multiply4bit', ['nt', 'nn'], weight);
-/** W, and its transpose, in bfloat16: for one product, where that is read faster than 4 bits are decoded tile by tile. */
+/** W, and its transpose, in bfloat16: for one product, where reading it is faster than decoding 4 bits tile by tile. */
 const decode = cudaKernel({
   ptx,
   name: 'decode4bit',
@@ -47,7 +47,10 @@ export const linear4bitCuda: OpKernel<Linear4bitAttrs> = ({ inputs, attrs, backe
   return [cudaMultiply(cudaLauncher(backend), product)];
 };
 
-/** A 4-bit matrix [outFeatures, inFeatures] as the second one of a product, by its tensors codes, absmax and nestedAbsmax. */
+/**
+ * A 4-bit matrix [outFeatures, inFeatures] as the second matrix of a product, from its tensors codes, absmax and
+ * nestedAbsmax.
+ */
 export function cuda4bit(tensors: { [name: string]: TensorInfo }, attrs: Weight4bitAttrs): CudaOperand {
   const { inFeatures, outFeatures, blockSize, quantType, nestedOffset } = attrs;
   const { codes, absmax, nestedAbsmax } = tensors;

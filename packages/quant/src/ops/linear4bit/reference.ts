@@ -44,14 +44,16 @@ export function dequantizeReference(inputs: Weight4bit['tensors'], attrs: Weight
   return reshape(mul(values, repeatEach(absmax, blockSize, count)), [outFeatures, inFeatures]);
 }
 
-/** The bytes of packed int32 words, lowest first. floorDiv and mod round down, so that the top byte comes out unsigned. */
+/**
+ * The bytes of packed int32 words, lowest first. floorDiv and mod round down, so that the top byte comes out unsigned.
+ */
 function unpackBytes(words: Tensor): Tensor {
   const byte = (shift: number) =>
     mod(shift ? floorDiv(words, scalar(2 ** shift, 'int32')) : words, scalar(256, 'int32'));
   return reshape(stack([byte(0), byte(8), byte(16), byte(24)], 1), [-1]);
 }
 
-/** [a, a, …, b, b, …]: each value `times` over, cut to `count`. */
+/** [a, a, …, b, b, …]: each value `times` times, cut to `count`. */
 function repeatEach(values: Tensor, times: number, count: number): Tensor {
   return slice(reshape(tile(reshape(values, [-1, 1]), [1, times]), [-1]), 0, count);
 }

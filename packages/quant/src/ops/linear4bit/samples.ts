@@ -1,4 +1,4 @@
-/** @file What the conformance suite feeds Linear4bit: both orientations, both types, nested or not, odd sizes. */
+/** @file Samples of the conformance suite for Linear4bit: both orientations, both types, nested or not, odd sizes. */
 import { Mt19937, normal } from '@arena/random';
 import type { OpSample } from '@arena/runtime/op';
 import { quantize4bit } from '../../quantize.js';

@@ -42,9 +42,9 @@ const [multiplyTiles, multiplyRows, multiplyColumns, splitEvenOdd] = (
   }),
 );
 
-/** Rows of W that one task takes when x has few rows, and columns when W is transposed. */
+/** Rows of W of one task when x has few rows; columns when W is transposed. */
 const { ROWS, COLUMNS } = multiplyRows.constants;
-/** Bytes of thread scratch of those tasks: 64 values of W and the sums of three rows. */
+/** Bytes of thread scratch for those tasks: 64 values of W and the sums of three rows. */
 const FEW_SCRATCH = 256 + 4 * FEW_ROWS * COLUMNS;
 
 /** A product with a 4-bit matrix W [outFeatures, inFeatures] in the heap. */
@@ -72,7 +72,7 @@ export const linear4bitWasm: OpKernel<Linear4bitAttrs> = ({ inputs, attrs, backe
   return [y];
 };
 
-/** Runs a product with a 4-bit matrix: W is dequantised a tile at a time in each thread's scratch. */
+/** Runs a product with a 4-bit matrix. Each thread dequantises W a tile at a time in its scratch. */
 export function multiply4bit(backend: WasmBackend, product: Product4bit): void {
   const { a, weight, attrs, transposed, c, accumulate = false } = product;
   const { inFeatures, outFeatures, blockSize, quantType, nestedOffset } = attrs;
@@ -128,7 +128,9 @@ function isPlain({ k, transpose = false, stride = k, scale = 1 }: LeftOperand): 
 
 const tablePointers = new WeakMap<WasmBackend, { [type in QuantType]?: number }>();
 
-/** Address of a code table: 16 floats, their byte planes, and the map of nested absmax codes. Written once a backend. */
+/**
+ * Address of a code table: 16 floats, their byte planes, and the map of nested absmax codes. Written once a backend.
+ */
 function tablesPointer(backend: WasmBackend, quantType: QuantType): number {
   const known = tablePointers.get(backend) ?? {};
   tablePointers.set(backend, known);

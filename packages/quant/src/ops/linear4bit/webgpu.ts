@@ -1,4 +1,4 @@
-/** @file Linear4bit on engine `webgpu`: W is decoded while a tile is filled, in both orientations from the packed codes. */
+/** @file Linear4bit on engine `webgpu`: filling a tile decodes W, in both orientations from the packed codes. */
 import type { OpKernel } from '@arena/runtime/op';
 import { floatOperand, type GpuOperand, gpuLauncher, gpuMultiply } from '@arena/runtime/webgpu';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
@@ -11,7 +11,7 @@ export const linear4bitWebgpu: OpKernel<Linear4bitAttrs> = ({ inputs, attrs, bac
   const [m, k] = inputs.x.shape;
   const y = gpuMultiply(gpuLauncher(backend), {
     form: transposed ? 'nn' : 'nt',
-    a: floatOperand('x', inputs.x, { half: !transposed }), // transposed, it is a gradient
+    a: floatOperand('x', inputs.x, { half: !transposed }), // transposed: a gradient
     b: weight4bitOperand(inputs, attrs),
     m,
     n: transposed ? inFeatures : outFeatures,
@@ -20,7 +20,10 @@ export const linear4bitWebgpu: OpKernel<Linear4bitAttrs> = ({ inputs, attrs, bac
   return [y];
 };
 
-/** A 4-bit matrix [outFeatures, inFeatures] as an operand of {@link gpuMultiply}, by its tensors codes, absmax and nestedAbsmax. */
+/**
+ * A 4-bit matrix [outFeatures, inFeatures] as an operand of {@link gpuMultiply}, by its tensors codes, absmax and
+ * nestedAbsmax.
+ */
 export function weight4bitOperand(tensors: { [name: string]: TensorInfo }, attrs: Weight4bitAttrs): GpuOperand {
   const { inFeatures, outFeatures, blockSize, quantType, nestedOffset } = attrs;
   const nested = nestedOffset !== undefined;

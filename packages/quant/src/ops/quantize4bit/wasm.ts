@@ -13,14 +13,16 @@ const quantizeBlocks = wasmKernel({
   params: { count: 'u32', blockSize: 'u32', smallest: 'f32' },
 });
 
-/** Values that one task takes. */
+/** Values of one task. */
 const { VALUES } = quantizeBlocks.constants;
-/** Values that are copied into the engine's memory at a time: 32 MiB. */
+/** Values to copy into the engine's memory at a time: 32 MiB. */
 const PIECE = 128 * VALUES;
-/** Below this the host is as fast as the copying. */
+/** Fewest values for the engine: below, the host is as fast as the copy. */
 const FEW_VALUES = 4096;
 
-/** The leading whole blocks, when `wasm` is the current engine and they are not few; none on other engines. */
+/**
+ * Quantises the leading whole blocks, when `wasm` is the current engine and there are enough. None on other engines.
+ */
 export const engineBlocks: BlockQuantizer = (values, blockSize, { order, midpoints, smallest }, codes, absmax) => {
   if (values.length < FEW_VALUES || getBackend() !== BACKEND_OF.wasm) return 0;
   const backend = wasmBackend(currentBackend());

@@ -1,7 +1,7 @@
-/** @file What AdamW and SquaredNorm are given. */
+/** @file Attributes and inputs of AdamW and SquaredNorm. */
 import type { Tensor } from '@tensorflow/tfjs-core';
 
-/** The numbers of a step. `gradientScale` is the clipping's factor, 1 for none. */
+/** The numbers of a step. `gradientScale` is the factor of clipping, 1 without clipping. */
 export interface AdamWAttrs {
   learningRate: number;
   beta1: number;

@@ -36,7 +36,7 @@ const sum = cudaKernel({
   name: 'squaredNorm',
   inputs: ['x'],
   outputs: ['y'],
-  // whether x are values to be squared, or the sums of the first pass
+  // whether to square x: it holds values, or sums of the first pass
   params: { count: 'u32', square: 'i32' },
   threads: SUM_THREADS,
 });

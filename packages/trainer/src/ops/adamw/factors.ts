@@ -1,7 +1,7 @@
-/** @file The numbers of a step that every engine's kernel is given; the reference works them out by itself. */
+/** @file Numbers of a step for every engine's kernel. The reference computes them itself. */
 import type { AdamWAttrs } from './attrs.js';
 
-/** Factors of the update, by the names that the kernels of all engines give them. */
+/** Factors of the update, by the kernels' names for them. */
 export function adamWFactors({ learningRate, beta1, beta2, eps, weightDecay, step, gradientScale }: AdamWAttrs) {
   return {
     gradientScale,

@@ -34,7 +34,7 @@ export const squaredNormOp = defineOp<Record<string, never>, SquaredNormInputs, 
   samples: squaredNormSamples,
 });
 
-/** The three tensors after a step, new ones: the caller disposes of the old. */
+/** The three new tensors after a step. The caller disposes of the old ones. */
 export function adamWStep(tensors: AdamWTensors, gradient: Tensor, attrs: AdamWAttrs): AdamWTensors {
   const [param, expAvg, expAvgSq] = runOp(adamWOp, { ...tensors, gradient }, attrs);
   return { param, expAvg, expAvgSq };

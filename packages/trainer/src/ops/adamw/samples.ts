@@ -1,4 +1,4 @@
-/** @file What the conformance suite feeds AdamW and SquaredNorm. */
+/** @file Samples of the conformance suite for AdamW and SquaredNorm. */
 import { Mt19937, normal } from '@arena/random';
 import type { OpSample } from '@arena/runtime/op';
 import type { AdamWAttrs } from './attrs.js';

@@ -40,7 +40,7 @@ const sumParts = wasmKernel({
   params: { count: 'u32' },
 });
 
-/** Values that one task takes. */
+/** Values of one task. */
 const { VALUES } = step.constants;
 
 export const adamWWasm: OpKernel<AdamWAttrs> = ({ inputs, attrs, backend }) => {

@@ -7,7 +7,7 @@ import { adamWFactors } from './factors.js';
 
 /** Invocations of a workgroup; a step takes one value each. */
 const LANES = 256;
-/** Values that a workgroup of the sums takes. It fixes their order. */
+/** Values per workgroup of the sums. It fixes their order. */
 const VALUES = 16384;
 
 const step = gpuKernel({
@@ -42,7 +42,7 @@ const sum = gpuVariants((subgroups: boolean) =>
     name: 'SquaredNorm',
     inputs: { x: 'f32' },
     outputs: { y: 'f32' },
-    // whether x are values to be squared, or the sums of the first pass
+    // whether to square x: it holds values, or sums of the first pass
     params: { count: 'u32', square: 'u32' },
     workgroupSize: LANES,
     enable: subgroups ? ['subgroups'] : [],
