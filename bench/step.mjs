@@ -11,6 +11,7 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { planMemory, trainableParameters, trainingPass } from '@arena/decoder';
+import { linearsOf } from '@arena/decoder/model';
 import { loadGemma, parseGemmaConfig, readConfig } from '@arena/gemma';
 import { writeRandomCheckpoint } from '@arena/gemma/checkpoint';
 import { loraConfig } from '@arena/lora';
@@ -79,6 +80,7 @@ async function runShape(name, shape) {
     targets: model.lora.targets,
     tokens,
     quantized: true,
+    linearBytes: frozenBytes(model),
     budgetBytes: flags.memory ? Number.parseFloat(flags.memory) * 1e9 : undefined,
   });
   if (flags.recompute !== undefined) plan.activations.recompute = Number(flags.recompute);
@@ -139,6 +141,15 @@ async function timeStep(model, { labels, ...batch }, optimizer, plan, profile) {
     others: others(),
     loss: lossValue,
   };
+}
+
+/** What the model's linears take, however they are held. */
+function frozenBytes(model) {
+  const weights = model.layers.flatMap(linearsOf).map(({ weight }) => weight);
+  const tensors = weights.flatMap((weight) =>
+    weight.kind === 'float' ? weight.tensor : Object.values(weight.tensors),
+  );
+  return tensors.reduce((sum, tensor) => sum + 4 * (tensor?.size ?? 0), 0);
 }
 
 /** Throws unless a base has the sizes of the shape that its row of the table is named after. */

@@ -51,11 +51,17 @@ const data = flags.data ?? join(root, '../shared/data/arena-like.jsonl');
 const work = flags.work ?? mkdtempSync(join(tmpdir(), 'arena-interop-'));
 const at = (name) => join(work, name);
 const threads = Number(flags.threads);
-const limit = { OMP_NUM_THREADS: flags.threads, OPENBLAS_NUM_THREADS: flags.threads, MKL_NUM_THREADS: flags.threads };
+// large tensors come from the heap and stay there: mapping pages anew for each is slow in some sandboxes
+const environment = {
+  ...Object.fromEntries(['OMP', 'OPENBLAS', 'MKL'].map((library) => [`${library}_NUM_THREADS`, flags.threads])),
+  OMP_WAIT_POLICY: 'PASSIVE',
+  MALLOC_MMAP_THRESHOLD_: String(2 ** 32),
+  MALLOC_TRIM_THRESHOLD_: String(2 ** 33),
+};
 
 const report = { steps: [], differences: [] };
 const engine = await openEngine('wasm', { threads });
-const peer = startPython(flags.python, fileURLToPath(new URL('gemma3-peft.py', import.meta.url)), limit);
+const peer = startPython(flags.python, fileURLToPath(new URL('gemma3-peft.py', import.meta.url)), environment);
 try {
   await compare();
 } finally {

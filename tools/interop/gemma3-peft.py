@@ -80,6 +80,7 @@ def train(folder, batches, rate, warmup, decay, clip):
         loss.backward()
         norms.append(float(torch.nn.utils.clip_grad_norm_(trained, clip)))
         losses.append(float(loss))
+        print(f"PEFT step {len(losses)} of {len(batches)}: loss {losses[-1]:.4f}", file=sys.stderr)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()

@@ -6,7 +6,7 @@
 
 import { TokenizerError } from './error.js';
 import { addMerge, createMergeTable, MAX_MERGES, type MergeTable } from './merge-table.js';
-import { findToken } from './token-index.js';
+import { findBeginnings, findToken } from './token-index.js';
 import type { Vocabulary } from './vocabulary.js';
 
 /** SentencePiece makes no longer ones. It bounds what a wrong file can cost. */
@@ -42,21 +42,29 @@ export function buildScoreMerges(vocabulary: Vocabulary, scores: ArrayLike<numbe
     longer.push(id);
   }
   const characters = enterCharacters(vocabulary, longer);
-  const ranks = rankScores(longer.map((id) => scores[id]));
-  const rows: number[] = [];
+  const ranks = rankScores(longer, scores);
+  let rows = new Int32Array(4 * 4096);
+  let filled = 0;
   const isMade = new Uint8Array(tokens.length);
+  const beginnings = new Int32Array(MAX_PIECE_UNITS + 1);
   for (const id of longer) {
     const token = tokens[id];
-    for (let at = charLength(token, 0); at < token.length; at += charLength(token, at)) {
-      const left = findSymbol(vocabulary, isPiece, token, 0, at);
+    const first = charLength(token, 0);
+    findBeginnings(vocabulary.index, token, beginnings);
+    for (let at = first; at < token.length; at += charLength(token, at)) {
+      const left = at === first ? idOfCharacter(vocabulary, token.codePointAt(0)!) : pieceOf(beginnings[at], isPiece);
       const right = left < 0 ? -1 : findSymbol(vocabulary, isPiece, token, at, token.length);
       if (right < 0) continue;
-      rows.push(left, right, ranks.get(scores[id])!, id);
+      if (filled === rows.length) rows = grown(rows);
+      rows[filled++] = left;
+      rows[filled++] = right;
+      rows[filled++] = ranks[id];
+      rows[filled++] = id;
       isMade[id] = 1;
     }
   }
-  const table = createMergeTable(rows.length / 4);
-  for (let i = 0; i < rows.length; i += 4) addMerge(table, rows[i], rows[i + 1], rows[i + 2], rows[i + 3]);
+  const table = createMergeTable(filled / 4);
+  for (let i = 0; i < filled; i += 4) addMerge(table, rows[i], rows[i + 1], rows[i + 2], rows[i + 3]);
   return { table, characters, isMade };
 }
 
@@ -65,8 +73,9 @@ function enterCharacters(vocabulary: Vocabulary, ids: number[]): number[] {
   const { index, charIds, astralIds } = vocabulary;
   const characters: number[] = [];
   for (const id of ids) {
-    for (const character of index.tokens[id]!) {
-      const point = character.codePointAt(0)!;
+    const token = index.tokens[id]!;
+    for (let at = 0; at < token.length; at += charLength(token, at)) {
+      const point = token.codePointAt(at)!;
       if (idOfCharacter(vocabulary, point) >= 0) continue;
       const symbol = index.tokens.length + characters.length;
       if (point > 0xffff) astralIds.set(point, symbol);
@@ -77,15 +86,26 @@ function enterCharacters(vocabulary: Vocabulary, ids: number[]): number[] {
   return characters;
 }
 
-/** Rank of each score, 0 for the highest. Equal scores have one rank: of those pairs the leftmost is merged first. */
-function rankScores(scores: number[]): Map<number, number> {
-  const ranks = new Map<number, number>();
-  const rising = Float64Array.from(scores).sort();
-  for (let i = rising.length - 1; i >= 0; i--) if (!ranks.has(rising[i])) ranks.set(rising[i], ranks.size);
-  if (ranks.size >= MAX_MERGES)
+function grown(values: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
+  const more = new Int32Array(2 * values.length);
+  more.set(values);
+  return more;
+}
+
+/** Ranks of the scores of these ids, by id, 0 for the highest. Equal scores have one rank: of those pairs the leftmost is merged first. */
+function rankScores(ids: number[], scores: ArrayLike<number>): Int32Array {
+  const ranks = new Int32Array(scores.length);
+  const isFalling = ids.every((id, i) => i === 0 || scores[id] <= scores[ids[i - 1]]); // as most files have them
+  const order = isFalling ? ids : [...ids].sort((a, b) => scores[b] - scores[a] || 0); // two infinities are equal, too
+  let rank = 0;
+  for (let i = 0; i < order.length; i++) {
+    if (i > 0 && scores[order[i]] !== scores[order[i - 1]]) rank++;
+    ranks[order[i]] = rank;
+  }
+  if (rank >= MAX_MERGES - 1)
     throw new TokenizerError(
       'unsupported',
-      `vocabulary: ${ranks.size} different scores; at most ${MAX_MERGES - 1} are supported`,
+      `vocabulary: ${rank + 1} different scores; at most ${MAX_MERGES - 1} are supported`,
     );
   return ranks;
 }
@@ -93,7 +113,10 @@ function rankScores(scores: number[]): Map<number, number> {
 /** Id of the symbol text[start, end): a character, or a piece; -1 when it is neither. */
 function findSymbol(vocabulary: Vocabulary, isPiece: Uint8Array, text: string, start: number, end: number): number {
   if (end - start === charLength(text, start)) return idOfCharacter(vocabulary, text.codePointAt(start)!);
-  const id = findToken(vocabulary.index, text, start, end);
+  return pieceOf(findToken(vocabulary.index, text, start, end), isPiece);
+}
+
+function pieceOf(id: number, isPiece: Uint8Array): number {
   return id >= 0 && isPiece[id] ? id : -1;
 }
 

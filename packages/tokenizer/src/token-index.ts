@@ -9,6 +9,8 @@ export interface TokenIndex {
   tokens: (string | undefined)[];
   /** Id by hash; -1 is free. */
   slots: Int32Array;
+  /** The whole hash of each slot's token: most of what is not there is told without a look at a text. */
+  hashes: Int32Array;
   mask: number;
 }
 
@@ -16,15 +18,22 @@ export interface TokenIndex {
 export function createTokenIndex(count: number): TokenIndex {
   let size = 16;
   while (size < 2 * count) size *= 2;
-  return { tokens: new Array(count), slots: new Int32Array(size).fill(-1), mask: size - 1 };
+  return {
+    tokens: new Array(count),
+    slots: new Int32Array(size).fill(-1),
+    hashes: new Int32Array(size),
+    mask: size - 1,
+  };
 }
 
 /** Adds a token that is not in the index. */
 export function addToken(index: TokenIndex, token: string, id: number): void {
   index.tokens[id] = token;
-  let slot = hashOf(token, 0, token.length, -1) & index.mask;
+  const hash = hashOf(token, 0, token.length, -1);
+  let slot = hash & index.mask;
   while (index.slots[slot] >= 0) slot = (slot + 1) & index.mask;
   index.slots[slot] = id;
+  index.hashes[slot] = hash;
 }
 
 /**
@@ -33,18 +42,42 @@ export function addToken(index: TokenIndex, token: string, id: number): void {
  * @param gap index of one code unit within that is passed over: the space of "left right"
  */
 export function findToken(index: TokenIndex, text: string, start = 0, end = text.length, gap = -1): number {
-  let slot = hashOf(text, start, end, gap) & index.mask;
+  return findHashed(index, hashOf(text, start, end, gap), text, start, end, gap);
+}
+
+/** Ids of the tokens that are the beginnings of a text: ids[end] is that of text[0, end), or -1, for each `end` from 1. */
+export function findBeginnings(index: TokenIndex, text: string, ids: Int32Array): void {
+  let state = HASH_START;
+  for (let end = 1; end <= text.length; end++) {
+    state = hashStep(state, text.charCodeAt(end - 1));
+    ids[end] = findHashed(index, hashEnd(state), text, 0, end, -1);
+  }
+}
+
+function findHashed(index: TokenIndex, hash: number, text: string, start: number, end: number, gap: number): number {
+  const { slots, hashes, mask } = index;
+  let slot = hash & mask;
   for (;;) {
-    const id = index.slots[slot];
-    if (id < 0 || equals(index.tokens[id]!, text, start, end, gap)) return id;
-    slot = (slot + 1) & index.mask;
+    const id = slots[slot];
+    if (id < 0 || (hashes[slot] === hash && equals(index.tokens[id]!, text, start, end, gap))) return id;
+    slot = (slot + 1) & mask;
   }
 }
 
 function hashOf(text: string, start: number, end: number, gap: number): number {
-  let hash = 0x811c9dc5;
-  for (let i = start; i < end; i++) if (i !== gap) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  let state = HASH_START;
+  for (let i = start; i < end; i++) if (i !== gap) state = hashStep(state, text.charCodeAt(i));
+  return hashEnd(state);
+}
+
+const HASH_START = 0x811c9dc5 | 0;
+
+function hashStep(state: number, unit: number): number {
+  return Math.imul(state ^ unit, 0x01000193);
+}
+
+function hashEnd(state: number): number {
+  const hash = Math.imul(state ^ (state >>> 16), 0x85ebca6b);
   return hash ^ (hash >>> 13);
 }
 
