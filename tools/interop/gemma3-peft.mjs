@@ -164,6 +164,7 @@ async function trainOurs(micro, objective, settings, base) {
     warmup: OPTIMIZER.warmup,
     weightDecay: OPTIMIZER.decay,
     maxGradNorm: OPTIMIZER.clip,
+    onStep: ({ step, loss }) => console.error(`Arena step ${step} of ${micro.length}: loss ${loss.toFixed(4)}`),
   });
   await saveAdapter(at('arena/adapter'), await readAdapter(model), {
     'arena.json': formatCard(cardOf(objective, base, settings)),
