@@ -1,5 +1,5 @@
-/** @file A case folder of golden numbers, and comparisons with it. */
-import { bytesSource, type Location, readFileAt } from '@arena/files';
+/** @file A case folder of golden numbers, and what comparing with it gives. */
+import { type ByteSource, bytesSource, type Location, readFileAt } from '@arena/files';
 import { openSafetensors, type SafeTensor } from '@arena/safetensors';
 import { toFloat32 } from '@arena/safetensors/tensor';
 
@@ -14,6 +14,8 @@ export interface CaseSource {
   location(folder: string): Location;
   /** A file outside the fixtures. Null where it is missing. */
   input(name: 'gemma2-tokenizer.json' | 'arena-like.jsonl'): Promise<Uint8Array | null>;
+  /** The packaged Gemma 3 270M, which no repository holds: null where it is not at hand. */
+  gemma3(): Promise<ByteSource | null>;
 }
 
 /** A folder with a case.json. */

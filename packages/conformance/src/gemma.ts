@@ -130,7 +130,12 @@ async function compareTrace(
 type Flat = ReturnType<typeof flattenPadded>;
 
 /** [rows, T, W] -> the W values of each visible token. */
-function visibleRows(values: Float32Array, shape: number[], { offsets, columns }: Flat, width: number): Float32Array {
+export function visibleRows(
+  values: Float32Array,
+  shape: number[],
+  { offsets, columns }: Flat,
+  width: number,
+): Float32Array {
   const size = shape[2];
   const out = new Float32Array(columns.length * size);
   for (let row = 0; row + 1 < offsets.length; row++) {

@@ -1,10 +1,10 @@
 /** @file Area lora: PEFT's targets, initialisation, files, logits, gradients and merges. */
 import { type Classifier, trainableParameters, trainingPass } from '@arena/decoder';
-import { quantizeWeight } from '@arena/decoder/checkpoint';
+import { type QuantizationOptions, quantizeWeight } from '@arena/decoder/checkpoint';
 import { linearModules } from '@arena/decoder/family';
 import { flattenPadded, linearsOf } from '@arena/decoder/model';
 import type { Location } from '@arena/files';
-import { type LoadGemmaOptions, loadGemma, readConfig } from '@arena/gemma';
+import { loadGemma, readConfig } from '@arena/gemma';
 import {
   type AdapterFiles,
   formatLoraConfig,
@@ -79,7 +79,7 @@ async function adapterCase(one: Case): Promise<Check[]> {
   return checks;
 }
 
-function quantizationOf(options: Record<string, string> | null): LoadGemmaOptions['quantization'] {
+function quantizationOf(options: Record<string, string> | null): QuantizationOptions | undefined {
   if (!options) return undefined;
   return {
     type: options.bnb_4bit_quant_type as QuantType,

@@ -2,6 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { openFile } from '@arena/files';
 import type { CaseSource } from './case.js';
 
 /** @throws Error when the folder cannot be read or holds no case.json. */
@@ -14,6 +15,10 @@ export async function folderSource(root: string): Promise<CaseSource> {
     async input(name) {
       const path = name === 'gemma2-tokenizer.json' ? tokenizerFile() : join(root, '..', 'data', name);
       return path ? readFile(path).catch(() => null) : null;
+    },
+    async gemma3() {
+      const { ARENA_GEMMA3_270M: path } = process.env;
+      return path ? openFile(path) : null;
     },
   };
 }

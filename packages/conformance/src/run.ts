@@ -2,6 +2,7 @@
 import { type Case, type CaseJson, type CaseSource, type Check, MissingInput, readJson } from './case.js';
 import { dataCase } from './data.js';
 import { gemmaCase } from './gemma.js';
+import { ggufCase } from './gguf.js';
 import { loraCase } from './lora.js';
 import { metricsCase } from './metrics.js';
 import { nf4Case } from './nf4.js';
@@ -14,6 +15,7 @@ type CaseRunner = (one: Case) => Promise<Check[] | undefined>;
 const AREAS: Record<string, CaseRunner> = {
   data: dataCase,
   gemma: gemmaCase,
+  gguf: ggufCase,
   lora: loraCase,
   metrics: metricsCase,
   nf4: nf4Case,

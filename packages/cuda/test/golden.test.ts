@@ -10,5 +10,5 @@ if (compiler) {
   provideEngine('cuda', async () => (await import('../src/index.js')).cudaEngine);
 }
 describe.skipIf(!compiler)('engine cuda, emulated (g++ is needed)', async () => {
-  for (const area of ['gemma', 'lora', 'nf4', 'trainer']) await goldenTests(area, ['cuda']);
+  for (const area of ['gemma', 'gemma3', 'gguf', 'lora', 'lora3', 'nf4', 'trainer']) await goldenTests(area, ['cuda']);
 });

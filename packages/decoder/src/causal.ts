@@ -1,6 +1,6 @@
 /**
- * @file Gemma 2's causal head, for scoring a few answer tokens ("A" against "B") without a head of its own:
- * logit of token v = cap * tanh((norm(h) . E[v]) / cap), h the last position, E the embeddings (the head is tied to them).
+ * @file Gemma's causal head, for scoring a few answer tokens ("A" against "B") without a head of its own:
+ * logit of token v = cap * tanh((norm(h) . E[v]) / cap), h the last position, E the rows of the head, those of the embedding where the checkpoint has no `lm_head.weight`.
  */
 
 import { matMul, mul, scalar, type Tensor2D, tanh, tensor2d, tidy } from '@tensorflow/tfjs-core';
@@ -37,8 +37,9 @@ export async function tokenLogits(
   }
 }
 
-/** Rows of the embedding table: of the trained one where there is one. [ids.length * hiddenSize] */
-async function outputRows({ embedding, trainedEmbedding, config }: Classifier, ids: Int32Array) {
+/** Rows of the causal head: its own, or those of the embedding table, the trained one where there is one. [ids.length * hiddenSize] */
+async function outputRows({ causalHead, embedding, trainedEmbedding, config }: Classifier, ids: Int32Array) {
+  if (causalHead) return causalHead.gather(ids, 1);
   if (!trainedEmbedding) return embedding.gather(ids, 1);
   const { hiddenSize, vocabSize } = config;
   const bad = ids.find((id) => id < 0 || id >= vocabSize);

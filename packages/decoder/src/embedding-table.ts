@@ -3,6 +3,9 @@
 import type { Weights } from '@arena/files';
 import { DecoderError } from './error.js';
 
+/** Rows that are read at a time: one after the other, each would wait for the disk or the server. */
+const READS = 64;
+
 /** A table of token embeddings [vocabSize, hiddenSize] on the host. */
 export interface EmbeddingTable {
   vocabSize: number;
@@ -25,6 +28,27 @@ export function checkpointEmbedding(
   const [vocabSize, hiddenSize] = weights.tensors.get(name)!.shape;
   const cache = new Map<number, Float32Array>();
   const capacity = Math.max(1, Math.floor(cacheBytes / (4 * hiddenSize)));
+
+  async function rowsOf(ids: Set<number>): Promise<Map<number, Float32Array>> {
+    const rows = new Map<number, Float32Array>();
+    const missing: number[] = [];
+    for (const id of ids) {
+      const row = cache.get(id);
+      if (row) rows.set(id, row);
+      else missing.push(id);
+    }
+    for (let at = 0; at < missing.length; at += READS) {
+      const some = missing.slice(at, at + READS);
+      const read = await Promise.all(some.map((id) => weights.readFloat32(name, [id, id + 1])));
+      for (const [i, row] of read.entries()) {
+        rows.set(some[i], row);
+        if (cache.size >= capacity) cache.delete(cache.keys().next().value!);
+        cache.set(some[i], row);
+      }
+    }
+    return rows;
+  }
+
   return {
     vocabSize,
     hiddenSize,
@@ -38,13 +62,9 @@ export function checkpointEmbedding(
           );
         }
       }
+      const rows = await rowsOf(new Set(ids));
       for (let i = 0; i < ids.length; i++) {
-        let row = cache.get(ids[i]);
-        if (!row) {
-          row = await weights.readFloat32(name, [ids[i], ids[i] + 1]);
-          if (cache.size >= capacity) cache.delete(cache.keys().next().value!);
-          cache.set(ids[i], row);
-        }
+        const row = rows.get(ids[i])!;
         for (let j = 0; j < hiddenSize; j++) out[i * hiddenSize + j] = row[j] * scale;
       }
       return out;

@@ -1,10 +1,28 @@
 /** @file A checkpoint's weights as the model holds them: checked, quantised on the way where asked for, on the engine. */
 
 import type { Weights } from '@arena/files';
+import { storedBytes } from '@arena/files/source';
 import type { FrozenWeight } from '@arena/lora/ops';
-import { type FloatDtype, type Quantized4bit, type QuantType, quantize4bit, readQuantized } from '@arena/quant';
-import { engineBlocks, uploadWeight4bit } from '@arena/quant/ops';
-import { roundTo } from '@arena/quant/state';
+import {
+  dequantize4bit,
+  type FloatDtype,
+  QuantError,
+  type Quantized4bit,
+  type QuantType,
+  quantize4bit,
+  readQuantized,
+} from '@arena/quant';
+import {
+  type BlockType,
+  engineBlocks,
+  isBlockType,
+  linearBlocksOp,
+  uploadBlocks,
+  uploadWeight4bit,
+} from '@arena/quant/ops';
+import { findState, roundTo } from '@arena/quant/state';
+import { currentEngine, hasKernel } from '@arena/runtime/op';
+import { isDtype } from '@arena/safetensors/tensor';
 import { keep, tensor2d } from '@tensorflow/tfjs-core';
 import type { DecoderConfig } from './config.js';
 import { DecoderError } from './error.js';
@@ -27,6 +45,12 @@ export interface QuantizationOptions {
   /** Module paths (or their last names) that stay in float. */
   skipModules?: string[];
 }
+
+/**
+ * How linears are held on the engine: options to quantise floats and blocks of ggml to 4 bits, `none` for float32
+ * whatever the checkpoint has, undefined for what it has: floats, 4 bits, or blocks where the engine has kernels for them.
+ */
+export type Quantization = QuantizationOptions | 'none' | undefined;
 
 /** A model's tensors and what they are held against. */
 export interface OpenedModel {
@@ -68,26 +92,81 @@ export function checkShape({ weights, config }: OpenedModel, name: string, shape
   }
 }
 
-/** A linear's weight [outFeatures, inFeatures] on the engine: 4-bit as it is stored, else quantised where that is asked for. */
+/** Matrices in blocks that the engine has no kernels for, and that are held in float32 therefore. */
+export interface Widened {
+  types: Set<string>;
+  matrices: number;
+  bytes: number;
+}
+
+/** Says that matrices were widened. */
+export function widenedNote({ types, matrices, bytes }: Widened): string {
+  const names = [...types].sort().join(', ');
+  const held = matrices === 1 ? '1 matrix is' : `${matrices} matrices are`;
+  return `engine ${currentEngine()} has no kernels for blocks of ${names}: ${held} held in float32, ${Math.ceil(bytes / 1e6)} MB`;
+}
+
+/** How a linear is held on the engine: see {@link Quantization}. `codes` are 4 bits as the checkpoint has them. */
+export function heldAs(
+  { tensors }: Weights,
+  { name, path }: { name: string; path: string },
+  quantization: Quantization,
+): 'codes' | 'blocks' | 'quantised' | 'float' {
+  if (quantization === 'none') return 'float';
+  if (findState(tensors, name) !== undefined) return 'codes';
+  if (quantization) return isSkipped(path, quantization.skipModules) ? 'float' : 'quantised';
+  return isBlockType(tensors.get(name)?.stored ?? '') && hasKernel(linearBlocksOp) ? 'blocks' : 'float';
+}
+
+/** A linear's weight [outFeatures, inFeatures] on the engine, held as {@link heldAs} says. Blocks that were widened for want of kernels are noted. */
 export async function frozenWeight(
   opened: OpenedModel,
-  { name, path, shape }: { name: string; path: string; shape: number[] },
-  quantization: QuantizationOptions | undefined,
+  place: { name: string; path: string; shape: number[] },
+  quantization: Quantization,
+  widened: Widened,
 ): Promise<FrozenWeight> {
-  const stored = await readQuantized(opened.weights, name);
+  const { name, shape } = place;
+  const { weights, config } = opened;
+  const held = heldAs(weights, place, quantization);
+  if (held === 'blocks') return keepWeight(await readBlocks(opened, name, shape));
+  const stored = await readQuantized(weights, name);
   if (stored) {
     checkStoredShape(opened, name, stored, shape);
-    return keepWeight(uploadWeight4bit(stored));
+    return keepWeight(held === 'codes' ? uploadWeight4bit(stored) : floatWeight(dequantize4bit(stored), shape));
   }
   const values = await readFloats(opened, name, shape);
-  if (!quantization || isSkipped(path, quantization.skipModules)) {
-    return keepWeight({ kind: 'float', tensor: tensor2d(values, shape as [number, number]) });
+  if (held === 'quantised') {
+    return keepWeight(uploadWeight4bit(quantizeWeight(values, shape, config, quantization as QuantizationOptions)));
   }
-  return keepWeight(uploadWeight4bit(quantizeWeight(values, shape, opened.config, quantization)));
+  const type = weights.tensors.get(name)!.stored;
+  if (quantization === undefined && !isDtype(type)) {
+    widened.types.add(type);
+    widened.matrices++;
+    widened.bytes += 4 * values.length;
+  }
+  return keepWeight(floatWeight(values, shape));
+}
+
+/** A matrix in blocks, as it is stored. @throws DecoderError naming the tensor that is of another shape or damaged. */
+async function readBlocks(opened: OpenedModel, name: string, shape: number[]): Promise<FrozenWeight> {
+  const { weights } = opened;
+  checkShape(opened, name, shape);
+  try {
+    return uploadBlocks(weights.tensors.get(name)!.stored as BlockType, await storedBytes(weights, name), shape);
+  } catch (error) {
+    if (!(error instanceof QuantError)) throw error;
+    throw new DecoderError('checkpoint', `${weights.place}: '${name}': ${error.message}: the checkpoint is damaged`, {
+      cause: error,
+    });
+  }
+}
+
+function floatWeight(values: Float32Array, shape: number[]): FrozenWeight {
+  return { kind: 'float', tensor: tensor2d(values, shape as [number, number]) };
 }
 
 function keepWeight(weight: FrozenWeight): FrozenWeight {
-  const tensors = weight.kind === '4bit' ? Object.values(weight.tensors) : [weight.tensor];
+  const tensors = weight.kind === 'float' ? [weight.tensor] : Object.values(weight.tensors);
   for (const tensor of tensors) if (tensor) keep(tensor);
   return weight;
 }

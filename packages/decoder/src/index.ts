@@ -8,7 +8,7 @@ export { DecoderError } from './error.js';
 export { readConfig } from './family.js';
 export { type LoadOptions, loadClassifier } from './load.js';
 export type { Loss } from './loss.js';
-export { type MemoryPlan, type MemoryPlanOptions, planMemory } from './memory.js';
+export { linearBytes, type MemoryPlan, type MemoryPlanOptions, planMemory } from './memory.js';
 export { type Classifier, trainableParameters } from './model.js';
 export { forward } from './pass.js';
 export { type ScoreOptions, scoreSequences } from './score.js';

@@ -1,7 +1,8 @@
 /** @file One linear module of a layer, forward and backward, whatever it carries. */
 
+import type { FrozenWeight } from '@arena/lora/ops';
 import { loraLinearBackward, loraLinearForward } from '@arena/lora/ops';
-import { linear4bitBackward, linear4bitForward } from '@arena/quant/ops';
+import { linear4bitBackward, linear4bitForward, linearBlocksBackward, linearBlocksForward } from '@arena/quant/ops';
 import type { DropoutMask } from '@arena/random';
 import { accumulate } from '@arena/runtime';
 import { add, matMul, type Tensor2D, tidy } from '@tensorflow/tfjs-core';
@@ -21,7 +22,7 @@ export function linearForward(x: Tensor2D, linear: Linear, dropout?: DropoutStep
     const { A, B, scaling } = lora;
     return loraLinearForward(x, weight, A.value as Tensor2D, B.value as Tensor2D, scaling, maskOf(linear, dropout));
   }
-  return { y: weight.kind === '4bit' ? linear4bitForward(x, weight) : matMul(x, weight.tensor, false, true) };
+  return { y: frozenForward(x, weight) };
 }
 
 /**
@@ -46,9 +47,21 @@ export function linearBackward(
   }
   if (!inputGradient) return undefined;
   return tidy(() => {
-    const dx: Tensor2D = weight.kind === '4bit' ? linear4bitBackward(dy, weight) : matMul(dy, weight.tensor);
+    const dx = frozenBackward(dy, weight);
     return residual ? (add(dx, residual) as Tensor2D) : dx;
   });
+}
+
+/** x W^T */
+function frozenForward(x: Tensor2D, weight: FrozenWeight): Tensor2D {
+  if (weight.kind === '4bit') return linear4bitForward(x, weight);
+  return weight.kind === 'blocks' ? linearBlocksForward(x, weight) : matMul(x, weight.tensor, false, true);
+}
+
+/** dy W */
+function frozenBackward(dy: Tensor2D, weight: FrozenWeight): Tensor2D {
+  if (weight.kind === '4bit') return linear4bitBackward(dy, weight);
+  return weight.kind === 'blocks' ? linearBlocksBackward(dy, weight) : matMul(dy, weight.tensor);
 }
 
 /** Whether training changes anything in the module. */

@@ -4,7 +4,7 @@ import { type AdapterFiles, checkAdapter, initAdapter, type LoraConfig, type Lor
 import { initScore, resolveTargets, SCORE_KEY } from '@arena/lora/names';
 import type { FrozenWeight } from '@arena/lora/ops';
 import { dequantize4bit, readQuantized } from '@arena/quant';
-import { disposeWeight4bit } from '@arena/quant/ops';
+import { disposeBlocks, disposeWeight4bit } from '@arena/quant/ops';
 import { disposeParameter, parameter } from '@arena/runtime';
 import { keep, type Tensor1D, type Tensor2D, tensor1d, tensor2d } from '@tensorflow/tfjs-core';
 import { type CheckpointSource, weightsOf } from './checkpoint-view.js';
@@ -17,8 +17,10 @@ import {
   checkStoredShape,
   frozenWeight,
   type OpenedModel,
-  type QuantizationOptions,
+  type Quantization,
   readFloats,
+  type Widened,
+  widenedNote,
 } from './frozen-weight.js';
 import {
   type Classifier,
@@ -31,7 +33,15 @@ import {
   putModule,
   trainableParameters,
 } from './model.js';
-import { EMBEDDING_NAME, FINAL_NORM_NAME, HEAD_NAME, linearModules, type TensorPlace, tensorTable } from './tensors.js';
+import {
+  CAUSAL_HEAD_NAME,
+  EMBEDDING_NAME,
+  FINAL_NORM_NAME,
+  HEAD_NAME,
+  linearModules,
+  type TensorPlace,
+  tensorTable,
+} from './tensors.js';
 import { uploadLora } from './upload-adapter.js';
 
 /**
@@ -41,8 +51,11 @@ import { uploadLora } from './upload-adapter.js';
 export interface LoadOptions {
   /** Which families of models are taken: see `@arena/gemma`. */
   families: Family[];
-  /** Quantise float linears to 4 bits. A 4-bit checkpoint loads as it is, whatever is said here. */
-  quantization?: QuantizationOptions;
+  /**
+   * Options quantise linears in floats or in blocks of ggml to 4 bits; those of a 4-bit checkpoint stay as they are.
+   * `none` holds all in float32. Default as they are stored: blocks stay packed where the engine has kernels for them.
+   */
+  quantization?: Quantization;
   /** A trained adapter. */
   adapter?: AdapterFiles;
   /** A new adapter, drawn from `seed`. */
@@ -59,6 +72,8 @@ export interface LoadOptions {
   attention?: 'eager' | 'sdpa';
   /** Default `float32`; `bfloat16` reproduces a model that torch's `.to(bfloat16)` was called on. */
   ropeFrequencies?: 'float32' | 'bfloat16';
+  /** Told what the engine cannot hold as it is stored, once. */
+  onNote?: (note: string) => void;
   /** Called after each linear module. */
   onProgress?: (done: number, total: number) => void;
   signal?: AbortSignal;
@@ -116,6 +131,7 @@ async function buildClassifier(opened: OpenedModel, options: LoadOptions): Promi
   const model: Classifier = {
     config,
     embedding: checkpointEmbedding(weights, EMBEDDING_NAME),
+    ...(weights.tensors.has(CAUSAL_HEAD_NAME) ? { causalHead: checkpointEmbedding(weights, CAUSAL_HEAD_NAME) } : {}),
     layers: [],
     norm: finalNorm,
     score,
@@ -125,6 +141,7 @@ async function buildClassifier(opened: OpenedModel, options: LoadOptions): Promi
       await weights.close();
     },
   };
+  const widened: Widened = { types: new Set(), matrices: 0, bytes: 0 };
   const progress = { done: 0, total: table.filter(({ role }) => role === 'linear').length };
   const lora = adapterWeights && { config: loraConfig!, targets, weights: adapterWeights };
   try {
@@ -138,7 +155,7 @@ async function buildClassifier(opened: OpenedModel, options: LoadOptions): Promi
           putModule(layer, place.module, await norm(opened, place.name, place.shape, trainAll));
           continue;
         }
-        await addLinear(layer, opened, place, options, lora);
+        await addLinear(layer, opened, place, options, lora, widened);
         options.onProgress?.(++progress.done, progress.total);
       }
     }
@@ -150,6 +167,7 @@ async function buildClassifier(opened: OpenedModel, options: LoadOptions): Promi
     disposeTensors(model); // of the layers so far
     throw error;
   }
+  if (widened.matrices) options.onNote?.(widenedNote(widened));
   return model;
 }
 
@@ -167,9 +185,10 @@ async function addLinear(
   place: Extract<TensorPlace, { role: 'linear' }>,
   { quantization, trainAll }: LoadOptions,
   lora: LoadedLora | undefined,
+  widened: Widened,
 ): Promise<void> {
   const { path } = place;
-  const linear: Linear = { path, weight: await frozenWeight(opened, place, quantization) };
+  const linear: Linear = { path, weight: await frozenWeight(opened, place, quantization, widened) };
   putModule(layer, place.module, linear);
   if (trainAll) trainWeight(linear, opened.weights.place);
   const index = lora ? lora.targets.findIndex((target) => target.path === path) : -1;
@@ -191,8 +210,10 @@ async function norm(opened: OpenedModel, name: string, shape: number[], trainAll
 /** Makes the weight itself a parameter; the module then reads its value of the moment. */
 function trainWeight(linear: Linear, place: string) {
   const { weight, path } = linear;
-  if (weight.kind === '4bit')
-    throw new DecoderError('argument', `${place}: ${path} is 4-bit, only its adapter can be trained`);
+  if (weight.kind !== 'float') {
+    const held = weight.kind === '4bit' ? '4-bit' : `in blocks of ${weight.type}`;
+    throw new DecoderError('argument', `${place}: ${path} is ${held}, only its adapter can be trained`);
+  }
   const trained = parameter(`${path}.weight`, weight.tensor);
   linear.trained = trained;
   linear.weight = {
@@ -214,6 +235,7 @@ function disposeTensors(model: Classifier) {
 
 function disposeFrozen(weight: FrozenWeight) {
   if (weight.kind === '4bit') disposeWeight4bit(weight);
+  else if (weight.kind === 'blocks') disposeBlocks(weight);
   else if (!weight.tensor.isDisposed) weight.tensor.dispose();
 }
 

@@ -1,10 +1,12 @@
 /** @file What a training step of a given length takes, item by item, and how many layers to recompute to stay in a budget. */
-
+import type { Weights } from '@arena/files';
 import type { LoraTarget } from '@arena/lora';
+import { type BlockType, blockBytes } from '@arena/quant/ops';
 import type { Activations } from './activations.js';
 import { attentionWidths } from './attention-half.js';
 import type { DecoderConfig } from './config.js';
 import { DecoderError } from './error.js';
+import { heldAs, type Quantization } from './frozen-weight.js';
 import { mlpWidths } from './mlp-half.js';
 import { linearModules, tensorTable } from './tensors.js';
 
@@ -33,6 +35,8 @@ export interface MemoryPlanOptions {
   /** Tokens of the largest batch. */
   tokens: number;
   quantized: boolean;
+  /** Bytes of the frozen linears, where they are held otherwise: see {@link linearBytes}. */
+  linearBytes?: number;
   /** Bytes of the optimizer's two moments of a trained value. Default 8, float32. */
   momentBytes?: number;
   /** Whether the engine can keep activations in bfloat16 (see `Engine.halves`); it is done when they would not all fit in float32. Default false. */
@@ -61,7 +65,7 @@ export function planMemory(options: MemoryPlanOptions): MemoryPlan {
   const linears = modules.reduce((sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures, 0);
   const trained = targets.reduce((sum, { r, inFeatures, outFeatures }) => sum + r * (inFeatures + outFeatures), 0);
   const norms = tensorTable(config).reduce((sum, { role, shape }) => sum + (role.endsWith('norm') ? shape[0] : 0), 0);
-  const weights = Math.ceil(linears * (quantized ? BYTES_4BIT : 4)) + 4 * norms;
+  const weights = (options.linearBytes ?? Math.ceil(linears * (quantized ? BYTES_4BIT : 4))) + 4 * norms;
   const adapters = (8 + momentBytes) * (trained + numLabels * hiddenSize);
   const rank = targets.reduce((sum, { r }) => sum + r, 0) / Math.max(1, layers);
   const widths = layerWidths(config, rank);
@@ -92,6 +96,23 @@ export function planMemory(options: MemoryPlanOptions): MemoryPlan {
     `a step of ${tokens} tokens takes ${size(least.total)} even when every layer is recomputed, the budget is ` +
       `${size(budgetBytes)}: lower the tokens of a batch, or raise the budget`,
   );
+}
+
+/**
+ * Bytes of a model's frozen linears on the current engine, as the option `quantization` of loading has them: for
+ * {@link planMemory}, before anything is loaded.
+ */
+export function linearBytes(weights: Weights, config: DecoderConfig, quantization: Quantization): number {
+  let sum = 0;
+  for (const place of tensorTable(config)) {
+    if (place.role !== 'linear') continue;
+    const [outFeatures, inFeatures] = place.shape;
+    const values = outFeatures * inFeatures;
+    const held = heldAs(weights, place, quantization);
+    if (held === 'blocks') sum += blockBytes(weights.tensors.get(place.name)!.stored as BlockType, place.shape);
+    else sum += Math.ceil(values * (held === 'float' ? 4 : BYTES_4BIT));
+  }
+  return sum;
 }
 
 /** 4 bits a weight, 8 a block of 64, and the nested statistics. */

@@ -56,6 +56,8 @@ export interface Layer {
 export interface Classifier {
   config: DecoderConfig;
   embedding: EmbeddingTable;
+  /** Rows of a causal head that is not tied to the embedding. */
+  causalHead?: EmbeddingTable;
   /** Set in full fine-tuning: the whole table on the device. */
   trainedEmbedding?: Parameter;
   layers: Layer[];

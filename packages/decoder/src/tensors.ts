@@ -34,6 +34,8 @@ export type TensorPlace = { name: string; shape: number[] } & (
 export const EMBEDDING_NAME = 'model.embed_tokens.weight';
 export const FINAL_NORM_NAME = 'model.norm.weight';
 export const HEAD_NAME = 'score.weight';
+/** Of a causal model that is not tied to its embedding, or that says so twice. */
+export const CAUSAL_HEAD_NAME = 'lm_head.weight';
 
 /** The tensors of a classifier in the model's order; the head, which a causal checkpoint lacks, is the last. */
 export function tensorTable(config: DecoderConfig): TensorPlace[] {

@@ -1,15 +1,17 @@
 /** @file Merging and quantising from memory to memory, as a page does it: no file system is asked for. */
+import { fileURLToPath } from 'node:url';
 import { forward, readAdapter } from '@arena/decoder';
 import type { CheckpointView } from '@arena/decoder/checkpoint';
 import { bytesFolder, type Location } from '@arena/files';
 import { bytesTarget } from '@arena/files/write';
 import { GEMMA2_2B, type LoadGemmaOptions, loadGemma, readConfig } from '@arena/gemma';
 import { mergedCheckpoint, quantizedCheckpoint, randomCheckpointFiles } from '@arena/gemma/checkpoint';
+import { ggufConfig, ggufWeights, openGguf } from '@arena/gguf';
 import { loadAdapter, loraConfig } from '@arena/lora';
 import { adapterFolder } from '@arena/lora/names';
 import { openEngine } from '@arena/runtime';
 import { writeCheckpoint } from '@arena/safetensors';
-import { afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { tinyBatch } from './tiny.js';
 
 const CONFIG = {
@@ -81,6 +83,42 @@ test('a 4-bit checkpoint is the model that is quantised when it is loaded, and a
     expect(logits.every((value) => Number.isFinite(value))).toBe(true);
     await expect(quantizedCheckpoint(bytesFolder(out))).rejects.toThrow('is quantised already');
   }
+});
+
+describe('a GGUF base', () => {
+  const GGUF = fileURLToPath(new URL('../../conformance/fixtures/gguf/gemma3/model.gguf', import.meta.url));
+  const open = async (): Promise<CheckpointView> => {
+    const file = await openGguf(GGUF);
+    const config = JSON.stringify(ggufConfig(file.metadata, file.tensors));
+    return { weights: await ggufWeights(file), config };
+  };
+
+  // this base is on disk
+  beforeEach(() => void vi.restoreAllMocks());
+
+  test('merged: blocks become float32, what is a float stays as it is', async () => {
+    const config = loraConfig({ r: 2, target_modules: ['q_proj', 'up_proj'], init_lora_weights: false });
+    const model = await loadGemma(await open(), { lora: { config, seed: 5 }, numLabels: 3 });
+    const files = bytesFolder(adapterFolder(await readAdapter(model)));
+    await model.dispose();
+    const view = await mergedCheckpoint(await open(), files);
+    const types = Object.fromEntries([...view.weights.tensors].map(([name, { stored }]) => [name, stored]));
+    expect(types).toMatchObject({
+      'model.embed_tokens.weight': 'F32',
+      'model.layers.0.self_attn.q_proj.weight': 'F32',
+      'model.layers.0.self_attn.o_proj.weight': 'BF16',
+      'model.layers.0.mlp.down_proj.weight': 'F32',
+    });
+    const out = await written(view);
+    const want = await logitsOf(await open(), { adapter: await loadAdapter(files), numLabels: 3 });
+    expect(distance(await logitsOf(bytesFolder(out)), want)).toBeLessThan(1e-5);
+  });
+
+  test('in 4 bits: the model that is quantised when it is loaded', async () => {
+    const out = await written(await quantizedCheckpoint(await open()));
+    const want = await logitsOf(await open(), { quantization: {}, scoreSeed: 1 });
+    expect(await logitsOf(bytesFolder(out), { scoreSeed: 1 })).toEqual(want);
+  });
 });
 
 test('names an adapter of another base', async () => {

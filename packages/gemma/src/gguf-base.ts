@@ -1,16 +1,19 @@
 /** @file A base that comes as a GGUF file: its weights, its config.json and its tokenizer, as other checkpoints have them. */
-import { DecoderError } from '@arena/decoder';
+import { type DecoderConfig, DecoderError } from '@arena/decoder';
 import type { CheckpointView } from '@arena/decoder/checkpoint';
+import { parseConfig } from '@arena/decoder/family';
 import type { Location, Weights } from '@arena/files';
 import { type FileOpener, nodeFs, openerAt } from '@arena/files/source';
 import { type GgufFile, ggufConfig, ggufTokenizerFields, ggufWeights, openGguf } from '@arena/gguf';
 import type { SentencePieceVocabulary } from '@arena/tokenizer';
+import { gemma2 } from './gemma2.js';
+import { gemma3 } from './gemma3.js';
 
 /** The name that a GGUF file has in a folder that is a function, which nobody can list. */
 const IN_A_FOLDER = 'model.gguf';
 
 /** Where the GGUF file of a base is. */
-export interface GgufPlace {
+interface GgufPlace {
   from: Location;
   /** In the folder `from`; without it `from` is the file itself. */
   name?: string;
@@ -21,7 +24,7 @@ export interface GgufPlace {
  * function that opens files. Undefined for other checkpoints.
  * @throws DecoderError naming the files when a folder has several models.
  */
-export async function ggufAt(base: Location): Promise<GgufPlace | undefined> {
+async function ggufAt(base: Location): Promise<GgufPlace | undefined> {
   if (typeof base === 'string' && /\.gguf(\?.*)?$/i.test(base)) return { from: base };
   if (typeof base === 'string' && /^https?:\/\//i.test(base)) return undefined;
   const opener = openerAt(base);
@@ -59,19 +62,44 @@ export async function ggufCheckpoint(base: Location): Promise<CheckpointView | u
   }
 }
 
-/**
- * The vocabulary in the GGUF file of a base, of which `sentencePieceTokenizer` makes a tokenizer; undefined for other bases.
- * @throws GgufError when the file has none.
- */
-export async function ggufVocabulary(base: Location): Promise<SentencePieceVocabulary | undefined> {
+/** What a GGUF file says beside its weights. */
+export interface GgufBase {
+  /** As of a config.json. */
+  config: DecoderConfig;
+  /** What `sentencePieceTokenizer` makes a tokenizer of. @throws GgufError when the file has none. */
+  vocabulary(): SentencePieceVocabulary;
+  /** Size of the file, or of all its parts. */
+  bytes: number;
+  /** SHA-256 of the file in hexadecimal: everything is read. */
+  sha256(): Promise<string>;
+}
+
+/** Reads the GGUF file of a base but for its weights; undefined for other bases. @throws GgufError, and as {@link ggufAt}. */
+export async function readGgufBase(base: Location): Promise<GgufBase | undefined> {
   const file = await openAt(base);
   if (!file) return undefined;
   try {
-    const { tokens, ...fields } = ggufTokenizerFields(file.metadata, file.place);
-    return { ...fields, tokens: [...tokens] };
+    const { metadata, place, bytes } = file;
+    const config = parseGgufConfig(file);
+    return {
+      config,
+      vocabulary() {
+        const { tokens, ...fields } = ggufTokenizerFields(metadata, place);
+        return { ...fields, tokens: [...tokens] };
+      },
+      bytes,
+      async sha256() {
+        const again = await openAt(base);
+        return again!.sha256().finally(() => again!.close());
+      },
+    };
   } finally {
     await file.close();
   }
+}
+
+function parseGgufConfig({ metadata, tensors, place }: GgufFile): DecoderConfig {
+  return parseConfig(JSON.stringify(ggufConfig(metadata, tensors)), [gemma2, gemma3], place);
 }
 
 async function openAt(base: Location): Promise<GgufFile | undefined> {

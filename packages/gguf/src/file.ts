@@ -1,6 +1,7 @@
 /** @file An open GGUF model, of one file or of several: metadata, tensors, and their values by name and rows. */
 import { type ByteSource, type Location, openFile, urlSource } from '@arena/files';
-import { type FileOpener, openerAt, quote } from '@arena/files/source';
+import { type FileOpener, openerAt, partsOf, quote } from '@arena/files/source';
+import { sha256 } from '@arena/files/write';
 import { decoderOf } from './dequantize.js';
 import { GgufError } from './errors.js';
 import { blockSize } from './ggml-types.js';
@@ -20,6 +21,10 @@ export interface GgufFile {
   readonly tensors: ReadonlyMap<string, GgufTensor>;
   /** Names of its files, of a split model all of them. */
   readonly files: readonly string[];
+  /** Of all its files. */
+  readonly bytes: number;
+  /** SHA-256 of the file in hexadecimal; of a split model that of its parts one after the other. Everything is read. */
+  sha256(): Promise<string>;
   /**
    * A tensor's values in float32 [elements], or those of its rows `[begin, end)`: only their bytes are read.
    * @throws GgufError when there is no such tensor, there are no such rows, or its type is not decoded.
@@ -113,7 +118,14 @@ function modelOf(parts: Part[], place: string, close: () => Promise<void>): Gguf
     }
     return { tensor, source, range: rangeOf(tensor, rows, source.name, name) };
   };
+  const sources = parts.map(({ source }) => source);
   return {
+    bytes: sources.reduce((sum, { size }) => sum + size, 0),
+    async sha256() {
+      const hash = sha256();
+      for (const source of sources) for await (const part of partsOf(source)) hash.update(part);
+      return hash.hex();
+    },
     place,
     version: parts[0].header.version,
     metadata: parts[0].header.metadata,

@@ -4,7 +4,7 @@ import type { Battle } from '@arena/data';
 import type { DecoderConfig } from '@arena/decoder';
 import { type Location, readFileAt } from '@arena/files';
 import { placeName } from '@arena/files/source';
-import { ggufAt, ggufVocabulary, readConfig, type TinyBaseOptions, tinyBaseFiles } from '@arena/gemma';
+import { type GgufBase, readConfig, readGgufBase, type TinyBaseOptions, tinyBaseFiles } from '@arena/gemma';
 import { loadTokenizer, sentencePieceTokenizer, type Tokenizer } from '@arena/tokenizer';
 import { type ModelCard, mergedCard } from './card.js';
 import { JudgeError } from './error.js';
@@ -18,7 +18,9 @@ export interface Base {
   tokenizer: Tokenizer;
   /** Storage of its linear layers: `4bit` by bitsandbytes, `blocks` of a GGUF file. */
   stored: 'float' | '4bit' | 'blocks';
-  /** Set for a merged checkpoint. */
+  /** Of a base that is a GGUF file. */
+  file?: Pick<GgufBase, 'bytes' | 'sha256'>;
+  /** Set when an adapter was merged into it. */
   card?: ModelCard;
 }
 
@@ -29,17 +31,18 @@ export interface Base {
  * @throws JudgeError naming a missing or unknown file, or when the tokenizer belongs to another model.
  */
 export async function openBase(location: Location, name: string = placeName(location)): Promise<Base> {
-  const config = await readConfig(location);
-  const tokenizer = await openTokenizer(location);
+  const gguf = await readGgufBase(location);
+  const config = gguf?.config ?? (await readConfig(location));
+  const tokenizer = gguf ? sentencePieceTokenizer(gguf.vocabulary()) : await openTokenizer(location);
   if (tokenizer.vocabSize > config.vocabSize) {
     throw new JudgeError(
       'base',
-      `${name}: its tokenizer has ${tokenizer.vocabSize} tokens, its config.json ${config.vocabSize}: they are of two models`,
+      `${name}: its tokenizer has ${tokenizer.vocabSize} tokens, its ${gguf ? 'embedding' : 'config.json'} ${config.vocabSize}: they are of two models`,
     );
   }
-  const isGguf = (await ggufAt(location)) !== undefined;
-  const stored = isGguf ? 'blocks' : config.quantized ? '4bit' : 'float';
-  return { name, location, config, tokenizer, stored, card: isGguf ? undefined : await mergedCard(location) };
+  if (gguf) return { name, location, config, tokenizer, stored: 'blocks', file: gguf };
+  const card = await mergedCard(location);
+  return { name, location, config, tokenizer, stored: config.quantized ? '4bit' : 'float', card };
 }
 
 /** Largest tokenizer.json to read. Gemma 3's has 33 MB. */
@@ -50,8 +53,8 @@ const MAX_TOKENIZER_BYTES = 500e6;
  * @throws JudgeError naming the file when it is missing or is an unknown kind of tokenizer.
  */
 export async function openTokenizer(location: Location): Promise<Tokenizer> {
-  const vocabulary = await ggufVocabulary(location);
-  if (vocabulary) return sentencePieceTokenizer(vocabulary);
+  const gguf = await readGgufBase(location);
+  if (gguf) return sentencePieceTokenizer(gguf.vocabulary());
   const path = `${placeName(location)}/tokenizer.json`;
   const bytes = await readFileAt(location, 'tokenizer.json', { maxBytes: MAX_TOKENIZER_BYTES });
   if (!bytes)

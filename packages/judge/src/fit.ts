@@ -18,7 +18,7 @@ import {
 } from '@arena/trainer';
 import { checkpointFiles, restoreProgress } from '@arena/trainer/checkpoint';
 import type { Base } from './base.js';
-import { cardOf, quantizationOf } from './card.js';
+import { cardOf, type ModelCard, quantizationOf } from './card.js';
 import { keepCheckpoint } from './checkpoints.js';
 import { JudgeError } from './error.js';
 import { measure } from './measure.js';
@@ -122,7 +122,7 @@ export async function trainJudge(
   const place = resume?.checkpoint !== undefined && isFirst ? store.location(resume.checkpoint) : undefined;
   const checkpoint = place === undefined ? undefined : await loadCheckpoint(place);
   const plan = planTraining(packed, settings, base, adapter, objective, options);
-  const card = cardOf(objective, base, settings);
+  const card = { ...cardOf(objective, base, settings), ...(await baseFile(base)) };
   const model = await loadGemma(base.location, {
     quantization: quantizationOf(card),
     ...(checkpoint
@@ -158,7 +158,12 @@ export async function trainJudge(
   }
 }
 
-/** Trains the model in place, and writes log and checkpoints. Undefined when the signal ended it. */
+/** What a card says of a base that is one file. */
+async function baseFile({ file }: Base): Promise<Pick<ModelCard, 'baseFile'>> {
+  return file ? { baseFile: { bytes: file.bytes, sha256: await file.sha256() } } : {};
+}
+
+/** Trains the model in place, and keeps log and checkpoints. Undefined when the signal ended it. */
 async function fit(
   { model, objective }: Judge,
   { batches, memory, totalSteps }: TrainingPlan,

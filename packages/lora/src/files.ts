@@ -9,6 +9,7 @@ import { LoraError } from './error.js';
 
 import type { LoraWeights } from './init.js';
 import type { LoraTarget } from './targets.js';
+import { partBesideText, textConfig, textPath } from './text-names.js';
 
 /** An adapter on the host. */
 export interface AdapterFiles {
@@ -115,6 +116,7 @@ async function readAdapter(
 ): Promise<AdapterFiles> {
   const weights: AdapterFiles['weights'] = new Map();
   let score: AdapterFiles['score'];
+  const paths: string[] = [];
   const suffix = /^base_model\.model\.(.+)\.lora_(A|B)\.weight$/;
   for (const [key, { shape }] of file.tensors) {
     if (shape.length !== 2)
@@ -124,6 +126,12 @@ async function readAdapter(
       score = { values: toFloat32(await file.read(key)), shape: [shape[0], shape[1]] };
     } else if (!match) {
       throw new LoraError('weights', `${name}: '${key}' is neither a lora_A, a lora_B nor the score head`);
+    } else if (partBesideText(match[1])) {
+      const part = partBesideText(match[1]);
+      throw new LoraError(
+        'weights',
+        `${name}: '${key}' adapts the ${part} of a multimodal model, of which the language_model alone is computed here`,
+      );
     } else if (match[2] === 'A') {
       const pair = file.tensors.get(adapterKey(match[1], 'lora_B'));
       if (!pair) throw new LoraError('weights', `${name}: '${key}' has no lora_B beside it`);
@@ -132,13 +140,14 @@ async function readAdapter(
       }
       const A = toFloat32(await file.read(key));
       const B = toFloat32(await file.read(adapterKey(match[1], 'lora_B')));
-      weights.set(match[1], { A, B, r: shape[0] });
+      paths.push(match[1]);
+      weights.set(textPath(match[1]), { A, B, r: shape[0] });
     } else if (!file.tensors.has(adapterKey(match[1], 'lora_A'))) {
       throw new LoraError('weights', `${name}: '${key}' has no lora_A beside it`);
     }
   }
   if (!weights.size) throw new LoraError('weights', `${name}: no lora_A or lora_B in it`);
-  return { config, weights, score };
+  return { config: textConfig(config, paths), weights, score };
 }
 
 /**

@@ -3,7 +3,7 @@
 import type { Weights } from '@arena/files';
 import { type FloatDtype, readQuantized, serializeState } from '@arena/quant';
 import type { TensorInput } from '@arena/safetensors';
-import { type Dtype, fromFloat32, weightsView } from '@arena/safetensors/tensor';
+import { type Dtype, floatWeights, fromFloat32, weightsView } from '@arena/safetensors/tensor';
 import { LoraError } from './error.js';
 import type { AdapterFiles } from './files.js';
 import { type MergeError, mergeError, mergeWeight, mergeWeight4bit } from './merge.js';
@@ -15,22 +15,23 @@ export interface MergedWeights extends Weights {
   readonly requantized: MergeError[];
 }
 
-const STORED: Record<FloatDtype, Dtype> = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' };
+const STORED = { float32: 'F32', bfloat16: 'BF16', float16: 'F16' } as const satisfies Record<FloatDtype, Dtype>;
 
 /**
- * The tensors of `weights` with a merged adapter: the changed matrices in their stored type, then its score head, then
- * all others. A float matrix is merged when it is read. A 4-bit matrix is merged and quantised again now, and its codes
- * stay in memory.
- * @param targets The modules that the adapter changes, from `resolveTargets`. `checkAdapter` checks that they fit.
- * @param dtype The model's type, for its head.
- * @throws Error naming a tensor that is missing or an unknown kind of 4-bit weight.
+ * The tensors of `base` with an adapter folded in: the matrices that it changes, in the type in which they are
+ * stored, then its score head, then all others. A float matrix is merged when it is read; 4-bit ones are merged and
+ * quantised again now, and their codes held. Blocks of ggml, in a GGUF base, become floats of `dtype`.
+ * @param targets The modules that the adapter changes: `resolveTargets` gives them, `checkAdapter` that they fit.
+ * @param dtype The model's, in which its head and what were blocks are stored.
+ * @throws Error naming a tensor that is missing or is no 4-bit weight that is known here.
  */
 export async function mergedWeights(
-  weights: Weights,
+  base: Weights,
   { weights: matrices, score }: AdapterFiles,
   targets: readonly LoraTarget[],
   dtype: FloatDtype = 'float32',
 ): Promise<MergedWeights> {
+  const weights = floatWeights(base, STORED[dtype]);
   const changed: TensorInput[] = [];
   const requantized: MergeError[] = [];
   for (const target of targets) {

@@ -5,7 +5,7 @@
 import type { Weights } from '@arena/files';
 import { storedBytes } from '@arena/files/source';
 import type { SafeTensor, TensorInput } from '@arena/safetensors';
-import { isDtype, weightsView } from '@arena/safetensors/tensor';
+import { floatWeights, isDtype, weightsView } from '@arena/safetensors/tensor';
 import { roundTo } from './dequantize.js';
 import { QuantError } from './error.js';
 import { type Quantize4bitOptions, type Quantized4bit, quantize4bit } from './quantize.js';
@@ -75,7 +75,7 @@ export async function quantizedWeights(
     tensors.push(...serializeState(name, quantize4bit(values, [...shape], options)));
     onProgress?.(++done, wanted.size);
   }
-  return weightsView(weights, tensors);
+  return weightsView(floatWeights(weights), tensors);
 }
 
 /** `quantization_config` of a config.json, as transformers writes it for such a model. */

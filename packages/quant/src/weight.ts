@@ -1,6 +1,5 @@
 /** @file A 4-bit weight on the engine: packed codes and statistics as tensors. */
-
-import { type Tensor, tensor1d } from '@tensorflow/tfjs-core';
+import { type Tensor, type Tensor1D, tensor1d } from '@tensorflow/tfjs-core';
 import { QuantError } from './error.js';
 import type { Quantized4bit } from './quantize.js';
 import type { QuantType } from './tables.js';
@@ -57,7 +56,7 @@ export function disposeWeight4bit({ tensors }: Weight4bit) {
 }
 
 /** Bytes as int32 words, little endian, the last one filled with zeros. */
-function packBytes(bytes: Uint8Array): Tensor {
+export function packBytes(bytes: Uint8Array): Tensor1D {
   if (bytes.byteOffset % 4 === 0 && bytes.length % 4 === 0) {
     return tensor1d(new Int32Array(bytes.buffer, bytes.byteOffset, bytes.length / 4), 'int32');
   }

@@ -105,7 +105,18 @@ function engineOfBackend(backend: string): EngineName | undefined {
   return (Object.keys(BACKEND_OF) as EngineName[]).find((name) => BACKEND_OF[name] === backend);
 }
 
-/** Called after each fused op, with its wall time in milliseconds. Asynchronous engines show only the launch. */
+/** The engine that computes now; undefined for a tfjs backend that is none of the engines. */
+export function currentEngine(): EngineName | undefined {
+  return engineOfBackend(getBackend());
+}
+
+/** Whether the current engine has a kernel for the op; without one it runs the reference. */
+export function hasKernel(op: AnyOp): boolean {
+  const name = currentEngine();
+  return name !== undefined && op.kernels[name] !== undefined;
+}
+
+/** Told of each fused op that ran, with its wall time in milliseconds. Engines that compute later show the launch alone. */
 export type OpObserver = (name: string, milliseconds: number) => void;
 
 let observer: OpObserver | null = null;

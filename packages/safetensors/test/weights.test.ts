@@ -8,7 +8,7 @@ import {
   writeCheckpoint,
   writeSharded,
 } from '@arena/safetensors';
-import { checkpointWeights, fromFloat32, toFloat32, weightsView } from '@arena/safetensors/tensor';
+import { checkpointWeights, floatWeights, fromFloat32, toFloat32, weightsView } from '@arena/safetensors/tensor';
 import { expect, test } from 'vitest';
 
 const values = Float32Array.from({ length: 21 }, (_, i) => i / 8 - 1);
@@ -107,4 +107,46 @@ test('refuses to write what safetensors has no word for', async () => {
   const q4 = new Map([['w', { shape: [1, 32], stored: 'Q4_K', bytes: 18 }]]);
   const weights = { ...(await openWeights(folder)), place: 'model.gguf', tensors: q4 };
   await expect(writeSharded(bytesTarget(), weights)).rejects.toThrow('model.gguf, tensor "w": is stored as "Q4_K"');
+});
+
+test('types of another format become floats, some rows at a time', async () => {
+  const weights = await openWeights(folder);
+  const wide = Float32Array.from({ length: 3 * 2 ** 21 }, (_, i) => i % 257);
+  const others = new Map<string, Float32Array>([
+    ['blocks', wide],
+    ['few', values],
+  ]);
+  const both: Weights = {
+    ...weights,
+    tensors: new Map([
+      ...weights.tensors,
+      ['blocks', { shape: [3, 2 ** 21], stored: 'Q8_0', bytes: 1 }],
+      ['few', { shape: [21], stored: 'Q8_0', bytes: 1 }],
+    ]),
+    readFloat32: async (name, rows) => {
+      const own = others.get(name);
+      if (!own) return weights.readFloat32(name, rows);
+      return rows ? own.subarray(rows[0] * 2 ** 21, rows[1] * 2 ** 21) : own;
+    },
+  };
+  const floats = floatWeights(both, 'BF16');
+  expect(floats.tensors.get('blocks')).toEqual({ shape: [3, 2 ** 21], stored: 'BF16', bytes: 3 * 2 ** 22 });
+  expect(floats.tensors.get('codes')?.stored).toBe('U8');
+  expect(await stored(floats, 'y')).toEqual(await stored(weights, 'y'));
+  expect(await stored(floats, 'few')).toEqual([[...fromFloat32(values, 'BF16')]]);
+  const lengths: number[] = [];
+  const target = new Uint8Array(3 * 2 ** 22);
+  let at = 0;
+  for await (const part of floats.readStored('blocks')) {
+    lengths.push(part.length);
+    target.set(part, at);
+    at += part.length;
+  }
+  expect(lengths).toEqual([3 * 2 ** 22]);
+  expect(Buffer.compare(target, fromFloat32(wide, 'BF16'))).toBe(0);
+  lengths.length = 0;
+  for await (const part of floatWeights(both).readStored('blocks')) lengths.push(part.length);
+  expect(lengths).toEqual([2 ** 24, 2 ** 23]);
+  expect(await floats.readFloat32('few')).toBe(values);
+  await floats.close();
 });

@@ -4,6 +4,7 @@ export { type EncoderPool, type EncoderPoolOptions, openEncoderPool } from './en
 export { TokenizerError } from './error.js';
 export { loadTokenizer } from './load-tokenizer.js';
 export { sentencePieceTokenizer } from './sentencepiece.js';
+export { tokenizerJson } from './sentencepiece-json.js';
 export type { SentencePieceVocabulary } from './sentencepiece-vocabulary.js';
 export type { DecodeOptions, EncodeOptions, Tokenizer } from './tokenizer.js';
 export { trainBpe } from './train.js';

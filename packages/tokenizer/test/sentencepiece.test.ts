@@ -1,6 +1,12 @@
 /** @file SentencePiece vocabularies against the library itself, and against its algorithm written plainly. */
 import { readFileSync } from 'node:fs';
-import { type SentencePieceVocabulary, sentencePieceTokenizer, TokenizerError } from '@arena/tokenizer';
+import {
+  loadTokenizer,
+  type SentencePieceVocabulary,
+  sentencePieceTokenizer,
+  TokenizerError,
+  tokenizerJson,
+} from '@arena/tokenizer';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
@@ -276,5 +282,24 @@ describe('bad input', () => {
   test('a lone surrogate counts as U+FFFD', () => {
     const tokenizer = sentencePieceTokenizer(plain);
     expect(tokenizer.encode('a\ud83d b')).toEqual(tokenizer.encode('a\ufffd b'));
+  });
+});
+
+describe('a tokenizer.json of it', () => {
+  test('cuts the texts as SentencePiece does', () => {
+    const tokenizer = loadTokenizer(tokenizerJson(plain));
+    // a U+2581 of the text itself may be part of a token of two spaces there, and is none here
+    const { rows: all } = cases.find(({ name }) => name === 'plain')!;
+    const rows = all.filter(([text]) => !CONTROL.test(text) && !text.includes('\u2581'));
+    expect(rows.length).toBeGreaterThan(40);
+    for (const [text, ids] of rows) expect([...tokenizer.encode(text)], JSON.stringify(text)).toEqual(ids);
+    expect(tokenizer.encode('the river', { addSpecialTokens: true })[0]).toBe(2);
+  });
+
+  test('says what it cannot say', () => {
+    expect(() => tokenizerJson({ ...plain, addSpacePrefix: true })).toThrow('a space in front');
+    const { scores, types } = cases.find(({ name }) => name.includes('equal'))!;
+    const equal = { ...plain, scores: change(base.scores, scores), types: change(base.types, types) };
+    expect(() => tokenizerJson(equal)).toThrow('two pieces of one score');
   });
 });

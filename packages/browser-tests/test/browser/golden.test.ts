@@ -1,3 +1,3 @@
 import { goldenTests } from './golden.js';
 
-goldenTests('wasm', ['gemma', 'lora', 'nf4', 'trainer']);
+goldenTests('wasm', ['gemma', 'gemma3', 'gguf', 'lora', 'lora3', 'nf4', 'trainer']);

@@ -22,6 +22,7 @@ const source: CaseSource = {
     return bytesSource(new Uint8Array(await (await fetch(url)).arrayBuffer()), name);
   },
   input: async () => null,
+  gemma3: async () => null,
 };
 
 /** Opens an engine, or runs a case on it. */

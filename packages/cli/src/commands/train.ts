@@ -1,6 +1,6 @@
 /** @file `arena train`: trains a judge on votes. */
 import { dirname, resolve } from 'node:path';
-import type { TrainingSettings } from '@arena/judge';
+import { completeSettings, type TrainingSettings } from '@arena/judge';
 import { checkSettings } from '@arena/judge/settings';
 import type { MpiCommunicator } from '@arena/mpi';
 import { DeviceLostError, type Engine } from '@arena/runtime';
@@ -136,7 +136,7 @@ async function trainCommand(
     dashboard,
     ...rest
   } = flags;
-  const settings: TrainingSettings = { ...rest, targets: targets.split(',').map((name) => name.trim()) };
+  const settings = completeSettings({ ...rest, targets: targets.split(',').map((name) => name.trim()) });
   checkSettings(settings);
   const isFirst = !ranks?.rank;
   if (ranks) checkShares(settings, ranks);
@@ -205,7 +205,7 @@ async function checkResumed(out: string, settings: TrainingSettings): Promise<vo
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new Error(`${path}: cannot be read (${error.code}); there is no run to resume in ${out}`);
   });
-  const before = JSON.parse(text) as Record<string, unknown>;
+  const before = { ...completeSettings(JSON.parse(text)) } as Record<string, unknown>; // earlier versions said less
   const now = JSON.parse(JSON.stringify(settings)) as Record<string, unknown>;
   const differing = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
     (key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]),

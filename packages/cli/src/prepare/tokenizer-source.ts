@@ -1,6 +1,6 @@
 /** @file What a base's tokenizer is made of: for threads, and to know a tokenizer again. */
 import { readFile } from 'node:fs/promises';
-import { ggufVocabulary } from '@arena/gemma';
+import { readGgufBase } from '@arena/gemma';
 import type { SentencePieceVocabulary } from '@arena/tokenizer';
 
 /** What a tokenizer is made of, and bytes that are others for another tokenizer. */
@@ -11,7 +11,7 @@ export interface TokenizerSource {
 
 /** The tokenizer.json in a base's folder, or the vocabulary in a GGUF file. */
 export async function tokenizerSource(base: string): Promise<TokenizerSource> {
-  const vocabulary = await ggufVocabulary(base);
+  const vocabulary = (await readGgufBase(base))?.vocabulary();
   if (vocabulary) {
     const { scores, types, ...rest } = vocabulary;
     const text = JSON.stringify({ ...rest, scores: Array.from(scores), types: Array.from(types) });

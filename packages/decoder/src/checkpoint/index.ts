@@ -8,7 +8,7 @@ export {
   type QuantizedCheckpointOptions,
   quantizedCheckpoint,
 } from '../export.js';
-export { isSkipped, type QuantizationOptions, quantizeWeight } from '../frozen-weight.js';
+export { isSkipped, type Quantization, type QuantizationOptions, quantizeWeight } from '../frozen-weight.js';
 export {
   type RandomCheckpointOptions,
   type RandomWeightsOptions,

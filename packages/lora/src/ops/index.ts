@@ -7,6 +7,8 @@ export {
   loraLinear,
   loraLinearBackward,
   loraLinearBackwardOp,
+  loraLinearBlocksBackwardOp,
+  loraLinearBlocksOp,
   loraLinearForward,
   loraLinearOp,
 } from './lora-linear/op.js';

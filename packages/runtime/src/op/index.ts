@@ -3,9 +3,11 @@ export { checkGradient, checkOps, type GradientCheck, type SampleResult } from '
 export { halve, offload } from '../offload.js';
 export {
   type AnyOp,
+  currentEngine,
   declaredOps,
   defineOp,
   type FusedOp,
+  hasKernel,
   type OpInputs,
   type OpKernel,
   type OpObserver,

@@ -1,8 +1,8 @@
 /** @file f32 matrix product as pool tasks: pack the left operand once, then multiply block by block. */
+import { addRow, dotRow, storeRow } from '../../assembly/few';
 import {
   KC, MR, NC, TILE_BYTES, multiplyPanels, packLeft as packRows, packLeftTransposed, packRight, packRightTransposed,
 } from '../../assembly/gemm';
-import { madd, sum4 } from '../../assembly/simd';
 
 /** Panels of A that one packing task takes. */
 const PACK_PANELS: i32 = 16;
@@ -95,26 +95,11 @@ export function multiplyFewTransposed(j: FewRows, task: u32, scratch: usize): vo
   const first = <i32>task * FEW_COLUMNS;
   const end = min(first + FEW_COLUMNS, j.n);
   const bytes = <usize>j.k << 2;
-  const whole = bytes & ~63;
   for (let column = first; column < end; column++) {
     const b = j.b + ((<usize>column * j.ldb) << 2);
     for (let row = 0; row < j.m; row++) {
-      const a = j.a + ((<usize>row * j.lda) << 2);
-      let s0 = f32x4.splat(0);
-      let s1 = f32x4.splat(0);
-      let s2 = f32x4.splat(0);
-      let s3 = f32x4.splat(0);
-      let i: usize = 0;
-      for (; i < whole; i += 64) {
-        s0 = madd(v128.load(a + i), v128.load(b + i), s0);
-        s1 = madd(v128.load(a + i, 16), v128.load(b + i, 16), s1);
-        s2 = madd(v128.load(a + i, 32), v128.load(b + i, 32), s2);
-        s3 = madd(v128.load(a + i, 48), v128.load(b + i, 48), s3);
-      }
-      let sum = sum4(f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3)));
-      for (; i < bytes; i += 4) sum += load<f32>(a + i) * load<f32>(b + i);
+      const sum = dotRow(j.a + ((<usize>row * j.lda) << 2), b, bytes) * j.scale;
       const c = j.c + ((<usize>row * j.ldc + column) << 2);
-      sum *= j.scale;
       store<f32>(c, j.accumulate ? load<f32>(c) + sum : sum);
     }
   }
@@ -123,29 +108,19 @@ export function multiplyFewTransposed(j: FewRows, task: u32, scratch: usize): vo
 /** Task: 128 columns of C = A B for a few rows of A, B [k, n]: adds row by row of B to sums in scratch. */
 export function multiplyFew(j: FewRows, task: u32, scratch: usize): void {
   const first = <i32>task * FEW_COLUMNS;
-  const columns = min(FEW_COLUMNS, j.n - first);
-  const whole = (<usize>columns << 2) & ~15;
-  const bytes = <usize>columns << 2;
+  const bytes = <usize>min(FEW_COLUMNS, j.n - first) << 2;
   const ld = <usize>j.ldb << 2;
   memory.fill(scratch, 0, <usize>(j.m * FEW_COLUMNS) << 2);
   let b = j.b + (<usize>first << 2);
   for (let k = 0; k < j.k; k++) {
     for (let row = 0; row < j.m; row++) {
       const value = load<f32>(j.a + ((<usize>row * j.lda + k) << 2)) * j.scale;
-      const sums = scratch + (<usize>(row * FEW_COLUMNS) << 2);
-      const factor = f32x4.splat(value);
-      let i: usize = 0;
-      for (; i < whole; i += 16) v128.store(sums + i, madd(factor, v128.load(b + i), v128.load(sums + i)));
-      for (; i < bytes; i += 4) store<f32>(sums + i, load<f32>(sums + i) + value * load<f32>(b + i));
+      addRow(scratch + (<usize>(row * FEW_COLUMNS) << 2), value, b, bytes);
     }
     b += ld;
   }
   for (let row = 0; row < j.m; row++) {
     const c = j.c + ((<usize>row * j.ldc + first) << 2);
-    const sums = scratch + (<usize>(row * FEW_COLUMNS) << 2);
-    for (let i: usize = 0; i < bytes; i += 4) {
-      const value = load<f32>(sums + i);
-      store<f32>(c + i, j.accumulate ? load<f32>(c + i) + value : value);
-    }
+    storeRow(scratch + (<usize>(row * FEW_COLUMNS) << 2), c, bytes, j.accumulate != 0);
   }
 }

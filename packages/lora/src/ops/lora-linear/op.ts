@@ -21,7 +21,12 @@ import type {
 } from './attrs.js';
 import { loraLinearBackwardCuda, loraLinearCuda } from './cuda.js';
 import { loraLinearBackwardReference, loraLinearReference } from './reference.js';
-import { loraLinearBackwardSamples, loraLinearSamples } from './samples.js';
+import {
+  loraLinearBackwardSamples,
+  loraLinearBlocksBackwardSamples,
+  loraLinearBlocksSamples,
+  loraLinearSamples,
+} from './samples.js';
 import { loraLinearBackwardWasm, loraLinearWasm } from './wasm.js';
 import { loraLinearBackwardWebgpu, loraLinearWebgpu } from './webgpu.js';
 
@@ -49,7 +54,29 @@ export const loraLinearBackwardOp = defineOp<
   samples: loraLinearBackwardSamples,
 });
 
-/** Forward: y [M, outFeatures] and t [M, r] for the backward pass. */
+/** {@link loraLinearOp} with the weight in blocks of ggml: an op of its own, for engines that have no kernel for these. */
+export const loraLinearBlocksOp = defineOp<LoraLinearAttrs, LoraLinearInputs, [y: Tensor2D, t: Tensor2D]>({
+  name: 'LoraLinearBlocks',
+  package: '@arena/lora',
+  reference: loraLinearReference,
+  kernels: { wasm: loraLinearWasm },
+  samples: loraLinearBlocksSamples,
+});
+
+/** {@link loraLinearBackwardOp} with the weight in blocks. */
+export const loraLinearBlocksBackwardOp = defineOp<
+  LoraLinearBackwardAttrs,
+  LoraLinearBackwardInputs,
+  [dA: Tensor2D, dB: Tensor2D, dx?: Tensor2D]
+>({
+  name: 'LoraLinearBlocksBackward',
+  package: '@arena/lora',
+  reference: loraLinearBackwardReference,
+  kernels: { wasm: loraLinearBackwardWasm },
+  samples: loraLinearBlocksBackwardSamples,
+});
+
+/** Forward: y [M, outFeatures] and t [M, r], which the backward pass takes. */
 export function loraLinearForward(
   x: Tensor2D,
   weight: FrozenWeight,
@@ -58,7 +85,8 @@ export function loraLinearForward(
   scaling: number,
   dropout?: DropoutMask,
 ): { y: Tensor2D; t: Tensor2D } {
-  const [y, t] = runOp(loraLinearOp, { x, A, B, ...weightInputs(weight) }, attrs(weight, scaling, dropout));
+  const op = weight.kind === 'blocks' ? loraLinearBlocksOp : loraLinearOp;
+  const [y, t] = runOp(op, { x, A, B, ...weightInputs(weight) }, attrs(weight, scaling, dropout));
   return { y, t };
 }
 
@@ -73,7 +101,8 @@ export function loraLinearBackward(
 ): { dA: Tensor2D; dB: Tensor2D; dx?: Tensor2D } {
   const { scaling, dropout, inputGradient, residual } = options;
   const inputs = { dy, ...saved, A, B, ...weightInputs(weight), residual };
-  const [dA, dB, dx] = runOp(loraLinearBackwardOp, inputs, { ...attrs(weight, scaling, dropout), inputGradient });
+  const op = weight.kind === 'blocks' ? loraLinearBlocksBackwardOp : loraLinearBackwardOp;
+  const [dA, dB, dx] = runOp(op, inputs, { ...attrs(weight, scaling, dropout), inputGradient });
   return { dA, dB, dx };
 }
 
@@ -101,5 +130,10 @@ function weightInputs(weight: FrozenWeight): FrozenInputs {
 }
 
 function attrs(weight: FrozenWeight, scaling: number, dropout?: DropoutMask): LoraLinearAttrs {
-  return { scaling, ...(weight.kind === '4bit' ? { quant: weight.attrs } : {}), ...(dropout ? { dropout } : {}) };
+  return { scaling, ...readingOf(weight), ...(dropout ? { dropout } : {}) };
+}
+
+function readingOf(weight: FrozenWeight): Pick<LoraLinearAttrs, 'quant' | 'layout'> {
+  if (weight.kind === '4bit') return { quant: weight.attrs };
+  return weight.kind === 'blocks' ? { layout: { type: weight.type, shape: weight.shape } } : {};
 }

@@ -1,5 +1,5 @@
 /** @file LoraLinear and its gradients on engine `wasm`: products of runtime and quant, and the dropout kernel. */
-import { multiply4bit } from '@arena/quant/ops';
+import { multiply4bit, multiplyBlocks } from '@arena/quant/ops';
 import type { DropoutMask } from '@arena/random';
 import type { OpKernel } from '@arena/runtime/op';
 import { multiply, type PackedLeft, packLeft, type WasmBackend, wasmBackend, wasmKernel } from '@arena/runtime/wasm';
@@ -104,15 +104,19 @@ function addAdapterGradient(
   });
 }
 
-/** C (+)= A W^T, or A W when transposed, with the frozen W [N, K] in float32 or 4 bits. */
+/** C (+)= A W^T, or A W when transposed, with the frozen W [N, K] in float32, 4 bits or blocks. */
 function multiplyFrozen(
   backend: WasmBackend,
   inputs: Inputs,
-  { quant }: LoraLinearAttrs,
+  { quant, layout }: LoraLinearAttrs,
   product: { a: PackedLeft; c: number; transposed: boolean; accumulate?: boolean },
 ): void {
   if (quant) {
     multiply4bit(backend, { ...product, weight: inputs, attrs: quant });
+    return;
+  }
+  if (layout) {
+    multiplyBlocks(backend, { ...product, blocks: inputs.blocks, attrs: layout });
     return;
   }
   const { a, c, transposed, accumulate } = product;

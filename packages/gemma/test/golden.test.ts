@@ -1,0 +1,3 @@
+import { goldenTests } from '../../../tools/golden-tests.js';
+
+await goldenTests('gguf');
