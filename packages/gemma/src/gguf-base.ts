@@ -68,6 +68,8 @@ export interface GgufBase {
   config: DecoderConfig;
   /** What `sentencePieceTokenizer` makes a tokenizer of. @throws GgufError when the file has none. */
   vocabulary(): SentencePieceVocabulary;
+  /** Whether it says how a chat is written: it was tuned on chats. */
+  hasChatTemplate: boolean;
   /** Its tensors under Hugging Face's names. */
   tensors: Weights['tensors'];
   /** Size of the file, or of all its parts. */
@@ -90,6 +92,7 @@ export async function readGgufBase(base: Location): Promise<GgufBase | undefined
         const { tokens, ...fields } = ggufTokenizerFields(metadata, place);
         return { ...fields, tokens: [...tokens] };
       },
+      hasChatTemplate: metadata.has('tokenizer.chat_template'),
       tensors,
       bytes,
       async sha256() {

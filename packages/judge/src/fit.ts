@@ -43,7 +43,7 @@ export type RunEvent =
   | { kind: 'packed'; survival: Survival }
   /** Loaded linear modules of the base. */
   | { kind: 'loading'; done: number; total: number }
-  /** What the engine cannot do as the base's file has it, in a sentence. */
+  /** What a person may want to know of base, settings and engine together, in a sentence. */
   | { kind: 'note'; note: string }
   /** The model is loaded and nothing is stored yet: run.json and splits.json come next. */
   | { kind: 'opened'; judge: Judge }
@@ -138,6 +138,7 @@ export async function trainJudge(
     signal,
   });
   const full = { ...card, ...(await baseFile(base)) };
+  if (base.file?.hasChatTemplate && settings.frame === 'compact') await tell?.({ kind: 'note', note: TUNED_ON_CHATS });
   const judge = judgeOf({ model, tokenizer: base.tokenizer, objective, card: full });
   try {
     await tell?.({ kind: 'opened', judge });
@@ -161,6 +162,9 @@ export async function trainJudge(
     throw error;
   }
 }
+
+const TUNED_ON_CHATS =
+  "the base was tuned on chats (its file has a chat template), and the frame is compact: with `frame` 'chat' it sees what it knows";
 
 /** What a card says of a base that is one file. */
 async function baseFile({ file }: Base): Promise<Pick<ModelCard, 'baseFile'>> {
