@@ -10,7 +10,7 @@ let w: Workspace;
 let base: string;
 
 /** A Gemma 3 of two layers in Q8_0 and float32, with a tokenizer of 600 pieces. */
-async function tinyGguf(): Promise<Uint8Array> {
+async function tinyGguf(more: Pair[] = []): Promise<Uint8Array> {
   const path = new URL('../../tokenizer/test/fixtures/sentencepiece.json', import.meta.url);
   const { tokens, scores, types } = JSON.parse(await readFile(path, 'utf8')) as Record<string, never[]>;
   const pairs: Pair[] = [
@@ -35,6 +35,7 @@ async function tinyGguf(): Promise<Uint8Array> {
     ['tokenizer.ggml.unknown_token_id', 'u32', 3],
     ['tokenizer.ggml.padding_token_id', 'u32', 0],
     ['tokenizer.ggml.add_space_prefix', 'bool', false],
+    ...more,
   ];
   let seed = 0;
   const matrix = (name: string, shape: [number, number]): TensorSpec => {
@@ -161,6 +162,16 @@ describe('arena with a GGUF base', () => {
     const { code, err } = await predict('--base', w.at('other/tiny.gguf'), '--adapter', w.at('run'));
     expect(code).toBe(1);
     expect(err).toContain('trained on a file of');
+  });
+
+  test('a base tuned on chats that is given the compact frame says so', async () => {
+    await writeFile(w.at('tuned.gguf'), await tinyGguf([['tokenizer.chat_template', 'string', '{{ messages }}']]));
+    const flags = ['--data', w.data, '--out', w.at('tuned'), ...QUICK];
+    const { code, out } = await arena('train', '--base', w.at('tuned.gguf'), ...flags);
+    expect(code).toBe(0);
+    expect(out).toContain('note: the base was tuned on chats');
+    const plain = await train('plain');
+    expect(plain.out).not.toContain('note:');
   });
 
   test('a folder with two models asks which', async () => {
