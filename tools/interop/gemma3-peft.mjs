@@ -67,6 +67,7 @@ try {
 } finally {
   peer.close();
   engine.dispose();
+  if (flags.out) writeFileSync(flags.out, `${JSON.stringify(report, null, 1)}\n`);
   if (!flags.work) rmSync(work, { recursive: true, force: true });
 }
 
@@ -204,5 +205,3 @@ function note(what, got, want, bound) {
 function say(line) {
   console.log(line);
 }
-
-if (flags.out) writeFileSync(flags.out, `${JSON.stringify(report, null, 1)}\n`);

@@ -79,12 +79,20 @@ async function view<W extends Weights>(
   const { text } = await configText(base);
   const weights = await weightsOf(base);
   try {
-    return { weights: await make(weights), config: editJson(text, fields) };
+    return { weights: await make(weights), config: editJson(text, fields, FLOATS) };
   } catch (error) {
     await weights.close();
     throw error;
   }
 }
+
+/** Fields of a config.json that transformers 5 refuses as whole numbers. */
+const FLOATS: ReadonlySet<string> = new Set([
+  'attn_logit_softcapping',
+  'final_logit_softcapping',
+  'llm_int8_threshold',
+  'rms_norm_eps',
+]);
 
 function classifierFields(modelType: string, families: Family[], numLabels: number) {
   const labels = Array.from({ length: numLabels }, (_, i) => [`LABEL_${i}`, i] as const);

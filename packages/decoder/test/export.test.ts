@@ -121,6 +121,17 @@ describe('a GGUF base', () => {
   });
 });
 
+test('transformers takes no whole number for a float: caps and thresholds keep their point', async () => {
+  const caps = { ...CONFIG, attn_logit_softcapping: 50, final_logit_softcapping: 30 };
+  const whole = randomCheckpointFiles(caps, { seed: 3 });
+  const text = JSON.stringify(caps); // as JavaScript writes it: 50, not 50.0
+  const view = await quantizedCheckpoint(bytesFolder({ ...whole, 'config.json': new TextEncoder().encode(text) }));
+  await view.weights.close();
+  expect(view.config).toContain('"attn_logit_softcapping": 50.0,');
+  expect(view.config).toContain('"final_logit_softcapping": 30.0,');
+  expect(view.config).toContain('"llm_int8_threshold": 6.0,');
+});
+
 test('names an adapter of another base', async () => {
   const other = bytesFolder(randomCheckpointFiles({ ...CONFIG, hidden_size: 32 }));
   await expect(mergedCheckpoint(other, bytesFolder(adapter))).rejects.toThrow('the adapter belongs to another base');

@@ -48,10 +48,15 @@ const MARK = '\u0000number ';
 /**
  * A JSON object's text with some fields replaced, indented by 2. Every other number keeps its text, since JavaScript
  * would write `30.0` as `30`.
+ * @param floats Names of fields at any depth whose whole numbers get a point, as floats have in Python.
  * @throws SyntaxError when it is not JSON.
  */
-export function editJson(text: string, fields: { [name: string]: unknown }): string {
-  return rewriteJson(text, (json) => ({ ...json, ...fields }));
+export function editJson(
+  text: string,
+  fields: { [name: string]: unknown },
+  floats: ReadonlySet<string> = new Set(),
+): string {
+  return rewriteJson(text, (json) => ({ ...json, ...fields }), floats);
 }
 
 /**
@@ -59,10 +64,16 @@ export function editJson(text: string, fields: { [name: string]: unknown }): str
  * exponent are texts within `change`: move them, but do not compute with them.
  * @throws SyntaxError when it is not JSON.
  */
-export function rewriteJson(text: string, change: (json: Record<string, unknown>) => Record<string, unknown>): string {
+export function rewriteJson(
+  text: string,
+  change: (json: Record<string, unknown>) => Record<string, unknown>,
+  floats: ReadonlySet<string> = new Set(),
+): string {
   const marked = text.replace(TOKEN, (token) =>
     token.startsWith('"') || !/[.eE]/.test(token) ? token : JSON.stringify(MARK + token),
   );
-  const written = JSON.stringify(change(JSON.parse(marked)), null, 2);
+  const asFloat = (key: string, value: unknown) =>
+    typeof value === 'number' && floats.has(key) ? MARK + pythonFloat(value) : value;
+  const written = JSON.stringify(change(JSON.parse(marked)), asFloat, 2);
   return `${written.replaceAll(/"\\u0000number ([^"]*)"/g, '$1')}\n`;
 }

@@ -54,3 +54,12 @@ test('editJson changes the fields that are given and no other character of a num
 `);
   expect(() => editJson('{"cap": 30.0', {})).toThrow(SyntaxError);
 });
+
+test('editJson gives whole numbers of the named fields a point, at any depth', () => {
+  const edited = editJson(
+    '{"cap": 30, "n": 256, "none": null}',
+    { deep: { threshold: 6 } },
+    new Set(['cap', 'threshold', 'none']),
+  );
+  expect(edited).toBe('{\n  "cap": 30.0,\n  "n": 256,\n  "none": null,\n  "deep": {\n    "threshold": 6.0\n  }\n}\n');
+});
