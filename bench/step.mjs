@@ -18,7 +18,9 @@ import { loraConfig } from '@arena/lora';
 import { Mt19937 } from '@arena/random';
 import { openEngine } from '@arena/runtime';
 import { observeOps } from '@arena/runtime/op';
+import { wasmBackend } from '@arena/runtime/wasm';
 import { adamW } from '@arena/trainer';
+import { backend } from '@tensorflow/tfjs-core';
 import { startPeer } from './peer.mjs';
 import { SHAPES, stepFlops } from './shapes.mjs';
 
@@ -98,6 +100,7 @@ async function runShape(name, shape) {
     steps.push(await timeStep(model, batch, optimizer, plan, profile));
     if (peer) peerSteps.push(await peer.ask(request));
   }
+  const heapGiB = wasmBackend(backend()).heap.peakBytes / 2 ** 30;
   optimizer.dispose();
   await model.dispose();
   if (!flags.base) rmSync(folder, { recursive: true });
@@ -113,6 +116,7 @@ async function runShape(name, shape) {
     peer: peer && middle(peerSteps.slice(steps.length - timed.length)),
     timed: timed.map(({ seconds }) => seconds),
     profile,
+    heapGiB,
     peakGiB: peakGiB(),
   };
 }
@@ -206,16 +210,16 @@ function formatReport(results) {
   const lines = [
     `${cpus().length} x ${cpus()[0].model.trim()}, node ${process.version}, engine wasm${flags.wide ? ' (wide)' : ''}, ${engine.threads} threads`,
     '',
-    '| shape | tokens | s/step (all) | forward | backward | optimizer | tokens/s | GFLOP/s | peak GiB | other cores | plan |',
-    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
+    '| shape | tokens | s/step (all) | forward | backward | optimizer | tokens/s | GFLOP/s | peak GiB | heap and its plan | other cores | plan |',
+    '| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |',
   ];
-  for (const { name, flops, tokens, plan, median, timed, peakGiB: peak } of results) {
+  for (const { name, flops, tokens, plan, median, timed, heapGiB, peakGiB: peak } of results) {
     const { seconds, forward, backward, optimizer, others } = median;
     const rate = flops / seconds / 1e9;
     const keep = `${plan.activations.recompute} layers recomputed${plan.activations.offload ? ', offload' : ''}`;
     lines.push(
       `| ${name} | ${tokens} | ${fixed(seconds)} (${timed.map((t) => fixed(t)).join(', ')}) | ${fixed(forward)} | ${fixed(backward)} | ` +
-        `${fixed(optimizer, 3)} | ${fixed(tokens / seconds, 1)} | ${fixed(rate, 1)} | ${fixed(peak)} | ${fixed(others)} | ${keep} |`,
+        `${fixed(optimizer, 3)} | ${fixed(tokens / seconds, 1)} | ${fixed(rate, 1)} | ${fixed(peak)} | ${fixed(heapGiB)}, ${fixed(plan.total / 2 ** 30)} | ${fixed(others)} | ${keep} |`,
     );
   }
   if (peer) {
