@@ -66,7 +66,7 @@ export async function ggufCheckpoint(base: Location): Promise<CheckpointView | u
   const file = await openAt(base);
   if (!file) return undefined;
   try {
-    const config = JSON.stringify(ggufConfig(file.metadata, file.tensors));
+    const config = JSON.stringify(ggufConfig(file.metadata, file.tensors, file.place));
     return { weights: await ggufWeights(file), config };
   } catch (error) {
     await file.close();
@@ -111,7 +111,7 @@ export async function readGgufBase(base: Location): Promise<GgufBase | undefined
 }
 
 function parseGgufConfig({ metadata, tensors, place }: GgufFile): DecoderConfig {
-  return parseConfig(JSON.stringify(ggufConfig(metadata, tensors)), [gemma2, gemma3], place);
+  return parseConfig(JSON.stringify(ggufConfig(metadata, tensors, place)), [gemma2, gemma3], place);
 }
 
 async function openAt(base: Location): Promise<GgufFile | undefined> {

@@ -125,7 +125,11 @@ async function keep(
     });
   } catch (error) {
     if (!isFull(error) && !isFull((error as Error).cause)) throw error;
-    throw new Error(await noRoom(name, bytes));
+    // browsers do not say truly how much is left
+    const megabytes = Math.ceil(bytes / 1e6).toLocaleString('en');
+    throw new Error(
+      `${name}: the browser has no room to keep ${megabytes} MB: free space on the disk, or remove this site's data in the browser's settings`,
+    );
   }
   const kept: Stored = { kind: 'stored', name, folder: place, gguf };
   const base = await openBase(kept, battles).catch(async (error) => {
@@ -134,12 +138,6 @@ async function keep(
   });
   await store.write(LABEL, JSON.stringify(kept));
   return base;
-}
-
-async function noRoom(name: string, bytes: number): Promise<string> {
-  const { quota = 0, usage = 0 } = await navigator.storage.estimate();
-  const megabytes = (count: number) => `${Math.max(0, Math.round(count / 1e6)).toLocaleString('en')} MB`;
-  return `${name}: the browser has no room to keep ${megabytes(bytes)} (it has ${megabytes(quota - usage)} left for this page): free space on the disk, or remove this site's data in the browser's settings`;
 }
 
 /** The bases that are kept here. */
