@@ -8,7 +8,7 @@ import { ignoreInterrupts } from './interrupt.js';
 /** The command line for these arguments. Loads only the commands that they name. */
 async function programFor(argv: string[]): Promise<Command> {
   const program = new Command('arena')
-    .description('Fine-tune Gemma 2 on human preference votes: QLoRA in TypeScript.')
+    .description('Fine-tune Gemma 2 or 3 on human preference votes: QLoRA in TypeScript.')
     .version((createRequire(import.meta.url)('../package.json') as { version: string }).version)
     .configureHelp({ showGlobalOptions: true, subcommandTerm: (command) => command.name() })
     .showSuggestionAfterError()

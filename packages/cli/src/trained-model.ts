@@ -52,5 +52,5 @@ export async function checkNotMerged(baseOrId: string, merged: ModelCard | undef
 
 /** Loads a model the way training did. */
 export async function loadTrained(files: TrainedFiles, signal?: AbortSignal): Promise<Judge> {
-  return openJudge(await openBase(files.base), files, { signal });
+  return openJudge(await openBase(files.base), files, { signal, onNote: (note) => console.error(`note: ${note}`) });
 }

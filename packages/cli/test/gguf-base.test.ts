@@ -94,6 +94,19 @@ describe('arena with a GGUF base', () => {
     expect(err).toContain('trained on a file of');
   });
 
+  test('a base tuned on chats that is given the compact frame says so', async () => {
+    await writeFile(
+      w.at('tuned.gguf'),
+      await tinyGguf({ more: [['tokenizer.chat_template', 'string', '{{ messages }}']] }),
+    );
+    const flags = ['--data', w.data, '--out', w.at('tuned'), ...QUICK];
+    const { code, out } = await arena('train', '--base', w.at('tuned.gguf'), ...flags);
+    expect(code).toBe(0);
+    expect(out).toContain('note: the base was tuned on chats');
+    const plain = await train('plain');
+    expect(plain.out).not.toContain('note:');
+  });
+
   test('a folder with two models asks which', async () => {
     await cp(base, w.at('folder/other.gguf'));
     const { code, err } = await predict('--base', w.at('folder'), '--adapter', w.at('run'));

@@ -97,7 +97,7 @@ describe('a rank that does not go on', () => {
       const out = `stopped-${launcher.name.replace(' ', '')}`;
       const { code, out: said, err } = await strike(launcher, out, 'SIGTERM');
       expect(code).not.toBe(0);
-      expect(said).toMatch(/stopped after step \d+; saved .*checkpoint-\d+\. The same command with --resume goes on/);
+      expect(said).toMatch(/stopped after step \d+; saved .*checkpoint-\d+\. The same command with --resume continues/);
       // MPICH's launcher may end before it has passed on the last words of a rank that aborts
       if (launcher.name !== 'MPICH') expect(err).toContain('arena train: rank 1: interrupted by SIGTERM');
       const again = await start(launcher, 2, out, [...LONG, '--resume']).ended;

@@ -170,7 +170,7 @@ describe('arena prepare', () => {
     const splits = async (folder: string) => JSON.parse(await readFile(w.at(`${folder}/splits.json`), 'utf8'));
     expect(await splits('from-prepared')).toEqual(await splits('prepared'));
     const other = await train('other-packing', '--max-tokens', '128');
-    expect(other.out).toContain('packing anew');
+    expect(other.out).toContain('packing again');
   });
 
   test('texts of the data are escaped in the card', async () => {

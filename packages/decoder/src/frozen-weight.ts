@@ -108,7 +108,7 @@ export function widenedNote({ types, matrices, bytes }: Widened): string {
 
 /** How a linear is held on the engine: see {@link Quantization}. `codes` are 4 bits as the checkpoint has them. */
 export function heldAs(
-  { tensors }: Weights,
+  { tensors }: Pick<Weights, 'tensors'>,
   { name, path }: { name: string; path: string },
   quantization: Quantization,
 ): 'codes' | 'blocks' | 'quantised' | 'float' {

@@ -102,7 +102,11 @@ export function planMemory(options: MemoryPlanOptions): MemoryPlan {
  * Bytes of a model's frozen linears on the current engine, as the option `quantization` of loading has them: for
  * {@link planMemory}, before anything is loaded.
  */
-export function linearBytes(weights: Weights, config: DecoderConfig, quantization: Quantization): number {
+export function linearBytes(
+  weights: Pick<Weights, 'tensors'>,
+  config: DecoderConfig,
+  quantization: Quantization,
+): number {
   let sum = 0;
   for (const place of tensorTable(config)) {
     if (place.role !== 'linear') continue;

@@ -23,10 +23,10 @@ import {
   writeRandomCheckpoint as writeRandom,
 } from '@arena/decoder/checkpoint';
 import { parseConfig } from '@arena/decoder/family';
-import type { Location, Weights } from '@arena/files';
+import type { Location } from '@arena/files';
 import { gemma2 } from './gemma2.js';
 import { gemma3 } from './gemma3.js';
-import { ggufCheckpoint, widenedWeights } from './gguf-base.js';
+import { ggufCheckpoint } from './gguf-base.js';
 
 /** What {@link loadGemma} and its neighbours take for their own. */
 export const GEMMA_FAMILIES: Family[] = [gemma2, gemma3];
@@ -90,7 +90,7 @@ export function randomCheckpointFiles(
  * written in float32.
  */
 export function mergedCheckpoint(base: CheckpointSource, adapter: Location): Promise<MergedCheckpoint> {
-  return opened(base, (one) => merged(one, adapter, { families: GEMMA_FAMILIES }), widenedWeights);
+  return opened(base, (one) => merged(one, adapter, { families: GEMMA_FAMILIES }));
 }
 
 /** A checkpoint in 4 bits, as a view to write: {@link quantized} with {@link GEMMA_FAMILIES}. */
@@ -98,18 +98,13 @@ export function quantizedCheckpoint(
   base: CheckpointSource,
   options: Omit<QuantizedCheckpointOptions, 'families'> = {},
 ): Promise<CheckpointView> {
-  return opened(base, (one) => quantized(one, { ...options, families: GEMMA_FAMILIES }), widenedWeights);
+  return opened(base, (one) => quantized(one, { ...options, families: GEMMA_FAMILIES }));
 }
 
-/** Opens a GGUF base for what takes it over, its weights changed where asked for: it is closed here when that fails. */
-async function opened<T>(
-  source: CheckpointSource,
-  work: (source: CheckpointSource) => Promise<T>,
-  change: (weights: Weights) => Weights = (weights) => weights,
-): Promise<T> {
-  const gguf = typeof source === 'object' ? undefined : await ggufCheckpoint(source);
-  if (!gguf) return work(source);
-  const view = { ...gguf, weights: change(gguf.weights) };
+/** Opens a GGUF base for what takes it over. It is closed here when that fails. */
+async function opened<T>(source: CheckpointSource, work: (source: CheckpointSource) => Promise<T>): Promise<T> {
+  const view = typeof source === 'object' ? undefined : await ggufCheckpoint(source);
+  if (!view) return work(source);
   try {
     return await work(view);
   } catch (error) {

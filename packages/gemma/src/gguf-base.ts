@@ -80,6 +80,10 @@ export interface GgufBase {
   config: DecoderConfig;
   /** What `sentencePieceTokenizer` makes a tokenizer of. @throws GgufError when the file has none. */
   vocabulary(): SentencePieceVocabulary;
+  /** Whether it says how a chat is written: it was tuned on chats. */
+  hasChatTemplate: boolean;
+  /** Its tensors under Hugging Face's names. */
+  tensors: Weights['tensors'];
   /** Size of the file, or of all its parts. */
   bytes: number;
   /** SHA-256 of the file in hexadecimal: everything is read. */
@@ -93,12 +97,15 @@ export async function readGgufBase(base: Location): Promise<GgufBase | undefined
   try {
     const { metadata, place, bytes } = file;
     const config = parseGgufConfig(file);
+    const { tensors } = await ggufWeights(file);
     return {
       config,
       vocabulary() {
         const { tokens, ...fields } = ggufTokenizerFields(metadata, place);
         return { ...fields, tokens: [...tokens] };
       },
+      hasChatTemplate: metadata.has('tokenizer.chat_template'),
+      tensors,
       bytes,
       async sha256() {
         const again = await openAt(base);
@@ -118,27 +125,3 @@ async function openAt(base: Location): Promise<GgufFile | undefined> {
   const place = await ggufAt(base);
   return place && openGguf(place.from, place.name);
 }
-
-/** Weights whose blocks are widened, for checkpoints that know no blocks: every tensor is stored in float32. */
-export function widenedWeights(weights: Weights): Weights {
-  const values = (shape: number[]) => shape.reduce((a, b) => a * b, 1);
-  return {
-    place: weights.place,
-    tensors: new Map(
-      [...weights.tensors].map(([name, { shape }]) => [name, { shape, stored: 'F32', bytes: 4 * values(shape) }]),
-    ),
-    readFloat32: (name, rows) => weights.readFloat32(name, rows),
-    async *readStored(name) {
-      const [rows, ...row] = weights.tensors.get(name)!.shape;
-      const step = Math.max(1, Math.floor(WIDENED_VALUES / values(row)));
-      for (let begin = 0; begin < rows; begin += step) {
-        const part = await weights.readFloat32(name, [begin, Math.min(rows, begin + step)]);
-        yield new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
-      }
-    },
-    close: () => weights.close(),
-  };
-}
-
-/** Values that are widened at a time. */
-const WIDENED_VALUES = 2 ** 22;

@@ -7,6 +7,7 @@ interface TinyOptions {
   architecture?: string;
   /** Of the weights. Default 1. */
   seed?: number;
+  more?: Pair[];
 }
 
 /** A Gemma 3 of two layers in Q8_0 and float32, with a tokenizer of 600 pieces. */
@@ -31,7 +32,7 @@ export async function splitTinyGguf(): Promise<Record<string, Uint8Array>> {
   };
 }
 
-async function tinyModel({ architecture = 'gemma3', seed = 1 }: TinyOptions) {
+async function tinyModel({ architecture = 'gemma3', seed = 1, more = [] }: TinyOptions) {
   const path = new URL('../../tokenizer/test/fixtures/sentencepiece.json', import.meta.url);
   const { tokens, scores, types } = JSON.parse(await readFile(path, 'utf8')) as Record<string, never[]>;
   const pairs: Pair[] = [
@@ -56,6 +57,7 @@ async function tinyModel({ architecture = 'gemma3', seed = 1 }: TinyOptions) {
     ['tokenizer.ggml.unknown_token_id', 'u32', 3],
     ['tokenizer.ggml.padding_token_id', 'u32', 0],
     ['tokenizer.ggml.add_space_prefix', 'bool', false],
+    ...more,
   ];
   const draw = uniform(seed);
   const matrix = (name: string, shape: [number, number]): TensorSpec => {

@@ -19,7 +19,7 @@ export interface Base {
   /** Storage of its linear layers: `4bit` by bitsandbytes, `blocks` of a GGUF file. */
   stored: 'float' | '4bit' | 'blocks';
   /** Of a base that is a GGUF file. */
-  file?: Pick<GgufBase, 'bytes' | 'sha256'>;
+  file?: Pick<GgufBase, 'bytes' | 'sha256' | 'tensors' | 'hasChatTemplate'>;
   /** Set when an adapter was merged into it. */
   card?: ModelCard;
 }

@@ -38,9 +38,13 @@ export function cardOf(
   return { format: FORMAT, base: name, head, pack, quantization, seed } as ModelCard;
 }
 
-/** The quantisation of a card, for `loadGemma`. */
-export function quantizationOf({ quantization }: ModelCard): LoadGemmaOptions['quantization'] {
-  return quantization === 'stored' || quantization === null ? undefined : quantization;
+/** The use of a base's linears that a card names, as `loadGemma` takes it. Linears stored in 4 bits stay so. */
+export function quantizationOf(
+  { quantization }: Pick<ModelCard, 'quantization'>,
+  { stored }: Pick<Base, 'stored'>,
+): LoadGemmaOptions['quantization'] {
+  if (quantization === 'stored' || stored === '4bit') return undefined;
+  return quantization ?? 'none';
 }
 
 /** The card as the text of arena.json. */

@@ -43,6 +43,8 @@ export type RunEvent =
   | { kind: 'packed'; survival: Survival }
   /** Loaded linear modules of the base. */
   | { kind: 'loading'; done: number; total: number }
+  /** What a person may want to know of base, settings and engine together, in a sentence. */
+  | { kind: 'note'; note: string }
   /** The model is loaded and nothing is stored yet: run.json and splits.json come next. */
   | { kind: 'opened'; judge: Judge }
   | {
@@ -121,10 +123,10 @@ export async function trainJudge(
   // the others receive it from the first
   const place = resume?.checkpoint !== undefined && isFirst ? store.location(resume.checkpoint) : undefined;
   const checkpoint = place === undefined ? undefined : await loadCheckpoint(place);
-  const plan = planTraining(packed, settings, base, adapter, objective, options);
-  const card = { ...cardOf(objective, base, settings), ...(await baseFile(base)) };
+  const card = cardOf(objective, base, settings);
+  const plan = planTraining(packed, settings, base, card, adapter, objective, options);
   const model = await loadGemma(base.location, {
-    quantization: quantizationOf(card),
+    quantization: quantizationOf(card, base),
     ...(checkpoint
       ? { adapter: await loadAdapter(place!) }
       : { lora: { config: adapter.config, seed: settings.seed } }),
@@ -132,9 +134,12 @@ export async function trainJudge(
     scoreSeed: settings.seed,
     scoreStd: settings.headStd,
     onProgress: (done, total) => void tell?.({ kind: 'loading', done, total }),
+    onNote: (note) => void tell?.({ kind: 'note', note }),
     signal,
   });
-  const judge = judgeOf({ model, tokenizer: base.tokenizer, objective, card });
+  const full = { ...card, ...(await baseFile(base)) };
+  if (base.file?.hasChatTemplate && settings.frame === 'compact') await tell?.({ kind: 'note', note: TUNED_ON_CHATS });
+  const judge = judgeOf({ model, tokenizer: base.tokenizer, objective, card: full });
   try {
     await tell?.({ kind: 'opened', judge });
     // From here on the run can be resumed; a failure above leaves nothing behind.
@@ -149,7 +154,7 @@ export async function trainJudge(
     if (isFirst) {
       const trained = await readAdapter(model);
       checkFinite(trained, settings);
-      await store.writeFolder('adapter', judgeFiles(trained, card));
+      await store.writeFolder('adapter', judgeFiles(trained, full));
     }
     return { judge, result };
   } catch (error) {
@@ -157,6 +162,9 @@ export async function trainJudge(
     throw error;
   }
 }
+
+const TUNED_ON_CHATS =
+  "the base was tuned on chats (its file has a chat template), and the frame is compact: with `frame` 'chat' it sees what it knows";
 
 /** What a card says of a base that is one file. */
 async function baseFile({ file }: Base): Promise<Pick<ModelCard, 'baseFile'>> {

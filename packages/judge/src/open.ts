@@ -61,6 +61,8 @@ export async function readJudge(location: Location, card?: ModelCard): Promise<J
 export interface OpenJudgeOptions {
   /** Called after each linear module of the base. */
   onProgress?: (done: number, total: number) => void;
+  /** Told what the engine cannot do as the base's file has it, in a sentence. */
+  onNote?: (note: string) => void;
   signal?: AbortSignal;
 }
 
@@ -74,7 +76,7 @@ export interface OpenJudgeOptions {
 export async function openJudge(base: Base, files: JudgeFiles, options: OpenJudgeOptions = {}): Promise<Judge> {
   const { adapter, card, objective } = files;
   checkBaseFile(base, card);
-  const quantization = adapter && quantizationOf(card); // a merged checkpoint is used as it is stored
+  const quantization = adapter && quantizationOf(card, base); // a merged checkpoint is used as it is stored
   const model = await loadGemma(base.location, { adapter, quantization, numLabels: objective.labels, ...options });
   return judgeOf({ model, tokenizer: base.tokenizer, objective, card });
 }

@@ -1,12 +1,13 @@
 /** @file Plans a run before it loads weights: its adapter, the batches of its epochs, its memory. */
 import { batches, type Packed } from '@arena/data';
-import { type MemoryPlan, planMemory } from '@arena/decoder';
+import { linearBytes, type MemoryPlan, planMemory } from '@arena/decoder';
 import { linearModules } from '@arena/decoder/family';
 import { type LoraConfig, type LoraTarget, loraConfig } from '@arena/lora';
 import { resolveTargets } from '@arena/lora/names';
 import type { MicroBatch } from '@arena/trainer';
 import { totalSteps } from '@arena/trainer/optimizer';
 import type { Base } from './base.js';
+import { type ModelCard, quantizationOf } from './card.js';
 import { JudgeError } from './error.js';
 import type { Objective } from './objectives/objective.js';
 import type { TrainingSettings } from './settings.js';
@@ -63,11 +64,13 @@ export interface MemoryLimits {
 export function planTraining(
   packed: Packed[],
   settings: TrainingSettings,
-  { config, stored }: Base,
+  base: Base,
+  card: Pick<ModelCard, 'quantization'>,
   { targets }: NewAdapter,
   objective: Objective,
   { memoryBytes, halves }: MemoryLimits = {},
 ): TrainingPlan {
+  const { config, stored, file } = base;
   const { batchSize, tokensPerBatch, seed, optimizer, accumulation, epochs } = settings;
   const order = tokensPerBatch ? 'bucketed' : 'hf';
   const epochBatches = (epoch: number) =>
@@ -80,7 +83,8 @@ export function planTraining(
     config: { ...config, numLabels: objective.labels },
     targets,
     tokens: Math.max(...first.map(({ ids }) => ids.length)),
-    quantized: settings.quantize !== 'none' || stored === '4bit',
+    quantized: card.quantization !== null || stored === '4bit',
+    ...(file ? { linearBytes: linearBytes(file, config, quantizationOf(card, base)) } : {}),
     momentBytes: optimizer === 'adamw-8bit' ? 2 : 8,
     halves,
     budgetBytes: typeof memoryBytes === 'function' ? memoryBytes() : memoryBytes,

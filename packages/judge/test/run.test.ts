@@ -54,7 +54,7 @@ const probabilities = async (judge: Judge, some: Battle[]) =>
 describe.each([
   ['two classes', {}],
   ['three classes', { classes: 3 }],
-  ['a reward model in float', { loss: 'bradley-terry', quantize: false }],
+  ['a reward model in float', { loss: 'bradley-terry', quantize: 'none' }],
 ] as [string, Partial<GivenSettings>][])('%s', (_, kind) => {
   const store = memoryStore();
   const events: RunEvent[] = [];

@@ -29,7 +29,12 @@ const WRONG: [string, Partial<Record<keyof GivenSettings, unknown>>, string][] =
   ['a number with a fraction', { rank: 1.5 }, '`rank` is 1.5: a whole number from 1 is expected'],
   ['a word of another list', { frame: 'verse' }, "`frame` is \"verse\": 'chat' or 'compact' is expected"],
   ['a text for a list', { targets: 'q_proj' }, '`targets` is "q_proj": a list of words is expected'],
-  ['a word for a switch', { quantize: 'yes' }, '`quantize` is "yes": true or false is expected'],
+  ['a word for a switch', { doubleQuant: 'yes' }, '`doubleQuant` is "yes": true or false is expected'],
+  [
+    'another way to quantise',
+    { quantize: 'int8' },
+    "`quantize` is \"int8\": 'auto' or 'nf4' or 'none' or 'stored' is expected",
+  ],
   ['a reason that is none', { clean: { boring: 'drop' } }, '`clean` is {"boring":"drop"}: an object of unlabeled'],
   ['an action that is none', { clean: { duplicate: 'burn' } }, '`clean` is {"duplicate":"burn"}'],
   ['a setting that is none', { rnak: 4 } as object, "there is no setting 'rnak'"],

@@ -51,8 +51,7 @@ function onEvent(event: Event): void {
       charts.measured(event.step, event.loss, event.accuracy);
       break;
     case 'note':
-      get('note').textContent = event.text;
-      get('note').hidden = false;
+      showNote(event.text);
       break;
     case 'lost':
       judgeReady(false);
@@ -62,6 +61,14 @@ function onEvent(event: Event): void {
 
 function say(text: string): void {
   get('status').textContent = text;
+}
+
+/** Each note of a task once, a line each. */
+function showNote(text: string): void {
+  const note = get('note');
+  const lines = note.hidden ? [] : note.textContent!.split('\n');
+  if (!lines.includes(text)) note.textContent = [...lines, text].join('\n');
+  note.hidden = false;
 }
 
 function showProgress(share: number | null, text: string): void {

@@ -22,9 +22,8 @@ let pause: { over: Promise<void>; end: () => void } | undefined;
 
 const tell = (event: Event) => postMessage({ event });
 const onProgress = (done: number, total: number) => tell({ kind: 'progress', label: 'opening the base', done, total });
-const store = runStore((why) =>
-  tell({ kind: 'note', text: `${why}: training continues, but a reload would lose it.` }),
-);
+const onNote = (text: string) => tell({ kind: 'note', text });
+const store = runStore((why) => onNote(`${why}: training continues, but a reload would lose it.`));
 
 type Handlers = { [K in TaskName]: (argument: Argument<K>) => Promise<Result<K>> | Result<K> };
 
@@ -71,8 +70,7 @@ const handlers: Handlers = {
       }),
     );
     await closeJudge();
-    if (!base.kept)
-      tell({ kind: 'note', text: 'This browser keeps no files of this page: a reload forgets the base.' });
+    if (!base.kept) onNote('This browser keeps no files of this page: a reload forgets the base.');
     return base.info;
   },
   keptBases,
@@ -113,7 +111,7 @@ const handlers: Handlers = {
     const unsaid = cardOf(objectiveOf(settings), on, settings); // of an adapter that was trained elsewhere
     const trained = await readJudge(bytesFolder(await adapterBytes(files)), unsaid);
     await closeJudge();
-    judge = await openJudge(on, trained, { onProgress });
+    judge = await openJudge(on, trained, { onProgress, onNote });
     return `adapter of rank ${trained.adapter!.config.r} on ${on.info.name}`;
   },
 };
@@ -151,7 +149,7 @@ async function trainOn(): Promise<boolean> {
   tell({ kind: 'base', base: base.info });
   if (checkpoint) return fit(votes, base, settings, checkpoint);
   await closeJudge();
-  judge = await openJudge(base, await readJudge(store.location('adapter')), { onProgress });
+  judge = await openJudge(base, await readJudge(store.location('adapter')), { onProgress, onNote });
   return true;
 }
 
@@ -162,10 +160,7 @@ async function goOnAfterLoss(first: () => Promise<boolean>, again: () => Promise
   } catch (error) {
     if (!(error instanceof DeviceLostError)) throw error;
     await openAfterLoss();
-    tell({
-      kind: 'note',
-      text: 'The GPU was lost: a new device is open, training continues from the last checkpoint.',
-    });
+    onNote('The GPU was lost: a new device is open, training continues from the last checkpoint.');
     return again();
   }
 }

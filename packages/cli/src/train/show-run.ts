@@ -63,6 +63,10 @@ export function showRun({ settings, out, resume, tensorboard, profile, ranks, sa
         bar ??= progress({ label: 'opening the base', total: event.total, unit: 'matrices' });
         bar.update(event.done);
         break;
+      case 'note':
+        endBar();
+        say(`note: ${event.note}`);
+        break;
       case 'opened':
         endBar();
         say(describeModel(event.judge, settings));
