@@ -3,6 +3,7 @@
  * and engine `webgpu` on Chromium's software adapter.
  */
 import { existsSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { playwright } from '@vitest/browser-playwright';
 import type { TestProjectInlineConfiguration } from 'vitest/config';
@@ -30,6 +31,9 @@ export const ISOLATION = {
 };
 
 const ROOT = fileURLToPath(new URL('.', import.meta.url));
+
+/** Gemma 3 270M, which no repository holds: `node tools/gemma3-270m.mjs` prints its path. Empty without it. */
+const REAL_BASE = process.env.ARENA_GEMMA3_270M ? resolve(process.env.ARENA_GEMMA3_270M) : '';
 
 /** The projects for the root's run; none, with a line that says so, where there is no Chromium. */
 export function browserProjects(): TestProjectInlineConfiguration[] {
@@ -78,12 +82,12 @@ function project(name: string, { include, provide, flags, headers }: ProjectOpti
       ],
       exclude: ['csv-parse/browser/esm'], // a module as it stands
     },
-    server: { headers },
+    server: { headers, fs: { allow: ['../..', ...(REAL_BASE ? [dirname(REAL_BASE)] : [])] } },
     test: {
       name: `@arena/browser-tests:${name}`,
       include,
       globalSetup: 'test/browser/node-results.ts',
-      provide,
+      provide: { ...provide, gemma3: REAL_BASE && `/@fs${REAL_BASE}` },
       testTimeout: 300_000,
       hookTimeout: 60_000,
       browser: {

@@ -29,8 +29,15 @@ interface BattleView {
 /** Where the base comes from. */
 export type BaseChoice =
   | { kind: 'tiny' }
+  /** One of {@link Tasks.keptBases}, by its folder. */
+  | { kind: 'kept'; folder: string }
+  /** A folder in Hugging Face's format, or a GGUF file. */
   | { kind: 'url'; url: string }
+  /** Files of such a folder, which `name` names; or a GGUF file or all parts of one. */
   | { kind: 'files'; name: string; files: File[] };
+
+/** A base in the browser's private file system. */
+export type KeptBase = { name: string; folder: string };
 
 export interface BaseInfo {
   name: string;
@@ -73,6 +80,7 @@ interface Tasks {
   useVotes(files: File[] | null): VotesInfo;
   battle(index: number): BattleView;
   useBase(choice: BaseChoice): BaseInfo;
+  keptBases(): KeptBase[];
   /** Ends when training does; true when it came to its end, false when it was stopped. */
   train(settings: TrainSettings): boolean;
   /** Opens the saved run's votes and base, and trains on where it was not done. */

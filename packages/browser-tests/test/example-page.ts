@@ -58,3 +58,24 @@ export async function status(page: Page, word: string): Promise<void> {
 export async function shownError(page: Page): Promise<string | null> {
   return (await page.isVisible('#error')) ? page.textContent('#error') : null;
 }
+
+/** Keeps what the page's Worker answers where a test can read it: an init script of the page. */
+export function keepReplies(): void {
+  const Original = window.Worker;
+  window.Worker = class extends Original {
+    constructor(...args: ConstructorParameters<typeof Original>) {
+      super(...args);
+      const replies: unknown[] = [];
+      Object.assign(window, { replies });
+      this.addEventListener('message', ({ data }) => replies.push(data));
+    }
+  };
+}
+
+/** P(A) that the page was told last. */
+export async function saidOnPage(page: Page): Promise<number> {
+  return page.evaluate(() => {
+    const { replies } = window as unknown as { replies: { result?: { mean?: number } }[] };
+    return replies.findLast(({ result }) => result?.mean !== undefined)!.result!.mean!;
+  });
+}

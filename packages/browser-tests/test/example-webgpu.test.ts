@@ -4,6 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Browser, chromium, type Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tinyGguf } from '../../gguf/test/tiny-base.js';
 import { CHROMIUM, CHROMIUM_FLAGS, WEBGPU_FLAGS } from '../chromium.js';
 import { openExample, PATIENCE, type ServedPage, serveExample, status } from './example-page.js';
 
@@ -70,5 +71,21 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page on engine webgpu', () =
     expect(await page.textContent('#note')).toContain('training continues from the last checkpoint');
     await status(page, 'trained');
     expect(await page.isEnabled('#evaluate')).toBe(true);
+  }, 600_000);
+
+  it('trains on a GGUF file, and says that the engine widens its blocks', async () => {
+    const base = join(served.folder, 'tiny.gguf');
+    await writeFile(base, await tinyGguf());
+    await openExample(page, `${served.url}?engine=webgpu`);
+    expect(await page.textContent('#engine')).toContain('engine webgpu');
+    await page.setInputFiles('#votes-files', join(served.folder, 'votes.jsonl'));
+    await status(page, 'votes are ready');
+    await page.setInputFiles('#base-files', base);
+    await status(page, 'base is ready');
+    for (const [id, value] of Object.entries({ 'batch-size': '16', rank: '2', 'max-tokens': '96' }))
+      await page.fill(`#${id}`, value);
+    await page.click('#train');
+    await status(page, 'trained');
+    expect(await page.textContent('#note')).toMatch(/^engine webgpu has no kernels for blocks of Q8_0: 14 matrices/);
   }, 600_000);
 });

@@ -12,9 +12,11 @@ import { type Browser, chromium, type Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHROMIUM, CHROMIUM_FLAGS } from '../chromium.js';
 import {
+  keepReplies,
   openExample,
   PATIENCE,
   type ServedPage,
+  saidOnPage,
   serveExample,
   shownError as shownErrorOf,
   status as statusOf,
@@ -38,19 +40,6 @@ const PAIR = {
   b: 'I guess it will be fine. Whatever, nobody really cares.',
 };
 
-/** Keeps what the page's Worker answers where a test can read it. */
-function keepReplies(): void {
-  const Original = window.Worker;
-  window.Worker = class extends Original {
-    constructor(...args: ConstructorParameters<typeof Original>) {
-      super(...args);
-      const replies: unknown[] = [];
-      Object.assign(window, { replies });
-      this.addEventListener('message', ({ data }) => replies.push(data));
-    }
-  };
-}
-
 /** Puts the saved run into the form in which the page kept it before there was @arena/judge. */
 async function keepAsEarlierPages(): Promise<void> {
   await page.evaluate(async () => {
@@ -67,14 +56,6 @@ async function keepAsEarlierPages(): Promise<void> {
     await write('run.json', { ...file, settings: { ...settings, seed: 42 } });
     await write('latest.json', { step: Number(name.split('-')[1]), totalSteps, name, done: false });
     for (const one of ['page.json', 'log.jsonl']) await run.removeEntry(one);
-  });
-}
-
-/** P(A) that the page was told last. */
-async function saidOnPage(): Promise<number> {
-  return page.evaluate(() => {
-    const { replies } = window as unknown as { replies: { result?: { mean?: number } }[] };
-    return replies.findLast(({ result }) => result?.mean !== undefined)!.result!.mean!;
   });
 }
 
@@ -171,7 +152,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
     const zip = join(served.folder, 'adapter.zip');
     await saving.saveAs(zip);
     expect((await readFile(zip)).subarray(0, 2).toString()).toBe('PK');
-    expect(Math.abs((await saidInCommand(zip)) - (await saidOnPage()))).toBeLessThan(1e-5);
+    expect(Math.abs((await saidInCommand(zip)) - (await saidOnPage(page)))).toBeLessThan(1e-5);
     await page.setInputFiles('#adapter-files', zip);
     await status('is open');
     expect(await judge()).toBe(verdict);

@@ -123,7 +123,11 @@ function syncWriter(access: SyncAccess): Writer {
     },
     async write(bytes, position) {
       for (let done = 0; done < bytes.length; ) {
-        done += access.write(bytes.subarray(done), { at: position + done });
+        const wrote = access.write(bytes.subarray(done), { at: position + done });
+        // Chromium's private windows return a negative error as an unsigned number where others throw.
+        if (!(wrote > 0 && wrote <= bytes.length - done))
+          throw new DOMException('no space is left', 'QuotaExceededError');
+        done += wrote;
       }
     },
     async clear() {

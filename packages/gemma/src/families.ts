@@ -29,13 +29,13 @@ import { gemma3 } from './gemma3.js';
 import { ggufCheckpoint } from './gguf-base.js';
 
 /** What {@link loadGemma} and its neighbours take for their own. */
-export const GEMMA_FAMILIES: Family[] = [gemma2, gemma3];
+const GEMMA_FAMILIES: Family[] = [gemma2, gemma3];
 
 /** {@link LoadOptions} but for the families. */
 export type LoadGemmaOptions = Omit<LoadOptions, 'families'>;
 
 /**
- * Opens a Gemma base as a classifier on the current engine: {@link loadClassifier} with {@link GEMMA_FAMILIES}.
+ * Opens a Gemma base as a classifier on the current engine: `loadClassifier` of @arena/decoder with the families of this package.
  * @param source A folder's path (Node) or its address on the web, or a function that opens its files by name; the path or
  * address of a GGUF file, or a folder with one in it; or a checkpoint that is open.
  * @throws Error naming the file, tensor or field that is missing, of another shape or of another model.

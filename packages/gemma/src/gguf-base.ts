@@ -12,6 +12,9 @@ import { gemma3 } from './gemma3.js';
 /** The name that a GGUF file has in a folder that is a function, which nobody can list. */
 const IN_A_FOLDER = 'model.gguf';
 
+/** How the names of the parts of a split model end. */
+const PART = /-\d{5}-of-\d{5}\.gguf$/i;
+
 /** Where the GGUF file of a base is. */
 interface GgufPlace {
   from: Location;
@@ -21,7 +24,7 @@ interface GgufPlace {
 
 /**
  * The GGUF file of a base: the path or address of one, a folder with one in it and no config.json, or `model.gguf` of a
- * function that opens files. Undefined for other checkpoints.
+ * function that opens files; of a split model that is any part, and the function opens the others by their names. Undefined for other checkpoints.
  * @throws DecoderError naming the files when a folder has several models.
  */
 async function ggufAt(base: Location): Promise<GgufPlace | undefined> {
@@ -29,18 +32,27 @@ async function ggufAt(base: Location): Promise<GgufPlace | undefined> {
   if (typeof base === 'string' && /^https?:\/\//i.test(base)) return undefined;
   const opener = openerAt(base);
   if (await has(opener, 'config.json')) return undefined;
-  if (typeof base === 'function') return (await has(base, IN_A_FOLDER)) ? { from: base, name: IN_A_FOLDER } : undefined;
+  if (typeof base === 'function') return ggufOf(base);
   const names = await nodeFs()
     .readdir(base)
     .catch((): string[] => []);
   const found = names.filter((name) => /\.gguf$/i.test(name)).sort();
-  const models = new Set(found.map((name) => name.replace(/-\d{5}-of-\d{5}\.gguf$/i, '')));
+  const models = new Set(found.map((name) => name.replace(PART, '')));
   if (models.size > 1)
     throw new DecoderError(
       'checkpoint',
       `${base}: ${found.join(', ')} are in it: say which, such as ${base}/${found[0]}`,
     );
   return found.length ? { from: base, name: found[0] } : undefined;
+}
+
+/** A part of a split model keeps its name, in its source: the others are found by theirs. */
+async function ggufOf(opener: FileOpener): Promise<GgufPlace | undefined> {
+  const source = await opener(IN_A_FOLDER);
+  if (!source) return undefined;
+  await source.close?.();
+  const name = source.name.split(/[/\\]/).at(-1)!;
+  return { from: opener, name: PART.test(name) ? name : IN_A_FOLDER };
 }
 
 async function has(opener: FileOpener, name: string): Promise<boolean> {
@@ -54,7 +66,7 @@ export async function ggufCheckpoint(base: Location): Promise<CheckpointView | u
   const file = await openAt(base);
   if (!file) return undefined;
   try {
-    const config = JSON.stringify(ggufConfig(file.metadata, file.tensors));
+    const config = JSON.stringify(ggufConfig(file.metadata, file.tensors, file.place));
     return { weights: await ggufWeights(file), config };
   } catch (error) {
     await file.close();
@@ -106,7 +118,7 @@ export async function readGgufBase(base: Location): Promise<GgufBase | undefined
 }
 
 function parseGgufConfig({ metadata, tensors, place }: GgufFile): DecoderConfig {
-  return parseConfig(JSON.stringify(ggufConfig(metadata, tensors)), [gemma2, gemma3], place);
+  return parseConfig(JSON.stringify(ggufConfig(metadata, tensors, place)), [gemma2, gemma3], place);
 }
 
 async function openAt(base: Location): Promise<GgufFile | undefined> {

@@ -51,8 +51,7 @@ function onEvent(event: Event): void {
       charts.measured(event.step, event.loss, event.accuracy);
       break;
     case 'note':
-      get('note').textContent = event.text;
-      get('note').hidden = false;
+      showNote(event.text);
       break;
     case 'lost':
       judgeReady(false);
@@ -62,6 +61,14 @@ function onEvent(event: Event): void {
 
 function say(text: string): void {
   get('status').textContent = text;
+}
+
+/** Each note of a task once, a line each. */
+function showNote(text: string): void {
+  const note = get('note');
+  const lines = note.hidden ? [] : note.textContent!.split('\n');
+  if (!lines.includes(text)) note.textContent = [...lines, text].join('\n');
+  note.hidden = false;
 }
 
 function showProgress(share: number | null, text: string): void {
@@ -168,8 +175,15 @@ const useVotes = (files: File[] | null) =>
 const useBase = (choice: BaseChoice) =>
   busy('opening the base', async () => {
     showBase(await worker.ask('useBase', choice));
+    await offerKeptBases();
     return 'base is ready: train';
   });
+
+async function offerKeptBases(): Promise<void> {
+  const kept = await worker.ask('keptBases');
+  get('base-kept').replaceChildren(...kept.map(({ name, folder }) => make('option', { value: folder }, name)));
+  get('base-kept-row').hidden = !kept.length;
+}
 
 async function training(start: () => Promise<boolean>): Promise<void> {
   const [pause, stop] = [get<HTMLButtonElement>('pause'), get<HTMLButtonElement>('stop')];
@@ -214,22 +228,27 @@ function on(id: string, body: () => unknown): void {
   get(id).addEventListener('click', () => void body());
 }
 
-get<HTMLInputElement>('votes-files').addEventListener('change', ({ target }) => {
-  const files = [...((target as HTMLInputElement).files ?? [])];
-  if (files.length) void useVotes(files);
-});
-const drop = get('drop');
-drop.addEventListener('dragover', (event) => {
-  event.preventDefault();
-  drop.classList.add('over');
-});
-drop.addEventListener('dragleave', () => drop.classList.remove('over'));
-drop.addEventListener('drop', (event) => {
-  event.preventDefault();
-  drop.classList.remove('over');
-  const files = [...(event.dataTransfer?.files ?? [])];
-  if (files.length) void useVotes(files);
-});
+/** Takes files that are chosen in an input, or dropped on the element around it while the input is enabled. */
+function takeFiles(inputId: string, dropId: string, use: (files: File[]) => unknown): void {
+  const [input, drop] = [get<HTMLInputElement>(inputId), get(dropId)];
+  const take = (list: FileList | null | undefined) => {
+    const files = [...(list ?? [])];
+    if (files.length && !input.matches(':disabled')) void use(files);
+  };
+  input.addEventListener('change', () => take(input.files));
+  drop.addEventListener('dragover', (event) => {
+    event.preventDefault();
+    drop.classList.add('over');
+  });
+  drop.addEventListener('dragleave', () => drop.classList.remove('over'));
+  drop.addEventListener('drop', (event) => {
+    event.preventDefault();
+    drop.classList.remove('over');
+    take(event.dataTransfer?.files);
+  });
+}
+
+takeFiles('votes-files', 'drop', useVotes);
 on('votes-synthetic', () => useVotes(null));
 on('battle-before', () => showBattle(battleIndex - 1));
 on('battle-next', () => showBattle(battleIndex + 1));
@@ -240,6 +259,8 @@ get<HTMLInputElement>('base-folder').addEventListener('change', ({ target }) => 
   const name = files[0]?.webkitRelativePath.split('/')[0] ?? '';
   if (files.length) void useBase({ kind: 'files', name, files });
 });
+takeFiles('base-files', 'base-drop', (files) => useBase({ kind: 'files', name: '', files }));
+on('base-open', () => useBase({ kind: 'kept', folder: get<HTMLSelectElement>('base-kept').value }));
 get('train-form').addEventListener('submit', (event) => {
   event.preventDefault();
   const form = Object.fromEntries(Object.entries(FIELDS).map(([key, id]) => [key, numberOf(id)]));
@@ -349,4 +370,5 @@ await openEngine(wanted).catch((error: Error) => {
   get('engine').textContent = 'no engine';
 });
 choice.disabled = false;
+await offerKeptBases();
 await offerSaved();

@@ -1,22 +1,49 @@
 /** @file The base checkpoint: the built-in tiny one, or one that is kept in the browser's private file system. */
 import type { Battle } from '@arena/data';
 import { linearModules } from '@arena/decoder/family';
-import { bytesFolder, type DownloadProgress, downloadCheckpoint, opfsFolder, opfsStore } from '@arena/files';
+import {
+  bytesFolder,
+  type DownloadProgress,
+  downloadCheckpoint,
+  filesFolder,
+  type Location,
+  opfsFolder,
+  opfsStore,
+  readFileAt,
+} from '@arena/files';
 import { CHECKPOINT_FILES } from '@arena/files/hub';
+import type { FileStore } from '@arena/files/write';
 import { tinyBaseFor } from '@arena/judge';
 import type { Base as JudgeBase } from '@arena/judge/card';
 import { openBase as openJudgeBase } from '@arena/judge/run';
-import type { BaseChoice, BaseInfo } from '../protocol.js';
+import type { BaseChoice, BaseInfo, KeptBase } from '../protocol.js';
+import { copyFile } from './copy-file.js';
+import { filesAt, firstOf, ggufPlace, isGguf } from './gguf.js';
 import { formFor } from './settings.js';
-import { folder } from './storage.js';
+import { type Directory, folder, hasStorage, isFull } from './storage.js';
 
 export interface Base extends JudgeBase {
   info: BaseInfo;
-  /** How to open it again after the page was reloaded. */
-  kept: KeptBase;
+  /** How to open it again after the page was reloaded; null where the browser keeps no files. */
+  kept: Reopened | null;
 }
 
-export type KeptBase = { kind: 'tiny' } | { kind: 'stored'; name: string; folder: string };
+/** `gguf`: the first file of a base in GGUF. */
+type Stored = KeptBase & { kind: 'stored'; gguf?: string };
+type Reopened = { kind: 'tiny' } | Stored;
+
+/** Says what is in the folder of a kept base. Earlier pages kept none. */
+const LABEL = 'base.json';
+
+/** A base that a person chose, where it is. */
+interface Found {
+  name: string;
+  gguf?: string;
+  /** To read it without keeping it. */
+  place: Location;
+  /** Brings its files to a folder. */
+  bring(to: FileStore, onProgress: (progress: DownloadProgress) => void): Promise<unknown>;
+}
 
 /** Brings the chosen base here and opens it. What was downloaded before is not downloaded again. */
 export async function chooseBase(
@@ -25,37 +52,123 @@ export async function chooseBase(
   onProgress: (progress: DownloadProgress) => void,
 ): Promise<Base> {
   if (choice.kind === 'tiny') return openBase({ kind: 'tiny' }, battles);
-  const name = choice.kind === 'url' ? choice.url : choice.name;
-  const place = encodeURIComponent(name).replaceAll('%', '_').slice(-120);
-  const store = opfsStore(await folder('bases', place));
-  if (choice.kind === 'url') {
-    if (!/^https?:\/\//.test(choice.url))
-      throw new Error(`${choice.url}: an address (https://…) of a folder is expected`);
-    await downloadCheckpoint(choice.url, store, { onProgress });
-  } else {
-    const wanted = choice.files.filter(({ name }) => isCheckpointFile(name));
-    const files = wanted.map((file) => ({ name: file.name, size: file.size, url: URL.createObjectURL(file) }));
-    try {
-      await downloadCheckpoint(files, store, { onProgress });
-    } finally {
-      for (const { url } of files) URL.revokeObjectURL(url);
-    }
+  if (choice.kind === 'kept') {
+    const kept = (await storedBases()).find((one) => one.folder === choice.folder);
+    if (!kept) throw new Error('this base is no longer kept here');
+    return openBase(kept, battles);
   }
-  return openBase({ kind: 'stored', name, folder: place }, battles);
+  const found = choice.kind === 'url' ? foundAt(choice.url) : await foundAmong(choice.files, choice.name);
+  if (!(await hasStorage())) return opened(found.place, found.name, null);
+  return keep(found, battles, onProgress);
+}
+
+function foundAt(url: string): Found {
+  if (!/^https?:\/\//.test(url)) throw new Error(`${url}: an address (https://…) of a folder or GGUF file is expected`);
+  const files = isGguf(new URL(url).pathname) ? filesAt(url) : undefined;
+  return {
+    name: url,
+    gguf: files?.[0].name,
+    place: url,
+    bring: (to, onProgress) => downloadCheckpoint(files ?? url, to, { onProgress }),
+  };
+}
+
+/** A GGUF file among a person's files, else a checkpoint of which they are the folder. */
+async function foundAmong(files: File[], name: string): Promise<Found> {
+  const isFolder = files.some((file) => file.name === 'config.json');
+  const models = isFolder ? [] : files.filter((file) => isGguf(file.name));
+  if (models.length) {
+    const gguf = firstOf(models.map((file) => file.name));
+    const place = ggufPlace(filesFolder(models), gguf);
+    await openJudgeBase(place, gguf); // a file that is no base is not copied
+    return {
+      name: gguf,
+      gguf,
+      place,
+      async bring(to, onProgress) {
+        for (const file of models) await copyFile(file, to, onProgress);
+      },
+    };
+  }
+  if (!name) throw new Error(`${files.map((file) => file.name).join(', ')}: a GGUF file (.gguf) is expected`);
+  const wanted = files.filter((file) => isCheckpointFile(file.name));
+  return {
+    name,
+    place: filesFolder(wanted),
+    async bring(to, onProgress) {
+      const remote = wanted.map((file) => ({ name: file.name, size: file.size, url: URL.createObjectURL(file) }));
+      try {
+        await downloadCheckpoint(remote, to, { onProgress });
+      } finally {
+        for (const { url } of remote) URL.revokeObjectURL(url);
+      }
+    },
+  };
 }
 
 function isCheckpointFile(name: string): boolean {
   return (CHECKPOINT_FILES as readonly string[]).includes(name) || /\.safetensors(\.index\.json)?$/.test(name);
 }
 
+async function keep(
+  { name, gguf, bring }: Found,
+  battles: Battle[],
+  onProgress: (progress: DownloadProgress) => void,
+): Promise<Base> {
+  const place = encodeURIComponent(name).replaceAll('%', '_').slice(-120);
+  const store = opfsStore(await folder('bases', place));
+  let bytes = 0;
+  try {
+    await bring(store, (progress) => {
+      bytes = progress.totalBytes;
+      onProgress(progress);
+    });
+  } catch (error) {
+    if (!isFull(error) && !isFull((error as Error).cause)) throw error;
+    // browsers do not say truly how much is left
+    const megabytes = Math.ceil(bytes / 1e6).toLocaleString('en');
+    throw new Error(
+      `${name}: the browser has no room to keep ${megabytes} MB: free space on the disk, or remove this site's data in the browser's settings`,
+    );
+  }
+  const kept: Stored = { kind: 'stored', name, folder: place, gguf };
+  const base = await openBase(kept, battles).catch(async (error) => {
+    if (gguf) await (await folder('bases')).removeEntry(place, { recursive: true }); // else it would not be fetched anew
+    throw error;
+  });
+  await store.write(LABEL, JSON.stringify(kept));
+  return base;
+}
+
+/** The bases that are kept here. */
+export async function keptBases(): Promise<KeptBase[]> {
+  return (await storedBases()).map(({ name, folder }) => ({ name, folder }));
+}
+
+async function storedBases(): Promise<Stored[]> {
+  if (!(await hasStorage())) return [];
+  const found: Stored[] = [];
+  for await (const entry of ((await folder('bases')) as Directory).values()) {
+    if (entry.kind !== 'directory') continue;
+    const label = await readFileAt(opfsFolder(entry as FileSystemDirectoryHandle), LABEL);
+    if (label) found.push(JSON.parse(new TextDecoder().decode(label)) as Stored);
+  }
+  return found.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
 /** Opens a base that is here. */
-export async function openBase(kept: KeptBase, battles: Battle[]): Promise<Base> {
-  const isTiny = kept.kind === 'tiny';
-  const location = isTiny
-    ? bytesFolder(tinyBaseFor(battles, { hiddenSize: 64, layers: 4 }))
-    : opfsFolder(await folder('bases', kept.folder));
-  const base = await openJudgeBase(location, isTiny ? 'tiny base of random weights' : kept.name);
-  const { name, config } = base;
+export async function openBase(kept: Reopened, battles: Battle[]): Promise<Base> {
+  if (kept.kind === 'tiny') {
+    const files = bytesFolder(tinyBaseFor(battles, { hiddenSize: 64, layers: 4 }));
+    return opened(files, 'tiny base of random weights', kept);
+  }
+  const files = opfsFolder(await folder('bases', kept.folder));
+  return opened(kept.gguf ? ggufPlace(files, kept.gguf) : files, kept.name, kept);
+}
+
+async function opened(location: Location, name: string, kept: Base['kept']): Promise<Base> {
+  const base = await openJudgeBase(location, name);
+  const { config } = base;
   const linears = linearModules(config).reduce((sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures, 0);
   const info = {
     name,

@@ -41,6 +41,7 @@ export function trainHere(
   const saveEvery = settings.evalEvery;
   async function onEvent(event: RunEvent): Promise<void> {
     if (event.kind === 'loading') tell({ ...event, kind: 'progress', label: 'opening the base' });
+    if (event.kind === 'note') tell({ kind: 'note', text: event.note });
     if (event.kind === 'opened') await opened();
     if (event.kind === 'begin') {
       begin = performance.now();

@@ -8,11 +8,27 @@ const RUN = 'run';
 /** Says which folder of the run is the newest: one that is whole. */
 const LATEST = 'latest.json';
 
-/** A folder below the app's own, made when needed. */
+/** Some private windows give a page no file system. */
+async function root(): Promise<FileSystemDirectoryHandle | undefined> {
+  return navigator.storage?.getDirectory?.().catch(() => undefined);
+}
+
+/** Whether the browser can keep files of this page. */
+export async function hasStorage(): Promise<boolean> {
+  return (await root()) !== undefined;
+}
+
+/** A folder below the app's own, made when needed. @throws Error where the browser keeps no files. */
 export async function folder(...path: string[]): Promise<FileSystemDirectoryHandle> {
-  let handle = await navigator.storage.getDirectory();
+  let handle = await root();
+  if (!handle) throw new Error('this browser keeps no files of this page');
   for (const name of [ROOT, ...path]) handle = await handle.getDirectoryHandle(name, { create: true });
   return handle;
+}
+
+/** Whether an error says that the browser has no room left for this page. */
+export function isFull(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'QuotaExceededError';
 }
 
 /** Writes a file; it has its new content whole or keeps the old. */
@@ -30,19 +46,20 @@ type AppendHandle = FileSystemFileHandle & {
     close(): void;
   }>;
 };
-type Directory = FileSystemDirectoryHandle & { values(): AsyncIterable<FileSystemHandle> };
+export type Directory = FileSystemDirectoryHandle & { values(): AsyncIterable<FileSystemHandle> };
 
 /**
  * The run's folder. Of its own folders (checkpoints, then the adapter) only the newest stays.
- * @param onFull Called in place of an error when the browser has no room left.
+ * @param onFull Called in place of an error when the browser has no room left, or keeps no files; says which.
  */
-export function runStore(onFull: () => void): Store {
+export function runStore(onFull: (why: string) => void): Store {
   const keep = async (work: (run: Directory) => Promise<void>) => {
+    if (!(await hasStorage())) return onFull('This browser keeps no files of this page');
     try {
       await work((await folder(RUN)) as Directory);
     } catch (error) {
-      if (!(error instanceof DOMException && error.name === 'QuotaExceededError')) throw error;
-      onFull();
+      if (!isFull(error)) throw error;
+      onFull('The browser has no room left');
     }
   };
   return {
@@ -71,6 +88,7 @@ export function runStore(onFull: () => void): Store {
         }
       }),
     async list() {
+      if (!(await hasStorage())) return [];
       const names: string[] = [];
       const latest = await newestFolder();
       for await (const { kind, name } of ((await folder(RUN)) as Directory).values()) {
@@ -95,6 +113,7 @@ export async function readJson<T>(name: string): Promise<T | null> {
 
 /** Takes the saved run away. */
 export async function forgetRun(): Promise<void> {
-  const root = await folder();
-  await root.removeEntry(RUN, { recursive: true }).catch(() => {}); // there was none
+  if (!(await hasStorage())) return;
+  const app = await folder();
+  await app.removeEntry(RUN, { recursive: true }).catch(() => {}); // there was none
 }

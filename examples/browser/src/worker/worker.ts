@@ -7,7 +7,7 @@ import { objectiveOf, readJudge } from '@arena/judge/run';
 import { DeviceLostError, type Engine, openEngine } from '@arena/runtime';
 import { unzipSync, zipSync } from 'fflate';
 import type { Argument, Event, Request, Result, TaskName, TrainSettings } from '../protocol.js';
-import { type Base, chooseBase, type KeptBase, openBase } from './base.js';
+import { type Base, chooseBase, keptBases, openBase } from './base.js';
 import { judgePair, reportOn, trainHere } from './model.js';
 import { settingsOf } from './settings.js';
 import { forgetRun, newestFolder, readJson, runStore } from './storage.js';
@@ -22,9 +22,8 @@ let pause: { over: Promise<void>; end: () => void } | undefined;
 
 const tell = (event: Event) => postMessage({ event });
 const onProgress = (done: number, total: number) => tell({ kind: 'progress', label: 'opening the base', done, total });
-const store = runStore(() =>
-  tell({ kind: 'note', text: 'The browser has no room left: training continues, but a reload would lose it.' }),
-);
+const onNote = (text: string) => tell({ kind: 'note', text });
+const store = runStore((why) => onNote(`${why}: training continues, but a reload would lose it.`));
 
 type Handlers = { [K in TaskName]: (argument: Argument<K>) => Promise<Result<K>> | Result<K> };
 
@@ -51,7 +50,7 @@ const handlers: Handlers = {
   },
   async useVotes(files) {
     votes = await loadVotes(files, (done) => tell({ kind: 'progress', label: 'reading votes', done, total: 0 }));
-    if (base?.kept.kind === 'tiny') base = undefined; // its tokenizer was made from other votes
+    if (base?.kept?.kind === 'tiny') base = undefined; // its tokenizer was made from other votes
     await closeJudge();
     return votes.info;
   },
@@ -71,8 +70,10 @@ const handlers: Handlers = {
       }),
     );
     await closeJudge();
+    if (!base.kept) onNote('This browser keeps no files of this page: a reload forgets the base.');
     return base.info;
   },
+  keptBases,
   train: (settings) =>
     alone(async () => {
       const [from, on] = [need(votes, 'choose votes first'), need(base, 'choose a base first')];
@@ -110,7 +111,7 @@ const handlers: Handlers = {
     const unsaid = cardOf(objectiveOf(settings), on, settings); // of an adapter that was trained elsewhere
     const trained = await readJudge(bytesFolder(await adapterBytes(files)), unsaid);
     await closeJudge();
-    judge = await openJudge(on, trained, { onProgress });
+    judge = await openJudge(on, trained, { onProgress, onNote });
     return `adapter of rank ${trained.adapter!.config.r} on ${on.info.name}`;
   },
 };
@@ -122,7 +123,7 @@ interface RunFile {
   settings: TrainSettings;
   votesName: string;
   baseName: string;
-  base: KeptBase;
+  base: Base['kept'];
   totalSteps: number;
 }
 
@@ -144,11 +145,11 @@ async function trainOn(): Promise<boolean> {
   const text = await readFileAt(store.location(), 'votes.jsonl');
   votes = await restoreVotes(votesName, new TextDecoder().decode(need(text, 'the saved run has no votes.jsonl')));
   tell({ kind: 'votes', votes: votes.info });
-  base = await openBase(kept, votes.battles);
+  base = await openBase(need(kept, 'the base of the saved run was not kept'), votes.battles);
   tell({ kind: 'base', base: base.info });
   if (checkpoint) return fit(votes, base, settings, checkpoint);
   await closeJudge();
-  judge = await openJudge(base, await readJudge(store.location('adapter')), { onProgress });
+  judge = await openJudge(base, await readJudge(store.location('adapter')), { onProgress, onNote });
   return true;
 }
 
@@ -159,10 +160,7 @@ async function goOnAfterLoss(first: () => Promise<boolean>, again: () => Promise
   } catch (error) {
     if (!(error instanceof DeviceLostError)) throw error;
     await openAfterLoss();
-    tell({
-      kind: 'note',
-      text: 'The GPU was lost: a new device is open, training continues from the last checkpoint.',
-    });
+    onNote('The GPU was lost: a new device is open, training continues from the last checkpoint.');
     return again();
   }
 }

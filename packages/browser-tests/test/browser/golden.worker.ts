@@ -1,7 +1,7 @@
 /// <reference types="vite/client" />
 /** @file A Worker that runs golden cases on an engine. Answers a {@link GoldenRequest} with its result or its error. */
 import { type CaseResult, type CaseSource, runCase } from '@arena/conformance';
-import { bytesSource } from '@arena/files';
+import { bytesSource, urlSource } from '@arena/files';
 import { type EngineName, openEngine } from '@arena/runtime';
 
 const ROOT = '../../../conformance/fixtures/';
@@ -10,6 +10,9 @@ const urls: Record<string, string> = import.meta.glob('../../../conformance/fixt
   import: 'default',
   eager: true,
 });
+
+/** Address of the real Gemma 3 270M. */
+let gemma3 = '';
 
 /** The fixtures as the test server has them. */
 const source: CaseSource = {
@@ -22,15 +25,18 @@ const source: CaseSource = {
     return bytesSource(new Uint8Array(await (await fetch(url)).arrayBuffer()), name);
   },
   input: async () => null,
-  gemma3: async () => null,
+  gemma3: async () => (gemma3 ? urlSource(gemma3) : null),
 };
 
 /** Opens an engine, or runs a case on it. */
-export type GoldenRequest = { open: EngineName } | { folder: string };
+export type GoldenRequest = { open: EngineName; gemma3: string } | { folder: string };
 
 addEventListener('message', async ({ data }: MessageEvent<GoldenRequest>) => {
   try {
-    if ('open' in data) await openEngine(data.open);
+    if ('open' in data) {
+      gemma3 = data.gemma3;
+      await openEngine(data.open);
+    }
     postMessage({ result: 'open' in data ? null : ((await runCase(source, data.folder)) satisfies CaseResult) });
   } catch (error) {
     postMessage({ error: String(error) });

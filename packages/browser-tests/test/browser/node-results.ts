@@ -6,6 +6,8 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** Whether the page is cross-origin isolated. */
     isolated: boolean;
+    /** Address of the real Gemma 3 270M. Empty where ARENA_GEMMA3_270M does not name it. */
+    gemma3: string;
     nodeTraining: TrainingResult;
   }
 }
