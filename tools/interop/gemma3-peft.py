@@ -113,9 +113,12 @@ def checkpoint(folder):
 
 
 def probabilities(rows):
-    """Softmax of the logits, one row at a time: nothing is padded."""
-    with torch.no_grad():
-        return [torch.softmax(model(**padded([row])).logits[0].double(), -1).tolist() for row in rows]
+    """Softmax of the logits, one row at a time: nothing is padded.
+
+    With gradients on: without them bitsandbytes takes a kernel in bfloat16 on CPUs that have it, whatever the compute dtype.
+    """
+    logits = [model(**padded([row])).logits[0].detach() for row in rows]
+    return [torch.softmax(each.double(), -1).tolist() for each in logits]
 
 
 REQUESTS = {one.__name__: one for one in (versions, start, train, adapter, checkpoint, probabilities)}
