@@ -127,7 +127,7 @@ describe.skipIf(!hasCompiler() || !BUILT_TEXTS)('on an emulated driver', { timeo
   it('reports a kernel that fails where its result is read or the next one is launched', async () => {
     const { code, out } = await run('fail', { EMULATED_FAULT: 'launch:unaryFloat' });
     expect(out).toMatch(
-      /CudaError 719: .*CUDA_ERROR_LAUNCH_FAILED \(719\): the context is lost with its tensors: start the process anew/,
+      /CudaError 719: .*CUDA_ERROR_LAUNCH_FAILED \(719\): the context is lost with its tensors: restart the process/,
     );
     expect(code).toBe(0);
   });
