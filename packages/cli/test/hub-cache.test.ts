@@ -3,20 +3,23 @@ import { readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promis
 import { join } from 'node:path';
 import { openTokenizer } from '@arena/judge/run';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { tinyGguf } from '../../gguf/test/tiny-base.js';
 import { resolveBase } from '../src/hub/base.js';
 import { hubPlaces } from '../src/hub/cache.js';
 import { ignoreInterrupts } from '../src/interrupt.js';
 import { type Hub, openHub } from './hub-server.js';
-import { type Workspace, workspace } from './workspace.js';
+import { arena, type Workspace, workspace } from './workspace.js';
 
 let w: Workspace;
 let hub: Hub;
+let gguf: Uint8Array;
 
 beforeAll(async () => {
   w = await workspace();
   const names = await readdir(w.base);
   const files = await Promise.all(names.map(async (name) => [name, await readFile(join(w.base, name))] as const));
-  hub = await openHub(new Map([...files, ['model.gguf', Buffer.from('x')]]));
+  gguf = await tinyGguf();
+  hub = await openHub(new Map([...files, ['model.gguf', Buffer.from('x')], ['tiny-Q8_0.gguf', Buffer.from(gguf)]]));
 });
 afterAll(async () => {
   await hub.close();
@@ -51,6 +54,25 @@ test('a model is downloaded once, into the layout of huggingface_hub', async () 
   const asked = hub.downloads.length;
   expect(await resolveBase('owner/tiny')).toBe(folder);
   expect(hub.downloads).toHaveLength(asked);
+});
+
+test('a GGUF file of a model is downloaded alone, once', async () => {
+  const path = await resolveBase('owner/tiny/tiny-Q8_0.gguf');
+  expect(path).toMatch(/models--owner--tiny.snapshots.[0-9a-f]{40}.tiny-Q8_0\.gguf$/);
+  expect(new Uint8Array(await readFile(path))).toEqual(gguf);
+  expect(await readdir(join(path, '..'))).toEqual(['tiny-Q8_0.gguf']);
+  expect((await openTokenizer(path)).vocabSize).toBe(600);
+  const asked = hub.downloads.length;
+  expect(await resolveBase('owner/tiny/tiny-Q8_0.gguf')).toBe(path);
+  expect(hub.downloads).toHaveLength(asked);
+  await expect(resolveBase('owner/tiny/other.gguf')).rejects.toThrow('holds no file "other.gguf"');
+});
+
+test('a GGUF file on the hub is described in place', async () => {
+  const { code, out } = await arena('describe', '--base', 'owner/tiny/tiny-Q8_0.gguf');
+  expect(code).toBe(0);
+  expect(out).toContain('linears as Q8_0, 1 file');
+  await expect(stat(w.at('home'))).rejects.toThrow('ENOENT');
 });
 
 test('a broken connection is taken up again', async () => {

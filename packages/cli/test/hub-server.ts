@@ -45,7 +45,7 @@ export async function openHub(files: Map<string, Buffer>): Promise<Hub> {
 
   function description() {
     const siblings = [...files].map(([rfilename, content]) => {
-      const lfs = rfilename.endsWith('.safetensors') && {
+      const lfs = /\.(safetensors|gguf)$/.test(rfilename) && {
         lfs: { sha256: createHash('sha256').update(content).digest('hex'), size: content.length },
       };
       const blobId = createHash('sha1').update(`blob ${content.length}\0`).update(content).digest('hex');

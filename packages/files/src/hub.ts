@@ -12,6 +12,8 @@ export const HUB_ENDPOINT = 'https://huggingface.co';
 export interface HubOptions {
   /** A branch, tag or commit. Default `main`. */
   revision?: string;
+  /** One GGUF file of the model, such as `model-q8_0.gguf`, with the other parts of a split one; not its checkpoint. */
+  file?: string;
   /** An access token, for gated and private models. */
   token?: string;
   /** Default {@link HUB_ENDPOINT}. */
@@ -48,7 +50,7 @@ const NEEDED =
  * the licence is not accepted.
  */
 export async function hubModel(id: string, options: HubOptions = {}): Promise<HubModel> {
-  const { revision = 'main', token, endpoint = HUB_ENDPOINT, fetch: request = fetch, signal } = options;
+  const { revision = 'main', file: wanted, token, endpoint = HUB_ENDPOINT, fetch: request = fetch, signal } = options;
   if (!/^\w[\w.-]*\/\w[\w.-]*$/.test(id))
     throw new FileError('argument', 'is not a model id such as owner/name', quote(id));
   const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
@@ -77,10 +79,13 @@ export async function hubModel(id: string, options: HubOptions = {}): Promise<Hu
     throw new FileError('damaged', `${url} did not answer with a commit and a list of files`, id);
   }
   const files = siblings.flatMap((entry) => {
-    const file = hubFile(entry);
+    const file = hubFile(entry, wanted === undefined ? (name) => NEEDED.test(name) : partOf(wanted));
     return file ? { ...file, url: `${endpoint}/${id}/resolve/${commit}/${file.name}` } : [];
   });
-  if (!files.length) throw new FileError('not_found', 'holds no configuration or safetensors weights', id);
+  if (!files.length) {
+    const missing = wanted === undefined ? 'configuration or safetensors weights' : `file ${quote(wanted)}`;
+    throw new FileError('not_found', `holds no ${missing}`, id);
+  }
   return { id, commit, files, headers };
 }
 
@@ -93,8 +98,16 @@ export function hubFolder({ files, headers }: HubModel, options: UrlSourceOption
   };
 }
 
+const PART = /-\d{5}-of-\d{5}\.gguf$/i;
+
+/** Whether a file is this one, or belongs to the same split model. */
+function partOf(wanted: string): (name: string) => boolean {
+  const whole = PART.test(wanted) ? wanted.replace(PART, '') : undefined;
+  return (name) => name === wanted || (whole !== undefined && PART.test(name) && name.replace(PART, '') === whole);
+}
+
 /** An entry of the hub's list, if the file is needed. */
-function hubFile(entry: unknown): Omit<HubFile, 'url'> | undefined {
+function hubFile(entry: unknown, isNeeded: (name: string) => boolean): Omit<HubFile, 'url'> | undefined {
   const {
     rfilename: name,
     size,
@@ -106,7 +119,7 @@ function hubFile(entry: unknown): Omit<HubFile, 'url'> | undefined {
     blobId?: unknown;
     lfs?: { sha256?: unknown } | null;
   };
-  if (typeof name !== 'string' || !NEEDED.test(name)) return undefined;
+  if (typeof name !== 'string' || !isNeeded(name)) return undefined;
   const sha256 = lfs?.sha256;
   const blob = sha256 ?? blobId;
   if (!Number.isSafeInteger(size) || typeof blob !== 'string' || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(blob)) {

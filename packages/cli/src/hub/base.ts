@@ -1,6 +1,6 @@
 /** @file Finds a base checkpoint by folder or hub id. */
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { hubFolder, type Location } from '@arena/files';
 import { hubModel } from '@arena/files/hub';
 import type { Base } from '@arena/judge/card';
@@ -9,33 +9,47 @@ import { onInterrupt } from '../interrupt.js';
 import { type Progress, progress } from '../progress.js';
 import { accessToken, cachedSnapshot, downloadModel, hubPlaces } from './cache.js';
 
-const HUB_ID = /^\w[\w.-]*\/\w[\w.-]*$/;
+/** A model on the hub, or a GGUF file of one. */
+const HUB_ID = /^(?<id>\w[\w.-]*\/\w[\w.-]*)(?:\/(?<file>[\w.-]+\.gguf))?$/i;
+
+/** The hub's model and file that a base names; undefined for what lies on this machine. */
+async function onHub(base: string): Promise<{ id: string; file?: string } | undefined> {
+  const { id, file } = HUB_ID.exec(base)?.groups ?? {};
+  if (id === undefined || (await stat(base).catch(() => undefined))) return undefined;
+  return { id, file };
+}
 
 /**
- * The folder of a base. A hub id (`google/gemma-2-2b`) means its newest snapshot in Hugging Face's cache on this
+ * The folder or file of a base. A hub id (`google/gemma-2-2b`, or with a GGUF file,
+ * `owner/model/file.gguf`) means its newest snapshot in Hugging Face's cache on this
  * machine; a missing one is downloaded (unless `HF_HUB_OFFLINE=1`).
  * @throws Error saying which places were searched and what to do.
  */
 export async function resolveBase(base: string): Promise<string> {
-  if (!HUB_ID.test(base) || (await stat(base).catch(() => undefined))) return base;
-  const cached = await cachedSnapshot(base);
-  if (cached) return cached;
+  const named = await onHub(base);
+  if (!named) return base;
+  const { id, file } = named;
+  const place = (snapshot: string) => (file === undefined ? snapshot : join(snapshot, file));
+  const cached = await cachedSnapshot(id, file);
+  if (cached) return place(cached);
   const { cache, offline } = hubPlaces();
   const missing = `${base}: no such folder, and no such model in ${cache}`;
   if (offline) throw new Error(`${missing}; download it first (HF_HUB_OFFLINE is set, so it is not downloaded now)`);
   let bar: Progress | undefined;
   const megabytes = (bytes: number) => Math.round(bytes / 1e6);
   try {
-    return await downloadModel(base, {
+    const snapshot = await downloadModel(id, {
+      file,
       onModel: (_, bytes) => {
         bar = progress({ label: `downloading ${base}`, total: megabytes(bytes), unit: 'MB' });
       },
-      onProgress: ({ bytes, file }) => bar?.update(megabytes(bytes), file),
+      onProgress: ({ bytes, file: name }) => bar?.update(megabytes(bytes), name),
       signal: onInterrupt(),
     });
+    return place(snapshot);
   } catch (error) {
     onInterrupt().throwIfAborted();
-    throw new Error(`${missing}; ${(error as Error).message.replace(`${base}: `, '')}`);
+    throw new Error(`${missing}; ${(error as Error).message.replace(`${id}: `, '')}`);
   } finally {
     bar?.finish();
   }
@@ -46,13 +60,15 @@ export async function resolveBase(base: string): Promise<string> {
  * @throws Error as {@link resolveBase}.
  */
 export async function peekBase(base: string): Promise<Location> {
-  if (!HUB_ID.test(base) || (await stat(base).catch(() => undefined))) return base;
-  const cached = await cachedSnapshot(base);
-  if (cached) return cached;
+  const named = await onHub(base);
+  if (!named) return base;
+  const { id, file } = named;
+  const cached = await cachedSnapshot(id, file);
+  if (cached) return file === undefined ? cached : join(cached, file);
   const { endpoint, offline } = hubPlaces();
   if (offline) return resolveBase(base); // its error says what is missing
-  const model = await hubModel(base, { endpoint, token: await accessToken() });
-  return hubFolder(model);
+  const open = hubFolder(await hubModel(id, { file, endpoint, token: await accessToken() }));
+  return file === undefined ? open : (name) => open(name === 'model.gguf' ? file : name);
 }
 
 /**

@@ -7,6 +7,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { type DownloadProgress, diskStore, downloadCheckpoint } from '@arena/files';
 import { type HubFile, type HubModel, hubModel } from '@arena/files/hub';
+import { readGgufBase } from '@arena/gemma';
 import { openCheckpoint } from '@arena/safetensors';
 
 /** Locations, from the environment variables of Hugging Face's own tools. */
@@ -21,22 +22,28 @@ export function hubPlaces(env: NodeJS.ProcessEnv = process.env) {
   };
 }
 
-/** The newest complete snapshot of a model in the cache. */
-export async function cachedSnapshot(id: string): Promise<string | undefined> {
+/**
+ * The newest snapshot of a model in the cache, if it is complete.
+ * @param file A GGUF file of the model. Then only that file counts.
+ */
+export async function cachedSnapshot(id: string, file?: string): Promise<string | undefined> {
   const folder = modelFolder(id);
   const revision = await readFile(join(folder, 'refs', 'main'), 'utf8').catch(() => undefined);
   if (revision === undefined) return undefined;
   const snapshot = join(folder, 'snapshots', revision.trim());
-  if (!(await stat(join(snapshot, 'config.json')).catch(() => undefined))) return undefined;
+  if (!(await stat(join(snapshot, file ?? 'config.json')).catch(() => undefined))) return undefined;
   try {
-    await (await openCheckpoint(snapshot)).close();
+    if (file !== undefined) await readGgufBase(join(snapshot, file));
+    else await (await openCheckpoint(snapshot)).close();
     return snapshot;
   } catch {
-    return undefined; // another tool did not finish it
+    return undefined; // another tool left it unfinished
   }
 }
 
 export interface DownloadModelOptions {
+  /** A GGUF file of the model. Then only that file is downloaded, with the other parts of a split one. */
+  file?: string;
   /** Called with the model once the hub has described it. */
   onModel?: (model: HubModel, bytes: number) => void;
   onProgress?: (progress: DownloadProgress) => void;
@@ -50,9 +57,9 @@ export interface DownloadModelOptions {
  * licence is not accepted, or the disk is too small.
  */
 export async function downloadModel(id: string, options: DownloadModelOptions = {}): Promise<string> {
-  const { onModel, onProgress, signal } = options;
+  const { file, onModel, onProgress, signal } = options;
   const { endpoint } = hubPlaces();
-  const model = await hubModel(id, { endpoint, token: await accessToken(), signal });
+  const model = await hubModel(id, { file, endpoint, token: await accessToken(), signal });
   const folder = modelFolder(id);
   const blobs = join(folder, 'blobs');
   await mkdir(blobs, { recursive: true });
