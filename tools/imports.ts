@@ -13,7 +13,8 @@ export interface Import {
 
 const STATEMENT =
   /^(?:import|export)\s+(type\s+)?(\{[^}]*\}|\*(?:\s+as\s+\w+)?|\w+(?:\s*,\s*\{[^}]*\})?)\s+from\s+'([^']+)'/gm;
-const LOADED = /\bimport\(\s*'([^']+)'\s*\)/g;
+/** `import('x')`, and `import 'x'` for what it does. */
+const LOADED = /(?:\bimport\(\s*|^import\s+)'([^']+)'/gm;
 
 /** Every import of the packages' sources; AssemblyScript has rules of its own and is left out. */
 export function importsOf(root: string): Import[] {
