@@ -95,22 +95,26 @@ function encoderOf(metadata: Parameters<typeof ggufTokenizerFields>[0]): (text: 
 
 /** The packaged Gemma 3 270M: ids of real texts, and what the model makes of a dozen of them. */
 async function realCase(one: Case): Promise<Check[]> {
-  const { json } = one;
   const source = await one.source.gemma3();
   if (!source) throw new MissingInput('the 270M file is wanted: ARENA_GEMMA3_270M=$(node tools/gemma3-270m.mjs)');
-  const model = await realChecks(one, source);
   const file = await openGguf(source);
-  const encode = encoderOf(file.metadata);
+  try {
+    return [...(await realChecks(one, source)), ...(await realIds(one, encoderOf(file.metadata)))];
+  } finally {
+    await file.close();
+  }
+}
+
+/** Ids of real texts, which lie beside the fixtures; none where they are not at hand. */
+async function realIds(one: Case, encode: (text: string) => number[]): Promise<Check[]> {
   const texts = await one.source.input('arena-like.jsonl');
-  if (!texts) return model; // ids of texts that are not at hand
+  if (!texts) return [];
   const lines = new TextDecoder().decode(texts).split('\n');
-  const rows = json.tokenised as { row: number; field: string; ids: number[] }[];
-  const ids = rows.map(({ row, field, ids }) => {
+  const rows = one.json.tokenised as { row: number; field: string; ids: number[] }[];
+  return rows.map(({ row, field, ids }) => {
     const battle = JSON.parse(lines[row]) as Record<string, string>;
     return same(`row ${row} ${field}`, encode(battle[field]), ids);
   });
-  await file.close();
-  return [...model, ...ids];
 }
 
 /** The case's numbers. Another file than the packaged one has other weights: its numbers do not agree. */

@@ -5,7 +5,7 @@ import { placeName } from '@arena/files/source';
 import { type LoraConfig, type LoraTarget, loraConfig } from '@arena/lora';
 import { resolveTargets } from '@arena/lora/names';
 import { openCheckpoint } from '@arena/safetensors';
-import { checkpointWeights } from '@arena/safetensors/tensor';
+import { checkpointWeights, isDtype } from '@arena/safetensors/tensor';
 import type { CheckpointSource } from './checkpoint-view.js';
 import type { DecoderConfig, Family } from './config.js';
 import { DecoderError } from './error.js';
@@ -89,14 +89,18 @@ export async function describeCheckpoint(
   const firstLinear = `${modules[0].path}.weight`;
   const code = stateOf(tensors, firstLinear);
   const quantized = quantize || code !== undefined;
-  const plan = planMemory({ config, targets, tokens, quantized, budgetBytes });
+  const linearType = code ?? tensors.get(firstLinear)!.stored;
+  const inBlocks = quantize && code === undefined && !isDtype(linearType);
+  // of engine wasm, which holds blocks as they are stored
+  const linearBytes = inBlocks ? parts.find(({ name }) => name === 'linears')!.bytes : undefined;
+  const plan = planMemory({ config, targets, tokens, quantized, linearBytes, budgetBytes });
   return {
     config,
     files,
     parts,
     parameters: parts.reduce((sum, { parameters }) => sum + parameters, 0),
     bytes: parts.reduce((sum, { bytes }) => sum + bytes, 0),
-    linearType: code ?? tensors.get(firstLinear)!.stored,
+    linearType,
     unused: [...tensors].flatMap(([name, { bytes }]) => (used.has(name) ? [] : [{ name, bytes }])),
     training: {
       ...plan,

@@ -1,8 +1,9 @@
 import { forwardTraced, pooledRows, tokenLogits } from '@arena/decoder/model';
+import { readFileAt } from '@arena/files';
 import { loadGemma } from '@arena/gemma';
 import { openEngine } from '@arena/runtime';
-import { openCheckpoint } from '@arena/safetensors';
-import { toFloat32 } from '@arena/safetensors/tensor';
+import { openCheckpoint, openWeights } from '@arena/safetensors';
+import { toFloat32, weightsView } from '@arena/safetensors/tensor';
 import { memory } from '@tensorflow/tfjs-core';
 import { beforeAll, expect, test } from 'vitest';
 import { TINY, tinyBatch, tinyCheckpoint } from './tiny.js';
@@ -47,6 +48,25 @@ test.each([
     });
   });
   await model.dispose();
+});
+
+test('a head of its own is read in place of the embedding', async () => {
+  const base = await tinyCheckpoint();
+  const batch = { ids: Int32Array.of(2, 9, 17), offsets: Int32Array.of(0, 3) };
+  const weights = await openWeights(base);
+  const { shape, stored } = weights.tensors.get('model.embed_tokens.weight')!;
+  const values = (await weights.readFloat32('model.embed_tokens.weight')).map((value) => 2 * value);
+  const head = { name: 'lm_head.weight', dtype: 'F32' as const, shape, data: new Uint8Array(values.buffer) };
+  expect(stored).toBe('F32');
+  const config = new TextDecoder().decode((await readFileAt(base, 'config.json'))!).replace('30.0', 'null'); // no cap
+  const tied = await loadGemma({ weights: await openWeights(base), config });
+  const own = await loadGemma({ weights: weightsView(weights, [...weights.tensors.keys(), head]), config });
+  const want = (await (await tokenLogits(tied, batch, TOKENS)).array()) as number[][];
+  const got = (await (await tokenLogits(own, batch, TOKENS)).array()) as number[][];
+  got[0].forEach((value, i) => void expect(value).toBeCloseTo(2 * want[0][i], 5));
+  expect(Math.abs(want[0][0])).toBeGreaterThan(1e-3);
+  await tied.dispose();
+  await own.dispose();
 });
 
 test.each([{}, { trainAll: true }])('refuses a token outside the vocabulary (%j)', async (options) => {

@@ -37,7 +37,7 @@ export function ggufTokenizerFields(metadata: Metadata, file = 'metadata'): Gguf
   };
   const model = get('model');
   const tokens = get('tokens');
-  const elsewhere = "give the tokenizer.json of the model's page beside it";
+  const elsewhere = 'take a GGUF file of the model that has one';
   if (model === undefined && tokens === undefined) fail('model', `is missing: the file has no tokenizer; ${elsewhere}`);
   if (model !== 'llama') {
     fail(

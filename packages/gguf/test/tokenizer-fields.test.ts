@@ -64,7 +64,7 @@ describe('a tokenizer that cannot be read is refused', () => {
     ...(pair.length ? [[`tokenizer.ggml.${key}`, ...pair] as Pair] : []),
   ];
   test.each<[string, Pair[], RegExp]>([
-    ['none', [], /the file has no tokenizer; give the tokenizer.json/],
+    ['none', [], /the file has no tokenizer; take a GGUF file of the model that has one/],
     ['another kind', but('model', 'string', 'gpt2'), /ggml.model": is "gpt2"; "llama"/],
     ['no tokens', but('tokens'), /ggml.tokens": is missing/],
     ['no scores', but('scores'), /ggml.scores": is missing/],

@@ -123,8 +123,10 @@ export async function trainJudge(
   // the others receive it from the first
   const place = resume?.checkpoint !== undefined && isFirst ? store.location(resume.checkpoint) : undefined;
   const checkpoint = place === undefined ? undefined : await loadCheckpoint(place);
-  const card = cardOf(objective, base, settings);
-  const plan = planTraining(packed, settings, base, card, adapter, objective, options);
+  const unsigned = cardOf(objective, base, settings);
+  const plan = planTraining(packed, settings, base, unsigned, adapter, objective, options);
+  const card = { ...unsigned, ...(await baseFile(base)) };
+  if (base.file?.hasChatTemplate && settings.frame === 'compact') await tell?.({ kind: 'note', note: TUNED_ON_CHATS });
   const model = await loadGemma(base.location, {
     quantization: quantizationOf(card, base),
     ...(checkpoint
@@ -137,9 +139,7 @@ export async function trainJudge(
     onNote: (note) => void tell?.({ kind: 'note', note }),
     signal,
   });
-  const full = { ...card, ...(await baseFile(base)) };
-  if (base.file?.hasChatTemplate && settings.frame === 'compact') await tell?.({ kind: 'note', note: TUNED_ON_CHATS });
-  const judge = judgeOf({ model, tokenizer: base.tokenizer, objective, card: full });
+  const judge = judgeOf({ model, tokenizer: base.tokenizer, objective, card });
   try {
     await tell?.({ kind: 'opened', judge });
     // From here on the run can be resumed; a failure above leaves nothing behind.
@@ -154,7 +154,7 @@ export async function trainJudge(
     if (isFirst) {
       const trained = await readAdapter(model);
       checkFinite(trained, settings);
-      await store.writeFolder('adapter', judgeFiles(trained, full));
+      await store.writeFolder('adapter', judgeFiles(trained, card));
     }
     return { judge, result };
   } catch (error) {

@@ -1,6 +1,6 @@
 /** @file Blocks of random bytes with small scales: for samples of kernels, benchmarks and tests. */
 import type { Mt19937 } from '@arena/random';
-import { type BlockType, blockBytes, LAYOUTS } from './blocks.js';
+import { type BlockType, blockBytes, scalesOf } from './blocks.js';
 
 /** Upper byte of a positive float16 scale that makes values of a tenth or so. */
 const SCALE: Record<BlockType, number> = {
@@ -17,7 +17,7 @@ const SCALE: Record<BlockType, number> = {
 /** A matrix [outFeatures, inFeatures] of random values in blocks, four bytes a word, the last filled with zeros. */
 export function randomBlocks(type: BlockType, shape: readonly number[], generator: Mt19937): Int32Array {
   const length = blockBytes(type, shape);
-  const { size, scales } = LAYOUTS[type];
+  const { size, scales } = scalesOf(type);
   const bytes = new Uint8Array(Math.ceil(length / 4) * 4);
   for (let i = 0; i < length; i++) bytes[i] = generator.next() >>> 24;
   for (let block = 0; block < length; block += size) {

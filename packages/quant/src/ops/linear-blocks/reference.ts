@@ -1,6 +1,7 @@
 /** @file LinearBlocks in plain terms: widen the whole matrix on the host, multiply. */
+import { dequantize } from '@arena/gguf';
 import { matMul, type Tensor, type Tensor1D, type Tensor2D, tensor2d } from '@tensorflow/tfjs-core';
-import { blockBytes, decodeBlocks } from '../../blocks.js';
+import { blockBytes } from '../../blocks.js';
 import type { BlocksAttrs } from '../../weight-blocks.js';
 import type { LinearBlocksAttrs, LinearBlocksInputs } from './attrs.js';
 
@@ -12,5 +13,5 @@ export function linearBlocksReference({ x, blocks }: LinearBlocksInputs, attrs: 
 export function widenBlocks(blocks: Tensor1D, { type, shape }: BlocksAttrs): Tensor2D {
   const words = blocks.dataSync();
   const bytes = new Uint8Array(words.buffer, words.byteOffset, blockBytes(type, shape));
-  return tensor2d(decodeBlocks(type, bytes), shape);
+  return tensor2d(dequantize(type, bytes), shape);
 }
