@@ -74,7 +74,7 @@ describe('arena with a GGUF base', () => {
     const { out } = await arena('describe', '--base', base);
     expect(out).toContain('linears as Q8_0, 1 file');
     // per layer 32*32 + 2*16*32 + 32*32 + 3*64*32 weights, 34 bytes for 32; norms: 2*(4*32 + 2*16) + 32 float32
-    const linears = (2 * 8704 * 34) / 32;
+    const linears = (2 * 9216 * 34) / 32;
     const { training } = JSON.parse((await arena('describe', '--base', base, '--json')).out);
     expect(training.weights).toBe(linears + 4 * (2 * (4 * 32 + 2 * 16) + 32));
   });
