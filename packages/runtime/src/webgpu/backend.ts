@@ -27,6 +27,7 @@ export class LoudWebGPUBackend extends WebGPUBackend {
       this.launcher.check(); // gives the cause, where tfjs's error only says that mapping failed
       throw error;
     }
+    await this.launcher.compiled();
     this.launcher.check();
     this.launcher.settle();
     return values;

@@ -93,6 +93,8 @@ export class Launcher {
   private readonly bufferIds = new WeakMap<GPUBuffer, number>();
   private nextBufferId = 0;
   private failure: Error | undefined;
+  /** Checks of new pipelines that are under way. */
+  private compiling: Promise<void>[] = [];
   private mostUsed = 0;
   private mostAllocated = 0;
   /** Set while kernels are timed. */
@@ -123,9 +125,7 @@ export class Launcher {
     this.subgroups =
       device.features.has('subgroups') && navigator.gpu.wgslLanguageFeatures?.has('subgroup_id') === true;
     // WebGPU reports errors after the call, and drops the whole submit
-    device.addEventListener('uncapturederror', ({ error }) => {
-      this.failure ??= new EngineError('kernel', `engine 'webgpu': ${error.message}`);
-    });
+    device.addEventListener('uncapturederror', ({ error }) => this.fail(error));
     void device.lost.then(({ reason, message }) => {
       this.failure =
         reason === 'destroyed'
@@ -139,6 +139,11 @@ export class Launcher {
   /** @throws the first error that the device has reported. */
   check(): void {
     if (this.failure) throw this.failure;
+  }
+
+  /** Waits until the device has said whether new pipelines are valid: its error events may come after a read. */
+  async compiled(): Promise<void> {
+    await Promise.all(this.compiling.splice(0));
   }
 
   /**
@@ -256,6 +261,10 @@ export class Launcher {
     return { used: this.mostUsed, allocated: this.mostAllocated };
   }
 
+  private fail({ message }: GPUError): void {
+    this.failure ??= new EngineError('kernel', `engine 'webgpu': ${message}`);
+  }
+
   private get manager(): BufferManagerInternals {
     return this.backend.bufferManager as unknown as BufferManagerInternals;
   }
@@ -284,6 +293,7 @@ export class Launcher {
     const known = this.pipelines.get(kernel);
     if (known) return known;
     const { device } = this.backend;
+    device.pushErrorScope('validation');
     const layout = this.layout(kernel.inputs.length, kernel.outputs.length, kernel.constants !== undefined);
     const module = device.createShaderModule({ code: kernel.code, label: kernel.name });
     const pipeline = device.createComputePipeline({
@@ -291,6 +301,8 @@ export class Launcher {
       layout: device.createPipelineLayout({ bindGroupLayouts: [layout] }),
       compute: { module },
     });
+    const check = device.popErrorScope().then((error) => void (error && this.fail(error)));
+    this.compiling.push(check.catch(() => {})); // a lost device says so itself
     const constants = kernel.constants && this.uniforms.make(kernel.constants);
     const made = { id: this.pipelines.size, pipeline, layout, constants };
     this.pipelines.set(kernel, made);
