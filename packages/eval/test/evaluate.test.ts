@@ -1,6 +1,7 @@
 import { type Battle, compareRuns, EvaluationInputError, evaluate, type Prediction } from '@arena/eval';
 import { clusteredMean, fitTemperature, mcnemar, riskCoverage } from '@arena/eval/metrics';
-import { baselinePredictors, type PromptKey, scriptOf, styleCounts } from '@arena/eval/report';
+import { baselinePredictors, type PromptKey, scriptOf } from '@arena/eval/report';
+import { styleCounts } from '@arena/eval/style';
 import { describe, expect, test } from 'vitest';
 import { battle, generator, predict, randomBattles } from './battles.js';
 
@@ -366,7 +367,7 @@ test('risk-coverage shares equal certainty', () => {
 
 test('style and script', () => {
   const text = '# Head\n\n- one\n* two\n1. three\n**bold** and `code`\n```js\nx\n```\n';
-  expect(styleCounts([text])).toEqual([text.length, 3, 1, 1, 3]);
+  expect(styleCounts([text])).toEqual([text.length, 8, 3, 1, 1, 3]);
   expect(scriptOf('Hello')).toBe('Latin');
   expect(scriptOf('Привет, world')).toBe('Cyrillic');
   expect(scriptOf('你好')).toBe('Han');

@@ -11,7 +11,7 @@ export interface SparseRows {
 }
 
 /**
- * Objective and stopping rule. Default C 1, an intercept, weights of 1, tolerance 1e-9, at most 200 iterations of
+ * Objective and stopping rule. Default C 1, an intercept, weights of 1, no offset, tolerance 1e-9, at most 200 iterations of
  * Newton's method.
  */
 export interface LogisticOptions {
@@ -21,6 +21,8 @@ export interface LogisticOptions {
   intercept?: boolean;
   /** Weight of each row [rows]. */
   weights?: ArrayLike<number>;
+  /** Fixed log odds of each row, added to its score [rows]. The model does not hold them. */
+  offset?: ArrayLike<number>;
   /** Ends when the largest slope is below this share of the first one. */
   tolerance?: number;
   maxIterations?: number;
@@ -62,12 +64,12 @@ export function sparseRows(rows: readonly (readonly (readonly [number, number])[
  * Equal input gives equal bits.
  */
 export function fitLogistic(x: SparseRows, y: ArrayLike<number>, options: LogisticOptions = {}): LogisticModel {
-  const { C = 1, intercept = true, weights, tolerance = 1e-9, maxIterations = 200 } = options;
+  const { C = 1, intercept = true, weights, offset, tolerance = 1e-9, maxIterations = 200 } = options;
   const size = x.columns + (intercept ? 1 : 0); // the intercept is last
   const ridge = 1 / C;
   const w = new Float64Array(size);
   const weightOf = (i: number) => (weights ? weights[i] : 1);
-  let z = new Float64Array(x.rows);
+  let z = offset ? Float64Array.from(offset) : new Float64Array(x.rows);
   const curvature = new Float64Array(x.rows);
 
   const objective = (at: Float64Array, scores: Float64Array) => {
@@ -129,11 +131,6 @@ export function fitLogistic(x: SparseRows, y: ArrayLike<number>, options: Logist
   return { coefficients: w.slice(0, x.columns), intercept: intercept ? w[x.columns] : 0, converged };
 }
 
-/** P(class 1) of each row. */
-export function predictLogistic(model: LogisticModel, x: SparseRows): Float64Array {
-  return times(x, model.coefficients, false).map((score) => sigmoid(score + model.intercept));
-}
-
 /** Solves H step = -slope until the residual has fallen by `reduction`. */
 function conjugateGradients(
   hessianTimes: (v: Float64Array) => Float64Array,
@@ -161,7 +158,8 @@ function conjugateGradients(
   return step;
 }
 
-function times(x: SparseRows, v: Float64Array, intercept: boolean): Float64Array {
+/** Product with coefficients [columns], and the intercept behind them where there is one. */
+export function times(x: SparseRows, v: Float64Array, intercept: boolean): Float64Array {
   const out = new Float64Array(x.rows);
   const { starts, indices, values } = x;
   for (let i = 0; i < x.rows; i++) {

@@ -1,9 +1,10 @@
 /** @file Baselines for a model: four simple predictors, fitted only on the training split. */
-import { type Battle, labelOf, lengthOf } from '../battle.js';
+import { type Battle, clusterByPrompt, labelOf, lengthOf, type PromptKey, promptText } from '../battle.js';
 import { randomBelow, seededRandom } from '../bootstrap/random.js';
-import { fitLogistic, predictLogistic } from '../metrics/logistic.js';
+import { fitLogistic } from '../metrics/logistic.js';
 import { sigmoid } from '../special.js';
-import { columnScales, STYLE_FEATURES, scaledRows, styleCoefficients, styleDifferences } from './style.js';
+import { STYLE_FEATURES } from '../style/features.js';
+import { fitStyle, styleLogOdds } from '../style/terms.js';
 import { fitTfIdf, tfIdfDifferences, tfIdfScores } from './tf-idf.js';
 
 /** P(A) of one predictor for each battle. */
@@ -25,10 +26,17 @@ const TEXT_BATTLES = 20_000;
  * Predicts `battles` by each baseline. Without training battles it gives only always-longer and majority, with unfitted
  * probabilities. Ignores training battles without a winner; ties count as half a win each.
  */
-export function baselinePredictors(battles: readonly Battle[], train: readonly Battle[], seed = 0): Predictor[] {
+export function baselinePredictors(
+  battles: readonly Battle[],
+  train: readonly Battle[],
+  seed = 0,
+  promptKey: PromptKey = promptText,
+): Predictor[] {
   const labelled = train.filter(({ winner }) => winner !== null);
   const labels = Float64Array.from(labelled, ({ winner }) => labelOf(winner!));
-  const fitted = labelled.length ? [style(battles, labelled, labels), tfIdf(battles, labelled, labels, seed)] : [];
+  const fitted = labelled.length
+    ? [style(battles, labelled, labels, promptKey), tfIdf(battles, labelled, labels, seed)]
+    : [];
   return [alwaysLonger(battles, labelled, labels), majority(battles, labels), ...fitted];
 }
 
@@ -67,17 +75,15 @@ function majority(battles: readonly Battle[], labels: Float64Array): Predictor {
   };
 }
 
-function style(battles: readonly Battle[], train: readonly Battle[], labels: Float64Array): Predictor {
-  const rows = styleDifferences(train);
-  const scales = columnScales(rows, STYLE_FEATURES.length);
-  const model = fitLogistic(scaledRows(rows, scales), labels);
+function style(battles: readonly Battle[], train: readonly Battle[], labels: Float64Array, key: PromptKey): Predictor {
+  const { terms } = fitStyle(train, labels, clusterByPrompt(train, key));
   return {
     name: 'style',
     description: `logistic regression on differences of log counts: ${STYLE_FEATURES.join(', ')}`,
     fittedOn: `the training split (${train.length} battles)`,
-    probabilities: predictLogistic(model, scaledRows(styleDifferences(battles), scales)),
+    probabilities: styleLogOdds(terms, battles).map(sigmoid),
     calibrated: true,
-    coefficients: styleCoefficients(model),
+    coefficients: Object.fromEntries(Object.entries(terms).map(([name, { coefficient }]) => [name, coefficient])),
   };
 }
 

@@ -98,7 +98,10 @@ export function evaluate(
   const { clusters } = drawn;
   const p = Float64Array.from(joined.predictions, ({ probabilityA }) => probabilityA);
   const swapped = swappedOf(joined);
-  const predictors = [...modelPredictors(p, swapped), ...baselinePredictors(joined.battles, train ?? [], seed)];
+  const predictors = [
+    ...modelPredictors(p, swapped),
+    ...baselinePredictors(joined.battles, train ?? [], seed, promptKey),
+  ];
 
   const scores = scoreSection(predictors, labels, drawn, BINS);
   const swap = swapSection(p, swapped, labels, drawn);

@@ -9,4 +9,3 @@ export type { GroupShare, LengthGap, LengthSection } from './length.js';
 export type { CalibrationSection, Comparison, Example, PredictorScores, Section, SwapSection } from './report.js';
 export { scriptOf } from './script.js';
 export type { Slice, SliceSection } from './slices.js';
-export { STYLE_FEATURES, styleCounts } from './style.js';

@@ -8,8 +8,8 @@ import { type Clustering, countOf, type Draws, type Statistic } from '../bootstr
 import { bradleyTerry, fitPairs, gatherVotes, modelsOf, ratingOf, type Vote } from '../metrics/bradley-terry.js';
 import { fitLogistic, sparseRows } from '../metrics/logistic.js';
 import { kendallTauB, spearman } from '../metrics/ranking.js';
+import { columnScales, STYLE_FEATURES, styleDifferences } from '../style/features.js';
 import type { Section } from './report.js';
-import { columnScales, STYLE_FEATURES, styleDifferences } from './style.js';
 
 /**
  * Bradley-Terry ratings: mean 1000, 400 points are odds of ten to one. `spearman` and `kendall` (tau-b) compare

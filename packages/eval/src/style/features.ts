@@ -1,9 +1,16 @@
-/** @file Style of an answer, its form and not its content: length, lists, headers, bold, code. */
+/** @file Style of an answer, its form and not its content: length, lines, lists, headers, bold, code. */
 import { type Battle, lengthOf } from '../battle.js';
-import { type LogisticModel, type SparseRows, sparseRows } from '../metrics/logistic.js';
+import { type SparseRows, sparseRows } from '../metrics/logistic.js';
 
 /** What {@link styleCounts} counts, in its order. */
-export const STYLE_FEATURES = ['characters', 'list items', 'headers', 'bold spans', 'code spans and blocks'] as const;
+export const STYLE_FEATURES = [
+  'characters',
+  'lines',
+  'list items',
+  'headers',
+  'bold spans',
+  'code spans and blocks',
+] as const;
 
 /** Patterns to count, and characters that each needs: a quick check, since most answers are plain. */
 const PATTERNS: readonly (readonly [pattern: RegExp, needs: readonly string[]])[] = [
@@ -16,13 +23,14 @@ const PATTERNS: readonly (readonly [pattern: RegExp, needs: readonly string[]])[
 /** Markdown is counted in this many characters of an answer. */
 const STYLE_CHARACTERS = 50_000;
 
-/** Counts of {@link STYLE_FEATURES} in an answer's turns. */
+/** Counts of {@link STYLE_FEATURES} in an answer's turns. Lines are those that are not blank. */
 export function styleCounts(turns: readonly string[]): number[] {
   const text = turns.join('\n').slice(0, STYLE_CHARACTERS);
   const counts = PATTERNS.map(([pattern, needs]) =>
     needs.some((part) => text.includes(part)) ? (text.match(pattern)?.length ?? 0) : 0,
   );
-  return [lengthOf(turns), ...counts];
+  const lines = text.split('\n').filter((line) => line.trim() !== '').length;
+  return [lengthOf(turns), lines, ...counts];
 }
 
 /** Difference A - B of log(1 + count) for each feature [battles][features]. */
@@ -47,9 +55,4 @@ export function scaledRows(rows: readonly (readonly number[])[], scales: readonl
     rows.map((row) => row.map((value, k) => [k, value / scales[k]] as const)),
     scales.length,
   );
-}
-
-/** Coefficients by feature, for showing. */
-export function styleCoefficients(model: LogisticModel): Record<string, number> {
-  return Object.fromEntries(STYLE_FEATURES.map((name, k) => [name, model.coefficients[k]]));
 }
