@@ -14,6 +14,8 @@ import { trainingPass } from './training-pass.js';
 export interface LabelledBatch extends FlatBatch {
   labels: ArrayLike<number>;
   weights?: ArrayLike<number>;
+  /** Fixed numbers that the loss adds to the logits, row by row [n * numLabels]. */
+  logitOffsets?: ArrayLike<number>;
 }
 
 /** The shape of `Trainable` in @arena/trainer, which this package does not depend on. */
@@ -39,7 +41,8 @@ export function trainable(
   return {
     parameters: () => trainableParameters(model),
     async pass(batch, options) {
-      const settings = { ...options, loss: lossOf, activations, sampleWeights: batch.weights };
+      const { weights: sampleWeights, logitOffsets } = batch;
+      const settings = { ...options, loss: lossOf, activations, sampleWeights, logitOffsets };
       const { loss, logits } = await trainingPass(model, batch, batch.labels, settings);
       logits.dispose();
       return { loss };

@@ -1,9 +1,10 @@
 /** @file The training pass: forward and backward over a micro-batch, which leaves gradients on the parameters. */
 import { accumulate } from '@arena/runtime';
 import { halve, offload } from '@arena/runtime/op';
-import { dispose, mul, type Scalar, scalar, type Tensor2D, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
+import { add, dispose, mul, type Scalar, scalar, type Tensor2D, tensor1d, tensor2d, tidy } from '@tensorflow/tfjs-core';
 import { type Activations, KEEP_ALL } from './activations.js';
 import type { FlatBatch } from './batch.js';
+import { DecoderError } from './error.js';
 import { headBackward } from './head.js';
 import {
   halvable,
@@ -30,6 +31,8 @@ export interface TrainingPassOptions {
   loss?: Loss;
   /** Factors of the sequences' or pairs' terms in the loss (default: 1 each). */
   sampleWeights?: ArrayLike<number>;
+  /** Fixed numbers that the loss adds to the logits, row by row [n * numLabels]: d loss / d logits is taken at their sum. */
+  logitOffsets?: ArrayLike<number>;
   /** The gradients are those of loss * lossScale (gradient accumulation divides by the number of micro-batches). */
   lossScale?: number;
   dropout?: DropoutStep;
@@ -54,8 +57,9 @@ export async function trainingPass(
     loss: lossOf = defaultLoss(model.config.numLabels, model.config.problemType),
     lossScale = 1,
     sampleWeights,
+    logitOffsets,
   } = options;
-  const lossOfBatch = (logits: Tensor2D) => lossOf(logits, labels, sampleWeights);
+  const lossOfBatch = (logits: Tensor2D) => lossOf(withOffsets(logits, logitOffsets), labels, sampleWeights);
   const work: PassState = { hidden: await embed(model, batch), inputs: [], saved: [] };
   const pass = openPass(model, batch, { dropout: options.dropout });
   try {
@@ -76,6 +80,14 @@ export async function trainingPass(
     for (const saved of work.saved) if (saved) dispose(saved);
     pass.close();
   }
+}
+
+function withOffsets(logits: Tensor2D, offsets: ArrayLike<number> | undefined): Tensor2D {
+  if (!offsets) return logits;
+  if (offsets.length !== logits.size) {
+    throw new DecoderError('batch', `${offsets.length} offsets for logits [${logits.shape}]: one each is expected`);
+  }
+  return add(logits, tensor2d(Float32Array.from(offsets), logits.shape));
 }
 
 /** The tensors that a training pass holds between layers; whatever is left at its end is disposed of. */

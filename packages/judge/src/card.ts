@@ -7,6 +7,7 @@ import type { Base } from './base.js';
 import { JudgeError } from './error.js';
 import type { Head } from './objectives/objective.js';
 import type { TrainingSettings } from './settings.js';
+import type { JudgeStyle } from './style.js';
 
 /** Content of arena.json. */
 export type ModelCard = Head & {
@@ -21,6 +22,8 @@ export type ModelCard = Head & {
   seed?: number;
   /** Set for a merged checkpoint. */
   merged?: true;
+  /** What the style of the answers adds to the judge's margin. Without it the margin is all. */
+  style?: JudgeStyle;
 };
 
 const FORMAT = 'arena-model-1';

@@ -1,8 +1,9 @@
 /** @file Trains a judge from votes and a base: the run, from packing to the adapter, with its files and events. */
-import { type Packed, swapBattle } from '@arena/data';
+import { type Battle, type Packed, swapBattle } from '@arena/data';
 import { type Survival, survival } from '@arena/data/pack';
 import type { SplitsFile } from '@arena/data/split';
 import { type MemoryPlan, readAdapter, trainable } from '@arena/decoder';
+import { styleLogOdds } from '@arena/eval/style';
 import { loadGemma } from '@arena/gemma';
 import { type AdapterFiles, loadAdapter } from '@arena/lora';
 import {
@@ -21,12 +22,15 @@ import type { Base } from './base.js';
 import { cardOf, type ModelCard, quantizationOf } from './card.js';
 import { keepCheckpoint } from './checkpoints.js';
 import { JudgeError } from './error.js';
+import { fitJudgeStyle } from './fit-style.js';
 import { measure } from './measure.js';
 import { objectiveOf } from './objectives/choose.js';
 import { type Judge, judgeFiles, judgeOf } from './open.js';
 import { type MemoryLimits, newAdapter, planTraining, type TrainingPlan } from './plan.js';
+import type { Verdicts } from './score.js';
 import { checkSettings, completeSettings, type GivenSettings, type TrainingSettings } from './settings.js';
 import type { Store } from './store.js';
+import { type FittedTerms, fitTerms, type JudgeStyle, offsetStyle } from './style.js';
 import type { VoteParts } from './votes.js';
 
 /** Votes for training and validation. */
@@ -62,7 +66,11 @@ export type RunEvent =
   | { kind: 'measured'; entry: EvaluationEntry; worse: number }
   /** Stopped by its signal after a whole step. `folder`: its checkpoint, if there is one. */
   | { kind: 'stopped'; step: number; folder?: string }
-  | { kind: 'trained'; result: TrainResult };
+  | { kind: 'trained'; result: TrainResult }
+  /** Scored texts of the validation part, before the style is fitted on it. */
+  | { kind: 'scoring'; done: number; total: number }
+  /** What became of the style, in a sentence. `style`: that of the judge's card, if it has one. */
+  | { kind: 'styled'; style?: JudgeStyle; note: string };
 
 /** How to carry out a run. None of these options changes the result. */
 export interface TrainJudgeOptions extends MemoryLimits {
@@ -90,6 +98,8 @@ export interface JudgeRun {
   judge: Judge;
   /** Result of a finished run. A stopped run has the weights so far. */
   result?: TrainResult;
+  /** Verdicts on the validation part, in order, where the style was fitted on it. */
+  validation?: Verdicts[];
 }
 
 /**
@@ -119,13 +129,17 @@ export async function trainJudge(
     votes.packed ??
     votes.parts.train.flatMap((battle) => (settings.swapAugment ? [battle, swapBattle(battle)] : [battle]).map(pack));
   await tell?.({ kind: 'packed', survival: survival(packed) });
+  const terms =
+    settings.style === 'offset' ? fitTerms(votes.parts.train, objective.knowsTies, settings.seed) : undefined;
+  const logOdds = terms && styleLogOdds(terms.terms, votes.parts.train);
+  const offsets = settings.swapAugment ? logOdds && Array.from(logOdds).flatMap((s) => [s, -s]) : logOdds;
   const isFirst = !ranks?.rank;
   // the others receive it from the first
   const place = resume?.checkpoint !== undefined && isFirst ? store.location(resume.checkpoint) : undefined;
   const checkpoint = place === undefined ? undefined : await loadCheckpoint(place);
   const unsigned = cardOf(objective, base, settings);
-  const plan = planTraining(packed, settings, base, unsigned, adapter, objective, options);
-  const card = { ...unsigned, ...(await baseFile(base)) };
+  const plan = planTraining(packed, settings, base, unsigned, adapter, objective, options, offsets);
+  const card = { ...unsigned, ...(await baseFile(base)), ...(terms ? { style: offsetStyle(terms) } : {}) };
   if (base.file?.hasChatTemplate && settings.frame === 'compact') await tell?.({ kind: 'note', note: TUNED_ON_CHATS });
   const model = await loadGemma(base.location, {
     quantization: quantizationOf(card, base),
@@ -139,7 +153,7 @@ export async function trainJudge(
     onNote: (note) => void tell?.({ kind: 'note', note }),
     signal,
   });
-  const judge = judgeOf({ model, tokenizer: base.tokenizer, objective, card });
+  let judge = judgeOf({ model, tokenizer: base.tokenizer, objective, card });
   try {
     await tell?.({ kind: 'opened', judge });
     // From here on the run can be resumed; a failure above leaves nothing behind.
@@ -147,20 +161,56 @@ export async function trainJudge(
       await store.write('run.json', `${JSON.stringify(settings, null, 2)}\n`);
       if (votes.splits) await store.write('splits.json', `${JSON.stringify(votes.splits, null, 1)}\n`);
     }
-    const validation = settings.evalEvery ? votes.parts.validation.slice(0, options.measured).map(pack) : [];
-    const result = await fit(judge, plan, validation, checkpoint, settings, store, options);
+    const result = await fit(
+      judge,
+      plan,
+      measuredVotes(votes.parts, terms, pack, settings.evalEvery ? options.measured : 0),
+      checkpoint,
+      settings,
+      store,
+      options,
+    );
     if (!result) return { judge };
     await tell?.({ kind: 'trained', result });
-    if (isFirst) {
-      const trained = await readAdapter(model);
-      checkFinite(trained, settings);
-      await store.writeFolder('adapter', judgeFiles(trained, card));
+    if (!isFirst) return { judge, result };
+    const trained = await readAdapter(model);
+    checkFinite(trained, settings);
+    await store.writeFolder('adapter', judgeFiles(trained, card));
+    const outcome = await fitJudgeStyle(judge, votes.parts, settings, terms, {
+      onProgress: (done, total) => void tell?.({ kind: 'scoring', done, total }),
+      signal,
+    }).catch((error) => {
+      if (signal?.aborted) return undefined; // the adapter is stored, without what validation would add
+      throw error;
+    });
+    if (!outcome) return { judge, result };
+    const { style, note, validation } = outcome;
+    if (validation) {
+      judge = judgeOf({ model, tokenizer: base.tokenizer, objective, card: { ...card, style } });
+      await store.writeFolder('adapter', judgeFiles(trained, judge.card));
     }
-    return { judge, result };
+    await tell?.({ kind: 'styled', style, note });
+    return { judge, result, validation };
   } catch (error) {
     await judge.dispose().catch(() => {}); // a lost GPU has nothing left to free
     throw error;
   }
+}
+
+/** Validation votes to measure during training, packed, with the style's log odds where the loss has them. */
+interface MeasuredVotes {
+  packed: Packed[];
+  style?: ArrayLike<number>;
+}
+
+function measuredVotes(
+  { validation }: VoteParts,
+  terms: FittedTerms | undefined,
+  pack: (battle: Battle) => Packed,
+  measured: number | undefined,
+): MeasuredVotes {
+  const battles = validation.slice(0, measured);
+  return { packed: battles.map(pack), style: terms && styleLogOdds(terms.terms, battles) };
 }
 
 const TUNED_ON_CHATS =
@@ -175,7 +225,7 @@ async function baseFile({ file }: Base): Promise<Pick<ModelCard, 'baseFile'>> {
 async function fit(
   { model, objective }: Judge,
   { batches, memory, totalSteps }: TrainingPlan,
-  validation: Packed[],
+  { packed: validation, style }: MeasuredVotes,
   checkpoint: Checkpoint | undefined,
   settings: TrainingSettings,
   store: Store,
@@ -215,7 +265,7 @@ async function fit(
       resume: checkpoint && restoreProgress(checkpoint, learner),
       ...(validation.length
         ? {
-            evaluate: () => measure(model, objective, validation, signal),
+            evaluate: () => measure(model, objective, validation, { signal, style }),
             evaluateEvery: settings.evalEvery,
             metric,
             patience: settings.patience,

@@ -49,6 +49,17 @@ export interface TrainingPlan {
   memory: MemoryPlan;
 }
 
+/** The style's log odds as numbers to add to the logits: half to A's, minus half to B's, none to a tie's. */
+function offsetsOf(rows: Int32Array, style: ArrayLike<number>, { labels }: Objective): Float32Array {
+  const width = Math.max(2, labels); // a reward model has one label in each of two sequences
+  const offsets = new Float32Array(width * rows.length);
+  rows.forEach((row, i) => {
+    offsets[width * i] = style[row] / 2;
+    offsets[width * i + 1] = -style[row] / 2;
+  });
+  return offsets;
+}
+
 /** Limits on a step. */
 export interface MemoryLimits {
   /** Most bytes. A function is called after packing. Default: no limit. */
@@ -59,6 +70,7 @@ export interface MemoryLimits {
 
 /**
  * Plans the training of a model before it is loaded.
+ * @param style Log odds of the answer that is shown first, held fixed in the loss [packed]. Default: none.
  * @throws DecoderError when a step does not fit, with what to lower.
  */
 export function planTraining(
@@ -69,6 +81,7 @@ export function planTraining(
   { targets }: NewAdapter,
   objective: Objective,
   { memoryBytes, halves }: MemoryLimits = {},
+  style?: ArrayLike<number>,
 ): TrainingPlan {
   const { config, stored, file } = base;
   const { batchSize, tokensPerBatch, seed, optimizer, accumulation, epochs } = settings;
@@ -77,6 +90,7 @@ export function planTraining(
     Array.from(batches(packed, { batchSize, tokensPerBatch, order, seed, epoch }), (batch) => ({
       ...batch,
       labels: objective.targets(batch),
+      ...(style ? { logitOffsets: offsetsOf(batch.rows, style, objective) } : {}),
     }));
   const first = epochBatches(0);
   const memory = planMemory({

@@ -7,9 +7,11 @@ import { promptKey } from '@arena/data/clean';
 import { evaluate, type Prediction, type Report, renderReport } from '@arena/eval';
 import { macroF1, multiclassAccuracy, multiclassLogLoss } from '@arena/eval/metrics';
 import { percent } from '@arena/eval/page';
-import { summaryTable } from '@arena/eval/report';
+import { summaryTable, type Variant } from '@arena/eval/report';
 import type { Scored } from './score.js';
 import type { Store } from './store.js';
+
+export type { Variant };
 
 /** Predictions of any judge, and the votes. */
 export interface EvaluationInput {
@@ -19,6 +21,8 @@ export interface EvaluationInput {
   train?: Battle[];
   /** Votes to fit the temperature on. */
   validation?: { predictions: Prediction[]; battles: Battle[] };
+  /** Other predictions of the same battles, for rows of their own. */
+  variants?: readonly Variant[];
   title: string;
   seed: number;
 }
@@ -31,8 +35,16 @@ export interface Evaluation {
 }
 
 /** Evaluates predictions. @throws EvaluationInputError when they do not fit the battles. */
-export function evaluationOf({ predictions, battles, train, validation, title, seed }: EvaluationInput): Evaluation {
-  const report = evaluate(predictions, battles, { train, validation, seed, title, promptKey });
+export function evaluationOf({
+  predictions,
+  battles,
+  train,
+  validation,
+  variants,
+  title,
+  seed,
+}: EvaluationInput): Evaluation {
+  const report = evaluate(predictions, battles, { train, validation, variants, seed, title, promptKey });
   const lines = predictions.map((prediction, i) => JSON.stringify({ ...prediction, winner: battles[i].winner }));
   const files: Record<string, string> = {
     'predictions.jsonl': `${lines.join('\n')}\n`,

@@ -116,6 +116,11 @@ export const RULES = {
     description: 'Steps between two measurements of the validation part; the run ends with the best weights.',
   },
   swapAugment: { type: 'boolean', description: 'Train on each battle also with A and B exchanged.' },
+  style: {
+    enum: ['none', 'stack', 'offset'],
+    description:
+      "What the answers' style says of a vote (length, lines, lists, code): not used, joined to the trained judge where validation votes say so, or held fixed in the loss.",
+  },
   metric: { enum: ['loss', 'accuracy'], description: 'What decides which weights are best.' },
   patience: {
     type: 'integer',

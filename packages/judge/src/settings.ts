@@ -60,6 +60,11 @@ export interface TrainingSettings {
   evalEvery?: number;
   /** Train on each battle in both orders. */
   swapAugment: boolean;
+  /**
+   * What the answers' style (length, lines, lists, code) says of a vote: `stack` joins it to the trained judge where
+   * the validation part says so; with `offset` it stands fixed in the loss, so that the model learns the rest.
+   */
+  style: 'none' | 'stack' | 'offset';
   /** Metric that decides which weights are best. */
   metric: 'loss' | 'accuracy';
   /** Measurements without an improvement before the run stops. */
@@ -103,6 +108,7 @@ export const DEFAULT_SETTINGS: Readonly<DefaultSettings> = {
   loraPlus: 1,
   headRate: 1,
   swapAugment: false,
+  style: 'stack',
   metric: 'loss',
   seed: 42,
 };

@@ -11,6 +11,8 @@ export interface MicroBatch {
   labels: ArrayLike<number>;
   /** Factors of the sequences' terms in the loss (default: 1 each). */
   weights?: ArrayLike<number>;
+  /** Fixed numbers that the loss adds to the logits, row by row [n * labels of the head]. */
+  logitOffsets?: ArrayLike<number>;
   /** Names of the sequences in messages, such as their row numbers. */
   rows?: ArrayLike<number>;
 }

@@ -1,6 +1,7 @@
 /** @file The parts of a report that are tables: scores, comparisons, order of the answers, method. */
 
 import type { Report } from '../report/report.js';
+import type { StyleSection } from '../report/style.js';
 import { eceNote, numberFigure, percent, percentFigure, pointsFigure, pValue } from '../text.js';
 import { calibrationBlock, leaderboardBlock, lengthBlock, riskCoverageBlock, sliceBlock } from './chart-sections.js';
 import type { Block } from './page.js';
@@ -11,6 +12,7 @@ export function reportBlocks(report: Report): Block[] {
     summary(report),
     comparisons(report),
     lengthBlock(report),
+    ...(report.style ? [styleBlock(report.style)] : []),
     calibrationBlock(report),
     riskCoverageBlock(report),
     ...(report.swap ? [swap(report)] : []),
@@ -42,6 +44,29 @@ function summary({ predictors, data, notes }: Report): Block {
         caption: 'The model beside baselines, on the same battles',
         columns: ['Predictor', 'Accuracy', 'Log loss', 'Brier score', 'ROC AUC', 'ECE'],
         rows: predictors.map(row),
+      },
+    ],
+    charts: [],
+  };
+}
+
+function styleBlock({ rows }: StyleSection): Block {
+  return {
+    title: 'How much is style, how much is content',
+    paragraphs: [
+      'Style is the form of an answer: its length, lines, lists, headers, bold and code. Where people preferred the shorter ' +
+        'answer, style alone is mostly wrong: being right there takes content.',
+    ],
+    tables: [
+      {
+        caption: 'Accuracy of the parts of the judge, on the same battles',
+        columns: ['Predictor', 'All battles', 'The shorter answer won', 'The longer answer won'],
+        rows: rows.map(({ name, accuracy, accuracyWhereShorterWon, accuracyWhereLongerWon }) => [
+          name,
+          percentFigure(accuracy),
+          percentFigure(accuracyWhereShorterWon),
+          percentFigure(accuracyWhereLongerWon),
+        ]),
       },
     ],
     charts: [],

@@ -33,6 +33,8 @@ import type {
 } from './report.js';
 import { scoreSection } from './scores.js';
 import { sliceSection } from './slices.js';
+import { styleSection } from './style.js';
+import type { Variant } from './variant.js';
 
 /**
  * Baselines and options of an evaluation. Default seed 0, 2,000 bootstrap rounds (1 to 100,000), ties dropped, title
@@ -48,6 +50,8 @@ export interface EvaluateOptions {
   /** 'drop' leaves ties out, 'half' counts them as half a win for each side. */
   ties?: 'drop' | 'half';
   title?: string;
+  /** Other predictions of the same battles: a row of the scores each, beside the baselines. */
+  variants?: readonly Variant[];
   /**
    * Which battles share a prompt: intervals are over prompts, and the report counts prompts seen in training. Default:
    * the verbatim prompt. For splits of `@arena/data`, give its `promptKey`: the report then counts leaks the same way.
@@ -80,6 +84,7 @@ export function evaluate(
     bootstrapRounds: rounds = 2000,
     ties = 'drop',
     title = 'Evaluation',
+    variants = [],
     promptKey = promptText,
   } = options;
   if (!Number.isSafeInteger(seed))
@@ -98,17 +103,17 @@ export function evaluate(
   const { clusters } = drawn;
   const p = Float64Array.from(joined.predictions, ({ probabilityA }) => probabilityA);
   const swapped = swappedOf(joined);
-  const predictors = [
-    ...modelPredictors(p, swapped),
-    ...baselinePredictors(joined.battles, train ?? [], seed, promptKey),
-  ];
+  const baselines = baselinePredictors(joined.battles, train ?? [], seed, promptKey);
+  const others = variants.map((variant) => variantPredictor(variant, battles, ties));
+  const predictors = [...modelPredictors(p, swapped), ...others, ...baselines];
 
   const scores = scoreSection(predictors, labels, drawn, BINS);
   const swap = swapSection(p, swapped, labels, drawn);
   const length = lengthSection(joined.battles, labels, p, drawn);
+  const style = styleSection(partsOf(predictors, others), joined.battles, labels, drawn);
   const slices = sliceSection(joined.battles, labels, p, drawn, promptKey, train);
   const leaderboard = leaderboardSection(joined.battles, labels, p, drawn);
-  const statistics = [scores, swap, length, slices, leaderboard].flatMap((section) => section.statistics);
+  const statistics = [scores, swap, length, style, slices, leaderboard].flatMap((section) => section.statistics);
   resample(clusters, rounds, seed, statistics);
 
   const { predictors: table, comparisons } = scores.finish();
@@ -117,7 +122,7 @@ export function evaluate(
     format: 'arena-eval-report',
     version: 1,
     title,
-    verdict: verdict(table, comparisons),
+    verdict: verdict(table, comparisons, baselines),
     settings: { seed, bootstrapRounds: rounds, ties, confidence: 0.95, bins: BINS },
     data,
     notes: notesOf(data, ties, clusters),
@@ -125,6 +130,7 @@ export function evaluate(
     comparisons,
     swap: swap.finish(),
     length: length.finish(),
+    ...(others.length ? { style: style.finish() } : {}),
     calibration: calibrationSection(p, labels, held),
     riskCoverage: riskCoverage(p, labels),
     slices: slices.finish(),
@@ -151,6 +157,24 @@ function modelPredictors(p: Float64Array, swapped: Float64Array | null): Predict
   const averaged = p.map((value, i) => (value + swapped[i]) / 2);
   const description = 'the predictions under test, mean of both orders of the answers';
   return [model, { ...model, name: 'model, both orders', description, probabilities: averaged }];
+}
+
+/** @throws EvaluationInputError when its predictions are not of the battles. */
+function variantPredictor(
+  { name, description, fittedOn, predictions }: Variant,
+  battles: readonly Battle[],
+  ties: 'drop' | 'half',
+): Predictor {
+  const joined = joinPredictions(predictions, battles, ties, name);
+  const probabilities = Float64Array.from(joined.predictions, ({ probabilityA }) => probabilityA);
+  return { name, description, fittedOn, probabilities, calibrated: true };
+}
+
+/** What the section on style shows: the variants, the style alone, the model. */
+function partsOf(predictors: readonly Predictor[], variants: readonly Predictor[]): Predictor[] {
+  if (!variants.length) return [];
+  const style = predictors.filter((one) => one.name === 'style' && !variants.includes(one));
+  return [...variants, ...style, predictors[0]];
 }
 
 function swapSection(
@@ -257,7 +281,11 @@ function notesOf(data: Report['data'], ties: 'drop' | 'half', clusters: number):
 /**
  * The sentence at the top: the differences to always-longer and to the best baseline, and whether they are significant.
  */
-function verdict(table: readonly PredictorScores[], comparisons: readonly Comparison[]): string {
+function verdict(
+  table: readonly PredictorScores[],
+  comparisons: readonly Comparison[],
+  baselines: readonly Predictor[],
+): string {
   const model = table[0];
   if (model.accuracy.value === null) return 'There was nothing to evaluate.';
   const percent = (value: number) => `${(100 * value).toFixed(1)} %`;
@@ -269,9 +297,9 @@ function verdict(table: readonly PredictorScores[], comparisons: readonly Compar
       low === null || (low <= 0 && high! >= 0) ? 'no clear difference' : low > 0 ? 'clearly better' : 'clearly worse';
     return `${second} on ${percent(other.accuracy.value!)} (${points}${range}: ${clear})`;
   };
-  const baselines = comparisons.filter(({ second }) => second !== 'model, both orders');
-  const longer = baselines.find(({ second }) => second === 'always-longer')!;
-  const best = baselines.reduce((a, b) => (b.accuracyDifference.value! < a.accuracyDifference.value! ? b : a));
+  const against = comparisons.filter(({ second }) => baselines.some(({ name }) => name === second));
+  const longer = against.find(({ second }) => second === 'always-longer')!;
+  const best = against.reduce((a, b) => (b.accuracyDifference.value! < a.accuracyDifference.value! ? b : a));
   const also = best === longer ? '' : `; the best baseline, ${versus(best)}`;
   return `The model is right on ${percent(model.accuracy.value)} of ${model.accuracy.n} battles; ${versus(longer)}${also}.`;
 }

@@ -9,3 +9,5 @@ export type { GroupShare, LengthGap, LengthSection } from './length.js';
 export type { CalibrationSection, Comparison, Example, PredictorScores, Section, SwapSection } from './report.js';
 export { scriptOf } from './script.js';
 export type { Slice, SliceSection } from './slices.js';
+export type { StyleRow, StyleSection } from './style.js';
+export type { Variant } from './variant.js';

@@ -78,10 +78,10 @@ export function lengthSection(
 ): Section<LengthSection> {
   const side = longerSide(battles);
   const differs = Int32Array.from(side, (s) => (s === 0 ? -1 : 0));
-  const peopleLonger = Float64Array.from(side, (s, i) => (s > 0 ? labels[i] : s < 0 ? 1 - labels[i] : 0.5));
+  const peopleLonger = longerShares(side, labels);
   const modelLonger = Float64Array.from(side, (s, i) => (s > 0 === p[i] >= 0.5 ? 1 : 0));
   const credit = credits(p, labels);
-  const won = Int32Array.from(peopleLonger, (share, i) => (side[i] === 0 || share === 0.5 ? -1 : share));
+  const won = wonByLonger(side, labels);
   const gapOf = Int32Array.from(battles, ({ responseA, responseB }) => {
     const a = lengthOf(responseA);
     const b = lengthOf(responseB);
@@ -115,6 +115,16 @@ export function lengthSection(
       };
     },
   };
+}
+
+/** Share of the win that goes to the longer answer, one half where neither is longer [n]. */
+function longerShares(side: Int8Array, labels: Float64Array): Float64Array {
+  return Float64Array.from(side, (s, i) => (s > 0 ? labels[i] : s < 0 ? 1 - labels[i] : 0.5));
+}
+
+/** 0 where the shorter answer won, 1 where the longer did, -1 for ties and equal lengths [n]. */
+export function wonByLonger(side: Int8Array, labels: Float64Array): Int32Array {
+  return Int32Array.from(longerShares(side, labels), (share, i) => (side[i] === 0 || share === 0.5 ? -1 : share));
 }
 
 /** Probabilities that only name the longer answer [n]. */

@@ -7,6 +7,7 @@ import type { McNemar } from '../metrics/significance.js';
 import type { LeaderboardSection } from './leaderboard.js';
 import type { LengthSection } from './length.js';
 import type { SliceSection } from './slices.js';
+import type { StyleSection } from './style.js';
 
 /**
  * One predictor's figures. Accuracy: A is picked when P(A) >= 1/2. Log loss: natural. Log loss, Brier score and ECE are
@@ -98,11 +99,13 @@ export interface Report {
   };
   /** Notes for the reader: ties, missing splits, leaks, one class only. */
   notes: string[];
-  /** The model first, then the baselines. */
+  /** The model first, then other predictions, then the baselines. */
   predictors: PredictorScores[];
   comparisons: Comparison[];
   swap: SwapSection | null;
   length: LengthSection;
+  /** Present where other predictions were given beside the model's. */
+  style?: StyleSection;
   calibration: CalibrationSection;
   riskCoverage: RiskCoverage;
   slices: SliceSection;

@@ -4,8 +4,8 @@ export { STYLE_FEATURES, styleCounts } from './features.js';
 export type { Grouping } from './folds.js';
 export {
   chooseStack,
-  fitMultipliers,
   type Multipliers,
+  multiplierFit,
   type StackCandidate,
   type StackChoice,
   type StackVotes,

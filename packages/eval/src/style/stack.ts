@@ -8,7 +8,7 @@
  * Of a judge that was trained with s in its loss (`inLoss`), b is 1 throughout, and only a can be fitted.
  */
 import { seededRandom } from '../bootstrap/random.js';
-import { fitLogistic, sparseRows } from '../metrics/logistic.js';
+import { fitLogistic, type SparseRows, sparseRows } from '../metrics/logistic.js';
 import { bestStrength, type FitAndScore, foldCount, type Grouping, groupedFolds, logLossOf } from './folds.js';
 
 /** Votes to fit on, with what the judge and what the style says of each. */
@@ -46,6 +46,8 @@ const LEAST = 0.01;
 /** The cross-validation holds out about this many votes in all, and repeats its folds at most so many times. */
 const HELD_OUT = 2000;
 const REPEATS = 10;
+/** The choice is made on at most this many votes, the first; a and b are fitted on all. */
+const CHOOSING = 10_000;
 
 /**
  * Fits the candidates and chooses by repeated cross-validation, whose folds keep a prompt together. In each fold the
@@ -55,24 +57,35 @@ export function chooseStack(
   votes: StackVotes,
   { inLoss = false, seed = 0 }: { inLoss?: boolean; seed?: number } = {},
 ): StackChoice {
-  const y = Float64Array.from(votes.labels);
+  const some = firstOf(votes, CHOOSING);
+  const y = Float64Array.from(some.labels);
   const b = inLoss ? 1 : 0;
   const repeats = foldCount(votes) < 2 ? 0 : Math.max(1, Math.min(REPEATS, Math.round(HELD_OUT / y.length)));
   const random = seededRandom(seed, 3);
-  const splits = Array.from({ length: repeats }, () => groupedFolds(votes, random));
-  const raw: StackCandidate = { name: 'raw', a: 1, b, logLoss: meanLoss(scores(votes, { a: 1, b }), y) };
+  const splits = Array.from({ length: repeats }, () => groupedFolds(some, random));
+  const raw: StackCandidate = { name: 'raw', a: 1, b, logLoss: meanLoss(scores(some, { a: 1, b }), y) };
   const tried = [raw];
   let kept = raw;
   for (const name of inLoss ? (['temperature'] as const) : (['temperature', 'stack'] as const)) {
     if (!repeats) break;
     const free = name === 'stack' ? 2 : 1;
-    const fit: FitAndScore = (fitted, C) => scores(votes, fitMultipliers(votes, { free, b, C, fitted }));
-    const C = bestStrength(fit, y, STRENGTHS, splits);
-    const candidate = { name, ...fitMultipliers(votes, { free, b, C }), logLoss: heldOutLoss(fit, y, splits) };
+    const fit = multiplierFit(some, free, b);
+    const score: FitAndScore = (fitted, C) => scores(some, fit(fitted, C));
+    const C = bestStrength(score, y, STRENGTHS, splits);
+    const candidate = { name, ...multiplierFit(votes, free, b)(ALL, C), logLoss: heldOutLoss(score, y, splits) };
     tried.push(candidate);
     if (candidate.logLoss < kept.logLoss) kept = candidate;
   }
   return { kept, tried };
+}
+
+const ALL = () => true;
+
+function firstOf({ margins, style, labels, clusterOf, clusters }: StackVotes, count: number): StackVotes {
+  const first = (values: ArrayLike<number>) =>
+    Float64Array.from({ length: Math.min(count, values.length) }, (_, i) => values[i]);
+  const some = { margins: first(margins), style: first(style), labels: first(labels) };
+  return { ...some, clusterOf: clusterOf.slice(0, count), clusters };
 }
 
 /** Mean log loss of rows that neither the fit nor the choice of its strength has seen. */
@@ -88,38 +101,35 @@ function heldOutLoss(fit: FitAndScore, y: Float64Array, splits: readonly Int32Ar
   return sum / (y.length * splits.length);
 }
 
-/** How to fit: the first one or two of (a, b), towards (1, b), on the chosen rows (default: all). */
-interface MultiplierOptions {
-  free: 1 | 2;
-  b: number;
-  C: number;
-  fitted?: (row: number) => boolean;
+/**
+ * Fits the first one or two of (a, b) towards (1, b), on the chosen rows: the minimum of the ridge with a >= 0.01.
+ * @returns the fit for rows and an inverse strength.
+ */
+export function multiplierFit(
+  { margins, style, labels }: Pick<StackVotes, 'margins' | 'style' | 'labels'>,
+  free: 1 | 2,
+  b: number,
+): (fitted: (row: number) => boolean, C: number) => Multipliers {
+  const columns = free === 2 ? [margins, style] : [margins];
+  const x = columnsOf(columns);
+  const start = scores({ margins, style }, { a: 1, b });
+  return (fitted, C) => {
+    const options = { C, intercept: false, weights: start.map((_, row) => Number(fitted(row))), tolerance: 1e-7 };
+    const [toA, toB = 0] = fitLogistic(x, labels, { ...options, offset: start }).coefficients; // from (1, b)
+    if (1 + toA >= LEAST) return { a: 1 + toA, b: b + toB };
+    if (free === 1) return { a: LEAST, b };
+    const offset = scores({ margins, style }, { a: LEAST, b });
+    return { a: LEAST, b: b + fitLogistic(columnsOf([style]), labels, { ...options, offset }).coefficients[0] };
+  };
 }
 
-/** The minimum of the ridge with a >= 0.01. */
-export function fitMultipliers(
-  { margins, style, labels }: Pick<StackVotes, 'margins' | 'style' | 'labels'>,
-  { free, b, C, fitted = () => true }: MultiplierOptions,
-): Multipliers {
-  const rows = Array.from(labels, (_, row) => row);
-  const options = { C, intercept: false, weights: rows.map((row) => Number(fitted(row))) };
-  // what is fitted is the distance of (a, b) from (1, b)
-  const distance = (columns: readonly ArrayLike<number>[], offset: number[]) => {
-    const x = sparseRows(
-      rows.map((row) => columns.map((column, k) => [k, column[row]] as const)),
-      columns.length,
-    );
-    return fitLogistic(x, labels, { ...options, offset }).coefficients;
-  };
-  const start = rows.map((row) => margins[row] + b * style[row]);
-  const [toA, toB = 0] = distance(free === 2 ? [margins, style] : [margins], start);
-  if (1 + toA >= LEAST) return { a: 1 + toA, b: b + toB };
-  const least = rows.map((row) => LEAST * margins[row] + b * style[row]);
-  return { a: LEAST, b: free === 2 ? b + distance([style], least)[0] : b };
+function columnsOf(columns: readonly ArrayLike<number>[]): SparseRows {
+  const rows = Array.from(columns[0], (_, row) => columns.map((column, k) => [k, column[row]] as const));
+  return sparseRows(rows, columns.length);
 }
 
 /** Log odds a m + b s [n]. */
-function scores({ margins, style }: StackVotes, { a, b }: Multipliers): Float64Array {
+function scores({ margins, style }: Pick<StackVotes, 'margins' | 'style'>, { a, b }: Multipliers): Float64Array {
   return Float64Array.from(margins, (margin, row) => a * margin + b * style[row]);
 }
 

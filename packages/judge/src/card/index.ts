@@ -3,3 +3,4 @@ export type { Base } from '../base.js';
 export { baseOfCard, cardOf, formatCard, mergedCard, parseCard, readCard } from '../card.js';
 export { objectiveOfCard } from '../objectives/choose.js';
 export type { Head } from '../objectives/objective.js';
+export { describeStyle, type JudgeStyle, styleOf } from '../style.js';

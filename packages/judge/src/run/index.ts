@@ -8,4 +8,4 @@ export type { Objective, Verdict } from '../objectives/objective.js';
 export { type JudgeFiles, type Pair, readJudge } from '../open.js';
 export { newAdapter } from '../plan.js';
 export { type EvaluationInput, evaluationOf, keepEvaluation } from '../results.js';
-export { meanOfOrders, type Scored, type ScoringOptions } from '../score.js';
+export { meanOfOrders, type Scored, type ScoringOptions, type Verdicts } from '../score.js';
