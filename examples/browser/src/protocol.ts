@@ -69,6 +69,8 @@ export interface Judgement {
   asGiven: number;
   exchanged: number;
   mean: number;
+  /** The mean by the judge's margin alone, where its style is in the others. */
+  margin?: number;
 }
 
 /** Tasks of the Worker. Each gives a promise on the page's side. */

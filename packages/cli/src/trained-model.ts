@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { readConfig } from '@arena/gemma';
 import { type Judge, type ModelCard, openJudge } from '@arena/judge';
-import { mergedCard, objectiveOfCard } from '@arena/judge/card';
+import { describeStyle, mergedCard, objectiveOfCard, styleOf } from '@arena/judge/card';
 import { type JudgeFiles, openBase, readJudge } from '@arena/judge/run';
 import { baseName, resolveBase } from './hub/base.js';
 
@@ -11,6 +11,8 @@ import { baseName, resolveBase } from './hub/base.js';
 export interface TrainedFiles extends JudgeFiles {
   /** Folder of the base. */
   base: string;
+  /** Folder of its arena.json. */
+  folder: string;
 }
 
 /** The adapter's folder. The path may also name the run that made it. */
@@ -31,11 +33,12 @@ export async function readTrained(baseOrId: string, adapterPath?: string): Promi
   if (adapterPath === undefined) {
     if (!merged) throw new Error(`${baseOrId}: --adapter is needed, unless the base is what arena merge wrote`);
     const { numLabels } = await readConfig(base);
-    return { base, card: merged, objective: objectiveOfCard(merged, numLabels, base) };
+    return { base, folder: base, card: merged, objective: objectiveOfCard(merged, numLabels, base) };
   }
-  const files = await readJudge(await adapterFolder(adapterPath));
+  const folder = await adapterFolder(adapterPath);
+  const files = await readJudge(folder);
   await checkNotMerged(baseOrId, merged, files.card);
-  return { base, ...files };
+  return { base, folder, ...files };
 }
 
 /**
@@ -50,7 +53,14 @@ export async function checkNotMerged(baseOrId: string, merged: ModelCard | undef
   );
 }
 
-/** Loads a model the way training did. */
-export async function loadTrained(files: TrainedFiles, signal?: AbortSignal): Promise<Judge> {
+/**
+ * Loads a model the way training did, and says which of two probabilities it gives where it has two.
+ * @param raw Whether the margin alone is asked for.
+ * @throws JudgeError before it loads for a style that this version cannot use, unless `raw`.
+ */
+export async function loadTrained(files: TrainedFiles, raw: boolean, signal?: AbortSignal): Promise<Judge> {
+  if (!raw) styleOf(files.card, `${files.folder}/arena.json`);
+  const says = describeStyle(files.card, raw);
+  if (says) console.error(`note: ${says}`);
   return openJudge(await openBase(files.base), files, { signal, onNote: (note) => console.error(`note: ${note}`) });
 }

@@ -19,7 +19,8 @@ const OPTIONS: ServerOptions = {
   timeout: 5000,
 };
 /** A scorer that can be recognised: the length of A over 1,000. */
-const byLength = async (battles: Battle[]) => battles.map(({ responseA }) => responseA[0].length / 1000);
+const byLength = async (battles: Battle[]) =>
+  battles.map(({ responseA }) => ({ probabilityA: responseA[0].length / 1000 }));
 const open: PredictionServer[] = [];
 const start = async (score = byLength, options: Partial<ServerOptions> = {}) => {
   const server = await startPredictionServer(score, { ...OPTIONS, ...options });
@@ -134,7 +135,9 @@ describe('refusals', () => {
     release();
     for (const response of await Promise.all(first)) expect(response.status).toBe(200);
 
-    const slow = await start(() => new Promise((resolve) => setTimeout(() => resolve([0.5]), 300)), { timeout: 50 });
+    const slow = await start(() => new Promise((resolve) => setTimeout(() => resolve([{ probabilityA: 0.5 }]), 300)), {
+      timeout: 50,
+    });
     expect((await post(slow, battle(1))).status).toBe(503);
     const broken = await start(async () => Promise.reject(new Error('no')));
     expect((await post(broken, battle(1))).status).toBe(500);

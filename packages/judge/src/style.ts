@@ -187,9 +187,10 @@ const NEWER = 'take a newer version of Arena, or `raw`, which leaves it out';
 
 /** Which of its two probabilities a judge gives, in a sentence. Undefined where it has one. */
 export function describeStyle({ style }: { style?: JudgeStyle }, raw = false): string | undefined {
-  if (!style || !(changes(style) || raw)) return undefined;
+  if (!style) return undefined;
   const has = style.mode === 'offset' ? "content alone, without the style's log odds" : 'the margin alone';
   if (raw) return `probabilities are of ${has} (raw)`;
+  if (style.version !== VERSION || !changes(style)) return undefined;
   const { a, b, votes } = style;
   const parts = `${a.toFixed(2)} x margin${b ? ` ${b < 0 ? '-' : '+'} ${Math.abs(b).toFixed(2)} x style` : ''}`;
   const fitted = votes.validation ? `, fitted on ${votes.validation} validation votes` : '';

@@ -72,7 +72,7 @@ describe.each([
     expect(JSON.parse((await readText(store, 'run.json'))!)).toMatchObject(given);
     const kinds = events.map(({ kind }) => kind).filter((one, i, all) => one !== all[i - 1]);
     expect(kinds).toEqual([
-      ...['packed', 'loading', 'opened', 'begin', 'step', 'measured', 'step', 'measured', 'trained'],
+      ...['packed', 'loading', 'opened', 'begin', 'step', 'measured', 'step', 'measured', 'trained', 'styled'],
     ]);
     const told = events.flatMap((event) => (event.kind === 'step' || event.kind === 'measured' ? [event.entry] : []));
     expect(await lines(store)).toEqual(told);

@@ -296,7 +296,7 @@ get('try-form').addEventListener('submit', (event) => {
   const field = (id: string) => get<HTMLTextAreaElement>(id).value;
   const battle = { prompt: field('try-prompt'), responseA: field('try-a'), responseB: field('try-b') };
   void busy('reading both answers', async () => {
-    const { mean, asGiven, exchanged } = await worker.ask('judge', battle);
+    const { mean, asGiven, exchanged, margin } = await worker.ask('judge', battle);
     const bar = make('div', { class: 'bar', role: 'img', 'aria-label': `A ${percent(mean)}, B ${percent(1 - mean)}` });
     const share = make('span');
     share.style.width = `${100 * mean}%`;
@@ -306,6 +306,15 @@ get('try-form').addEventListener('submit', (event) => {
       make('p', {}, `People would prefer ${preferred}: A ${percent(mean)}, B ${percent(1 - mean)}.`),
       bar,
       make('p', { class: 'soft' }, `A first: ${percent(asGiven)} for A. B first: ${percent(exchanged)} for A.`),
+      ...(margin === undefined
+        ? []
+        : [
+            make(
+              'p',
+              { class: 'soft' },
+              `By the model's margin alone, without temperature and style: ${percent(margin)} for A.`,
+            ),
+          ]),
     );
     return 'judged';
   });

@@ -55,6 +55,8 @@ export function trainHere(
       tell({ ...entry, kind: 'step', totalSteps, tokensPerSecond: tokens / seconds, secondsLeft });
       await resumed();
     }
+    if (event.kind === 'scoring') tell({ ...event, kind: 'progress', label: 'scoring the validation part' });
+    if (event.kind === 'styled') tell({ kind: 'note', text: `Style: ${event.note}` });
     if (event.kind === 'measured') {
       const { step, eval_loss: loss, eval_accuracy: accuracy } = event.entry;
       tell({ kind: 'measured', step, loss, accuracy });
@@ -73,7 +75,10 @@ export async function reportOn(judge: Judge, votes: Votes, title: string, tell: 
 
 /** What people would prefer of one battle. */
 export async function judgePair(judge: Judge, pair: Parameters<Judge['predict']>[0]): Promise<Judgement> {
-  const { probabilityA: asGiven, probabilityASwapped } = await judge.predict(pair);
+  const said = await judge.predict(pair);
+  const { probabilityA: asGiven, probabilityASwapped, rawProbabilityA, rawProbabilityASwapped } = said;
   const exchanged = probabilityASwapped ?? asGiven; // a reward model sees no order
-  return { asGiven, exchanged, mean: (asGiven + exchanged) / 2 };
+  const judgement = { asGiven, exchanged, mean: (asGiven + exchanged) / 2 };
+  if (rawProbabilityA === undefined) return judgement;
+  return { ...judgement, margin: (rawProbabilityA + (rawProbabilityASwapped ?? rawProbabilityA)) / 2 };
 }

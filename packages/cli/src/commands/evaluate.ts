@@ -6,6 +6,7 @@ import { describeDrops, type VoteParts } from '@arena/judge/votes';
 import type { Command } from 'commander';
 import { addCleanOption } from '../flags/clean-option.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
+import { rawOption } from '../flags/raw-option.js';
 import { folderStore } from '../folder-store.js';
 import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, dropping, prepareOutput } from '../output-folder.js';
@@ -19,6 +20,7 @@ interface EvaluateFlags extends EngineFlags {
   adapter?: string;
   data: string[];
   out: string;
+  raw: boolean;
 }
 
 export function define(command: Command): void {
@@ -30,10 +32,12 @@ export function define(command: Command): void {
       'votes that the adapter was not trained on, or a prepared folder, whose test part is taken',
     )
     .requiredOption('--out <dir>', 'new or empty folder for the results');
-  addEngineOptions(addCleanOption(command)).action((flags: EvaluateFlags) => evaluateCommand(flags));
+  addEngineOptions(addCleanOption(command.addOption(rawOption()))).action((flags: EvaluateFlags) =>
+    evaluateCommand(flags),
+  );
 }
 
-async function evaluateCommand({ base, adapter, data, out, clean, ...engineFlags }: EvaluateFlags): Promise<void> {
+async function evaluateCommand({ base, adapter, data, out, clean, raw, ...engineFlags }: EvaluateFlags): Promise<void> {
   const signal = onInterrupt();
   await prepareOutput(out);
   const engine = await openFlagged(engineFlags).catch(dropping(out));
@@ -45,12 +49,12 @@ async function evaluateCommand({ base, adapter, data, out, clean, ...engineFlags
       `${dataset.clean.read} battles read, ${dataset.battles.length} kept${drops ? `; left out: ${drops}` : ''}`,
     );
     const parts = partsOf(dataset);
-    const judge = await loadTrained(files, signal);
+    const judge = await loadTrained(files, raw, signal);
     try {
       const title = `${data.join(', ')} with ${adapter ?? base}`;
       const bar = scoringBar(parts);
       const onProgress = (done: number) => bar.update(done);
-      const evaluation = await evaluateJudge(judge, parts, { title, seed: 0, onProgress, signal });
+      const evaluation = await evaluateJudge(judge, parts, { title, seed: 0, raw, onProgress, signal });
       bar.finish();
       await keepEvaluation(folderStore(out), evaluation);
       console.log(`\n${evaluation.table}\n\n${out}/report.html has the rest.`);

@@ -1,7 +1,7 @@
 /** @file `arena merge`: an adapter folded into its base checkpoint. */
 import { stat } from 'node:fs/promises';
 import { mergedCheckpoint } from '@arena/gemma/checkpoint';
-import { formatCard, mergedCard, readCard } from '@arena/judge/card';
+import { describeStyle, formatCard, mergedCard, readCard } from '@arena/judge/card';
 import type { MergeError } from '@arena/lora/merge';
 import type { Command } from 'commander';
 import { writeCheckpointFolder } from '../checkpoint-folder.js';
@@ -33,6 +33,8 @@ async function merge({ base: baseOrId, adapter, out }: MergeFlags): Promise<void
   const others = card ? { 'arena.json': formatCard({ ...card, merged: true }) } : undefined;
   await writeCheckpointFolder(out, view, base, /^(tokenizer.*|special_tokens_map\.json)$/, others);
   console.log(`written to ${out}`);
+  const says = card && describeStyle(card);
+  if (says) console.log(`its arena.json holds the judge's style: ${says}`);
   const { requantized } = view.weights;
   if (requantized.length) console.log(describeError(requantized));
 }

@@ -1,11 +1,12 @@
 /** @file `arena predict`: one JSON line {id, probabilityA} a battle. */
 
 import { type Battle, readBattles } from '@arena/data';
-import { meanOfOrders } from '@arena/judge/run';
 import { battleOf } from '@arena/judge/votes';
 import type { Command } from 'commander';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
+import { rawOption } from '../flags/raw-option.js';
 import { onInterrupt } from '../interrupt.js';
+import { answerOf } from '../predict/answer.js';
 import { predictionKey, writePredictions } from '../predict/prediction-file.js';
 import { progress } from '../progress.js';
 import { adapterFolder, loadTrained, readTrained } from '../trained-model.js';
@@ -18,6 +19,7 @@ interface PredictFlags extends EngineFlags {
   a?: string;
   b?: string;
   bothOrders: boolean;
+  raw: boolean;
   out?: string;
 }
 
@@ -34,26 +36,33 @@ export function define(command: Command): void {
     .option('--b <text>', 'a single battle: answer B')
     .option('--out <file>', 'write the lines there instead; a stopped run resumes')
     .option('--both-orders', 'average over both orders of the answers', false);
-  addEngineOptions(command).action((flags: PredictFlags) => predict(flags));
+  addEngineOptions(command.addOption(rawOption())).action((flags: PredictFlags) => predict(flags));
 }
 
-async function predict({ base, adapter, bothOrders, out, ...flags }: PredictFlags): Promise<void> {
+async function predict({ base, adapter, bothOrders, raw, out, ...flags }: PredictFlags): Promise<void> {
   const signal = onInterrupt();
   if (out && !flags.data) throw new Error('--out needs --data');
   const battles = await battlesOf(flags);
   const engine = await openFlagged(flags);
   try {
-    const judge = await loadTrained(await readTrained(base, adapter), signal);
+    const judge = await loadTrained(await readTrained(base, adapter), raw, signal);
     try {
       const lines = async (some: Battle[]) => {
-        const predictions = await judge.predictMany(some, { swap: bothOrders, signal });
-        return predictions.map(({ id, probabilityA, probabilityASwapped, ...more }) =>
-          JSON.stringify({ id, probabilityA: meanOfOrders({ id, probabilityA, probabilityASwapped }), ...more }),
-        );
+        const predictions = await judge.predictMany(some, { swap: bothOrders, raw, signal });
+        return predictions.map((one) => {
+          const { id, probabilities, rewards } = one;
+          return JSON.stringify({ id, ...answerOf(one), probabilities, rewards });
+        });
       };
       const bar = progress({ label: 'scored', total: battles.count, unit: 'battles' });
       if (out) {
-        const key = await predictionKey(adapter ? await adapterFolder(adapter) : base, base, bothOrders, engine.name);
+        const key = await predictionKey(
+          adapter ? await adapterFolder(adapter) : base,
+          base,
+          bothOrders,
+          engine.name,
+          ...(raw ? ['raw'] : []),
+        );
         await writePredictions(out, key, battles.read(), lines, {
           window: WINDOW,
           onProgress: (done) => bar.update(done),

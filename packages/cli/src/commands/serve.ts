@@ -2,11 +2,12 @@
 import { once } from 'node:events';
 import type { Battle } from '@arena/data';
 import { baseOfCard, readCard } from '@arena/judge/card';
-import { meanOfOrders } from '@arena/judge/run';
 import type { Command } from 'commander';
 import { byteSize, integer, number } from '../flags/arguments.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
+import { rawOption } from '../flags/raw-option.js';
 import { onInterrupt } from '../interrupt.js';
+import { answerOf } from '../predict/answer.js';
 import { isLoopback, startPredictionServer } from '../serve/server.js';
 import { adapterFolder, loadTrained, readTrained } from '../trained-model.js';
 
@@ -16,6 +17,7 @@ interface ServeFlags extends EngineFlags {
   host: string;
   port: number;
   bothOrders: boolean;
+  raw: boolean;
   maxBytes: number;
   maxBattles: number;
   queue: number;
@@ -41,10 +43,10 @@ export function define(command: Command): void {
     .option('--queue <n>', 'battles that may wait; more get 429', integer(1), 1024)
     .option('--connections <n>', 'connections open at a time', integer(1), 512)
     .option('--timeout <seconds>', 'time for a request, waiting included', number(0.001, 86_400), 60);
-  addEngineOptions(command).action((flags: ServeFlags) => serve(flags));
+  addEngineOptions(command.addOption(rawOption())).action((flags: ServeFlags) => serve(flags));
 }
 
-async function serve({ model: path, base, host, port, bothOrders, ...flags }: ServeFlags): Promise<void> {
+async function serve({ model: path, base, host, port, bothOrders, raw, ...flags }: ServeFlags): Promise<void> {
   const signal = onInterrupt();
   const token = process.env.ARENA_TOKEN || undefined;
   if (!isLoopback(host) && !token) {
@@ -57,11 +59,11 @@ async function serve({ model: path, base, host, port, bothOrders, ...flags }: Se
   const engine = await openFlagged(flags);
   try {
     const files = card.merged ? await readTrained(folder) : await readTrained(base ?? baseOfCard(card, folder), folder);
-    const judge = await loadTrained(files, signal);
+    const judge = await loadTrained(files, raw, signal);
     try {
       const score = async (battles: Battle[], stop: AbortSignal) => {
-        const options = { swap: bothOrders, signal: stop };
-        return (await judge.predictMany(battles, options)).map(meanOfOrders);
+        const options = { swap: bothOrders, raw, signal: stop };
+        return (await judge.predictMany(battles, options)).map(answerOf);
       };
       const { maxBytes, maxBattles, queue, connections } = flags;
       const timeout = 1000 * flags.timeout;

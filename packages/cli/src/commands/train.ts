@@ -85,6 +85,12 @@ export function define(command: Command): void {
     .addOption(
       settingOption('--eval-every <n>', 'measure the validation part every n steps and end with the best weights'),
     )
+    .addOption(
+      settingOption(
+        '--style <how>',
+        'length, lines, lists, code of the answers: not used, joined to the trained judge where validation votes say so, or held in the loss, so that the model learns the rest',
+      ),
+    )
     .addOption(settingOption('--metric <name>', 'what decides which weights are best'))
     .addOption(settingOption('--patience <n>', 'stop after n measurements without an improvement (with --eval-every)'))
     .option('--save-every <n>', 'steps between two checkpoints', integer(1), 500)
@@ -205,8 +211,8 @@ async function checkResumed(out: string, settings: TrainingSettings): Promise<vo
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new Error(`${path}: cannot be read (${error.code}); there is no run to resume in ${out}`);
   });
-  const before = { ...completeSettings(JSON.parse(text)) } as Record<string, unknown>; // earlier versions said less
-  const now = JSON.parse(JSON.stringify(settings)) as Record<string, unknown>;
+  const before = trainedBy(completeSettings(JSON.parse(text))); // earlier versions said less
+  const now = trainedBy(settings);
   const differing = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
     (key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]),
   );
@@ -214,6 +220,11 @@ async function checkResumed(out: string, settings: TrainingSettings): Promise<vo
     const changes = differing.map((key) => `${key} ${JSON.stringify(before[key])} -> ${JSON.stringify(now[key])}`);
     throw new Error(`${path}: --resume needs the settings of the run: ${changes.join(', ')}`);
   }
+}
+
+/** Settings that decide the steps: a style that is fitted after them may be asked for or not. */
+function trainedBy({ style, ...rest }: TrainingSettings): Record<string, unknown> {
+  return JSON.parse(JSON.stringify(style === 'offset' ? { ...rest, style } : rest));
 }
 
 /** The memory to plan a step for. A GPU's allocator keeps some blocks larger than their content. */

@@ -1,8 +1,9 @@
 /** @file A bounded queue of battles before one scorer, which takes several at a time. */
 import type { Battle } from '@arena/data';
+import type { Answer } from '../predict/answer.js';
 
-/** P(A is preferred) of each battle. */
-export type Score = (battles: Battle[], signal: AbortSignal) => Promise<number[]>;
+/** Scores each battle. */
+export type Score = (battles: Battle[], signal: AbortSignal) => Promise<Answer[]>;
 
 /** The queue is full: try again later. */
 export class QueueFull extends Error {
@@ -13,7 +14,7 @@ interface Job {
   battles: Battle[];
   /** Aborts when the client disconnects or its time is over. */
   signal: AbortSignal;
-  resolve: (probabilities: number[]) => void;
+  resolve: (answers: Answer[]) => void;
   reject: (error: Error) => void;
 }
 
@@ -42,14 +43,14 @@ export class PredictionQueue {
     return this.count;
   }
 
-  /** Adds battles and gives their probabilities. @throws QueueFull when they do not fit into the queue. */
-  async add(battles: Battle[], signal: AbortSignal): Promise<number[]> {
+  /** Adds battles and gives their answers. @throws QueueFull when they do not fit into the queue. */
+  async add(battles: Battle[], signal: AbortSignal): Promise<Answer[]> {
     if (this.closed) throw new QueueFull('shutting down');
     if (this.count > 0 && this.count + battles.length > this.options.most) {
       throw new QueueFull(`${this.count} battles wait already`);
     }
     signal.throwIfAborted();
-    const done = new Promise<number[]>((resolve, reject) => {
+    const done = new Promise<Answer[]>((resolve, reject) => {
       const job = { battles, signal, resolve, reject };
       this.jobs.push(job);
       this.count += battles.length;

@@ -120,10 +120,8 @@ async function route(
   }
   const body = await readJsonBody(request, options.maxBytes);
   const { battles, isList } = parseRequest(body, options.maxBattles);
-  const probabilities = await queue.add(battles, signal);
-  return isList
-    ? { predictions: probabilities.map((probabilityA) => ({ probabilityA })) }
-    : { probabilityA: probabilities[0] };
+  const predictions = await queue.add(battles, signal);
+  return isList ? { predictions } : predictions[0];
 }
 
 /** Refuses names that another site points at this machine (DNS rebinding). */

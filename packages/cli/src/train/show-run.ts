@@ -99,6 +99,14 @@ export function showRun({ settings, out, resume, tensorboard, profile, ranks, sa
       case 'trained':
         endBar();
         sayResult(event.result);
+        break;
+      case 'scoring':
+        bar ??= progress({ label: 'scoring validation', total: event.total, unit: 'texts' });
+        bar.update(event.done);
+        break;
+      case 'styled':
+        endBar();
+        say(`style: ${event.note}`);
     }
   }
 

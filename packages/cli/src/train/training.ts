@@ -62,7 +62,7 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
   const isFirst = !ranks?.rank;
   const store = folderStore(out);
   const shown = showRun(job, base);
-  const { judge, result } = await trainJudge({ ...votes, packed }, settings, store, {
+  const { judge, result, validation } = await trainJudge({ ...votes, packed }, settings, store, {
     base,
     resume: job.resume ? { checkpoint: isFirst ? await latestCheckpoint(store) : undefined } : undefined,
     memoryBytes: job.memoryBytes ?? (() => 0.8 * freemem()),
@@ -78,9 +78,10 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
     let table = '';
     if (isFirst) {
       say(`adapter written to ${out}/adapter (PEFT loads it)`);
-      const bar = scoringBar(votes.parts);
+      const bar = scoringBar(validation ? { ...votes.parts, validation: [] } : votes.parts);
       const onProgress = (done: number) => bar.update(done);
-      const evaluation = await evaluateJudge(judge, votes.parts, { title, seed: settings.seed, onProgress, signal });
+      const { seed } = settings;
+      const evaluation = await evaluateJudge(judge, votes.parts, { title, seed, validation, onProgress, signal });
       bar.finish();
       await keepEvaluation(store, evaluation);
       table = evaluation.table;
