@@ -1,5 +1,5 @@
-import { type Classifier, forward, trainableParameters, trainingPass } from '@arena/decoder';
-import { crossEntropy } from '@arena/decoder/losses';
+import { type Classifier, forward, type Loss, trainable, trainableParameters, trainingPass } from '@arena/decoder';
+import { bradleyTerry, crossEntropy, smoothedCrossEntropy } from '@arena/decoder/losses';
 import { flattenPadded, forwardTraced, lowestTrainedLayer, pooledRows } from '@arena/decoder/model';
 import { type LoadGemmaOptions, loadGemma } from '@arena/gemma';
 import { loraConfig } from '@arena/lora';
@@ -44,6 +44,20 @@ async function gradientsOf(model: Classifier, options: Parameters<typeof trainin
   return result;
 }
 
+const PASS = { lossScale: 1, dropout: { seed: 0, step: 0 } };
+const softplus = (z: number) => Math.log1p(Math.exp(z));
+
+function meanCrossEntropy(z: number[], labels: number[], width: number, smoothing: number): number {
+  const sums = labels.map((label, i) => {
+    const row = z.slice(width * i, width * (i + 1));
+    const total = Math.log(row.reduce((sum, value) => sum + Math.exp(value), 0));
+    return row.reduce((sum, value, k) => {
+      return sum - ((1 - smoothing) * Number(k === label) + smoothing / width) * (value - total);
+    }, 0);
+  });
+  return sums.reduce((a, b) => a + b, 0) / labels.length;
+}
+
 describe('training pass', () => {
   test.each([0, 1, 2])('gives the same gradients when %i layers are recomputed', async (recompute) => {
     const model = await loadGemma(base, UPPER);
@@ -82,6 +96,48 @@ describe('training pass', () => {
       parameter.value = original;
       expect(Math.abs(slope - norm), parameter.name).toBeLessThan(2e-3 + 0.02 * norm);
     }
+    await model.dispose();
+  });
+
+  test.each<[string, Loss, number, number[], (z: number[], y: number[]) => number]>([
+    ['two classes, smoothed', smoothedCrossEntropy(0.1), 2, [0, 1, 1], (z, y) => meanCrossEntropy(z, y, 2, 0.1)],
+    ['three classes', crossEntropy, 3, [0, 2, 1], (z, y) => meanCrossEntropy(z, y, 3, 0)],
+    ['Bradley-Terry', bradleyTerry, 1, [0.2], ([a, b], [pB]) => pB * softplus(a - b) + (1 - pB) * softplus(b - a)],
+  ])('offsets of the logits stand in the loss and its gradients: %s', async (_, loss, numLabels, labels, float64) => {
+    const model = await loadGemma(base, { ...UPPER, numLabels });
+    const whole = tinyBatch();
+    const n = numLabels === 1 ? 2 : 3;
+    const batch = { ids: whole.ids.slice(0, whole.offsets[n]), offsets: whole.offsets.slice(0, n + 1) };
+    const logitOffsets = Array.from({ length: n * numLabels }, (_, i) => [0.9, -0.9, 0.4, -1.3][i % 4]);
+    const lossNow = async () => {
+      const logits = await forward(model, batch);
+      const z = Array.from(await logits.data(), (value, i) => value + logitOffsets[i]);
+      logits.dispose();
+      return float64(z, labels);
+    };
+    const { loss: said, logits } = await trainingPass(model, batch, labels, { loss, logitOffsets });
+    expect((await said.data())[0]).toBeCloseTo(await lossNow(), 5);
+    dispose([said, logits]);
+    for (const parameter of trainableParameters(model)) {
+      const original = parameter.value;
+      const start = Float32Array.from(await original.data());
+      const gradient = Float32Array.from(await parameter.gradient!.data());
+      const norm = Math.hypot(...gradient);
+      const at = async (distance: number) => {
+        const moved = start.map((value, i) => value + (distance * gradient[i]) / norm);
+        parameter.value = tensor2d(moved, original.shape as [number, number]);
+        const value = await lossNow();
+        parameter.value.dispose();
+        return value;
+      };
+      const slope = ((await at(2e-3)) - (await at(-2e-3))) / 4e-3; // along the gradient: its norm
+      parameter.value = original;
+      expect(Math.abs(slope - norm), parameter.name).toBeLessThan(2e-3 + 0.02 * norm);
+      parameter.gradient?.dispose();
+      parameter.gradient = null;
+    }
+    const wrong = { ...batch, labels, logitOffsets: [1] };
+    await expect(trainable(model, { loss }).pass(wrong, PASS)).rejects.toThrow(/^1 offsets for logits \[/);
     await model.dispose();
   });
 

@@ -172,17 +172,19 @@ export function styleOf({ style }: { style?: JudgeStyle }, place = 'arena.json')
   if (style === undefined) return undefined;
   const fail = (what: string, advice: string) => new JudgeError('card', `${place}: its style ${what}; ${advice}`);
   if (style?.version !== VERSION) throw fail(`has version ${JSON.stringify(style?.version)}, not ${VERSION}`, NEWER);
+  if (typeof style.terms !== 'object' || !style.terms) throw fail('has no terms', LEAVE);
   const names: readonly string[] = STYLE_FEATURES;
-  const unknown = Object.keys(style.terms ?? {}).find((name) => !names.includes(name));
+  const unknown = Object.keys(style.terms).find((name) => !names.includes(name));
   if (unknown !== undefined) throw fail(`has the term ${JSON.stringify(unknown)}, which is not known here`, NEWER);
   if (style.mode !== 'stack' && style.mode !== 'offset') throw fail(`has mode ${JSON.stringify(style.mode)}`, NEWER);
-  const numbers = Object.values(style.terms ?? {}).flatMap(({ scale, coefficient }) => [1 / scale, coefficient]);
+  const numbers = Object.values(style.terms).flatMap(({ scale, coefficient }) => [1 / scale, coefficient]);
   if (![style.a, style.b, ...numbers].every(Number.isFinite)) {
-    throw fail('holds numbers that are not finite', '`raw` leaves it out');
+    throw fail('holds numbers that are not finite', LEAVE);
   }
   return style;
 }
 
+const LEAVE = '`raw` leaves it out';
 const NEWER = 'take a newer version of Arena, or `raw`, which leaves it out';
 
 /** Which of its two probabilities a judge gives, in a sentence. Undefined where it has one. */
