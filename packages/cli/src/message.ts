@@ -2,11 +2,16 @@
 import { JudgeError } from '@arena/judge';
 import { RULES } from '@arena/judge/settings';
 
-/** An error's message, with names of settings shown as flags. */
+/** Options of @arena/judge that are no settings and have a flag. */
+const OPTIONS = ['raw'];
+
+/** An error's message, with names of settings and options shown as flags. */
 export function messageOf(error: unknown): string {
   const { message } = error as Error;
   if (!(error instanceof JudgeError)) return message;
-  return message.replace(/`(\w+)`/g, (quoted, key: string) => (Object.hasOwn(RULES, key) ? `--${kebab(key)}` : quoted));
+  return message.replace(/`(\w+)`/g, (quoted, key: string) =>
+    Object.hasOwn(RULES, key) || OPTIONS.includes(key) ? `--${kebab(key)}` : quoted,
+  );
 }
 
 function kebab(key: string): string {
