@@ -35,7 +35,7 @@ export interface JudgeStyle extends Multipliers {
 const VERSION = 1;
 
 /** Fewest decided votes that a and b are fitted on. */
-export const FEWEST_VOTES = 40;
+const FEWEST_VOTES = 40;
 
 /** The style's log odds, fitted on a training part. Ties count half where the head has no class for them. */
 export interface FittedTerms {
