@@ -40,7 +40,7 @@ const settings = {
   learningRate: 2e-3,
   warmup: 0.05,
 };
-const { judge, result } = await trainJudge({ parts }, settings, memoryStore(), {
+const { judge, result, validation } = await trainJudge({ parts }, settings, memoryStore(), {
   base,
   onEvent(event) {
     if (event.kind !== 'step' || event.entry.step % 20) return;
@@ -49,7 +49,7 @@ const { judge, result } = await trainJudge({ parts }, settings, memoryStore(), {
 });
 console.log(`trained ${result.steps} steps`);
 
-const { table } = await evaluateJudge(judge, parts, { title: 'A judge', seed: 42 });
+const { table } = await evaluateJudge(judge, parts, { title: 'A judge', seed: 42, validation });
 console.log(table);
 
 await writeFolder('adapter', await judge.files());

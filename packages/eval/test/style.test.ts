@@ -81,6 +81,17 @@ describe('terms', () => {
     expect([...styleLogOdds(fitStyle(equal, sides, apart(60)).terms, equal)]).toEqual(equal.map(() => 0));
   });
 
+  test('one vote with a feature that no other has does not decide what the feature says', () => {
+    const rare = numbers(400).map((i) =>
+      battle(i, `${i === 7 ? '# ' : ''}${'x'.repeat(1 + ((i * 37) % 101))}`, 'y'.repeat(50)),
+    );
+    const longer = rare.map(({ responseA }, i) => Number(responseA[0].length > 50 !== (i % 5 === 0)));
+    const { terms } = fitStyle(rare, longer, apart(400), { C: 0.1 });
+    const said = (terms.headers.coefficient * Math.log(2)) / terms.headers.scale; // log odds of one header
+    expect(Math.abs(said)).toBeLessThan(0.4); // by its root mean square it would be above 1
+    expect(Math.abs(said)).toBeGreaterThan(0);
+  });
+
   test('a term that is no feature is refused by name', () => {
     const wrong = () => styleLogOdds({ emoji: { scale: 1, coefficient: 1 } }, battles);
     expect(wrong).toThrow(EvaluationInputError);

@@ -15,7 +15,7 @@ import {
   trainJudge,
 } from '@arena/judge';
 import { type Base, describeStyle, formatCard, type JudgeStyle, parseCard, styleOf } from '@arena/judge/card';
-import { measure, newAdapter, objectiveOf, openBase, readJudge } from '@arena/judge/run';
+import { latestCheckpoint, measure, newAdapter, objectiveOf, openBase, readJudge } from '@arena/judge/run';
 import { splitVotes } from '@arena/judge/votes';
 import { type Engine, openEngine } from '@arena/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -285,6 +285,40 @@ describe('runs', () => {
     const adapter = (store: Store) => readFileAt(store.location('adapter'), 'adapter_model.safetensors');
     expect(await adapter(offset.store)).not.toEqual(await adapter(none.store));
     for (const { judge } of [offset, none]) await judge.dispose();
+  });
+
+  test('stopped and resumed with style in the loss, a run ends with the bits of one that nobody stopped', async () => {
+    const given = settings({ style: 'offset', swapAugment: true });
+    const [whole, store] = [memoryStore(), memoryStore()];
+    const first = await trainJudge({ parts }, given, whole, { base });
+    const stop = new AbortController();
+    const onEvent = (event: RunEvent) => {
+      if (event.kind === 'step' && event.entry.step === 2) stop.abort(new Error('enough'));
+    };
+    const cut = await trainJudge({ parts }, given, store, { base, saveEvery: 9, signal: stop.signal, onEvent });
+    expect(cut.result).toBeUndefined();
+    const resume = { checkpoint: await latestCheckpoint(store) };
+    expect(resume.checkpoint).toBe('checkpoint-2');
+    const rest = await trainJudge({ parts }, given, store, { base, resume });
+    for (const name of ['adapter_model.safetensors', 'arena.json']) {
+      expect(await readFileAt(store.location('adapter'), name)).toEqual(
+        await readFileAt(whole.location('adapter'), name),
+      );
+    }
+    for (const { judge } of [first, cut, rest]) await judge.dispose();
+  });
+
+  test('stopped while validation is scored, a run leaves the adapter and no style', async () => {
+    const store = memoryStore();
+    const stop = new AbortController();
+    const onEvent = (event: RunEvent) => {
+      if (event.kind === 'trained') stop.abort(new Error('enough'));
+    };
+    const { judge, result } = await trainJudge({ parts }, settings(), store, { base, signal: stop.signal, onEvent });
+    expect(result!.steps).toBe(4);
+    expect(judge.card.style).toBeUndefined();
+    expect((await cardIn(store)).style).toBeUndefined();
+    await judge.dispose();
   });
 
   test('a measure with style is that of moved logits', async () => {

@@ -24,8 +24,13 @@ export interface StyleFit {
   C: number;
 }
 
-/** Inverse strengths to choose from; the differences have a root mean square of 1. */
+/** Inverse strengths to choose from; the differences have a root mean square of about 1. */
 const STRENGTHS = [0.001, 0.01, 0.1, 1, 10];
+/**
+ * Least scale, in differences of log counts. Of a feature that few answers have the root mean square is tiny: dividing by
+ * it would leave the ridge nothing to hold, and one vote would decide what the feature says.
+ */
+const LEAST_SCALE = 0.25;
 /** Inverse strength where one prompt allows no cross-validation. */
 const UNCHECKED = 1;
 /** The strength is chosen on at most this many battles, the first: of so many it no longer matters. */
@@ -44,7 +49,7 @@ export function fitStyle(
   { C, seed = 0 }: { C?: number; seed?: number } = {},
 ): StyleFit {
   const differences = styleDifferences(battles);
-  const scales = columnScales(differences, STYLE_FEATURES.length);
+  const scales = columnScales(differences, STYLE_FEATURES.length).map((scale) => Math.max(scale, LEAST_SCALE));
   const x = scaledRows(differences, scales);
   const y = Float64Array.from(labels);
   const strength = C ?? chosenStrength(differences.slice(0, CHOOSING), scales, y.slice(0, CHOOSING), groups, seed);
