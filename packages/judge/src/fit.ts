@@ -25,6 +25,7 @@ import { measure } from './measure.js';
 import { objectiveOf } from './objectives/choose.js';
 import { type Judge, judgeFiles, judgeOf } from './open.js';
 import { type MemoryLimits, newAdapter, planTraining, type TrainingPlan } from './plan.js';
+import { recipeAdvice } from './recipes/advice.js';
 import { checkSettings, completeSettings, type GivenSettings, type TrainingSettings } from './settings.js';
 import type { Store } from './store.js';
 import type { VoteParts } from './votes.js';
@@ -127,6 +128,8 @@ export async function trainJudge(
   const plan = planTraining(packed, settings, base, unsigned, adapter, objective, options);
   const card = { ...unsigned, ...(await baseFile(base)) };
   if (base.file?.hasChatTemplate && settings.frame === 'compact') await tell?.({ kind: 'note', note: TUNED_ON_CHATS });
+  const advice = recipeAdvice(base.config, settings);
+  if (advice) await tell?.({ kind: 'note', note: advice });
   const model = await loadGemma(base.location, {
     quantization: quantizationOf(card, base),
     ...(checkpoint
@@ -216,7 +219,7 @@ async function fit(
       ...(validation.length
         ? {
             evaluate: () => measure(model, objective, validation, signal),
-            evaluateEvery: settings.evalEvery,
+            evaluateEvery: stepsBetween(settings.evalEvery!, totalSteps),
             metric,
             patience: settings.patience,
             restoreBest: true,
@@ -243,6 +246,11 @@ async function fit(
     if (signal?.aborted) return undefined;
     throw error;
   }
+}
+
+/** A share of all steps is rounded up, as transformers does it. */
+function stepsBetween(evalEvery: number, totalSteps: number): number {
+  return evalEvery < 1 ? Math.ceil(evalEvery * totalSteps) : evalEvery;
 }
 
 function line(entry: object): string {
