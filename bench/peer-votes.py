@@ -24,7 +24,7 @@ from transformers import AutoModelForSequenceClassification, GgufConfig, get_sch
 from transformers.utils import logging
 
 EVALUATION_TOKENS = 4096
-# rows of a batch that are padded to one width
+# sequences that are padded to one width
 TOGETHER = 4
 logging.set_verbosity_error()
 logging.disable_progress_bar()
@@ -61,19 +61,8 @@ def open_model(settings):
     return body, head
 
 
-def logits_of(model, rows):
-    """Logits of the last token of each row, float32 [rows, labels]. Rows of like length go together, so that little is padding."""
-    order = sorted(range(len(rows)), key=lambda i: len(rows[i]))
-    logits = [None] * len(rows)
-    for begin in range(0, len(rows), TOGETHER):
-        taken = order[begin : begin + TOGETHER]
-        for i, row in zip(taken, padded_logits(model, [rows[i] for i in taken])):
-            logits[i] = row
-    return torch.stack(logits)
-
-
 def padded_logits(model, rows):
-    """The same, padded on the right to the longest."""
+    """Logits of the last token of each row, float32 [rows, labels]. Padded on the right to the longest."""
     body, head = model
     width = max(map(len, rows))
     ids = torch.tensor([row + [0] * (width - len(row)) for row in rows])
@@ -84,10 +73,28 @@ def padded_logits(model, rows):
 
 
 def loss_of(logits, targets, settings):
-    """The mean loss. Bradley-Terry's targets are smoothed already, as Arena's are."""
+    """The summed loss. Bradley-Terry's targets are smoothed already, as Arena's are."""
     if settings["loss"] == "bradley-terry":
-        return F.binary_cross_entropy_with_logits(logits[1::2, 0] - logits[0::2, 0], torch.tensor(targets, dtype=torch.float32))
-    return F.cross_entropy(logits, torch.tensor(targets), label_smoothing=settings["labelSmoothing"])
+        margins = logits[1::2, 0] - logits[0::2, 0]
+        return F.binary_cross_entropy_with_logits(margins, torch.tensor(targets, dtype=torch.float32), reduction="sum")
+    return F.cross_entropy(logits, torch.tensor(targets), label_smoothing=settings["labelSmoothing"], reduction="sum")
+
+
+def backward(model, batch, settings):
+    """Gradients of the batch's mean loss, which is returned. A few battles of like length at a time: little padding, less memory."""
+    rows, targets = batch["rows"], batch["targets"]
+    each = len(rows) // len(targets)
+    of = [rows[each * i : each * (i + 1)] for i in range(len(targets))]
+    order = sorted(range(len(targets)), key=lambda i: max(map(len, of[i])))
+    size = max(1, TOGETHER // each)
+    total = 0.0
+    for begin in range(0, len(order), size):
+        taken = order[begin : begin + size]
+        logits = padded_logits(model, [row for i in taken for row in of[i]])
+        loss = loss_of(logits, [targets[i] for i in taken], settings) / len(targets)
+        loss.backward()
+        total += loss.item()
+    return total
 
 
 @torch.no_grad()
@@ -142,9 +149,7 @@ def train(model, folder, settings):
 
         for step, batch in enumerate(batches, 1):
             rate = schedule.get_last_lr()[0]
-            loss = loss_of(logits_of(model, batch["rows"]), batch["targets"], settings)
-            loss.backward()
-            value = loss.item()
+            value = backward(model, batch, settings)
             norm = torch.nn.utils.clip_grad_norm_(trained, settings["maxGradNorm"] or math.inf)
             optimizer.step()
             schedule.step()

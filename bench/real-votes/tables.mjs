@@ -194,9 +194,12 @@ function costTable(rows) {
   );
 }
 
+/** Columns of equal width, as the formatter writes them. */
 function table(head, body) {
-  const line = (cells) => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...body.map(line)];
+  const rows = [head, ...body].map((cells) => cells.map(String));
+  const widths = head.map((_, k) => Math.max(3, ...rows.map((cells) => cells[k].length)));
+  const line = (cells) => `| ${cells.map((cell, k) => cell.padEnd(widths[k])).join(' | ')} |`;
+  return [line(rows[0]), line(widths.map((width) => '-'.repeat(width))), ...rows.slice(1).map(line)];
 }
 
 function interval([value, low, high]) {
