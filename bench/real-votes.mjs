@@ -159,14 +159,16 @@ async function trainArena(folder, settings, parts) {
       ...engineFlags,
     ];
     let trainSeconds;
-    const { seconds, peakBytes } = await runProcess(flags.node, began ? [...words, '--resume'] : words, {
+    await runProcess(flags.node, began ? [...words, '--resume'] : words, {
       log: `${folder}.log`,
       onLine: (line, now) => {
         if (/^trained \d+ steps/.test(line)) trainSeconds = now;
       },
+      ended: async ({ seconds, peakBytes }) => {
+        times.push({ seconds, peakBytes, trainSeconds: trainSeconds ?? seconds });
+        await writeFile(`${folder}.times.jsonl`, times.map((one) => `${JSON.stringify(one)}\n`).join(''));
+      },
     });
-    times.push({ seconds, peakBytes, trainSeconds: trainSeconds ?? seconds });
-    await writeFile(`${folder}.times.jsonl`, times.map((one) => `${JSON.stringify(one)}\n`).join(''));
   }
   const sum = (name) => times.reduce((total, one) => total + one[name], 0);
   const { steps } = await stepsOf(folder);
@@ -176,7 +178,7 @@ async function trainArena(folder, settings, parts) {
     seconds: Math.round(sum('seconds')),
     trainSeconds: Math.round(sum('trainSeconds')),
     tokensPerSecond: Math.round(tokens / sum('trainSeconds')),
-    peakMB: Math.round(Math.max(...times.map((one) => one.peakBytes ?? 0)) / 1e6),
+    peakMB: Math.round(Math.max(...times.map((one) => one.peakBytes)) / 1e6),
     versions: { node: execFileSync(flags.node, ['--version'], { encoding: 'utf8' }).trim() },
     engineFlags,
   };

@@ -9,10 +9,10 @@ const LOOK = 1000;
 
 /**
  * Runs a command to its end. Its lines go to `log`, and to `onLine` with the seconds since the start.
- * @returns seconds, and its peak memory in bytes where /proc tells it
+ * @param ended Told the seconds and, where /proc has it, the peak memory in bytes; also of a process that fails.
  * @throws Error when it fails; its last lines are in the message.
  */
-export async function runProcess(command, words, { log, env, onLine }) {
+export async function runProcess(command, words, { log, env, onLine, ended }) {
   const begin = Date.now();
   const seconds = () => (Date.now() - begin) / 1000;
   const file = createWriteStream(log, { flags: 'a' });
@@ -41,9 +41,9 @@ export async function runProcess(command, words, { log, env, onLine }) {
       child.on('close', (number, signal) => resolve(signal ?? number));
     });
     if (code !== 0) throw new Error(`${command} ${words[0]} ended with ${code}; ${log} has more: ${last.join(' | ')}`);
-    return { seconds: seconds(), peakBytes: peakBytes || undefined };
   } finally {
     clearInterval(timer);
+    await ended?.({ seconds: seconds(), peakBytes });
     file.end();
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
