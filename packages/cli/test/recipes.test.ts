@@ -50,3 +50,28 @@ test.each(NAMES)('%s trains two steps of the tiny base', async (name) => {
   expect(step).toBe(2);
   expect(log.every(({ loss }) => loss > 0.3 && loss < 1.5)).toBe(true); // a new head is near ln 2
 });
+
+/** What makes a run of a named recipe small enough for the tiny base. */
+const TINY = ['--max-steps', '2', '--save-every', '1', '--max-tokens', '256', '--frame', 'compact', '--dropout', '0'];
+
+test('--recipe comes before the defaults, a flag before the recipe, and the run resumes', async () => {
+  const given = ['--recipe', 'small-base', '--base', w.base, '--data', w.data, '--out', w.at('named'), ...TINY];
+  const run = await arena('train', ...given);
+  expect(run.err).not.toContain('arena train:');
+  expect(run.code).toBe(0);
+  const settings = JSON.parse(await readFile(w.at('named/run.json'), 'utf8'));
+  expect(settings).toMatchObject({ recipe: 'small-base', loss: 'bradley-terry', firstLayer: 0, evalEvery: 0.2 });
+  expect(settings).toMatchObject({ maxTokens: 256, frame: 'compact', dropout: 0, weightDecay: 0.01 });
+  expect(settings.targets).toHaveLength(7);
+  const again = await arena('train', ...given, '--resume');
+  expect(again.err).not.toContain('arena train:');
+  expect(again.out).toContain('going on from step 2');
+  const other = await arena('train', ...given, '--rank', '4', '--resume');
+  expect(other.err).toContain('--resume needs the settings of the run: rank 16 -> 4');
+});
+
+test('an unknown recipe is refused with the known ones', async () => {
+  const run = await arena('train', '--recipe', 'best', '--base', w.base, '--data', w.data, '--out', w.at('none'));
+  expect(run.code).toBe(1);
+  expect(run.err).toMatch(/'best' is invalid. Allowed choices are small-base, reference/);
+});

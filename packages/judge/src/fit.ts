@@ -27,6 +27,7 @@ import { measure } from './measure.js';
 import { objectiveOf } from './objectives/choose.js';
 import { type Judge, judgeFiles, judgeOf } from './open.js';
 import { type MemoryLimits, newAdapter, planTraining, type TrainingPlan } from './plan.js';
+import { recipeAdvice } from './recipes/advice.js';
 import type { Verdicts } from './score.js';
 import { checkSettings, completeSettings, type GivenSettings, type TrainingSettings } from './settings.js';
 import type { Store } from './store.js';
@@ -141,6 +142,8 @@ export async function trainJudge(
   const plan = planTraining(packed, settings, base, unsigned, adapter, objective, options, offsets);
   const card = { ...unsigned, ...(await baseFile(base)), ...(terms ? { style: offsetStyle(terms) } : {}) };
   if (base.file?.hasChatTemplate && settings.frame === 'compact') await tell?.({ kind: 'note', note: TUNED_ON_CHATS });
+  const advice = recipeAdvice(base.config, settings);
+  if (advice) await tell?.({ kind: 'note', note: advice });
   const model = await loadGemma(base.location, {
     quantization: quantizationOf(card, base),
     ...(checkpoint
@@ -266,7 +269,7 @@ async function fit(
       ...(validation.length
         ? {
             evaluate: () => measure(model, objective, validation, { signal, style }),
-            evaluateEvery: settings.evalEvery,
+            evaluateEvery: stepsBetween(settings.evalEvery!, totalSteps),
             metric,
             patience: settings.patience,
             restoreBest: true,
@@ -293,6 +296,11 @@ async function fit(
     if (signal?.aborted) return undefined;
     throw error;
   }
+}
+
+/** A share of all steps is rounded up, as transformers does it. */
+function stepsBetween(evalEvery: number, totalSteps: number): number {
+  return evalEvery < 1 ? Math.ceil(evalEvery * totalSteps) : evalEvery;
 }
 
 function line(entry: object): string {

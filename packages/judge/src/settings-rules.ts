@@ -1,4 +1,5 @@
 /** @file Rules for each setting: one table for the JSON Schema, the checks and the command's flags. */
+import { RECIPES } from './recipes/list.js';
 import type { TrainingSettings } from './settings.js';
 
 /** Rule for a value, in the terms of JSON Schema. */
@@ -20,6 +21,10 @@ export const RULES = {
     items: { type: 'string' },
     minItems: 1,
     description: 'What the votes are called: file names.',
+  },
+  recipe: {
+    enum: RECIPES.map(({ name }) => name),
+    description: 'Settings that runs showed to be good, in place of the defaults.',
   },
   loss: {
     enum: ['cross-entropy', 'bradley-terry'],
@@ -111,9 +116,10 @@ export const RULES = {
   },
   headRate: { type: 'number', minimum: 0, description: 'The head learns this many times as fast as A.' },
   evalEvery: {
-    type: 'integer',
-    minimum: 1,
-    description: 'Steps between two measurements of the validation part; the run ends with the best weights.',
+    type: 'number',
+    minimum: 0.001,
+    description:
+      'Steps between two measurements of the validation part, or a share of all steps below 1; the run ends with the best weights.',
   },
   swapAugment: { type: 'boolean', description: 'Train on each battle also with A and B exchanged.' },
   style: {

@@ -2,6 +2,7 @@
 
 import { JudgeError } from './error.js';
 import { objectiveOf } from './objectives/choose.js';
+import { recipeNamed } from './recipes/list.js';
 import { expected, fits, RULES } from './settings-rules.js';
 import type { Cleaning } from './votes.js';
 
@@ -11,6 +12,8 @@ export interface TrainingSettings {
   base: string;
   /** Names of the votes, such as file names. */
   data: string[];
+  /** The recipe that the settings began with (`@arena/judge/recipes`). */
+  recipe?: string;
   /** `bradley-terry`: a reward model that sees one answer at a time. */
   loss: 'cross-entropy' | 'bradley-terry';
   /** Classes of the head with cross entropy: A, B and, with 3, tie. */
@@ -56,7 +59,10 @@ export interface TrainingSettings {
   loraPlus: number;
   /** Factor on the learning rate of the head. */
   headRate: number;
-  /** Steps between two measurements of the validation part. Without it training measures none. */
+  /**
+   * Steps between two measurements of the validation part, or a share of all steps below 1. Without it training measures
+   * none.
+   */
   evalEvery?: number;
   /** Train on each battle in both orders. */
   swapAugment: boolean;
@@ -74,7 +80,7 @@ export interface TrainingSettings {
 /** Settings that have a default. */
 export type DefaultSettings = Omit<
   TrainingSettings,
-  'base' | 'data' | 'clean' | 'tokensPerBatch' | 'maxSteps' | 'evalEvery' | 'patience'
+  'base' | 'data' | 'recipe' | 'clean' | 'tokensPerBatch' | 'maxSteps' | 'evalEvery' | 'patience'
 >;
 
 /**
@@ -117,9 +123,11 @@ export const DEFAULT_SETTINGS: Readonly<DefaultSettings> = {
 export type GivenSettings = Pick<TrainingSettings, 'base' | 'data'> &
   Partial<Omit<TrainingSettings, 'quantize'>> & { quantize?: TrainingSettings['quantize'] | boolean };
 
-/** The settings with defaults for missing ones, in the given order. */
+/** The settings in the given order, with those of their recipe and then the defaults for missing ones. */
 export function completeSettings(given: GivenSettings): TrainingSettings {
-  const missing = Object.entries(DEFAULT_SETTINGS).filter(([key]) => given[key as keyof DefaultSettings] === undefined);
+  const missing = Object.entries({ ...DEFAULT_SETTINGS, ...recipeNamed(given.recipe)?.settings }).filter(
+    ([key]) => given[key as keyof DefaultSettings] === undefined,
+  );
   const complete = { ...given, ...(Object.fromEntries(missing) as unknown as DefaultSettings) };
   const { quantize } = complete as { quantize: TrainingSettings['quantize'] | boolean };
   return { ...complete, quantize: quantize === true ? 'auto' : quantize === false ? 'none' : quantize };
@@ -144,6 +152,11 @@ export function checkSettings(settings: TrainingSettings): void {
     throw new JudgeError(
       'settings',
       `\`warmup\` ${warmup}: a share of all steps below 1, or a whole number of steps, is expected`,
+    );
+  if (evalEvery && evalEvery >= 1 && !Number.isInteger(evalEvery))
+    throw new JudgeError(
+      'settings',
+      `\`evalEvery\` ${evalEvery}: a share of all steps below 1, or a whole number of steps, is expected`,
     );
   if (patience && !evalEvery)
     throw new JudgeError('settings', '`patience` needs `evalEvery`: nothing is measured without it');

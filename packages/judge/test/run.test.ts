@@ -109,6 +109,17 @@ describe.each([
   });
 });
 
+test('a share of the steps between two measurements is rounded up', async () => {
+  const measured: number[] = [];
+  const { judge } = await trainJudge({ parts }, settings({ evalEvery: 0.4 }), memoryStore(), {
+    base,
+    measured: 4,
+    onEvent: (event) => void (event.kind === 'measured' && measured.push(event.entry.step)),
+  });
+  await judge.dispose();
+  expect(measured).toEqual([3, 6]); // 0.4 of 6 is 2.4
+});
+
 test('stopped and resumed, a run ends with the bits of one that nobody stopped', async () => {
   const given = settings({ evalEvery: 2 });
   const whole = memoryStore();

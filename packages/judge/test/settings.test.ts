@@ -49,6 +49,7 @@ test.each(WRONG)('%s is refused, by the schema too', (_, wrong, message) => {
 
 test.each<[Partial<GivenSettings>, string]>([
   [{ warmup: 1.5 }, '`warmup` 1.5: a share of all steps below 1, or a whole number of steps, is expected'],
+  [{ evalEvery: 1.5 }, '`evalEvery` 1.5: a share of all steps below 1, or a whole number of steps, is expected'],
   [{ patience: 2 }, '`patience` needs `evalEvery`'],
   [{ loss: 'bradley-terry', classes: 3 }, '`classes` 3 is for cross entropy'],
   [{ loss: 'bradley-terry', swapAugment: true }, '`swapAugment` changes nothing with `loss` bradley-terry'],

@@ -1,6 +1,6 @@
 /** @file `arena train`: trains a judge on votes. */
 import { dirname, resolve } from 'node:path';
-import { completeSettings, type TrainingSettings } from '@arena/judge';
+import { completeSettings, DEFAULT_SETTINGS, type TrainingSettings } from '@arena/judge';
 import { checkSettings } from '@arena/judge/settings';
 import type { MpiCommunicator } from '@arena/mpi';
 import { DeviceLostError, type Engine } from '@arena/runtime';
@@ -20,7 +20,7 @@ import { runTraining } from '../train/training.js';
 type TrainFlags = Omit<TrainingSettings, 'targets'> &
   EngineFlags & {
     out: string;
-    targets: string;
+    targets?: string;
     resume: boolean;
     memory?: number;
     saveEvery: number;
@@ -45,6 +45,7 @@ export function define(command: Command): void {
     )
     .requiredOption('--data <file...>', 'votes: parquet, csv or jsonl in any known schema')
     .requiredOption('--out <dir>', 'new or empty folder for the results')
+    .addOption(settingOption('--recipe <name>', 'settings that runs showed to be good, where no flag says otherwise'))
     .addOption(settingOption('--max-tokens <n>', 'longest packed battle'))
     .addOption(
       settingOption('--frame <name>', "text around the fields: Gemma's chat turns, or few tokens for small models"),
@@ -83,7 +84,10 @@ export function define(command: Command): void {
     .addOption(settingOption('--head-rate <x>', 'the head learns this many times as fast as A'))
     .addOption(settingOption('--swap-augment', 'train on each battle also with A and B exchanged'))
     .addOption(
-      settingOption('--eval-every <n>', 'measure the validation part every n steps and end with the best weights'),
+      settingOption(
+        '--eval-every <n>',
+        'measure the validation part every n steps, or a share of all below 1, and end with the best weights',
+      ),
     )
     .addOption(
       settingOption(
@@ -116,7 +120,9 @@ export function define(command: Command): void {
     .option('--resume', 'go on from the newest checkpoint in --out', false);
   addEngineOptions(addCleanOption(command))
     .addHelpText('after', SEVERAL)
-    .action((flags: TrainFlags) => withRanks('train', (ranks) => trainCommand(flags, ranks)));
+    .action((flags: TrainFlags, own: Command) =>
+      withRanks('train', (ranks) => trainCommand(flags.recipe ? withoutDefaults(flags, own) : flags, ranks)),
+    );
 }
 
 const SEVERAL = `
@@ -142,7 +148,7 @@ async function trainCommand(
     dashboard,
     ...rest
   } = flags;
-  const settings = completeSettings({ ...rest, targets: targets.split(',').map((name) => name.trim()) });
+  const settings = completeSettings({ ...rest, targets: targets?.split(',').map((name) => name.trim()) });
   checkSettings(settings);
   const isFirst = !ranks?.rank;
   if (ranks) checkShares(settings, ranks);
@@ -188,6 +194,12 @@ async function trainCommand(
   }
 }
 
+/** The flags without those of settings that nobody gave: a recipe comes before the defaults. */
+function withoutDefaults(flags: TrainFlags, command: Command): TrainFlags {
+  const isStandard = (key: string) => key in DEFAULT_SETTINGS && command.getOptionValueSource(key) === 'default';
+  return Object.fromEntries(Object.entries(flags).filter(([key]) => !isStandard(key))) as TrainFlags;
+}
+
 /** The error message for a lost GPU, with the way to resume. */
 export async function lostDeviceMessage({ message }: DeviceLostError, out: string): Promise<string> {
   const checkpoint = await latestCheckpoint(out);
@@ -211,7 +223,8 @@ async function checkResumed(out: string, settings: TrainingSettings): Promise<vo
   const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
     throw new Error(`${path}: cannot be read (${error.code}); there is no run to resume in ${out}`);
   });
-  const before = trainedBy(completeSettings(JSON.parse(text))); // earlier versions said less
+  const { recipe, ...stored } = JSON.parse(text); // it holds what the recipe set then
+  const before = trainedBy({ ...completeSettings(stored), recipe }); // earlier versions said less
   const now = trainedBy(settings);
   const differing = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(
     (key) => JSON.stringify(before[key]) !== JSON.stringify(now[key]),
