@@ -45,7 +45,7 @@ export function addEngineOptions(command: Command): Command {
     .option('--f16', 'weights and activations in half precision inside products, where the GPU has it (engine webgpu)')
     .option(
       '--blas <which>',
-      'library of large products: auto (the first found of Accelerate, oneDNN, MKL, OpenBLAS, BLIS; needs koffi), off, or a path (engine wasm)',
+      'library of large products: auto (the first found of Accelerate, OpenBLAS, MKL, oneDNN, BLIS; needs koffi), off, or a path (engine wasm)',
       'auto',
     )
     .option('--wide', '256-bit vectors by an experimental V8 flag (engine wasm, Node 24 or later)');

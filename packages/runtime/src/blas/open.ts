@@ -4,13 +4,13 @@ import type { BindProduct, NativeProducts } from '../wasm/native.js';
 import { bindCblas, CBLAS } from './cblas.js';
 import { bindOnednn } from './onednn.js';
 
-/** File names of each library, the fastest first. */
+/** File names of each library, in the order of preference. oneDNN alone has products of bfloat16. */
 const FILES: { [platform: string]: readonly string[] } = {
   darwin: ['/System/Library/Frameworks/Accelerate.framework/Accelerate', 'libdnnl.dylib', 'libopenblas.dylib'],
   win32: ['dnnl.dll', 'mkl_rt.2.dll', 'libopenblas.dll', 'openblas.dll'],
   linux: [
-    ...['libdnnl.so.3', 'libdnnl.so.2', 'libmkl_rt.so.2', 'libmkl_rt.so'],
-    ...['libopenblas.so.0', 'libopenblas.so', 'libblis.so.4', 'libblis.so'],
+    ...['libopenblas.so.0', 'libopenblas.so', 'libmkl_rt.so.2', 'libmkl_rt.so'],
+    ...['libdnnl.so.3', 'libdnnl.so.2', 'libblis.so.4', 'libblis.so'],
   ],
 };
 

@@ -68,6 +68,24 @@ export function nativeWords(call: NativeCall): number[] {
 const floats = new Float32Array(1);
 const bits = new Int32Array(floats.buffer);
 
+/** 4 GiB: what a WebAssembly memory reserves. */
+const RESERVED = 2 ** 32;
+const MADV_HUGEPAGE = 14;
+
+/**
+ * Lets Linux back the memory with pages of 2 MB where it waits for that advice: in a virtual machine the first touch of
+ * 4 KB costs more than its use. It is advice: a failure changes nothing.
+ */
+export function useHugePages(koffi: Koffi, memory: WebAssembly.Memory): void {
+  if (process.platform !== 'linux') return;
+  try {
+    const advise = koffi.load('libc.so.6').func('int madvise(int64, size_t, int)');
+    advise(Number(koffi.address(new Uint8Array(memory.buffer))), RESERVED, MADV_HUGEPAGE);
+  } catch {
+    // a system without glibc
+  }
+}
+
 /**
  * The kernel of a thread: `(args, task)`, as WebAssembly's kernels. Its text goes into the worker's source, so it stands
  * alone.

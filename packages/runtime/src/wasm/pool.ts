@@ -10,7 +10,7 @@ import {
   setV8Flags,
   v8Flags,
 } from './module.js';
-import { type NativeCall, type NativeProducts, nativeKernel, nativeWords } from './native.js';
+import { type NativeCall, type NativeProducts, nativeKernel, nativeWords, useHugePages } from './native.js';
 import {
   ARGUMENTS,
   MAX_ARGUMENTS,
@@ -94,6 +94,7 @@ export class Pool {
     if (!native || !heap.shared) return;
     this.native = native;
     const koffi = process.getBuiltinModule('node:module').createRequire(native.koffi)(native.koffi);
+    useHugePages(koffi, heap.memory);
     this.nativeKernel = nativeKernel(native.bind(koffi, native.path, native.data as never), koffi, heap.memory);
   }
 
