@@ -1,4 +1,5 @@
 import '@arena/lora/ops';
-import { wasmConformance } from '../../runtime/test/wasm-conformance.js';
+import { blasConformance, wasmConformance } from '../../runtime/test/wasm-conformance.js';
 
 wasmConformance('@arena/lora');
+blasConformance('@arena/lora');

@@ -4,9 +4,10 @@ import { type BlockQuantizer, CODEBOOK } from '@arena/quant/state';
 import { Mt19937, normal } from '@arena/random';
 import { openEngine } from '@arena/runtime';
 import { describe, expect, it } from 'vitest';
-import { wasmConformance } from '../../runtime/test/wasm-conformance.js';
+import { blasConformance, wasmConformance } from '../../runtime/test/wasm-conformance.js';
 
 wasmConformance('@arena/quant');
+blasConformance('@arena/quant');
 
 describe('quantize4bit on engine wasm', () => {
   it.each(['nf4', 'fp4'] as const)('gives the bits of the host for %s', async (type) => {

@@ -6,6 +6,7 @@
 import { ready, setBackend } from '@tensorflow/tfjs-core';
 import { EngineError } from './error.js';
 import { engineProvider } from './provider.js';
+import type { NativeProducts } from './wasm/native.js';
 import { closeWasm, openWasm } from './wasm/open.js';
 
 /** The engines; `cpu` is the reference path (plain tfjs ops on tfjs-backend-cpu). */
@@ -26,6 +27,12 @@ export interface WasmOptions {
    * it is not faster or not right, the ordinary kernels run and {@link Engine.notes} says why (default: false).
    */
   wide?: boolean;
+  /**
+   * A native library for large products, from `openBlas` of `@arena/runtime/blas` (Node). Opening takes a fifth of a second
+   * longer for a trial product: a library that is wrong or slower is not used, and {@link Engine.notes} says why (default:
+   * none).
+   */
+  blas?: NativeProducts;
 }
 
 /** Options of engine `webgpu`. */
@@ -66,7 +73,7 @@ export interface AutoOptions {
 const OPTIONS: Record<EngineName | 'auto', readonly string[]> = {
   cpu: [],
   tensorflow: [],
-  wasm: ['threads', 'relaxedSimd', 'wide'] satisfies (keyof WasmOptions)[],
+  wasm: ['threads', 'relaxedSimd', 'wide', 'blas'] satisfies (keyof WasmOptions)[],
   webgpu: ['f16'] satisfies (keyof WebgpuOptions)[],
   cuda: ['gpu', 'bf16', 'cublasLt', 'memoryBudget'] satisfies (keyof CudaOptions)[],
   auto: ['cuda', 'webgpu', 'wasm'] satisfies (keyof AutoOptions)[],
@@ -82,6 +89,8 @@ export interface Engine {
   notes: readonly string[];
   /** Name of the graphics adapter or of the computing package. Engines `cuda`, `webgpu` and `tensorflow`. */
   device?: string;
+  /** The native library of large products. Engine `wasm`. */
+  blas?: Pick<NativeProducts, 'name' | 'path' | 'bf16'>;
   /** Whether `halve` rounds tensors to bfloat16. Engine `cuda` with `bf16`. */
   halves?: boolean;
   /** Bytes of device memory that were free, or allowed, when the engine opened. Engine `cuda`. */
@@ -156,11 +165,11 @@ async function openNamed(name: EngineName, options: EngineOptions): Promise<Engi
   }
   if (name === 'wasm') {
     checkThreads(options.threads);
-    const { threads, relaxedSimd, wide } = options;
-    const backend = await openWasm({ threads, relaxed: relaxedSimd, wide });
+    const { threads, relaxedSimd, wide, blas } = options;
+    const backend = await openWasm({ threads, relaxed: relaxedSimd, wide, native: blas });
     const { pool, notes } = backend;
     const dispose = () => void closeWasm(backend);
-    return { name, threads: pool.threads, wide: pool.build === 'wide', notes, dispose };
+    return { name, threads: pool.threads, wide: pool.build === 'wide', blas: pool.native, notes, dispose };
   }
   if (name === 'tensorflow') {
     const { openTensorflow } = await import('./tensorflow.js');

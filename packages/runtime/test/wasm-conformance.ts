@@ -5,9 +5,11 @@
 import { createHash } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { type EngineOptions, openEngine } from '@arena/runtime';
+import { openBlas } from '@arena/runtime/blas';
 import { type AnyOp, checkOps, declaredOps, runOp } from '@arena/runtime/op';
 import { dispose, type Tensor, tensor, tidy } from '@tensorflow/tfjs-core';
 import { describe, expect, it } from 'vitest';
+import { isInstalled, LIBRARIES } from './libraries.js';
 
 const ENGINES: EngineOptions[] = [{ threads: 2 }, { threads: 1 }, { threads: 2, relaxedSimd: false }];
 
@@ -44,6 +46,28 @@ export function wasmConformance(packageName: string): void {
     expect(await outputsOn(ops, 5)).toEqual(one);
   });
 }
+
+/** The same for ops whose larger products a native library takes. */
+export function blasConformance(packageName: string): void {
+  const ops = declaredOps(packageName);
+  const named = ops.map((op) => [op.name, op] as const);
+  describe.each(LIBRARIES)('engine wasm with %s', (_, path) => {
+    it.skipIf(!isInstalled(path)).each(named)('%s agrees with the reference', async (_name, op) =>
+      expectAgreement(op, { threads: 2, blas: await openBlas({ path }) }, true),
+    );
+  });
+
+  it.skipIf(!isInstalled(ONEDNN)).each(named)('%s agrees with the reference in bfloat16', async (_name, op) => {
+    const blas = await openBlas({ path: ONEDNN, bf16: true });
+    const results = await checkOps([op], 'wasm', { threads: 2, blas });
+    // a factor has 8 significant bits: sums of up to 1,200 products
+    const wrong = results.filter(({ maxError }) => !(maxError <= 2e-2));
+    expect(wrong).toEqual([]);
+    expect(results.length).toBeGreaterThan(0);
+  });
+}
+
+const ONEDNN = 'libdnnl.so.2';
 
 async function expectAgreement(op: AnyOp, options: EngineOptions, longest: boolean): Promise<void> {
   const samples = () => op.samples().filter(({ name }) => longest || !name.includes('1900'));

@@ -137,6 +137,7 @@ async function trainCommand(
     engine: engineName,
     threads,
     wide,
+    blas,
     gpu,
     bf16,
     cublaslt,
@@ -156,7 +157,7 @@ async function trainCommand(
     await (resume ? checkResumed(out, settings) : prepareOutput(out, 'choose another --out, or add --resume'));
   else muteProgress();
   const engine = await openFlagged(
-    { engine: engineName, threads, wide, gpu, bf16, cublaslt, f16 },
+    { engine: engineName, threads, wide, blas, gpu, bf16, cublaslt, f16 },
     { memoryBudget: memory, shares: Boolean(ranks) },
   ).catch(dropping(out));
   const say = isFirst ? (line: string) => console.log(line) : () => {};

@@ -1,4 +1,5 @@
 /** @file f32 matrix product as pool tasks: pack the left operand once, then multiply block by block. */
+import { roundRow } from '../../assembly/bf16';
 import { addRow, dotRow, storeRow } from '../../assembly/few';
 import {
   KC, MR, NC, TILE_BYTES, multiplyPanels, packLeft as packRows, packLeftTransposed, packRight, packRightTransposed,
@@ -8,6 +9,9 @@ import {
 const PACK_PANELS: i32 = 16;
 /** Columns of C that one task of the products of few rows takes. */
 const FEW_COLUMNS: i32 = 128;
+
+/** Rows that one rounding task takes. */
+const ROUND_ROWS: i32 = 16;
 
 /** A is [m, k], stored as [k, m] when transposed. Leading dimensions in elements. */
 @unmanaged
@@ -66,6 +70,25 @@ export function packLeft(j: Packing, task: u32, scratch: usize): void {
     const target = j.packed + ((<usize>k * panels + <usize>first * kc) << 4);
     if (j.transposeA) packLeftTransposed(j.a + <usize>k * ld + (<usize>row << 2), ld, rows, kc, target, j.scale);
     else packRows(j.a + <usize>row * ld + (<usize>k << 2), ld, rows, kc, target, j.scale);
+  }
+}
+
+/** `m` rows of `k` floats, `lda` elements apart. */
+@unmanaged
+class Rounding {
+  a: usize;
+  rounded: usize;
+  m: i32;
+  k: i32;
+  lda: i32;
+}
+
+/** Task: 16 rows, written as bfloat16 without a gap. */
+export function roundRows(j: Rounding, task: u32, scratch: usize): void {
+  const first = <i32>task * ROUND_ROWS;
+  const end = min(first + ROUND_ROWS, j.m);
+  for (let row = first; row < end; row++) {
+    roundRow(j.a + (<usize>row * j.lda << 2), j.rounded + (<usize>row * j.k << 1), j.k);
   }
 }
 

@@ -1,7 +1,11 @@
-/** @file f32 matrix product on the pool: packs the left operand, then multiplies it block by block. */
+/**
+ * @file f32 matrix product on the pool: packs the left operand, then multiplies it block by block. A native library
+ * takes the larger products where the pool has one.
+ */
 import type { WasmBackend } from './backend.js';
 import { wasmKernel } from './kernel.js';
 import { kernels } from './kernels.generated.js';
+import { multiplyNative, nativeTakes } from './native-gemm.js';
 
 const pack = wasmKernel({
   module: kernels,
@@ -9,6 +13,14 @@ const pack = wasmKernel({
   inputs: ['a'],
   outputs: ['packed'],
   params: { m: 'i32', k: 'i32', lda: 'i32', transposeA: 'i32', scale: 'f32' },
+});
+
+const round = wasmKernel({
+  module: kernels,
+  name: 'roundRows',
+  inputs: ['a'],
+  outputs: ['rounded'],
+  params: { m: 'i32', k: 'i32', lda: 'i32' },
 });
 
 const blocks = wasmKernel({
@@ -75,13 +87,16 @@ export interface LeftOperand {
   scale?: number;
 }
 
-/** A packed left operand in the heap. `free` it after its products. */
+/** A left operand in the forms that products take, each made at its first use. `free` it after its products. */
 export interface PackedLeft {
-  pointer: number;
   m: number;
   k: number;
-  /** Its source, for products of few rows. It must live as long. */
+  /** Its source. It must live as long. */
   source: LeftOperand;
+  /** Address of its panels. */
+  panels(): number;
+  /** Address of its bfloat16 values [m, k]. @throws Error for a transposed or scaled source. */
+  halves(): number;
   free(): void;
 }
 
@@ -108,7 +123,25 @@ export function productTasks(m: number, n: number, threads: number): { chunk: nu
 }
 
 /** Packs A for {@link multiply}. Pack once where several products share A. */
-export function packLeft(backend: WasmBackend, a: LeftOperand): PackedLeft {
+export function packLeft(backend: WasmBackend, source: LeftOperand): PackedLeft {
+  const { m, k } = source;
+  const { heap } = backend;
+  let panels: number | undefined;
+  let halves: number | undefined;
+  return {
+    m,
+    k,
+    source,
+    panels: () => (panels ??= panelsOf(backend, source)),
+    halves: () => (halves ??= halvesOf(backend, source)),
+    free() {
+      if (panels !== undefined) heap.free(panels);
+      if (halves !== undefined) heap.free(halves);
+    },
+  };
+}
+
+function panelsOf(backend: WasmBackend, a: LeftOperand): number {
   const { m, k, transpose = false, stride = transpose ? m : k, scale = 1 } = a;
   const panels = Math.ceil(m / MR);
   const pointer = backend.heap.allocate(4 * MR * panels * k);
@@ -118,7 +151,33 @@ export function packLeft(backend: WasmBackend, a: LeftOperand): PackedLeft {
     params: { m, k, lda: stride, transposeA: Number(transpose), scale },
     tasks: Math.ceil(panels / PACK_PANELS),
   });
-  return { pointer, m, k, source: a, free: () => backend.heap.free(pointer) };
+  return pointer;
+}
+
+function halvesOf(backend: WasmBackend, { pointer, m, k, transpose, stride = k, scale = 1 }: LeftOperand): number {
+  if (transpose || scale !== 1) throw new Error('a transposed or scaled left operand has no bfloat16 form');
+  const halves = backend.heap.allocate(2 * m * k);
+  roundRows(backend, { from: pointer, to: halves, rows: m, columns: k, stride });
+  return halves;
+}
+
+/** Writes rows of floats as bfloat16 without a gap. The floats are finite. */
+export function roundRows(
+  backend: WasmBackend,
+  {
+    from,
+    to,
+    rows,
+    columns,
+    stride = columns,
+  }: { from: number; to: number; rows: number; columns: number; stride?: number },
+): void {
+  backend.run(round, {
+    inputs: { a: from },
+    outputs: { rounded: to },
+    params: { m: rows, k: columns, lda: stride },
+    tasks: Math.ceil(rows / round.constants.ROUND_ROWS),
+  });
 }
 
 /**
@@ -145,11 +204,15 @@ export function multiply(backend: WasmBackend, product: Product): void {
     });
     return;
   }
+  if (nativeTakes(backend, m, n, k)) {
+    multiplyNative(backend, { ...product, a: source });
+    return;
+  }
   const packed = 'free' in a ? a : packLeft(backend, a);
   try {
     const { chunk, tasks } = productTasks(m, n, backend.pool.threads);
     backend.run(blocks, {
-      inputs: { packed: packed.pointer, b },
+      inputs: { packed: packed.panels(), b },
       outputs: { c },
       params: {
         m,

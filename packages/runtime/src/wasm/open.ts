@@ -20,6 +20,7 @@ import { WasmBackend } from './backend.js';
 import { gatherRows } from './gather.js';
 import { Heap, type HeapOptions } from './heap.js';
 import { batchMatMul } from './matmul.js';
+import { nativeRefusal } from './native-trial.js';
 import { openPool, type PoolOptions } from './pool.js';
 import { requireWide, wideRefusal } from './wide.js';
 
@@ -36,7 +37,8 @@ export type WasmOptions = HeapOptions & PoolOptions;
  * and its tensors are lost.
  * @throws EngineError when WebAssembly SIMD, a thread or, if requested, 256-bit vectors are not available.
  */
-export async function openWasm({ threads, relaxed, wide, ...options }: WasmOptions = {}): Promise<WasmBackend> {
+export async function openWasm(asked: WasmOptions = {}): Promise<WasmBackend> {
+  const { threads, relaxed, wide, native, ...options } = asked;
   if (wide && relaxed === false)
     throw new EngineError('option', '256-bit vectors (wide) need relaxed SIMD: leave one option out');
   if (wide) requireWide();
@@ -44,17 +46,24 @@ export async function openWasm({ threads, relaxed, wide, ...options }: WasmOptio
   const fits = ({ pool, notes }: WasmBackend) =>
     (threads === undefined || threads === pool.threads) &&
     (relaxed === undefined || relaxed === (pool.build !== 'plain')) &&
-    (wide === undefined || wide === (pool.build === 'wide' || notes.length > 0));
+    (wide === undefined || wide === (pool.build === 'wide' || notes.length > 0)) &&
+    (native === undefined || (native.path === pool.native?.path && native.bf16 === pool.native.bf16));
   if (open && fits(open)) {
     await setBackend(WASM_BACKEND);
     return open;
   }
   if (open) removeBackend(WASM_BACKEND);
-  const refusal = wide ? wideRefusal() : undefined;
+  const refusals = { wide: wide ? wideRefusal() : undefined, native: native && nativeRefusal(native) };
   const heap = new Heap(options);
-  const useWide = wide && refusal === undefined;
-  const pool = await openPool(heap, { threads: threads ?? defaultThreads(), relaxed, wide: useWide, ...options });
-  const backend = new WasmBackend(heap, pool, refusal === undefined ? [] : [refusal]);
+  const pool = await openPool(heap, {
+    threads: threads ?? defaultThreads(),
+    relaxed,
+    wide: wide && refusals.wide === undefined,
+    native: refusals.native === undefined ? native : undefined,
+    ...options,
+  });
+  const notes = Object.values(refusals).filter((refusal) => refusal !== undefined);
+  const backend = new WasmBackend(heap, pool, notes);
   setAbilities(backend, { evict: (tensor) => backend.evict(tensor) });
   registerKernels();
   registerBackend(WASM_BACKEND, () => backend);

@@ -10,12 +10,14 @@ import {
   setV8Flags,
   v8Flags,
 } from './module.js';
+import { type NativeCall, type NativeProducts, nativeKernel, nativeWords, useHugePages } from './native.js';
 import {
   ARGUMENTS,
   MAX_ARGUMENTS,
   MAX_MODULES,
   MAX_THREADS,
   MESSAGE,
+  NATIVE,
   SPIN,
   STATE,
   WORD,
@@ -33,6 +35,8 @@ export interface PoolOptions {
    * false). Node 24 or later; see wide.ts.
    */
   wide?: boolean;
+  /** A library for {@link Pool.runNative}. It needs a shared memory. */
+  native?: NativeProducts;
   /** Milliseconds of a task before its thread counts as dead (default 120,000). */
   stallMs?: number;
 }
@@ -64,9 +68,13 @@ interface WorkerThread {
 export class Pool {
   /** Build of the kernels that runs. */
   readonly build: Build;
+  /** The library of {@link Pool.runNative}. */
+  readonly native: NativeProducts | undefined;
   private readonly words: Int32Array;
   private readonly modules = new Map<KernelModule, LoadedModule>();
   private readonly stallMs: number;
+  /** The library's kernel on the calling thread. */
+  private readonly nativeKernel: KernelFunction | undefined;
   private workers: WorkerThread[] = [];
   private generation = 0;
   /** Started threads, including the calling one. Numbers stay when a thread ends. */
@@ -76,13 +84,18 @@ export class Pool {
 
   constructor(
     private readonly heap: Heap,
-    { relaxed = true, wide = false, stallMs = 120_000 }: Omit<PoolOptions, 'threads'> = {},
+    { relaxed = true, wide = false, native, stallMs = 120_000 }: Omit<PoolOptions, 'threads'> = {},
   ) {
     if (wide) this.build = 'wide';
     else this.build = relaxed && relaxedSimdAvailable() ? 'relaxed' : 'plain';
     setV8Flags(v8Flags(this.build));
     this.stallMs = stallMs;
     this.words = new Int32Array(heap.memory.buffer, 0, CONTROL_BYTES / 4);
+    if (!native || !heap.shared) return;
+    this.native = native;
+    const koffi = process.getBuiltinModule('node:module').createRequire(native.koffi)(native.koffi);
+    useHugePages(koffi, heap.memory);
+    this.nativeKernel = nativeKernel(native.bind(koffi, native.path, native.data as never), koffi, heap.memory);
   }
 
   /** Current threads, including the calling one. A worker that has ended no longer counts. */
@@ -95,10 +108,12 @@ export class Pool {
     let failure: Error | undefined;
     this.slots = threads;
     const flags = v8Flags(this.build);
+    const native = this.native && { koffi: this.native.koffi, path: this.native.path, data: this.native.data };
+    const source = workerSource(this.native?.bind);
     for (let index = 1; index < threads; index++) {
       const worker: WorkerThread = {
         index,
-        terminate: spawn({ memory: this.heap.memory, index, flags }, (reason) => {
+        terminate: spawn(source, { memory: this.heap.memory, index, flags, native }, (reason) => {
           failure ??= new EngineError('kernel', `worker thread ${index} of the wasm engine ended: ${reason}`);
           this.workers = this.workers.filter((other) => other !== worker);
         }),
@@ -128,16 +143,38 @@ export class Pool {
     const index = loaded.names.indexOf(kernel);
     if (index < 0)
       throw new Error(`module ${module.name} has no kernel '${kernel}'; it has ${loaded.names.join(', ')}`);
-    const area = this.scratchFor(scratch);
+    const name = `${module.name} '${kernel}'`;
+    this.share(name, { id: loaded.id, index, kernel: loaded.functions[index] }, args, tasks, this.scratchFor(scratch));
+  }
+
+  /**
+   * Runs a product of the native library, by blocks of C.
+   * @throws EngineError naming the library when it refuses the product; Error without a library.
+   */
+  runNative(call: NativeCall): void {
+    if (this.disposed) throw new EngineError('closed', 'a product: the wasm engine has been disposed of');
+    if (!this.native) throw new Error('the pool has no native library');
+    const tasks = Math.ceil(call.m / call.rows) * Math.ceil(call.n / call.columns);
+    const kernel = { id: NATIVE, index: 0, kernel: this.nativeKernel! };
+    this.share(`of ${this.native.name}`, kernel, nativeWords(call), tasks, this.scratchFor(0));
+  }
+
+  /** Shares a kernel's tasks among the threads. */
+  private share(
+    name: string,
+    { id, index, kernel }: { id: number; index: number; kernel: KernelFunction },
+    args: readonly number[],
+    tasks: number,
+    area: { pointer: number; stride: number },
+  ): void {
     const words = this.heap.shared ? this.words : new Int32Array(this.heap.memory.buffer, 0, CONTROL_BYTES / 4);
     for (let i = 0; i < args.length; i++) words[ARGUMENTS / 4 + i] = args[i];
-    const name = `${module.name} '${kernel}'`;
     if (tasks === 1 || this.workers.length === 0) {
-      runHere(name, loaded.functions[index], tasks, area.pointer);
+      runHere(name, kernel, tasks, area.pointer);
       return;
     }
-    words.set([loaded.id, index, ARGUMENTS, tasks, area.pointer, area.stride], WORD.job);
-    this.fork(name, loaded.functions[index], tasks, area.pointer);
+    words.set([id, index, ARGUMENTS, tasks, area.pointer, area.stride], WORD.job);
+    this.fork(name, kernel, tasks, area.pointer);
   }
 
   /** Ends the worker threads. */
@@ -269,10 +306,10 @@ function sleep(words: Int32Array, index: number, value: number): void {
 }
 
 /** Starts a thread that does not keep the process alive. @returns a function that ends it. */
-function spawn(start: WorkerStart, onEnd: (reason: string) => void): () => void {
+function spawn(source: string, start: WorkerStart, onEnd: (reason: string) => void): () => void {
   if (typeof process !== 'undefined' && process.versions?.node) {
     const { Worker } = process.getBuiltinModule('node:worker_threads');
-    const worker = new Worker(workerSource, {
+    const worker = new Worker(source, {
       eval: true,
       workerData: start,
       execArgv: [],
@@ -283,7 +320,7 @@ function spawn(start: WorkerStart, onEnd: (reason: string) => void): () => void 
     worker.unref();
     return () => void worker.terminate();
   }
-  const url = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }));
+  const url = URL.createObjectURL(new Blob([source], { type: 'text/javascript' }));
   const worker = new Worker(url, { name: `arena-${start.index}` });
   worker.onerror = (event) => onEnd(event.message);
   worker.postMessage(start);

@@ -4,22 +4,14 @@
  * tested first.
  */
 import { EngineError } from '../error.js';
-import { WasmBackend } from './backend.js';
-import { multiply } from './gemm.js';
-import { Heap } from './heap.js';
 import { nodeMajor } from './module.js';
-import { Pool, type PoolOptions } from './pool.js';
+import { TRIAL_TOLERANCE, Trial } from './trial.js';
 
 const LEAST_NODE = 24;
-/** A product with rows, columns and depth that do not fill tiles or blocks. */
-const [M, N, K] = [193, 200, 520];
 /** Time until V8 has optimised the product. */
 const WARM_UP_MS = 150;
 /** Least ratio of the two builds' times. */
 const LEAST_GAIN = 1.1;
-/** Sums of 520 products of values up to 1 differ by about a tenth of it. */
-const TOLERANCE = 1e-4;
-const HEAP_PAGES = 1024;
 
 /** @throws EngineError when the flag is not available. */
 export function requireWide(): void {
@@ -53,55 +45,10 @@ export function wideRefusal(): string | undefined {
     for (const transposeB of [false, true]) {
       const want = plain.product(transposeB);
       const error = wide.product(transposeB).reduce((most, x, i) => Math.max(most, Math.abs(x - want[i])), 0);
-      if (!(error <= TOLERANCE)) return `${unused}: a product was wrong by ${error}`;
+      if (!(error <= TRIAL_TOLERANCE)) return `${unused}: a product was wrong by ${error}`;
     }
     return undefined;
   } finally {
     wide.dispose();
-  }
-}
-
-/** One product on one thread and a heap of its own. */
-class Trial {
-  private readonly backend: WasmBackend;
-  private readonly a: number;
-  private readonly b: number;
-  private readonly c: number;
-
-  constructor(options: PoolOptions) {
-    const heap = new Heap({ maxPages: HEAP_PAGES });
-    this.backend = new WasmBackend(heap, new Pool(heap, options));
-    const upload = (length: number) => {
-      const pointer = heap.allocate(4 * length);
-      heap.view(pointer, length, 'float32').set(Float32Array.from({ length }, (_, i) => Math.sin(i)));
-      return pointer;
-    };
-    [this.a, this.b, this.c] = [M * K, K * N, M * N].map(upload);
-  }
-
-  /** Milliseconds of the fastest product within a time. */
-  fastest(budget: number): number {
-    let least = Number.POSITIVE_INFINITY;
-    const end = performance.now() + budget;
-    for (let start = performance.now(); start < end; ) {
-      this.multiply(false);
-      const now = performance.now();
-      least = Math.min(least, now - start);
-      start = now;
-    }
-    return least;
-  }
-
-  product(transposeB: boolean): Float32Array {
-    this.multiply(transposeB);
-    return this.backend.heap.view(this.c, M * N, 'float32') as Float32Array;
-  }
-
-  dispose(): void {
-    this.backend.dispose();
-  }
-
-  private multiply(transposeB: boolean): void {
-    multiply(this.backend, { a: { pointer: this.a, m: M, k: K }, b: this.b, c: this.c, n: N, transposeB });
   }
 }

@@ -3,6 +3,8 @@
  * string, so that a bundled package needs no second file: Node evaluates it, a browser loads it from a Blob.
  */
 
+import { type BindProduct, nativeKernel } from './native.js';
+
 /** Most threads of a pool, the calling one included. */
 export const MAX_THREADS = 64;
 /** Most kernel modules of a pool. */
@@ -45,10 +47,19 @@ export interface WorkerStart {
   index: number;
   /** V8 flags to set. */
   flags: readonly string[];
+  /** The native library, bound by the source's function. */
+  native?: { koffi: string; path: string; data: object };
 }
 
-export const workerSource = `'use strict';
-function start({ memory, index, flags }) {
+/** Module of a job for the native library. */
+export const NATIVE = -1;
+
+/** Source of a worker, with the function that binds the native library. */
+export function workerSource(bind?: BindProduct): string {
+  return `'use strict';
+const nativeKernel = ${bind && nativeKernel};
+const bind = ${bind};
+function start({ memory, index, flags, native }) {
   for (const flag of flags) require('node:v8').setFlagsFromString(flag);
   const words = new Int32Array(memory.buffer, 0, ${ARGUMENTS / 4});
   const state = ${WORD.state} + 16 * index;
@@ -62,6 +73,10 @@ function start({ memory, index, flags }) {
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
     return Object.keys(exports).filter((name) => typeof exports[name] === 'function').sort().map((name) => exports[name]);
   };
+  if (native) {
+    const koffi = require(native.koffi);
+    modules[${NATIVE}] = [nativeKernel(bind(koffi, native.path, native.data), koffi, memory)];
+  }
   const run = () => {
     const job = ${WORD.job};
     const id = words[job];
@@ -108,3 +123,4 @@ function start({ memory, index, flags }) {
 if (typeof require === 'function') start(require('node:worker_threads').workerData);
 else self.onmessage = ({ data }) => start(data);
 `;
+}

@@ -3,6 +3,7 @@
  * assembly, with the packing of W replaced by widening 32 values at a time. A value is scale q - minimum; scale q is exact
  * in float32, so it is the one of gguf-py, bit for bit, and the product is that of the widened matrix.
  */
+import { roundRow } from '@arena/runtime/assembly/bf16';
 import { addRow, dotRow, storeRow } from '@arena/runtime/assembly/few';
 import { KC, MR, NC, NR, STEP, TILE_BYTES, multiplyPanels, packRightTransposed } from '@arena/runtime/assembly/gemm';
 
@@ -10,6 +11,9 @@ import { KC, MR, NC, NR, STEP, TILE_BYTES, multiplyPanels, packRightTransposed }
 const BLOCK_ROWS: i32 = 64;
 /** Columns of W that one task of {@link multiplyBlockColumns} takes: one of the longest blocks. */
 const BLOCK_COLUMNS: i32 = 256;
+
+/** Rows of W that one task of {@link widenBlocks} takes. */
+const WIDEN_ROWS: i32 = 16;
 
 /** Numbers of the types in {@link Product}.type; wasm.ts reads them by name. */
 const Q4_0: i32 = 0;
@@ -41,6 +45,8 @@ class Product {
   inFeatures: i32;
   outFeatures: i32;
   transposed: i32;
+  /** Whether {@link widenBlocks} writes bfloat16. */
+  half: i32;
 }
 
 /** The float16 at `p`, which is finite: its bits with the exponent put right by a factor, exact for subnormals too. */
@@ -206,6 +212,20 @@ function packBackward(w: Product, row: i32, kc: i32, column: i32, cols: i32, tar
   const second = NR == 8 ? panel : 32;
   const next = NR == 8 ? 2 * panel : panel;
   for (let k = 0; k < kc; k++) widen(w, row + k, column, cols, target + <usize>k * STEP, second, next);
+}
+
+/**
+ * Task: 16 of `m` rows of W from row `chunk` on, written at `c` without a gap, in float32, or in bfloat16 by way of
+ * scratch, which holds a row.
+ */
+export function widenBlocks(w: Product, task: u32, scratch: usize): void {
+  const first = <i32>task * WIDEN_ROWS;
+  const end = min(first + WIDEN_ROWS, w.m);
+  for (let row = first; row < end; row++) {
+    const at = <usize>row * <usize>w.inFeatures;
+    widen(w, w.chunk + row, 0, w.inFeatures, w.half ? scratch : w.c + (at << 2), 32, 64);
+    if (w.half) roundRow(scratch, w.c + (at << 1), w.inFeatures);
+  }
 }
 
 /** Task: rows `chunk` x columns NC of C, over all of the depth. C = A W^T, or A W when transposed. */

@@ -4,6 +4,7 @@ import {
   BLOCK_SCRATCH,
   FEW_ROWS,
   type LeftOperand,
+  multiplyPanels,
   type PackedLeft,
   packLeft,
   productTasks,
@@ -18,8 +19,8 @@ import { kernels } from '../../wasm/kernels.generated.js';
 import type { BlocksAttrs } from '../../weight-blocks.js';
 import type { LinearBlocksAttrs } from './attrs.js';
 
-const [multiplyTiles, multiplyRows, multiplyColumns] = (
-  ['multiplyBlocks', 'multiplyBlockRows', 'multiplyBlockColumns'] as const
+const [multiplyTiles, multiplyRows, multiplyColumns, widenRows] = (
+  ['multiplyBlocks', 'multiplyBlockRows', 'multiplyBlockColumns', 'widenBlocks'] as const
 ).map((name) =>
   wasmKernel({
     module: kernels,
@@ -37,12 +38,13 @@ const [multiplyTiles, multiplyRows, multiplyColumns] = (
       inFeatures: 'i32',
       outFeatures: 'i32',
       transposed: 'i32',
+      half: 'i32',
     },
   }),
 );
 
-/** Rows of W that one task takes when x has few rows, and columns when W is transposed; depth of a tile. */
-const { BLOCK_ROWS, BLOCK_COLUMNS, KC } = multiplyTiles.constants;
+/** Rows of W that one task takes when x has few rows, and columns when W is transposed; rows of a widening; depth of a tile. */
+const { BLOCK_ROWS, BLOCK_COLUMNS, WIDEN_ROWS, KC } = multiplyTiles.constants;
 /** Bytes of thread scratch for a block of W, a tile of C, and the widened rows of a panel, 16 at most. */
 const TILE_SCRATCH = BLOCK_SCRATCH + 4 * 16 * KC;
 
@@ -82,12 +84,18 @@ export function multiplyBlocks(backend: WasmBackend, product: ProductBlocks): vo
   if (m === 0) return;
   const source = 'free' in a ? a.source : a;
   const { stride = a.k, scale = 1 } = source;
-  const run = (kernel: WasmKernel, from: number, tasks: number, scratch: number, chunk = 0) =>
+  const run = (
+    kernel: WasmKernel,
+    from: number,
+    tasks: number,
+    scratch: number,
+    { to = c, rows = m, chunk = 0, half = false } = {},
+  ) =>
     backend.run(kernel, {
       inputs: { a: from, blocks },
-      outputs: { c },
+      outputs: { c: to },
       params: {
-        m,
+        m: rows,
         lda: stride,
         scale,
         chunk,
@@ -97,6 +105,7 @@ export function multiplyBlocks(backend: WasmBackend, product: ProductBlocks): vo
         inFeatures,
         outFeatures,
         transposed: Number(transposed),
+        half: Number(half),
       },
       tasks,
       scratch,
@@ -108,9 +117,12 @@ export function multiplyBlocks(backend: WasmBackend, product: ProductBlocks): vo
     return;
   }
   const packed = 'free' in a ? a : packLeft(backend, a);
+  const widen = ({ first, count, to, half }: { first: number; count: number; to: number; half: boolean }) =>
+    run(widenRows, 0, Math.ceil(count / WIDEN_ROWS), 4 * inFeatures, { to, rows: count, chunk: first, half });
   try {
+    if (multiplyPanels(backend, { a: packed, shape: attrs.shape, transposed, c, accumulate, widen })) return;
     const { chunk, tasks } = productTasks(m, transposed ? inFeatures : outFeatures, backend.pool.threads);
-    run(multiplyTiles, packed.pointer, tasks, TILE_SCRATCH, chunk);
+    run(multiplyTiles, packed.panels(), tasks, TILE_SCRATCH, { chunk });
   } finally {
     if (packed !== a) packed.free();
   }

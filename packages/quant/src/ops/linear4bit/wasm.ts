@@ -4,6 +4,7 @@ import {
   BLOCK_SCRATCH,
   FEW_ROWS,
   type LeftOperand,
+  multiplyPanels,
   type PackedLeft,
   packLeft,
   productTasks,
@@ -18,8 +19,8 @@ import { kernels } from '../../wasm/kernels.generated.js';
 import type { Weight4bitAttrs } from '../../weight.js';
 import type { Linear4bitAttrs } from './attrs.js';
 
-const [multiplyTiles, multiplyRows, multiplyColumns, splitEvenOdd] = (
-  ['multiply4bit', 'multiplyRows', 'multiplyColumns', 'splitEvenOdd'] as const
+const [multiplyTiles, multiplyRows, multiplyColumns, splitEvenOdd, widenRows] = (
+  ['multiply4bit', 'multiplyRows', 'multiplyColumns', 'splitEvenOdd', 'widen4bit'] as const
 ).map((name) =>
   wasmKernel({
     module: kernels,
@@ -38,10 +39,13 @@ const [multiplyTiles, multiplyRows, multiplyColumns, splitEvenOdd] = (
       blockShift: 'i32',
       transposed: 'i32',
       aligned: 'i32',
+      half: 'i32',
     },
   }),
 );
 
+/** Rows of W of one task of the widening. */
+const { WIDEN_ROWS } = widenRows.constants;
 /** Rows of W of one task when x has few rows; columns when W is transposed. */
 const { ROWS, COLUMNS } = multiplyRows.constants;
 /** Bytes of thread scratch for those tasks: 64 values of W and the sums of three rows. */
@@ -82,12 +86,19 @@ export function multiply4bit(backend: WasmBackend, product: Product4bit): void {
   const aligned = inFeatures % 64 === 0 && blockSize >= 64 && Number.isInteger(blockShift);
   const { codes, absmax, nestedAbsmax } = weight;
   const tables = tablesPointer(backend, quantType);
-  const run = (kernel: WasmKernel, from: number, to: number, tasks: number, scratch: number, chunk = 0) =>
+  const run = (
+    kernel: WasmKernel,
+    from: number,
+    to: number,
+    tasks: number,
+    scratch: number,
+    { rows = m, chunk = 0, half = false } = {},
+  ) =>
     backend.run(kernel, {
       inputs: { a: from, codes, absmax, nestedAbsmax, tables },
       outputs: { c: to },
       params: {
-        m,
+        m: rows,
         chunk,
         accumulate: Number(accumulate),
         nestedOffset: nestedOffset ?? 0,
@@ -97,6 +108,7 @@ export function multiply4bit(backend: WasmBackend, product: Product4bit): void {
         blockShift,
         transposed: Number(transposed),
         aligned: Number(aligned),
+        half: Number(half),
       },
       tasks,
       scratch,
@@ -114,9 +126,13 @@ export function multiply4bit(backend: WasmBackend, product: Product4bit): void {
     return;
   }
   const packed = 'free' in a ? a : packLeft(backend, a);
+  const shape = [outFeatures, inFeatures] as const;
+  const widen = ({ first, count, to, half }: { first: number; count: number; to: number; half: boolean }) =>
+    run(widenRows, 0, to, Math.ceil(count / WIDEN_ROWS), 0, { rows: count, chunk: first, half });
   try {
+    if (multiplyPanels(backend, { a: packed, shape, transposed, c, accumulate, widen })) return;
     const { chunk, tasks } = productTasks(m, transposed ? inFeatures : outFeatures, backend.pool.threads);
-    run(multiplyTiles, packed.pointer, c, tasks, BLOCK_SCRATCH, chunk);
+    run(multiplyTiles, packed.panels(), c, tasks, BLOCK_SCRATCH, { chunk });
   } finally {
     if (packed !== a) packed.free();
   }

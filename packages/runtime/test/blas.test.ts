@@ -1,0 +1,152 @@
+import { backend, matMul, type Tensor, tensor2d } from '@tensorflow/tfjs-core';
+import { afterEach, describe, expect, it } from 'vitest';
+import { openBlas } from '../src/blas/index.js';
+import { type Engine, openEngine } from '../src/index.js';
+import { multiplyPanels, packLeft, roundRows, wasmBackend } from '../src/wasm/index.js';
+import { isInstalled, LIBRARIES } from './libraries.js';
+
+const value = (i: number) => Math.sin(12.9898 * i) * 0.9;
+const matrix = (rows: number, columns: number, seed: number) =>
+  Float32Array.from({ length: rows * columns }, (_, i) => value(i + 7919 * seed));
+
+/** A [m, k] B [k, n] in float64. */
+function reference(a: Float32Array, b: Float32Array, m: number, k: number, n: number): Float64Array {
+  const c = new Float64Array(m * n);
+  for (let i = 0; i < m; i++) {
+    for (let d = 0; d < k; d++) {
+      const x = a[i * k + d];
+      for (let j = 0; j < n; j++) c[i * n + j] += x * b[d * n + j];
+    }
+  }
+  return c;
+}
+
+const transposed = (x: Float32Array, rows: number, columns: number) =>
+  Float32Array.from({ length: x.length }, (_, i) => x[(i % rows) * columns + Math.floor(i / rows)]);
+
+/** The bfloat16 number next to x, the even one of two: 8 significant bits. */
+function nearestHalf(x: number): number {
+  const step = 2 ** (Math.floor(Math.log2(Math.abs(x) || 1)) - 7);
+  const below = Math.floor(x / step);
+  const rest = x / step - below;
+  const isUp = rest > 0.5 || (rest === 0.5 && below % 2 !== 0);
+  return (below + Number(isUp)) * step;
+}
+
+const farthest = (got: ArrayLike<number>, want: ArrayLike<number>) =>
+  Array.from(want).reduce((most, x, i) => Math.max(most, Math.abs(x - got[i])), 0);
+
+let engine: Engine | undefined;
+afterEach(() => engine?.dispose());
+
+describe.each(LIBRARIES)('engine wasm with %s', (name, path) => {
+  const here = it.skipIf(!isInstalled(path));
+
+  here.each([
+    [600, 640, 300],
+    [5, 100, 700],
+    [513, 33, 129],
+    [2000, 64, 16],
+  ])('multiplies [%i, %i] by [.., %i] in all four forms', async (m, k, n) => {
+    engine = await openEngine('wasm', { threads: 2, blas: await openBlas({ path }) });
+    expect(engine.blas?.name).toContain(name);
+    const [a, b] = [matrix(m, k, 1), matrix(k, n, 2)];
+    const want = reference(a, b, m, k, n);
+    const forms: [Tensor, Tensor, boolean, boolean][] = [
+      [tensor2d(a, [m, k]), tensor2d(b, [k, n]), false, false],
+      [tensor2d(a, [m, k]), tensor2d(transposed(b, k, n), [n, k]), false, true],
+      [tensor2d(transposed(a, m, k), [k, m]), tensor2d(b, [k, n]), true, false],
+      [tensor2d(transposed(a, m, k), [k, m]), tensor2d(transposed(b, k, n), [n, k]), true, true],
+    ];
+    for (const [x, y, tx, ty] of forms) {
+      const got = await matMul(x, y, tx, ty).data();
+      expect(farthest(got as Float32Array, want)).toBeLessThan(2e-6 * k);
+    }
+  });
+
+  here('gives the same bits on one thread and on three', async () => {
+    const [m, k, n] = [700, 320, 640];
+    const product = async (threads: number) => {
+      engine?.dispose();
+      engine = await openEngine('wasm', { threads, blas: await openBlas({ path }) });
+      return matMul(tensor2d(matrix(m, k, 3), [m, k]), tensor2d(matrix(k, n, 4), [k, n])).data();
+    };
+    expect(await product(3)).toEqual(await product(1));
+  });
+});
+
+describe('a weight panel by panel', () => {
+  it.skipIf(!isInstalled('libdnnl.so.2')).each([
+    ['float32', false],
+    ['bfloat16', true],
+  ])('in %s, both ways, also added to what is there', async (_, bf16) => {
+    engine = await openEngine('wasm', { threads: 2, blas: await openBlas({ path: 'libdnnl.so.2', bf16 }) });
+    if (bf16 && engine.notes.length) expect(engine.notes[0]).toContain('bfloat16'); // a processor without it
+    const wasm = wasmBackend(backend());
+    const { heap } = wasm;
+    const [m, outFeatures, inFeatures] = [130, 2048, 1152]; // more than one panel
+    const w = matrix(outFeatures, inFeatures, 5);
+    const stored = heap.allocate(4 * w.length);
+    heap.view(stored, w.length, 'float32').set(w);
+    for (const isTransposed of [false, true]) {
+      const [k, n] = isTransposed ? [outFeatures, inFeatures] : [inFeatures, outFeatures];
+      const x = matrix(m, k, 6);
+      const [a, c] = [heap.allocate(4 * m * k), heap.allocate(4 * m * n)];
+      heap.view(a, m * k, 'float32').set(x);
+      heap.view(c, m * n, 'float32').fill(2);
+      const packed = packLeft(wasm, { pointer: a, m, k });
+      const widen = ({ first, count, to, half }: { first: number; count: number; to: number; half: boolean }) => {
+        const from = stored + 4 * first * inFeatures;
+        if (half) roundRows(wasm, { from, to, rows: count, columns: inFeatures });
+        else heap.view(to, count * inFeatures, 'float32').set(heap.view(from, count * inFeatures, 'float32'));
+      };
+      const shape = [outFeatures, inFeatures] as const;
+      expect(multiplyPanels(wasm, { a: packed, shape, transposed: isTransposed, c, accumulate: true, widen })).toBe(
+        engine.blas !== undefined,
+      );
+      packed.free();
+      if (!engine.blas) continue;
+      const [left, right] = [x, isTransposed ? w : transposed(w, outFeatures, inFeatures)].map((factor) =>
+        bf16 ? factor.map(nearestHalf) : factor,
+      );
+      const want = reference(left, right, m, k, n).map((sum) => sum + 2);
+      expect(farthest(heap.view(c, m * n, 'float32'), want)).toBeLessThan(2e-6 * k);
+    }
+  });
+});
+
+describe('openBlas', () => {
+  it('names the file that is no library, or lacks the product', async () => {
+    await expect(openBlas({ path: '/no/such/library.so' })).rejects.toThrow('/no/such/library.so');
+    await expect(openBlas({ path: 'libm.so.6' })).rejects.toThrow('it has neither cblas_sgemm nor dnnl_sgemm');
+    await expect(openBlas({ path: 'libopenblas.so.0', bf16: true })).rejects.toThrow(/oneDNN/);
+  });
+
+  it('refuses a library whose products are wrong, and computes without it', async () => {
+    const wrong = {
+      name: 'a wrong library',
+      path: '',
+      bf16: false,
+      koffi: (await import('node:module')).createRequire(import.meta.url).resolve('koffi'),
+      bind: () => () => {},
+      data: {},
+    };
+    engine = await openEngine('wasm', { threads: 2, blas: wrong });
+    expect(engine.notes[0]).toMatch(/^a wrong library is not used: a product was wrong by/);
+    expect(engine.blas).toBeUndefined();
+    const y = matMul(tensor2d(matrix(100, 200, 1), [100, 200]), tensor2d(matrix(200, 100, 2), [200, 100]));
+    const want = reference(matrix(100, 200, 1), matrix(200, 100, 2), 100, 200, 100);
+    expect(farthest((await y.data()) as Float32Array, want)).toBeLessThan(1e-3);
+  });
+
+  it('starts no thread of the library, and leaves the environment as it was', async () => {
+    process.env.OPENBLAS_NUM_THREADS = '64';
+    try {
+      await openBlas({ path: 'libopenblas.so.0' }).catch(() => {});
+      expect(process.env.OPENBLAS_NUM_THREADS).toBe('64');
+      expect(process.env.MKL_NUM_THREADS).toBeUndefined();
+    } finally {
+      delete process.env.OPENBLAS_NUM_THREADS;
+    }
+  });
+});
