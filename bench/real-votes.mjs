@@ -1,7 +1,7 @@
 /**
  * @file Judges of real votes on Gemma 3 270M beside PEFT and baselines, one command for the whole table:
  *   node bench/real-votes.mjs --runs DIR [--data FILE] [--base FILE.gguf] [--python PYTHON] [--only PATTERN] [--plan] [--write]
- *     [--node PATH] [--engine-flags "--wide"] [--threads 2] [--write-only]
+ *     [--node PATH] [--engine-flags=--wide] [--threads 2] [--write-only]
  *   To try the bench itself: --kept FILE.jsonl --max-steps 4.
  * `npx -y pnpm@10.34.8 build` first. It takes hours, and goes on where it was stopped: a finished run is a folder of DIR with figures, an
  * unfinished one of `arena train` resumes from its checkpoint. Figures are lines of docs/benchmarks/real-votes.jsonl, one a run;

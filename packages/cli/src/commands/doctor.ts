@@ -7,6 +7,7 @@ import { openEngine } from '@arena/runtime';
 import { gpuLauncher, storeTiles } from '@arena/runtime/webgpu';
 import { backend, type KernelBackend } from '@tensorflow/tfjs-core';
 import type { Command } from 'commander';
+import { type BlasReport, blasLines, inspectBlas } from '../doctor/blas.js';
 import { provideEngines } from '../flags/engine-option.js';
 
 export function define(command: Command): void {
@@ -55,6 +56,7 @@ interface Findings {
   engines: { name: (typeof ENGINES)[number]; opens: boolean; device?: string; why?: string }[];
   /** The engine that `--engine auto` opens here. */
   auto: string;
+  blas: BlasReport;
   nvidia: CudaReport;
 }
 
@@ -82,17 +84,19 @@ async function examine(version: string): Promise<Findings> {
     memoryGiB: Number((totalmem() / 2 ** 30).toFixed(1)),
     engines,
     auto: auto.name,
+    blas: await inspectBlas(),
     nvidia: await inspectCuda(),
   };
 }
 
-function linesOf({ node, platform, cpu, cores, memoryGiB, engines, auto, nvidia }: Findings): string[] {
+function linesOf({ node, platform, cpu, cores, memoryGiB, engines, auto, blas, nvidia }: Findings): string[] {
   return [
     `node ${node}, ${platform}`,
     `${cores} x ${cpu}, ${memoryGiB.toFixed(1)} GiB of memory`,
     ...engines.map(({ name, opens, device, why }) =>
       opens ? `${name.padEnd(10)} ok, ${device}${name === auto ? ' <- auto' : ''}` : `${name.padEnd(10)} no: ${why}`,
     ),
+    ...blasLines(blas),
     ...nvidiaLines(nvidia),
   ];
 }

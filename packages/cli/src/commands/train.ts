@@ -161,7 +161,9 @@ async function trainCommand(
     { memoryBudget: memory, shares: Boolean(ranks) },
   ).catch(dropping(out));
   const say = isFirst ? (line: string) => console.log(line) : () => {};
-  say(`engine ${engine.name}, ${engine.threads} thread${engine.threads > 1 ? 's' : ''}`);
+  const { blas: library } = engine;
+  const products = library ? `, products by ${library.name}${library.bf16 ? ' in bfloat16' : ''}` : '';
+  say(`engine ${engine.name}, ${engine.threads} thread${engine.threads > 1 ? 's' : ''}${products}`);
   if (ranks) say(`${ranks.size} processes (${ranks.library}), each with every ${ranks.size}th batch of a step`);
   const page =
     dashboard === undefined || !isFirst
