@@ -11,11 +11,20 @@ const IN_REPORT = { longer: 'always-longer', style: 'style', words: 'tf-idf' };
 /** Figures of predictions in a folder with metrics.json, validation.json and predictions.jsonl. */
 export async function figuresOf(folder, parts, sources) {
   const read = async (name) => JSON.parse(await readFile(join(folder, name), 'utf8'));
-  const [report, held, predictions] = await Promise.all([
+  const [judged, heldRaw, raw] = await Promise.all([
     read('metrics.json'),
-    read('validation.json'),
+    readLines(join(folder, 'validation-predictions.jsonl')),
     readLines(join(folder, 'predictions.jsonl')),
   ]);
+  // the run itself is its margin; what the style adds to it stands beside
+  const [predictions, validation] = [raw, heldRaw].map((lines) => lines.map(marginOf));
+  const report = evaluate(predictions, parts.test, {
+    train: parts.train,
+    validation: { predictions: validation, battles: parts.validation },
+    seed: 42,
+    promptKey,
+  });
+  const held = evaluate(validation, parts.validation, { seed: 42, promptKey });
   const { temperature, after } = report.calibration;
   const byId = new Map(predictions.map((one) => [one.id, one]));
   const accuracyOf = (battles) => {
@@ -48,8 +57,37 @@ export async function figuresOf(folder, parts, sources) {
     ...(swap
       ? { bothOrders: { validation: scores(held, 'model, both orders'), test: scores(report, 'model, both orders') } }
       : {}),
+    ...(await styleFigures(folder, judged)),
     bySource: slices(({ id }) => sources.get(id)),
     byLanguage: slices(({ language }) => language),
+  };
+}
+
+/** A prediction of the margin alone. */
+function marginOf({ rawProbabilityA, rawProbabilityASwapped, ...rest }) {
+  return {
+    ...rest,
+    ...(rawProbabilityA === undefined ? {} : { probabilityA: rawProbabilityA }),
+    ...(rawProbabilityASwapped === undefined ? {} : { probabilityASwapped: rawProbabilityASwapped }),
+  };
+}
+
+/** What arena.json says of the style, and the test part's figures of the judge with it, and of the stack in any case. */
+async function styleFigures(folder, report) {
+  const path = join(folder, 'adapter', 'arena.json');
+  const { style } = existsSync(path) ? JSON.parse(await readFile(path, 'utf8')) : {};
+  if (!style) return {};
+  const { kept, a, b, tried } = style;
+  const has = (name) => report.predictors.some((one) => one.name === name);
+  return {
+    style: {
+      kept,
+      a: rounded(a),
+      b: rounded(b),
+      tried: tried.map(({ name, logLoss }) => [name, rounded(logLoss)]),
+      test: scores(report, 'model'),
+      ...(has('both') ? { both: scores(report, 'both') } : {}),
+    },
   };
 }
 

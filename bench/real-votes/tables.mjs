@@ -34,6 +34,7 @@ function tables(rows) {
       stageOne(full.filter(({ stage, who }) => stage === 1 && who === 'arena')),
     ),
     section('The test part', 'No run has ended yet.', testTable(full)),
+    section('The judge with style', 'No run has ended yet.', styleTable(full)),
     section('Three seeds', 'No recipe has several seeds yet.', seedTable(full)),
     section('By source and language', 'No run has ended yet.', sliceTable(rows)),
     section('Fewer votes', 'No run with fewer votes has ended yet.', curveTable(rows)),
@@ -104,6 +105,26 @@ function testTable(rows) {
         ],
       ];
     }),
+  );
+}
+
+/** What arena.json makes of margin and style, on the test part. */
+function styleTable(rows) {
+  return table(
+    ['run', 'seed', 'kept', 'a x margin', 'b x style', 'accuracy', 'log loss', 'ECE', 'log loss of both'],
+    rows
+      .filter(({ style }) => style)
+      .map(({ name, seed, style: { kept, a, b, test, both } }) => [
+        `Arena ${name}`,
+        seed,
+        kept,
+        number(a),
+        number(b),
+        interval(test.accuracy),
+        interval(test.logLoss),
+        number(test.ece[0]),
+        interval(both?.logLoss),
+      ]),
   );
 }
 

@@ -33,6 +33,7 @@ describe('arena train', () => {
       'report.md',
       'run.json',
       'splits.json',
+      'validation-predictions.jsonl',
       'validation.json',
     ];
     expect((await readdir(w.at('run'))).sort()).toEqual(files);

@@ -1,6 +1,6 @@
 /**
- * @file Files of an evaluation: predictions.jsonl, metrics.json, report.html and .md, and validation.json for a
- * validation part.
+ * @file Files of an evaluation: predictions.jsonl, metrics.json, report.html and .md, and for a validation part
+ * validation.json and validation-predictions.jsonl.
  */
 import type { Battle } from '@arena/data';
 import { promptKey } from '@arena/data/clean';
@@ -45,9 +45,8 @@ export function evaluationOf({
   seed,
 }: EvaluationInput): Evaluation {
   const report = evaluate(predictions, battles, { train, validation, variants, seed, title, promptKey });
-  const lines = predictions.map((prediction, i) => JSON.stringify({ ...prediction, winner: battles[i].winner }));
   const files: Record<string, string> = {
-    'predictions.jsonl': `${lines.join('\n')}\n`,
+    'predictions.jsonl': predictionLines(predictions, battles),
     'report.html': renderReport(report, 'html', { battles }),
     'report.md': renderReport(report, 'markdown'),
   };
@@ -58,12 +57,20 @@ export function evaluationOf({
       promptKey,
     });
     files['validation.json'] = renderReport(held, 'json');
+    files['validation-predictions.jsonl'] = predictionLines(validation.predictions, validation.battles);
   }
   const classes = threeClasses(predictions, battles);
   if (classes) files['three-classes.json'] = `${JSON.stringify(classes, null, 2)}\n`;
   files['metrics.json'] = renderReport(report, 'json');
   const table = summaryTable(report);
   return { report, files, table: classes ? `${table}\n${threeClassesLine(classes)}` : table };
+}
+
+/** A line a prediction, with the vote. */
+function predictionLines(predictions: readonly Prediction[], battles: readonly Battle[]): string {
+  return predictions
+    .map((prediction, i) => `${JSON.stringify({ ...prediction, winner: battles[i].winner })}\n`)
+    .join('');
 }
 
 /** Stores the files of an evaluation, in order. */
