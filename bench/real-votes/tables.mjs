@@ -123,7 +123,7 @@ function styleTable(rows) {
         interval(test.accuracy),
         interval(test.logLoss),
         number(test.ece[0]),
-        interval(both?.logLoss),
+        both ? interval(both.logLoss) : '',
       ]),
   );
 }
