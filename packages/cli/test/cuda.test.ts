@@ -53,7 +53,7 @@ describe.skipIf(!hasCompiler())('engine cuda, emulated', { timeout: 300_000 }, (
       return said.split('\n')[0];
     };
     expect(await run('auto')).toBe('engine cuda, 1 thread');
-    expect(await run('threads', '--threads', '1')).toBe('engine wasm, 1 thread');
+    expect(await run('threads', '--threads', '1', '--blas', 'off')).toBe('engine wasm, 1 thread');
     const { err, code } = await trainOn('--memory', '1MB', ...QUICK, '--out', w.at('small'));
     expect(err).toMatch(
       /^arena train: a step of \d+ tokens takes .*, the budget is 1 MB: lower the tokens of a batch/m,
@@ -71,6 +71,9 @@ describe.skipIf(!hasCompiler())('engine cuda, emulated', { timeout: 300_000 }, (
     expect(other).toMatchObject({ code: 1, err: 'arena train: --gpu is a flag of engine cuda, not of engine wasm\n' });
     expect(existsSync(w.at('no'))).toBe(false);
     const both = await trainOn('--bf16', '--f16');
-    expect(both).toMatchObject({ code: 1, err: 'arena train: --f16 is a flag of engine webgpu, not of engine cuda\n' });
+    expect(both).toMatchObject({
+      code: 1,
+      err: 'arena train: --bf16 is a flag of engines cuda and wasm, not of engine webgpu\n',
+    });
   });
 });

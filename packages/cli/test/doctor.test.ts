@@ -20,6 +20,7 @@ test('doctor --json prints versions, engines and why others do not open', async 
     memoryGiB: expect.any(Number),
     engines: expect.any(Array),
     auto: expect.any(String),
+    blas: { withoutGflops: expect.any(Number), float32: expect.any(Object), bfloat16: expect.any(Object) },
     nvidia: expect.any(Object),
   });
   expect(found.engines.map(({ name }: { name: string }) => name)).toEqual([
