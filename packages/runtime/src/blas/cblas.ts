@@ -1,5 +1,5 @@
 /** @file CBLAS in a thread of the pool: Accelerate, MKL, OpenBLAS, BLIS. */
-import type { NativeProduct } from '../wasm/native.js';
+import type { Koffi, NativeProduct } from '../wasm/native.js';
 
 /** Functions that give the library one thread, with their prototypes and the argument. Most libraries have one of them. */
 const ONE_THREAD = [
@@ -12,8 +12,7 @@ const ONE_THREAD = [
 export const CBLAS = { oneThread: ONE_THREAD };
 
 /** Binds `cblas_sgemm`. A worker thread runs the function's text: it stands alone. */
-// biome-ignore lint/suspicious/noExplicitAny: koffi's functions have any signature
-export function bindCblas(koffi: any, path: string, { oneThread }: typeof CBLAS): NativeProduct {
+export function bindCblas(koffi: Koffi, path: string, { oneThread }: typeof CBLAS): NativeProduct {
   const library = koffi.load(path);
   for (const prototype of oneThread) {
     try {

@@ -2,11 +2,10 @@
  * @file oneDNN in a thread of the pool, versions 2 and 3: `dnnl_sgemm`, and for bfloat16 factors its matmul, which is
  * made once for each shape. Source: oneDNN's dnnl.h and dnnl_types.h.
  */
-import type { NativeProduct } from '../wasm/native.js';
+import type { Koffi, NativeProduct } from '../wasm/native.js';
 
 /** Binds oneDNN. A worker thread runs the function's text: it stands alone. */
-// biome-ignore lint/suspicious/noExplicitAny: koffi's functions have any signature
-export function bindOnednn(koffi: any, path: string, { major }: { major: number }): NativeProduct {
+export function bindOnednn(koffi: Koffi, path: string, { major }: { major: number }): NativeProduct {
   const library = koffi.load(path);
   const call = (prototype: string) => {
     const found = library.func(`int ${prototype}`);

@@ -1,6 +1,6 @@
 /** @file Finds a native library of matrix products for engine `wasm`. */
 import { EngineError } from '../error.js';
-import type { BindProduct, NativeProducts } from '../wasm/native.js';
+import type { BindProduct, Koffi, NativeProducts } from '../wasm/native.js';
 import { bindCblas, CBLAS } from './cblas.js';
 import { bindOnednn } from './onednn.js';
 
@@ -24,9 +24,6 @@ export interface BlasOptions {
   /** true: products of frozen weights round both factors to bfloat16, with sums in float32 (default: false). */
   bf16?: boolean;
 }
-
-// biome-ignore lint/suspicious/noExplicitAny: koffi is optional, so its types are not at hand
-type Any = any;
 
 /**
  * Finds a library of matrix products: Accelerate, oneDNN, MKL, OpenBLAS or BLIS. Engine `wasm` calls it from its threads.
@@ -57,7 +54,7 @@ const HOW: { [platform: string]: string } = {
 };
 
 /** What a thread needs to bind a library. @throws Error when it cannot be loaded or used. */
-function describe(koffi: Any, path: string, bf16: boolean): Pick<NativeProducts, 'name' | 'bind' | 'data'> {
+function describe(koffi: Koffi, path: string, bf16: boolean): Pick<NativeProducts, 'name' | 'bind' | 'data'> {
   const library = withOneThread(() => koffi.load(path));
   const has = (symbol: string) => {
     try {
@@ -76,7 +73,7 @@ function describe(koffi: Any, path: string, bf16: boolean): Pick<NativeProducts,
 }
 
 /** Name and version. @throws Error for a build that threads cannot share or whose integers have 64 bits. */
-function cblasName(library: Any, has: (symbol: string) => unknown, path: string): string {
+function cblasName(library: ReturnType<Koffi['load']>, has: (symbol: string) => unknown, path: string): string {
   if (has('openblas_get_config')) {
     const config: string = library.func('const char *openblas_get_config()')();
     if (config.includes('USE64BITINT')) throw new Error('an OpenBLAS whose integers have 64 bits (ILP64)');
@@ -104,7 +101,7 @@ function withOneThread<T>(load: () => T): T {
   }
 }
 
-async function importKoffi(): Promise<{ koffi: Any; koffiPath: string }> {
+async function importKoffi(): Promise<{ koffi: Koffi; koffiPath: string }> {
   const { createRequire } = process.getBuiltinModule('node:module');
   for (const from of [import.meta.url, `${process.cwd()}/package.json`]) {
     const require = createRequire(from);
