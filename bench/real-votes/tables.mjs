@@ -26,7 +26,7 @@ export async function writeTables(kept, page) {
 }
 
 function tables(rows) {
-  const full = rows.filter(({ share = 1 }) => share === 1);
+  const full = rows.filter(({ share = 1 }) => share === 1).toSorted((a, b) => a.stage - b.stage);
   const parts = [
     section(
       'Chosen on the validation part',
