@@ -4,6 +4,7 @@ import { tokenLogits } from '@arena/decoder/model';
 import { loadGemma } from '@arena/gemma';
 import { openBase } from '@arena/judge/run';
 import { openEngine } from '@arena/runtime';
+import { openBlas } from '@arena/runtime/blas';
 
 /** A frame that the next token answers. */
 const LETTERS = {
@@ -19,9 +20,9 @@ const LETTERS = {
 /** Tokens of a forward pass. */
 const BATCH_TOKENS = 4096;
 
-/** P(A) in both orders, by engine wasm. @returns a list of predictions for each list of battles */
+/** P(A) in both orders, by engine wasm, with a native library where there is one. @returns a list of predictions for each list of battles */
 export async function letterPredictions(location, lists, { maxTokens, threads, wide }) {
-  const engine = await openEngine('wasm', { threads, wide });
+  const engine = await openEngine('wasm', { threads, wide, blas: await openBlas().catch(() => undefined) });
   try {
     const base = await openBase(location);
     const model = await loadGemma(location, {});

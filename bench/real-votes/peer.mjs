@@ -1,11 +1,12 @@
 /** @file A run by transformers and PEFT (bench/peer-votes.py): its folder with Arena's tokens, its predictions as a report. */
 import { createWriteStream } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { batches, swapBattle } from '@arena/data';
 import { evaluationOf, newAdapter, objectiveOf, openBase } from '@arena/judge/run';
 import { warmupSteps } from '@arena/trainer/optimizer';
+import { readLines } from './figures.mjs';
 
 /**
  * Writes what the peer trains on: the same tokens in the same order, packed and batched as `trainJudge` does.
@@ -50,7 +51,9 @@ export async function writePeerInput(folder, settings, parts, threads) {
 
 /** The peer's predictions, evaluated by the code that `arena train` uses. */
 export async function peerEvaluation(folder, parts, title) {
-  const [validation, test] = await Promise.all(['validation', 'test'].map((name) => readPredictions(folder, name)));
+  const [validation, test] = await Promise.all(
+    ['validation', 'test'].map((name) => readLines(join(folder, `predictions-${name}.jsonl`))),
+  );
   return evaluationOf({
     predictions: test,
     battles: parts.test,
@@ -62,11 +65,6 @@ export async function peerEvaluation(folder, parts, title) {
 }
 
 const SHARE_OF_A = { a: 1, b: 0, tie: 0.5 };
-
-async function readPredictions(folder, name) {
-  const text = await readFile(join(folder, `predictions-${name}.jsonl`), 'utf8');
-  return text.split('\n').filter(Boolean).map((line) => JSON.parse(line)); // biome-ignore format: a chain
-}
 
 function rowsOf({ ids, offsets }) {
   return Array.from({ length: offsets.length - 1 }, (_, i) => Array.from(ids.slice(offsets[i], offsets[i + 1])));

@@ -71,8 +71,8 @@ function scopeOf(path, known) {
     const imported = scopeOf(source, known);
     for (const entry of list.split(',')) {
       const [name, as = name] = entry.trim().split(' as ');
-      if (name in imported.constants) scope.constants[as] = imported.constants[name];
-      if (name in imported.classes) scope.classes[as] = imported.classes[name];
+      if (Object.hasOwn(imported.constants, name)) scope.constants[as] = imported.constants[name];
+      if (Object.hasOwn(imported.classes, name)) scope.classes[as] = imported.classes[name];
     }
   }
   for (const [, name, value] of text.matchAll(CONSTANT)) scope.constants[name] = Number(value);

@@ -1,8 +1,10 @@
+import { execFileSync } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { backend, matMul, type Tensor, tensor2d } from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openBlas } from '../src/blas/index.js';
 import { type Engine, openEngine } from '../src/index.js';
-import { multiplyPanels, packLeft, roundRows, wasmBackend } from '../src/wasm/index.js';
+import { multiplyPanels, type NativeProducts, packLeft, roundRows, wasmBackend } from '../src/wasm/index.js';
 import { isInstalled, LIBRARIES } from './libraries.js';
 
 const value = (i: number) => Math.sin(12.9898 * i) * 0.9;
@@ -115,6 +117,16 @@ describe('a weight panel by panel', () => {
   });
 });
 
+/** A library that leaves C as it is. */
+const wrongLibrary = (): NativeProducts => ({
+  name: 'a wrong library',
+  path: '',
+  bf16: false,
+  koffi: createRequire(import.meta.url).resolve('koffi'),
+  bind: () => () => {},
+  data: {},
+});
+
 describe('openBlas', () => {
   it('names the file that is no library, or lacks the product', async () => {
     await expect(openBlas({ path: '/no/such/library.so' })).rejects.toThrow('/no/such/library.so');
@@ -123,15 +135,7 @@ describe('openBlas', () => {
   });
 
   it('refuses a library whose products are wrong, and computes without it', async () => {
-    const wrong = {
-      name: 'a wrong library',
-      path: '',
-      bf16: false,
-      koffi: (await import('node:module')).createRequire(import.meta.url).resolve('koffi'),
-      bind: () => () => {},
-      data: {},
-    };
-    engine = await openEngine('wasm', { threads: 2, blas: wrong });
+    engine = await openEngine('wasm', { threads: 2, blas: wrongLibrary() });
     expect(engine.notes[0]).toMatch(/^a wrong library is not used: a product was wrong by/);
     expect(engine.blas).toBeUndefined();
     const y = matMul(tensor2d(matrix(100, 200, 1), [100, 200]), tensor2d(matrix(200, 100, 2), [200, 100]));
@@ -139,14 +143,27 @@ describe('openBlas', () => {
     expect(farthest((await y.data()) as Float32Array, want)).toBeLessThan(1e-3);
   });
 
-  it('starts no thread of the library, and leaves the environment as it was', async () => {
-    process.env.OPENBLAS_NUM_THREADS = '64';
-    try {
-      await openBlas({ path: 'libopenblas.so.0' }).catch(() => {});
-      expect(process.env.OPENBLAS_NUM_THREADS).toBe('64');
-      expect(process.env.MKL_NUM_THREADS).toBeUndefined();
-    } finally {
-      delete process.env.OPENBLAS_NUM_THREADS;
-    }
+  it.skipIf(!isInstalled('libopenblas.so.0'))('falls back to float32 where bfloat16 fails', async () => {
+    const blas = { ...(await openBlas({ path: 'libopenblas.so.0' })), bf16: true }; // CBLAS has no such product
+    engine = await openEngine('wasm', { threads: 2, blas });
+    expect(engine.notes).toEqual([
+      expect.stringMatching(/OpenBLAS .* is not used: .*CBLAS has no product of bfloat16/),
+    ]);
+    expect(engine.blas).toMatchObject({ bf16: false });
+  });
+
+  it.skipIf(!isInstalled('libopenblas.so.0'))('starts no thread of the library, and leaves the environment', () => {
+    const script = `
+      import { readdirSync } from 'node:fs';
+      import { openBlas } from ${JSON.stringify(new URL('../dist/blas/index.js', import.meta.url).href)};
+      const threads = () => readdirSync('/proc/self/task').length;
+      await import('node:fs/promises').then(({ readFile }) => readFile('/proc/self/stat')); // Node's own threads are there
+      const before = threads();
+      await openBlas({ path: 'libopenblas.so.0' });
+      console.log(threads() - before, process.env.OPENBLAS_NUM_THREADS, process.env.MKL_NUM_THREADS);`;
+    const env = { ...process.env, OPENBLAS_NUM_THREADS: '4', OMP_NUM_THREADS: '4' };
+    delete (env as { MKL_NUM_THREADS?: string }).MKL_NUM_THREADS;
+    const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { env, encoding: 'utf8' });
+    expect(said).toBe('0 4 undefined\n');
   });
 });

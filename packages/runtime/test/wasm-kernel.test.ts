@@ -78,6 +78,12 @@ describe('readKernels', () => {
     expect(Object.keys(kernels[0].layout.words)).toEqual(Object.keys(LAYOUT.words));
   });
 
+  it('takes imports for what they are, whatever their names', () => {
+    const own = `import { constructor, valueOf } from './shared.as';\n${KERNEL}`;
+    const { kernels } = readKernels(folderOf({ 'kernel.as.ts': own, 'shared.as.ts': SHARED }));
+    expect(kernels[0].layout).toEqual(LAYOUT);
+  });
+
   it.each([
     ['a word of another type', KERNEL.replace('count: u32', 'count: u64'), /Arguments.count is of type u64/],
     ['a class with a method', KERNEL.replace('factor: f32;', 'f(): void {}'), /class Arguments/],

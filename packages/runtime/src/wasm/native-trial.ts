@@ -12,10 +12,21 @@ const TOLERANCE = 1e-3;
 const HALF_TOLERANCE = 0.5;
 
 /**
+ * Tries out a library. One whose products of bfloat16 are wrong or slower here may still be used in float32.
+ * @returns the library to use, if any, and the reason against what was asked for.
+ */
+export function triedNative(native: NativeProducts): { library?: NativeProducts; reason?: string } {
+  const reason = refusal(native);
+  if (reason === undefined) return { library: native };
+  const single = { ...native, bf16: false };
+  return native.bf16 && refusal(single) === undefined ? { library: single, reason } : { reason };
+}
+
+/**
  * Compares products of the library with those of the build without relaxed SIMD, and their speed.
  * @returns the reason against the library, or undefined when it is right and faster.
  */
-export function nativeRefusal(native: NativeProducts): string | undefined {
+function refusal(native: NativeProducts): string | undefined {
   const { name, bf16 } = native;
   const ordinary = new Trial({});
   const plain = new Trial({ relaxed: false });
@@ -38,7 +49,7 @@ export function nativeRefusal(native: NativeProducts): string | undefined {
     if (!(times[0] < without))
       return `${name} is not used: a product took ${(times[0] / without).toFixed(1)} times as long`;
     if (bf16 && !(times[1] < times[0]))
-      return `${name} is not used: a product of bfloat16 took ${(times[1] / times[0]).toFixed(1)} times as long as one of float32`;
+      return `${name} is not used in bfloat16: such a product took ${(times[1] / times[0]).toFixed(1)} times as long as in float32`;
     return undefined;
   } catch (error) {
     return `${name} is not used: ${(error as Error).message}`;

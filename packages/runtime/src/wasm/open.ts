@@ -20,7 +20,7 @@ import { WasmBackend } from './backend.js';
 import { gatherRows } from './gather.js';
 import { Heap, type HeapOptions } from './heap.js';
 import { batchMatMul } from './matmul.js';
-import { nativeRefusal } from './native-trial.js';
+import { triedNative } from './native-trial.js';
 import { openPool, type PoolOptions } from './pool.js';
 import { requireWide, wideRefusal } from './wide.js';
 
@@ -53,16 +53,17 @@ export async function openWasm(asked: WasmOptions = {}): Promise<WasmBackend> {
     return open;
   }
   if (open) removeBackend(WASM_BACKEND);
-  const refusals = { wide: wide ? wideRefusal() : undefined, native: native && nativeRefusal(native) };
+  const wideReason = wide ? wideRefusal() : undefined;
+  const { library, reason } = native ? triedNative(native) : {};
   const heap = new Heap(options);
   const pool = await openPool(heap, {
     threads: threads ?? defaultThreads(),
     relaxed,
-    wide: wide && refusals.wide === undefined,
-    native: refusals.native === undefined ? native : undefined,
+    wide: wide && wideReason === undefined,
+    native: library,
     ...options,
   });
-  const notes = Object.values(refusals).filter((refusal) => refusal !== undefined);
+  const notes = [wideReason, reason].filter((one) => one !== undefined);
   const backend = new WasmBackend(heap, pool, notes);
   setAbilities(backend, { evict: (tensor) => backend.evict(tensor) });
   registerKernels();

@@ -15,7 +15,7 @@ const BLOCK_COLUMNS: i32 = 256;
 /** Rows of W that one task of {@link widenBlocks} takes. */
 const WIDEN_ROWS: i32 = 16;
 
-/** Numbers of the types in {@link Product}.type; wasm.ts reads them by name. */
+/** Numbers of the types in {@link Weight}.type; wasm.ts reads them by name. */
 const Q4_0: i32 = 0;
 const Q4_1: i32 = 1;
 const Q5_0: i32 = 2;
@@ -25,9 +25,20 @@ const Q4_K: i32 = 5;
 const Q5_K: i32 = 6;
 const Q6_K: i32 = 7;
 
-/** Words of a call, as wasm.ts declares them. */
+/** Words of the weight in a call, as wasm.ts declares them. */
 @unmanaged
-class Product {
+class Weight {
+  blocks: usize;
+  type: i32;
+  /** Bytes of a row of W. */
+  rowBytes: i32;
+  inFeatures: i32;
+  outFeatures: i32;
+}
+
+/** Words of a product. */
+@unmanaged
+class Product extends Weight {
   /** Packed left operand of multiplyBlocks; plain rows of x for the products of few rows. */
   a: usize;
   c: usize;
@@ -38,14 +49,16 @@ class Product {
   /** Rows of C that one task computes; a multiple of 4. */
   chunk: i32;
   accumulate: i32;
-  blocks: usize;
-  type: i32;
-  /** Bytes of a row of W. */
-  rowBytes: i32;
-  inFeatures: i32;
-  outFeatures: i32;
   transposed: i32;
-  /** Whether {@link widenBlocks} writes bfloat16. */
+}
+
+/** Words of a widening: `rows` rows of W from row `first` on. */
+@unmanaged
+class Widening extends Weight {
+  to: usize;
+  first: i32;
+  rows: i32;
+  /** Whether to write bfloat16. */
   half: i32;
 }
 
@@ -175,7 +188,7 @@ function widenQ6(p: usize, j: i32, to: usize, second: usize, next: usize): void 
  * Widens values [first, first + count) of a row of W, both multiples of 32. Every 8 of them stay together: the parts of 32
  * values lie at `to`, `to + second`, `to + next` and `to + next + second`, and the next 32 begin at `to + 2 next`.
  */
-function widen(w: Product, row: i32, first: i32, count: i32, to: usize, second: usize, next: usize): void {
+function widen(w: Weight, row: i32, first: i32, count: i32, to: usize, second: usize, next: usize): void {
   const type = w.type;
   const p = w.blocks + <usize>row * <usize>w.rowBytes;
   const end = (first + count) >> 5;
@@ -214,17 +227,14 @@ function packBackward(w: Product, row: i32, kc: i32, column: i32, cols: i32, tar
   for (let k = 0; k < kc; k++) widen(w, row + k, column, cols, target + <usize>k * STEP, second, next);
 }
 
-/**
- * Task: 16 of `m` rows of W from row `chunk` on, written at `c` without a gap, in float32, or in bfloat16 by way of
- * scratch, which holds a row.
- */
-export function widenBlocks(w: Product, task: u32, scratch: usize): void {
-  const first = <i32>task * WIDEN_ROWS;
-  const end = min(first + WIDEN_ROWS, w.m);
-  for (let row = first; row < end; row++) {
+/** Task: 16 of the rows, written at `to` without a gap; bfloat16 by way of scratch, which holds a row. */
+export function widenBlocks(w: Widening, task: u32, scratch: usize): void {
+  const begin = <i32>task * WIDEN_ROWS;
+  const end = min(begin + WIDEN_ROWS, w.rows);
+  for (let row = begin; row < end; row++) {
     const at = <usize>row * <usize>w.inFeatures;
-    widen(w, w.chunk + row, 0, w.inFeatures, w.half ? scratch : w.c + (at << 2), 32, 64);
-    if (w.half) roundRow(scratch, w.c + (at << 1), w.inFeatures);
+    widen(w, w.first + row, 0, w.inFeatures, w.half ? scratch : w.to + (at << 2), 32, 64);
+    if (w.half) roundRow(scratch, w.to + (at << 1), w.inFeatures);
   }
 }
 

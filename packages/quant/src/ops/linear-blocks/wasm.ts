@@ -6,6 +6,7 @@ import {
   type LeftOperand,
   multiplyPanels,
   type PackedLeft,
+  type PanelProduct,
   packLeft,
   productTasks,
   type WasmBackend,
@@ -19,29 +20,27 @@ import { kernels } from '../../wasm/kernels.generated.js';
 import type { BlocksAttrs } from '../../weight-blocks.js';
 import type { LinearBlocksAttrs } from './attrs.js';
 
-const [multiplyTiles, multiplyRows, multiplyColumns, widenRows] = (
-  ['multiplyBlocks', 'multiplyBlockRows', 'multiplyBlockColumns', 'widenBlocks'] as const
+const WEIGHT = { type: 'i32', rowBytes: 'i32', inFeatures: 'i32', outFeatures: 'i32' } as const;
+
+const [multiplyTiles, multiplyRows, multiplyColumns] = (
+  ['multiplyBlocks', 'multiplyBlockRows', 'multiplyBlockColumns'] as const
 ).map((name) =>
   wasmKernel({
     module: kernels,
     name,
     inputs: ['a', 'blocks'],
     outputs: ['c'],
-    params: {
-      m: 'i32',
-      lda: 'i32',
-      scale: 'f32',
-      chunk: 'i32',
-      accumulate: 'i32',
-      type: 'i32',
-      rowBytes: 'i32',
-      inFeatures: 'i32',
-      outFeatures: 'i32',
-      transposed: 'i32',
-      half: 'i32',
-    },
+    params: { ...WEIGHT, m: 'i32', lda: 'i32', scale: 'f32', chunk: 'i32', accumulate: 'i32', transposed: 'i32' },
   }),
 );
+
+const widenRows = wasmKernel({
+  module: kernels,
+  name: 'widenBlocks',
+  inputs: ['blocks'],
+  outputs: ['to'],
+  params: { ...WEIGHT, first: 'i32', rows: 'i32', half: 'i32' },
+});
 
 /** Rows of W that one task takes when x has few rows, and columns when W is transposed; rows of a widening; depth of a tile. */
 const { BLOCK_ROWS, BLOCK_COLUMNS, WIDEN_ROWS, KC } = multiplyTiles.constants;
@@ -84,28 +83,24 @@ export function multiplyBlocks(backend: WasmBackend, product: ProductBlocks): vo
   if (m === 0) return;
   const source = 'free' in a ? a.source : a;
   const { stride = a.k, scale = 1 } = source;
-  const run = (
-    kernel: WasmKernel,
-    from: number,
-    tasks: number,
-    scratch: number,
-    { to = c, rows = m, chunk = 0, half = false } = {},
-  ) =>
+  const layout = {
+    type: multiplyTiles.constants[attrs.type],
+    rowBytes: blockBytes(attrs.type, [1, inFeatures]),
+    inFeatures,
+    outFeatures,
+  };
+  const run = (kernel: WasmKernel, from: number, tasks: number, scratch: number, chunk = 0) =>
     backend.run(kernel, {
       inputs: { a: from, blocks },
-      outputs: { c: to },
+      outputs: { c },
       params: {
-        m: rows,
+        ...layout,
+        m,
         lda: stride,
         scale,
         chunk,
         accumulate: Number(accumulate),
-        type: multiplyTiles.constants[attrs.type],
-        rowBytes: blockBytes(attrs.type, [1, inFeatures]),
-        inFeatures,
-        outFeatures,
         transposed: Number(transposed),
-        half: Number(half),
       },
       tasks,
       scratch,
@@ -117,12 +112,18 @@ export function multiplyBlocks(backend: WasmBackend, product: ProductBlocks): vo
     return;
   }
   const packed = 'free' in a ? a : packLeft(backend, a);
-  const widen = ({ first, count, to, half }: { first: number; count: number; to: number; half: boolean }) =>
-    run(widenRows, 0, Math.ceil(count / WIDEN_ROWS), 4 * inFeatures, { to, rows: count, chunk: first, half });
+  const widen: PanelProduct['widen'] = ({ first, count, to, half }) =>
+    backend.run(widenRows, {
+      inputs: { blocks },
+      outputs: { to },
+      params: { ...layout, first, rows: count, half: Number(half) },
+      tasks: Math.ceil(count / WIDEN_ROWS),
+      scratch: 4 * inFeatures,
+    });
   try {
     if (multiplyPanels(backend, { a: packed, shape: attrs.shape, transposed, c, accumulate, widen })) return;
     const { chunk, tasks } = productTasks(m, transposed ? inFeatures : outFeatures, backend.pool.threads);
-    run(multiplyTiles, packed.panels(), tasks, TILE_SCRATCH, { chunk });
+    run(multiplyTiles, packed.panels(), tasks, TILE_SCRATCH, chunk);
   } finally {
     if (packed !== a) packed.free();
   }

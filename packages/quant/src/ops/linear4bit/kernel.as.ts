@@ -1,22 +1,19 @@
 /**
  * @file Products with a 4-bit matrix W [outFeatures, inFeatures]. The packed-panel product of runtime's assembly, with
- * the packing of W replaced by its dequantisation: 16 codes at a time are looked up in the four byte planes of the code
- * table and put together into 16 floats.
+ * the packing of W replaced by its dequantisation.
  */
-import { roundedBits } from '@arena/runtime/assembly/bf16';
 import { KC, MR, NC, NR, STEP, TILE_BYTES, multiplyPanels } from '@arena/runtime/assembly/gemm';
 import { lookup, madd, sum4 } from '@arena/runtime/assembly/simd';
+import { Weight, absmaxOf, expand, valueOf } from './weight.as';
 
 /** Rows of W that one task of {@link multiplyRows} takes. */
 const ROWS: i32 = 64;
 /** Columns of W that one task of {@link multiplyColumns} takes: fewer would jump through memory row by row. */
 const COLUMNS: i32 = 1152;
-/** Rows of W that one task of {@link widen4bit} takes. */
-const WIDEN_ROWS: i32 = 16;
 
-/** Words of a call, as wasm.ts declares them. */
+/** Words of a product, as wasm.ts declares them. */
 @unmanaged
-class Arguments {
+class Product extends Weight {
   /** Packed left operand of multiply; plain rows of x for multiplyRows. */
   a: usize;
   c: usize;
@@ -24,66 +21,14 @@ class Arguments {
   /** Rows of C that one task computes; a multiple of 4. */
   chunk: i32;
   accumulate: i32;
-  codes: usize;
-  absmax: usize;
-  /** 0 when absmax is float32; otherwise absmax holds bytes. */
-  nestedAbsmax: usize;
-  nestedOffset: f32;
-  inFeatures: i32;
-  outFeatures: i32;
-  blockSize: i32;
-  /** log2(blockSize) */
-  blockShift: i32;
   transposed: i32;
-  /** Whether 64 values from a multiple of 64 on always lie in one row and one block. */
-  aligned: i32;
-  /** Whether {@link widen4bit} writes bfloat16. */
-  half: i32;
-  /** 16 floats, their four byte planes of 16 bytes, then the 256 floats of the dynamic map. */
-  tables: usize;
-}
-
-// @ts-ignore: decorator
-@inline
-function absmaxOf(w: Arguments, block: u32): f32 {
-  if (w.nestedAbsmax == 0) return load<f32>(w.absmax + (<usize>block << 2));
-  const code = <usize>load<u8>(w.absmax + block);
-  const nested = load<f32>(w.nestedAbsmax + (<usize>(block >> 8) << 2));
-  return load<f32>(w.tables + 128 + (code << 2)) * nested + w.nestedOffset;
-}
-
-/** One value of W by its flat index. */
-function valueOf(w: Arguments, index: u32): f32 {
-  const byte = load<u8>(w.codes + (index >> 1));
-  const code = <usize>(index & 1 ? byte & 15 : byte >> 4);
-  return load<f32>(w.tables + (code << 2)) * absmaxOf(w, index / w.blockSize);
-}
-
-/** Writes 16 values, code by code, as 4 vectors at a0 to a3, each times `scale`. */
-// @ts-ignore: decorator
-@inline
-function expand(
-  p0: v128, p1: v128, p2: v128, p3: v128, codes: v128, scale: v128, a0: usize, a1: usize, a2: usize, a3: usize,
-): void {
-  const b0 = lookup(p0, codes);
-  const b1 = lookup(p1, codes);
-  const b2 = lookup(p2, codes);
-  const b3 = lookup(p3, codes);
-  const l01 = v128.shuffle<i8>(b0, b1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-  const h01 = v128.shuffle<i8>(b0, b1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-  const l23 = v128.shuffle<i8>(b2, b3, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-  const h23 = v128.shuffle<i8>(b2, b3, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-  v128.store(a0, f32x4.mul(v128.shuffle<i16>(l01, l23, 0, 8, 1, 9, 2, 10, 3, 11), scale));
-  v128.store(a1, f32x4.mul(v128.shuffle<i16>(l01, l23, 4, 12, 5, 13, 6, 14, 7, 15), scale));
-  v128.store(a2, f32x4.mul(v128.shuffle<i16>(h01, h23, 0, 8, 1, 9, 2, 10, 3, 11), scale));
-  v128.store(a3, f32x4.mul(v128.shuffle<i16>(h01, h23, 4, 12, 5, 13, 6, 14, 7, 15), scale));
 }
 
 /**
  * Packs W^T [kc, cols]: panels of NR rows of W. Four rows are transposed as bytes first, so that one look-up gives four
  * floats for each of four k. Rows past the end repeat the last one; their columns of C are never stored.
  */
-function packForward(w: Arguments, row: i32, cols: i32, k: i32, kc: i32, target: usize): void {
+function packForward(w: Product, row: i32, cols: i32, k: i32, kc: i32, target: usize): void {
   const p0 = v128.load(w.tables, 64);
   const p1 = v128.load(w.tables, 80);
   const p2 = v128.load(w.tables, 96);
@@ -134,7 +79,7 @@ function packForward(w: Arguments, row: i32, cols: i32, k: i32, kc: i32, target:
 }
 
 /** Packs W [kc rows, cols]: panels of NR columns of W, in their natural order. */
-function packBackward(w: Arguments, row: i32, kc: i32, column: i32, cols: i32, target: usize): void {
+function packBackward(w: Product, row: i32, kc: i32, column: i32, cols: i32, target: usize): void {
   const p0 = v128.load(w.tables, 64);
   const p1 = v128.load(w.tables, 80);
   const p2 = v128.load(w.tables, 96);
@@ -164,7 +109,7 @@ function packBackward(w: Arguments, row: i32, kc: i32, column: i32, cols: i32, t
 }
 
 /** Packs a block value by value: widths that are no multiple of 64, blocks of 32. */
-function packAny(w: Arguments, column: i32, cols: i32, k: i32, kc: i32, target: usize): void {
+function packAny(w: Product, column: i32, cols: i32, k: i32, kc: i32, target: usize): void {
   for (let j = 0; j < cols; j += NR) {
     for (let i = 0; i < kc; i++) {
       for (let x = 0; x < NR; x++) {
@@ -178,89 +123,8 @@ function packAny(w: Arguments, column: i32, cols: i32, k: i32, kc: i32, target: 
   }
 }
 
-/** Writes 64 values of one block at `to` in their order. */
-// @ts-ignore: decorator
-@inline
-function widen64(p0: v128, p1: v128, p2: v128, p3: v128, codes: usize, scale: v128, to: usize): void {
-  const low = i8x16.splat(15);
-  for (let i: usize = 0; i < 2; i++) {
-    const q = v128.load(codes + (i << 4));
-    const high = i8x16.shr_u(q, 4);
-    const rest = v128.and(q, low);
-    let pairs = v128.shuffle<i8>(high, rest, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
-    expand(p0, p1, p2, p3, pairs, scale, to, to + 16, to + 32, to + 48);
-    pairs = v128.shuffle<i8>(high, rest, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-    expand(p0, p1, p2, p3, pairs, scale, to + 64, to + 80, to + 96, to + 112);
-    to += 128;
-  }
-}
-
-/**
- * Writes 64 values of one block at `to` as bfloat16. The block has 16 values: they are scaled and rounded once, and
- * looked up byte by byte.
- */
-// @ts-ignore: decorator
-@inline
-function widenHalf64(t0: v128, t1: v128, t2: v128, t3: v128, codes: usize, scale: v128, to: usize): void {
-  const r0 = roundedBits(f32x4.mul(t0, scale));
-  const r1 = roundedBits(f32x4.mul(t1, scale));
-  const r2 = roundedBits(f32x4.mul(t2, scale));
-  const r3 = roundedBits(f32x4.mul(t3, scale));
-  const l01 = v128.shuffle<i8>(r0, r1, 0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
-  const l23 = v128.shuffle<i8>(r2, r3, 0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
-  const first = v128.shuffle<i64>(l01, l23, 0, 2);
-  const second = v128.shuffle<i64>(l01, l23, 1, 3);
-  const low = i8x16.splat(15);
-  for (let i: usize = 0; i < 2; i++) {
-    const q = v128.load(codes + (i << 4));
-    const high = i8x16.shr_u(q, 4);
-    const rest = v128.and(q, low);
-    for (let h = 0; h < 2; h++) {
-      const pairs = h == 0
-        ? v128.shuffle<i8>(high, rest, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
-        : v128.shuffle<i8>(high, rest, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
-      const b0 = lookup(first, pairs);
-      const b1 = lookup(second, pairs);
-      v128.store(to, v128.shuffle<i8>(b0, b1, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
-      v128.store(to, v128.shuffle<i8>(b0, b1, 8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31), 16);
-      to += 32;
-    }
-  }
-}
-
-/** Task: 16 of `m` rows of W from row `chunk` on, written at `c` without a gap, in float32 or bfloat16. */
-export function widen4bit(w: Arguments, task: u32, scratch: usize): void {
-  const first = <i32>task * WIDEN_ROWS;
-  const rows = min(WIDEN_ROWS, w.m - first);
-  const bytes: usize = w.half ? 2 : 4;
-  let flat = <u32>(w.chunk + first) * <u32>w.inFeatures;
-  const end = flat + <u32>rows * <u32>w.inFeatures;
-  let to = w.c + <usize>first * <usize>w.inFeatures * bytes;
-  if (!w.aligned) {
-    for (; flat < end; flat++) {
-      const value = valueOf(w, flat);
-      if (w.half) store<u16>(to, <u16>i32x4.extract_lane(roundedBits(f32x4.splat(value)), 0));
-      else store<f32>(to, value);
-      to += bytes;
-    }
-    return;
-  }
-  const tables = w.tables + (w.half ? 0 : 64); // the floats, or their byte planes
-  const p0 = v128.load(tables);
-  const p1 = v128.load(tables, 16);
-  const p2 = v128.load(tables, 32);
-  const p3 = v128.load(tables, 48);
-  for (; flat < end; flat += 64) {
-    const scale = f32x4.splat(absmaxOf(w, flat >> w.blockShift));
-    const codes = w.codes + (flat >> 1);
-    if (w.half) widenHalf64(p0, p1, p2, p3, codes, scale, to);
-    else widen64(p0, p1, p2, p3, codes, scale, to);
-    to += bytes << 6;
-  }
-}
-
 /** Task: rows `chunk` x columns NC of C, over all of the depth. C = A W^T, or A W when transposed. */
-export function multiply4bit(w: Arguments, task: u32, scratch: usize): void {
+export function multiply4bit(w: Product, task: u32, scratch: usize): void {
   const n = w.transposed ? w.inFeatures : w.outFeatures;
   const depth = w.transposed ? w.outFeatures : w.inFeatures;
   const panels = (w.m + MR - 1) / MR;
@@ -304,7 +168,7 @@ function dot16(p0: v128, p1: v128, p2: v128, p3: v128, codes: v128, x: usize, ac
  * Task: 64 rows of W times each of a few rows of x, so that W stays in the first-level cache between them. x comes with
  * the even and odd values of every 32 apart, as a byte's high and low nibbles give them. Aligned weights, not transposed.
  */
-export function multiplyRows(w: Arguments, task: u32, scratch: usize): void {
+export function multiplyRows(w: Product, task: u32, scratch: usize): void {
   const p0 = v128.load(w.tables, 64);
   const p1 = v128.load(w.tables, 80);
   const p2 = v128.load(w.tables, 96);
@@ -340,7 +204,7 @@ export function multiplyRows(w: Arguments, task: u32, scratch: usize): void {
  * Task: 1,152 columns of a few rows of x times W. Every row of W is dequantised once, 64 values at a time, and added to the
  * sums of each row of x; in the sums the even and odd values of every 32 are apart. Aligned weights.
  */
-export function multiplyColumns(w: Arguments, task: u32, scratch: usize): void {
+export function multiplyColumns(w: Product, task: u32, scratch: usize): void {
   const p0 = v128.load(w.tables, 64);
   const p1 = v128.load(w.tables, 80);
   const p2 = v128.load(w.tables, 96);
@@ -391,12 +255,12 @@ export function multiplyColumns(w: Arguments, task: u32, scratch: usize): void {
 
 // @ts-ignore: decorator
 @inline
-function storeSum(w: Arguments, to: usize, value: v128): void {
+function storeSum(w: Product, to: usize, value: v128): void {
   v128.store(to, w.accumulate ? f32x4.add(v128.load(to), value) : value);
 }
 
 /** Splits every 32 values of x into the 16 even and the 16 odd ones. Task: one row of x, from `a` to `c`. */
-export function splitEvenOdd(w: Arguments, task: u32, scratch: usize): void {
+export function splitEvenOdd(w: Product, task: u32, scratch: usize): void {
   const bytes = <usize>w.inFeatures << 2;
   let from = w.a + <usize>task * bytes;
   let to = w.c + <usize>task * bytes;

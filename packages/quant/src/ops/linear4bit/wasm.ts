@@ -6,6 +6,7 @@ import {
   type LeftOperand,
   multiplyPanels,
   type PackedLeft,
+  type PanelProduct,
   packLeft,
   productTasks,
   type WasmBackend,
@@ -19,8 +20,17 @@ import { kernels } from '../../wasm/kernels.generated.js';
 import type { Weight4bitAttrs } from '../../weight.js';
 import type { Linear4bitAttrs } from './attrs.js';
 
-const [multiplyTiles, multiplyRows, multiplyColumns, splitEvenOdd, widenRows] = (
-  ['multiply4bit', 'multiplyRows', 'multiplyColumns', 'splitEvenOdd', 'widen4bit'] as const
+const WEIGHT = {
+  nestedOffset: 'f32',
+  inFeatures: 'i32',
+  outFeatures: 'i32',
+  blockSize: 'i32',
+  blockShift: 'i32',
+  aligned: 'i32',
+} as const;
+
+const [multiplyTiles, multiplyRows, multiplyColumns, splitEvenOdd] = (
+  ['multiply4bit', 'multiplyRows', 'multiplyColumns', 'splitEvenOdd'] as const
 ).map((name) =>
   wasmKernel({
     module: kernels,
@@ -28,21 +38,18 @@ const [multiplyTiles, multiplyRows, multiplyColumns, splitEvenOdd, widenRows] = 
     inputs: ['a', 'codes', 'absmax', 'tables'],
     optional: ['nestedAbsmax'],
     outputs: ['c'],
-    params: {
-      m: 'i32',
-      chunk: 'i32',
-      accumulate: 'i32',
-      nestedOffset: 'f32',
-      inFeatures: 'i32',
-      outFeatures: 'i32',
-      blockSize: 'i32',
-      blockShift: 'i32',
-      transposed: 'i32',
-      aligned: 'i32',
-      half: 'i32',
-    },
+    params: { ...WEIGHT, m: 'i32', chunk: 'i32', accumulate: 'i32', transposed: 'i32' },
   }),
 );
+
+const widenRows = wasmKernel({
+  module: kernels,
+  name: 'widen4bit',
+  inputs: ['codes', 'absmax', 'tables'],
+  optional: ['nestedAbsmax'],
+  outputs: ['to'],
+  params: { ...WEIGHT, first: 'i32', rows: 'i32', half: 'i32' },
+});
 
 /** Rows of W of one task of the widening. */
 const { WIDEN_ROWS } = widenRows.constants;
@@ -85,31 +92,20 @@ export function multiply4bit(backend: WasmBackend, product: Product4bit): void {
   const blockShift = Math.log2(blockSize);
   const aligned = inFeatures % 64 === 0 && blockSize >= 64 && Number.isInteger(blockShift);
   const { codes, absmax, nestedAbsmax } = weight;
-  const tables = tablesPointer(backend, quantType);
-  const run = (
-    kernel: WasmKernel,
-    from: number,
-    to: number,
-    tasks: number,
-    scratch: number,
-    { rows = m, chunk = 0, half = false } = {},
-  ) =>
+  const stored = { codes, absmax, nestedAbsmax, tables: tablesPointer(backend, quantType) };
+  const layout = {
+    nestedOffset: nestedOffset ?? 0,
+    inFeatures,
+    outFeatures,
+    blockSize,
+    blockShift,
+    aligned: Number(aligned),
+  };
+  const run = (kernel: WasmKernel, from: number, to: number, tasks: number, scratch: number, chunk = 0) =>
     backend.run(kernel, {
-      inputs: { a: from, codes, absmax, nestedAbsmax, tables },
+      inputs: { ...stored, a: from },
       outputs: { c: to },
-      params: {
-        m: rows,
-        chunk,
-        accumulate: Number(accumulate),
-        nestedOffset: nestedOffset ?? 0,
-        inFeatures,
-        outFeatures,
-        blockSize,
-        blockShift,
-        transposed: Number(transposed),
-        aligned: Number(aligned),
-        half: Number(half),
-      },
+      params: { ...layout, m, chunk, accumulate: Number(accumulate), transposed: Number(transposed) },
       tasks,
       scratch,
     });
@@ -127,12 +123,17 @@ export function multiply4bit(backend: WasmBackend, product: Product4bit): void {
   }
   const packed = 'free' in a ? a : packLeft(backend, a);
   const shape = [outFeatures, inFeatures] as const;
-  const widen = ({ first, count, to, half }: { first: number; count: number; to: number; half: boolean }) =>
-    run(widenRows, 0, to, Math.ceil(count / WIDEN_ROWS), 0, { rows: count, chunk: first, half });
+  const widen: PanelProduct['widen'] = ({ first, count, to, half }) =>
+    backend.run(widenRows, {
+      inputs: stored,
+      outputs: { to },
+      params: { ...layout, first, rows: count, half: Number(half) },
+      tasks: Math.ceil(count / WIDEN_ROWS),
+    });
   try {
     if (multiplyPanels(backend, { a: packed, shape, transposed, c, accumulate, widen })) return;
     const { chunk, tasks } = productTasks(m, transposed ? inFeatures : outFeatures, backend.pool.threads);
-    run(multiplyTiles, packed.panels(), c, tasks, BLOCK_SCRATCH, { chunk });
+    run(multiplyTiles, packed.panels(), c, tasks, BLOCK_SCRATCH, chunk);
   } finally {
     if (packed !== a) packed.free();
   }
