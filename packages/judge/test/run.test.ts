@@ -17,6 +17,7 @@ import { keepEvaluation, latestCheckpoint, openBase, readJudge } from '@arena/ju
 import { readText, splitVotes } from '@arena/judge/votes';
 import { type Engine, openEngine } from '@arena/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { TINY, tinyBase } from './tiny.js';
 
 const { battles } = cleanBattles(syntheticBattles({ count: 160, seed: 4 }));
 const parts = splitVotes(battles, { seed: 42 });
@@ -25,17 +26,12 @@ let base: Base;
 
 beforeAll(async () => {
   engine = await openEngine('wasm', { threads: 1 });
-  base = await openBase(bytesFolder(tinyBaseFor(battles, { hiddenSize: 32, layers: 2, vocabSize: 700 })), 'tiny');
+  base = await tinyBase(battles);
 });
 afterAll(() => engine.dispose());
 
 const settings = (more: Partial<GivenSettings> = {}): GivenSettings => ({
-  base: 'tiny',
-  data: ['made-up votes'],
-  maxTokens: 256,
-  frame: 'compact',
-  firstLayer: 1,
-  targets: ['q_proj', 'down_proj'],
+  ...TINY,
   maxSteps: 6,
   learningRate: 1e-3,
   ...more,

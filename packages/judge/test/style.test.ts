@@ -1,6 +1,6 @@
 /** @file Judges that know what style explains: verdicts by hand, the card, the loss with style, whole runs. */
 import { type Battle, cleanBattles, swapBattle, syntheticBattles } from '@arena/data';
-import { bytesFolder, readFileAt } from '@arena/files';
+import { readFileAt } from '@arena/files';
 import {
   completeSettings,
   evaluateJudge,
@@ -11,16 +11,16 @@ import {
   openJudge,
   type RunEvent,
   type Store,
-  tinyBaseFor,
   trainJudge,
 } from '@arena/judge';
 import { type Base, describeStyle, formatCard, type JudgeStyle, parseCard, styleOf } from '@arena/judge/card';
-import { latestCheckpoint, measure, newAdapter, objectiveOf, openBase, readJudge } from '@arena/judge/run';
+import { latestCheckpoint, measure, newAdapter, objectiveOf, readJudge } from '@arena/judge/run';
 import { splitVotes } from '@arena/judge/votes';
 import { type Engine, openEngine } from '@arena/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { planTraining } from '../src/plan.js';
 import { withStyle } from '../src/style.js';
+import { TINY, tinyBase } from './tiny.js';
 
 const sigmoid = (z: number) => 1 / (1 + Math.exp(-z));
 const of = (more: Partial<GivenSettings>) => objectiveOf(completeSettings({ base: 'b', data: ['d'], ...more }));
@@ -133,17 +133,12 @@ describe('runs', () => {
 
   beforeAll(async () => {
     engine = await openEngine('wasm', { threads: 1 });
-    base = await openBase(bytesFolder(tinyBaseFor(battles, { hiddenSize: 32, layers: 2, vocabSize: 700 })), 'tiny');
+    base = await tinyBase(battles);
   });
   afterAll(() => engine.dispose());
 
   const settings = (more: Partial<GivenSettings> = {}): GivenSettings => ({
-    base: 'tiny',
-    data: ['made-up votes'],
-    maxTokens: 256,
-    frame: 'compact',
-    firstLayer: 1,
-    targets: ['q_proj', 'down_proj'],
+    ...TINY,
     maxSteps: 4,
     learningRate: 3e-3,
     ...more,
