@@ -28,7 +28,7 @@ export interface WasmOptions {
    */
   wide?: boolean;
   /**
-   * A native library for large products, from `openBlas` of `@arena/runtime/blas` (Node). Opening takes a fifth of a second
+   * A native library for large products, from `openBlas` of `@arena/runtime/blas` (Node). Opening takes some 150 ms
    * longer for a trial product: a library that is wrong or slower is not used, and {@link Engine.notes} says why (default:
    * none).
    */

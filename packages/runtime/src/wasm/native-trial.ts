@@ -3,9 +3,9 @@ import type { NativeProducts } from './native.js';
 import { Trial } from './trial.js';
 
 /** Time until V8 has optimised a product, and the library has made its own code. */
-const WARM_UP_MS = 60;
+const WARM_UP_MS = 25;
 /** Turns of the timing, and milliseconds of each. */
-const [ROUNDS, ROUND_MS] = [5, 8];
+const [ROUNDS, ROUND_MS] = [4, 5];
 /** Largest error of the trial's sums, which are below 300: libraries add in other orders. */
 const TOLERANCE = 1e-3;
 /** The same with factors of 8 significant bits. Their rounding errors add up to about 0.05. */
