@@ -11,7 +11,7 @@ const NAMES = {
   'baseline-longer': '"the longer answer wins"',
   'baseline-style': 'style terms, logistic',
   'baseline-words': 'bag of words (tf-idf), logistic',
-  'baseline-letters': 'the base as it is: letter A or B, both orders',
+  'baseline-letters': 'the base as it is: letter A or B',
 };
 
 /** Writes the tables into the page between its markers. @throws Error when the page lacks them. */
