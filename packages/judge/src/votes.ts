@@ -9,7 +9,7 @@ import {
   splitBattles,
 } from '@arena/data';
 import { type CleanPolicy, cleaner } from '@arena/data/clean';
-import type { NonText, RejectedRow, Schema } from '@arena/data/read';
+import type { NonText, RejectedRow, Schema, WinnerValues } from '@arena/data/read';
 import { JudgeError } from './error.js';
 import type { Objective } from './objectives/objective.js';
 import type { TrainingSettings } from './settings.js';
@@ -41,6 +41,10 @@ export interface ReadVotesOptions {
   clean?: Cleaning;
   /** The schema of the files, if known. */
   schema?: Schema;
+  /** The caller's names for columns. */
+  columns?: TrainingSettings['columns'];
+  /** The values that stand for A, B and a tie. */
+  winnerValues?: WinnerValues;
   /** Called with every battle read, before cleaning. */
   seen?: (battle: Battle) => void;
   signal?: AbortSignal;
@@ -58,7 +62,7 @@ const REJECTED_EXAMPLES = 10;
 export async function streamVotes(
   source: BattleSource,
   keep: (battle: Battle) => Promise<void> | undefined | void,
-  { name, ties = false, softLabels = false, clean: cleaning = {}, schema, seen, signal }: ReadVotesOptions,
+  { name, ties = false, softLabels = false, clean: cleaning = {}, seen, signal, ...reading }: ReadVotesOptions,
 ): Promise<LeftOut> {
   const { nonText, unreadable, ...policy } = cleaning;
   const rejected: Record<string, number> = {};
@@ -67,7 +71,7 @@ export async function streamVotes(
     if (unreadable === 'stop') {
       throw new JudgeError(
         'votes',
-        `${row.file}, row ${row.row}: no battle (${row.reason}); \`clean\` unreadable=skip skips it`,
+        `${row.file}, row ${row.row}: no battle (${row.reason}: ${row.detail}); \`clean\` unreadable=skip skips it`,
       );
     }
     rejected[row.reason] = (rejected[row.reason] ?? 0) + 1;
@@ -75,7 +79,7 @@ export async function streamVotes(
   };
   const { clean, report } = cleaner({ ...policy, ties: ties ? 'keep' : 'drop' });
   const winners = new Set<Battle['winner']>();
-  for await (const battle of readBattles(source, { reject, signal, schema, nonText })) {
+  for await (const battle of readBattles(source, { ...reading, reject, signal, nonText })) {
     seen?.(battle);
     const kept = clean(softLabels || battle.winner ? battle : { ...battle, softLabel: undefined });
     if (!kept) continue;
@@ -86,7 +90,7 @@ export async function streamVotes(
   if (!report.kept) {
     throw new JudgeError(
       'votes',
-      `${name}: no battle with a vote is left (${describeDrops({ rejected, clean: report }) || 'the file is empty'})`,
+      `${name}: no battle with a vote is left (${describeDrops({ rejected, clean: report }) || 'the file is empty'})${firstRejected(rejectedExamples)}`,
     );
   }
   if (winners.size < 2 && !winners.has(null)) {
@@ -96,6 +100,11 @@ export async function streamVotes(
     );
   }
   return { rejected, rejectedExamples, clean: report };
+}
+
+/** "; row 3 of votes.csv, for one: winner is 1; ...": the first rejected record, with what to do. */
+function firstRejected([first]: RejectedRow[]): string {
+  return first ? `; row ${first.row} of ${first.file}, for one: ${first.detail}` : '';
 }
 
 /**
