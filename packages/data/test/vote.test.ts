@@ -33,7 +33,7 @@ describe('one column', () => {
     async (winner) => {
       const [said] = await votesOf([{ winner }]);
       expect(said).toContain(`winner is ${JSON.stringify(winner)}; nothing says which answer that is`);
-      expect(said).toContain('--winner-values a=1,b=0');
+      expect(said).toContain('`winnerValues` a=1,b=0');
     },
   );
   test('values with a meaning', async () => {

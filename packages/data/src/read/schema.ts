@@ -113,7 +113,7 @@ export function detectSchema(
     return 'ranked';
   throw new DataError(
     'schema',
-    `columns ${columns.slice(0, 20).join(', ') || '(none)'} are of no known schema; prompt, response_a and response_b, or conversation_a and conversation_b, or chosen and rejected are expected. Say how yours are named: --columns response_a=NAME,... (in code \`columns\`)`,
+    `columns ${columns.slice(0, 20).join(', ') || '(none)'} are of no known schema; prompt, response_a and response_b, or conversation_a and conversation_b, or chosen and rejected are expected. Say how yours are named: \`columns\` response_a=NAME,...`,
     { file },
   );
 }

@@ -75,8 +75,8 @@ function wordOf(winner: unknown, { values, strict }: Voting): Winner {
 function adviceFor(winner: unknown): string {
   const coded = typeof winner !== 'string' || /^\s*(-?\d+(\.\d+)?|true|false)\s*$/i.test(winner);
   return coded
-    ? 'nothing says which answer that is: name the values, for instance --winner-values a=1,b=0 (`winnerValues`)'
-    : 'model_a, model_b, a, b or tie is expected, or your words with --winner-values a=...,b=... (`winnerValues`)';
+    ? 'nothing says which answer that is: name its values: `winnerValues` a=1,b=0'
+    : 'model_a, model_b, a, b or tie is expected, or your own words with `winnerValues` a=WORD,b=WORD';
 }
 
 /** One column a class. Without a tie column there are no ties; without any value there is no vote. */
