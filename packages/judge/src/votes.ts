@@ -74,8 +74,9 @@ export async function streamVotes(
         `${row.file}, row ${row.row}: no battle (${row.reason}: ${row.detail}); \`clean\` unreadable=skip skips it`,
       );
     }
+    const isFirst = !rejected[row.reason];
     rejected[row.reason] = (rejected[row.reason] ?? 0) + 1;
-    if (rejectedExamples.length < REJECTED_EXAMPLES) rejectedExamples.push(row);
+    if (isFirst || rejectedExamples.length < REJECTED_EXAMPLES) rejectedExamples.push(row);
   };
   const { clean, report } = cleaner({ ...policy, ties: ties ? 'keep' : 'drop' });
   const winners = new Set<Battle['winner']>();
@@ -90,7 +91,7 @@ export async function streamVotes(
   if (!report.kept) {
     throw new JudgeError(
       'votes',
-      `${name}: no battle with a vote is left (${describeDrops({ rejected, clean: report }) || 'the file is empty'})${firstRejected(rejectedExamples)}`,
+      `${name}: no battle with a vote is left (${describeDrops({ rejected, rejectedExamples, clean: report }) || 'the file is empty'})${adviceOf(rejectedExamples)}`,
     );
   }
   if (winners.size < 2 && !winners.has(null)) {
@@ -102,9 +103,9 @@ export async function streamVotes(
   return { rejected, rejectedExamples, clean: report };
 }
 
-/** "; row 3 of votes.csv, for one: winner is 1; ...": the first rejected record, with what to do. */
-function firstRejected([first]: RejectedRow[]): string {
-  return first ? `; row ${first.row} of ${first.file}, for one: ${first.detail}` : '';
+/** "; nothing says which answer that is: ...": what to do with the first rejected record. */
+function adviceOf([first]: RejectedRow[]): string {
+  return first?.detail.includes('; ') ? first.detail.slice(first.detail.indexOf('; ')) : '';
 }
 
 /**
@@ -122,12 +123,20 @@ export async function readVotes(
   return { battles, ...leftOut };
 }
 
-/** "12 ties, 3 with both answers empty": the dropped battles, by reason. */
-export function describeDrops({ rejected, clean }: Pick<LeftOut, 'rejected' | 'clean'>): string {
+/** "12 ties, 3 unreadable (bad_winner, row 7 first: winner is 1)": the dropped battles, by reason. */
+export function describeDrops({
+  rejected,
+  rejectedExamples,
+  clean,
+}: Pick<LeftOut, 'rejected' | 'rejectedExamples' | 'clean'>): string {
   const dropped = Object.entries(clean.dropped).map(
     ([reason, { count }]) => `${count} ${DROP_REASONS[reason] ?? reason}`,
   );
-  const unread = Object.entries(rejected).map(([reason, count]) => `${count} unreadable (${reason})`);
+  const unread = Object.entries(rejected).map(([reason, count]) => {
+    const first = rejectedExamples.find((row) => row.reason === reason);
+    const met = first ? `, row ${first.row} first: ${first.detail.split('; ')[0]}` : '';
+    return `${count} unreadable (${reason}${met})`;
+  });
   return [...unread, ...dropped].join(', ');
 }
 
