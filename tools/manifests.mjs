@@ -21,6 +21,7 @@ const KEYWORDS = {
   gguf: ['gguf', 'ggml', 'llama.cpp', 'weights'],
   judge: ['llm-judge', 'reward-model', 'chatbot-arena'],
   lora: ['peft', 'adapter', 'tfjs'],
+  onnx: ['onnx', 'onnxruntime', 'transformers.js', 'export'],
   mpi: ['mpi', 'data-parallel'],
   quant: ['nf4', 'bitsandbytes', 'quantization', '4-bit'],
   random: ['mersenne-twister', 'torch', 'seed'],

@@ -1,11 +1,15 @@
 /** @file Writes a checkpoint folder from another one. */
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { CheckpointView } from '@arena/decoder/checkpoint';
 import { diskStore } from '@arena/files';
-import { replaceFolder } from '@arena/files/write';
+import { type FileTarget, replaceFolder } from '@arena/files/write';
 import { readGgufBase } from '@arena/gemma';
 import { writeCheckpoint } from '@arena/safetensors';
 import { type SentencePieceVocabulary, tokenizerJson } from '@arena/tokenizer';
+
+/** Names of a tokenizer's files in a checkpoint. */
+export const TOKENIZER = /^(tokenizer.*|special_tokens_map\.json)$/;
 
 /**
  * Writes a view of the checkpoint in `base` to a new folder, with those files of the base that `copied` matches, or with
@@ -27,6 +31,18 @@ export async function writeCheckpointFolder(
     await replaceFolder(out, (folder) => writeCheckpoint(diskStore(folder), weights, beside), { isNew: true });
   } finally {
     await weights.close();
+  }
+}
+
+/** Adds a base's tokenizer to a folder: its files, or those of a GGUF file's vocabulary. */
+export async function writeTokenizer(folder: FileTarget, base: string): Promise<void> {
+  const vocabulary = (await readGgufBase(base))?.vocabulary();
+  if (vocabulary) {
+    for (const [name, text] of Object.entries(tokenizerFiles(vocabulary))) await folder.write(name, text);
+    return;
+  }
+  for (const name of (await readdir(base)).filter((file) => TOKENIZER.test(file))) {
+    await folder.write(name, await readFile(join(base, name)));
   }
 }
 

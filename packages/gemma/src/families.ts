@@ -20,10 +20,11 @@ import {
   type RandomCheckpointOptions,
   type RandomWeightsOptions,
   randomCheckpointFiles as randomFiles,
+  weightsOf,
   writeRandomCheckpoint as writeRandom,
 } from '@arena/decoder/checkpoint';
 import { parseConfig } from '@arena/decoder/family';
-import type { Location } from '@arena/files';
+import type { Location, Weights } from '@arena/files';
 import { gemma2 } from './gemma2.js';
 import { gemma3 } from './gemma3.js';
 import { ggufCheckpoint } from './gguf-base.js';
@@ -91,6 +92,14 @@ export function randomCheckpointFiles(
  */
 export function mergedCheckpoint(base: CheckpointSource, adapter: Location): Promise<MergedCheckpoint> {
   return opened(base, (one) => merged(one, adapter, { families: GEMMA_FAMILIES }));
+}
+
+/**
+ * The tensors of a base as they are stored, a GGUF file's by Hugging Face's names. Close them when done.
+ * @throws Error naming the file that is missing or is none.
+ */
+export async function openBaseWeights(base: Location): Promise<Weights> {
+  return (await ggufCheckpoint(base))?.weights ?? weightsOf(base);
 }
 
 /** A checkpoint in 4 bits, as a view to write: {@link quantized} with {@link GEMMA_FAMILIES}. */

@@ -1,26 +1,58 @@
-/** @file `arena export`: writes a checkpoint that the Hugging Face Trainer can resume from. */
-import { writeFolder } from '@arena/files';
+/** @file `arena export`: a run in the formats of other tools: a checkpoint for the Hugging Face Trainer, a judge as ONNX. */
+import { join } from 'node:path';
+import { diskStore, writeFolder } from '@arena/files';
+import { replaceFolder } from '@arena/files/write';
 import type { TrainingSettings } from '@arena/judge';
+import { openBase } from '@arena/judge/run';
+import { WEIGHT_KINDS, type WeightKind, writeOnnxFolder } from '@arena/onnx';
 import { loadCheckpoint } from '@arena/trainer';
 import { hfCheckpointFiles } from '@arena/trainer/checkpoint';
 import { scheduleFactor, warmupSteps } from '@arena/trainer/optimizer';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
+import { writeTokenizer } from '../checkpoint-folder.js';
 import { checkNewFolder } from '../output-folder.js';
+import { readTrained } from '../trained-model.js';
 
 interface ExportFlags {
-  checkpoint: string;
+  checkpoint?: string;
+  onnx?: WeightKind[];
+  base?: string;
+  adapter?: string;
   out: string;
 }
 
 export function define(command: Command): void {
   command
-    .requiredOption('--checkpoint <dir>', 'a checkpoint-N folder of arena train')
+    .option(
+      '--checkpoint <dir>',
+      'for transformers: a checkpoint-N folder of arena train, which its Trainer then resumes',
+    )
+    .option(
+      '--onnx <weights>',
+      `for onnxruntime and transformers.js: a judge with weights in ${WEIGHT_KINDS.join(', ')}, or several with commas`,
+      weightKinds,
+    )
+    .option('--base <dir|hub-id>', 'with --onnx: the base')
+    .option(
+      '--adapter <dir>',
+      "with --onnx: the adapter's folder, or its run's; none for a base that arena merge wrote",
+    )
     .requiredOption('--out <dir>', 'folder to create, such as hf/checkpoint-N')
-    .action((flags: ExportFlags) => exportCheckpoint(flags));
+    .action((flags: ExportFlags) => exportRun(flags));
 }
 
-async function exportCheckpoint({ checkpoint: folder, out }: ExportFlags): Promise<void> {
+async function exportRun({ checkpoint, onnx, base, adapter, out }: ExportFlags): Promise<void> {
+  if ((checkpoint === undefined) === (onnx === undefined)) throw new Error('give either --checkpoint or --onnx');
+  if (checkpoint !== undefined && (base ?? adapter) !== undefined) {
+    throw new Error('--base and --adapter belong to --onnx: a checkpoint names its own');
+  }
   await checkNewFolder(out);
+  if (checkpoint !== undefined) return exportCheckpoint(checkpoint, out);
+  if (base === undefined) throw new Error('--onnx needs --base');
+  await exportOnnx(base, adapter, onnx!, out);
+}
+
+async function exportCheckpoint(folder: string, out: string): Promise<void> {
   const { settings, step, totalSteps } = await loadCheckpoint(folder);
   const { learningRate, weightDecay, schedule, warmup } = (settings ?? {}) as Partial<TrainingSettings>;
   if (learningRate === undefined || weightDecay === undefined || schedule === undefined || warmup === undefined) {
@@ -30,4 +62,32 @@ async function exportCheckpoint({ checkpoint: folder, out }: ExportFlags): Promi
   const adamW = { learningRate, weightDecay, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
   await writeFolder(out, await hfCheckpointFiles(folder, adamW, nextRate));
   console.log(`${out}: step ${step} of ${totalSteps}, for Trainer.train(resume_from_checkpoint="${out}")`);
+}
+
+async function exportOnnx(
+  baseOrId: string,
+  adapter: string | undefined,
+  weights: WeightKind[],
+  out: string,
+): Promise<void> {
+  const files = await readTrained(baseOrId, adapter);
+  const base = await openBase(files.base);
+  const fill = async (temporary: string) => {
+    const folder = diskStore(temporary);
+    const onFile = (name: string) => console.log(`${name} written`);
+    await writeOnnxFolder(base, files, { folder, onnx: diskStore(join(temporary, 'onnx')), weights, onFile });
+    await writeTokenizer(folder, files.base);
+  };
+  await replaceFolder(out, fill, { isNew: true });
+  console.log(
+    `${out}: for onnxruntime, and for pipeline('text-classification') of transformers.js; its README.md says how`,
+  );
+}
+
+/** "q4,fp32" as a list. */
+function weightKinds(text: string): WeightKind[] {
+  const kinds = text.split(',').map((kind) => kind.trim());
+  const odd = kinds.find((kind) => !(WEIGHT_KINDS as readonly string[]).includes(kind));
+  if (odd !== undefined) throw new InvalidArgumentError(`'${odd}' is none of ${WEIGHT_KINDS.join(', ')}.`);
+  return [...new Set(kinds)] as WeightKind[];
 }

@@ -4,7 +4,7 @@ import { mergedCheckpoint } from '@arena/gemma/checkpoint';
 import { describeStyle, formatCard, mergedCard, readCard } from '@arena/judge/card';
 import type { MergeError } from '@arena/lora/merge';
 import type { Command } from 'commander';
-import { writeCheckpointFolder } from '../checkpoint-folder.js';
+import { TOKENIZER, writeCheckpointFolder } from '../checkpoint-folder.js';
 import { resolveBase } from '../hub/base.js';
 import { checkNewFolder } from '../output-folder.js';
 import { adapterFolder, checkNotMerged } from '../trained-model.js';
@@ -31,7 +31,7 @@ async function merge({ base: baseOrId, adapter, out }: MergeFlags): Promise<void
   await checkNewFolder(out);
   const view = await mergedCheckpoint(base, folder);
   const others = card ? { 'arena.json': formatCard({ ...card, merged: true }) } : undefined;
-  await writeCheckpointFolder(out, view, base, /^(tokenizer.*|special_tokens_map\.json)$/, others);
+  await writeCheckpointFolder(out, view, base, TOKENIZER, others);
   console.log(`written to ${out}`);
   const says = card && describeStyle(card);
   if (says) console.log(`its arena.json holds the judge's style: ${says}`);

@@ -1,5 +1,5 @@
 /** @file Checkpoints as views: merged, quantised, random, described. */
-export type { CheckpointSource, CheckpointView } from '../checkpoint-view.js';
+export { type CheckpointSource, type CheckpointView, weightsOf } from '../checkpoint-view.js';
 export { type CheckpointPart, type DescribeOptions, describeCheckpoint, type ModelDescription } from '../describe.js';
 export { checkpointEmbedding, type EmbeddingTable } from '../embedding-table.js';
 export {
@@ -15,3 +15,4 @@ export {
   randomCheckpointFiles,
   writeRandomCheckpoint,
 } from '../random-checkpoint.js';
+export { type DecoderLinear, linearModules } from '../tensors.js';

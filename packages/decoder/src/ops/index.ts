@@ -18,3 +18,4 @@ export {
   rmsNormOp,
 } from './rms-norm/op.js';
 export { type RopeAttrs, rope, ropeForward, ropeOp } from './rope/op.js';
+export { inverseFrequencies } from './rope/reference.js';

@@ -2,6 +2,7 @@
 export {
   describeGemma,
   mergedCheckpoint,
+  openBaseWeights,
   quantizedCheckpoint,
   randomCheckpointFiles,
   writeRandomCheckpoint,

@@ -1,6 +1,6 @@
 /** @file The model card arena.json: written and read. */
 export type { Base } from '../base.js';
-export { baseOfCard, cardOf, formatCard, mergedCard, parseCard, readCard } from '../card.js';
+export { baseOfCard, cardOf, formatCard, mergedCard, parseCard, quantizationOf, readCard } from '../card.js';
 export { objectiveOfCard } from '../objectives/choose.js';
 export type { Head } from '../objectives/objective.js';
 export { describeStyle, type JudgeStyle, styleOf } from '../style.js';

@@ -1,0 +1,34 @@
+/** @file What a graph is made from: a config, the matrices as they are computed with, and an adapter beside them. */
+import type { DecoderConfig } from '@arena/decoder';
+
+/** A low-rank change of a linear: y += scaling (x A^T) B^T. */
+export interface LowRank {
+  /** [r, inFeatures] */
+  A: Float32Array;
+  /** [outFeatures, r] */
+  B: Float32Array;
+  r: number;
+  scaling: number;
+}
+
+/** NF4 codes of a linear, as bitsandbytes packs them, with a float scale each block. */
+export interface Nf4 {
+  /** Two codes a byte, the first in the upper half [outFeatures * inFeatures / 2]. */
+  codes: Uint8Array;
+  /** [outFeatures * inFeatures / blockSize] */
+  absmax: Float32Array;
+  blockSize: number;
+}
+
+/** A classifier to write. Matrices are read one at a time, when their bytes are written. */
+export interface ModelSource {
+  config: DecoderConfig;
+  /** Values of a tensor by Hugging Face's name, in float32; of `rows` [begin, end) alone where that is asked for. */
+  values(name: string, rows?: readonly [number, number]): Promise<Float32Array>;
+  /** The NF4 codes of a linear's weight, where it has them. */
+  nf4?(name: string): Promise<Nf4>;
+  /** The adapter's change of a linear, by the linear's path. */
+  lowRank?(path: string): LowRank | undefined;
+  /** The head [labels, hidden]. */
+  score: Float32Array;
+}

@@ -1,0 +1,62 @@
+/** @file The README.md of an exported folder: what the model is, and how to run it in one line. */
+import { GEMMA_ANSWER_FRAME, GEMMA_FRAME } from '@arena/data';
+import type { ModelCard } from '@arena/judge';
+import type { WeightKind } from './linear.js';
+
+/** What the text says. */
+export interface ReadmeInput {
+  base: string;
+  card: ModelCard;
+  weights: readonly WeightKind[];
+  suffix: Record<WeightKind, string>;
+  /** What the tokenizer puts before every text by itself, such as `<bos>`. */
+  before: string;
+}
+
+const FORMS: Record<WeightKind, string> = {
+  fp32: 'float32, the adapter merged: the same probabilities as Arena to 1e-5',
+  fp16: 'weights in float16, products in float32',
+  q8: 'linears and embedding in 8 bits, the adapter beside them in float32',
+  q4: 'linears in 4 bits in blocks of 32, embedding in 8 bits, the adapter beside them in float32',
+  bnb4: "linears in bitsandbytes' NF4, the codes that the adapter was trained on, and the adapter in float32",
+};
+
+/** The text. */
+export function onnxReadme({ base, card, weights, suffix, before }: ReadmeInput): string {
+  const isReward = card.head === 'reward';
+  const frame: Record<string, string> = { ...(card.pack.frame ?? (isReward ? GEMMA_ANSWER_FRAME : GEMMA_FRAME)) };
+  if (before && frame.start.startsWith(before)) frame.start = frame.start.slice(before.length);
+  const parts = isReward
+    ? ['start', 'prompt', '*prompt*', 'response', '*answer*', 'end']
+    : ['start', 'prompt', '*prompt*', 'responseA', '*a*', 'responseB', '*b*', 'end'];
+  const template = parts
+    .map((part) => (part.startsWith('*') ? `\${${part.slice(1, -1)}}` : literal(frame[part])))
+    .join('');
+  const args = isReward ? 'prompt, answer' : 'prompt, a, b';
+  return `# A judge of two answers, as ONNX
+
+${isReward ? 'Scores one answer to a prompt: P(A is preferred) = sigmoid(reward of A - reward of B).' : 'Says which of two answers to a prompt people prefer: labels A, B and, where it has one, tie.'}
+It is a Gemma classifier with a LoRA adapter, trained by Arena on ${base.split(/[\\/]/).at(-1)}. config.json names the type \`modernbert\`, because transformers.js
+has no class for a Gemma classifier and runs any graph with \`input_ids\`, \`attention_mask\` and \`logits\` under that name. Gemma's terms of use apply.
+
+| file | weights |
+| --- | --- |
+${weights.map((kind) => `| onnx/model${suffix[kind]}.onnx | ${FORMS[kind]} |`).join('\n')}
+
+${before ? `The tokenizer puts ${before} before the text by itself.\n\n` : ''}\`\`\`js
+import { pipeline } from '@huggingface/transformers';
+
+const text = (${args}) => \`${template}\`;
+const judge = await pipeline('text-classification', 'this-folder', { dtype: '${weights[0]}' });
+await judge(text(${isReward ? "'Why is the sky blue?', 'Rayleigh scattering.'" : "'Why is the sky blue?', 'Rayleigh scattering.', 'Because.'"})${isReward ? '' : ', { top_k: null }'});
+\`\`\`
+
+Special tokens in that text are the frame's. A prompt or answer that holds \`<end_of_turn>\` or another of them makes one, too: \`@arena/transformers\` packs
+as training did, cuts long texts, and does not let it. ${card.style ? "The style terms in arena.json are not in the graph: its logits are the judge's margin alone." : ''}
+`;
+}
+
+/** A text within a template literal. */
+function literal(text: string): string {
+  return text.replace(/[\\`]|\$\{/g, (sign) => `\\${sign}`).replace(/\n/g, '\\n');
+}

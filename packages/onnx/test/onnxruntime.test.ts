@@ -1,0 +1,180 @@
+/**
+ * @file Exported judges in onnxruntime and transformers.js beside the judge itself. Both are too large for a dependency: the
+ * environment variable ARENA_ONNX names a folder with onnxruntime-node and @huggingface/transformers in its node_modules.
+ */
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { syntheticBattles } from '@arena/data';
+import { logitsOfSequences } from '@arena/decoder/model';
+import { diskStore } from '@arena/files';
+import { bytesTarget } from '@arena/files/write';
+import { openJudge } from '@arena/judge';
+import { openEngine } from '@arena/runtime';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { classifierGraph } from '../src/classifier-graph.js';
+import { type WeightKind, writeOnnxFolder } from '../src/index.js';
+import { judgeSource } from '../src/judge-source.js';
+import { writeGraph } from '../src/write.js';
+import { type TinyJudge, type TinyJudgeOptions, tinyJudge } from './judges.js';
+
+const FOLDER = process.env.ARENA_ONNX ?? '';
+/** Without it the tests are left out; CI must have it. */
+const present = existsSync(join(FOLDER, 'node_modules/onnxruntime-node')) || process.env.CI === 'true';
+const load = async (name: string) => import(pathToFileURL(createRequire(join(FOLDER, 'x.js')).resolve(name)).href);
+
+/** Token ids, and 0 where a row is padded. */
+type Rows = number[][];
+type Session = { run(feeds: object): Promise<{ logits: { data: Float32Array; dims: number[] } }> };
+
+describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
+  // biome-ignore lint/suspicious/noExplicitAny: the package is not a dependency, so its types are not here
+  let ort: any;
+  let folder = '';
+  beforeAll(async () => {
+    ort = (await load('onnxruntime-node')).default;
+    folder = await mkdtemp(join(tmpdir(), 'arena-onnx-'));
+    await openEngine('cpu');
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  async function sessionOf(judge: TinyJudge, kind: WeightKind, largest?: number): Promise<Session> {
+    const source = await judgeSource(judge.base, judge.files);
+    const at = await mkdtemp(join(folder, 'model-'));
+    const { files } = await writeGraph(diskStore(at), 'model', classifierGraph(source, kind), { largest });
+    await source.close();
+    return ort.InferenceSession.create(join(at, files[0]));
+  }
+
+  /** Logits of rows, padded on a side to the longest. */
+  async function logitsOf(session: Session, rows: Rows, side: 'left' | 'right' = 'right'): Promise<number[][]> {
+    const width = Math.max(...rows.map(({ length }) => length));
+    const padded = (row: number[], one: (i: number) => number) => {
+      const filled = row.map((_, i) => one(i));
+      const rest = Array<number>(width - row.length).fill(0);
+      return side === 'left' ? [...rest, ...filled] : [...filled, ...rest];
+    };
+    const tensor = (all: number[][]) =>
+      new ort.Tensor('int64', BigInt64Array.from(all.flat().map(BigInt)), [rows.length, width]);
+    const { logits } = await session.run({
+      input_ids: tensor(rows.map((row) => padded(row, (i) => row[i]))),
+      attention_mask: tensor(rows.map((row) => padded(row, () => 1))),
+    });
+    const [, labels] = logits.dims;
+    return rows.map((_, i) => [...logits.data.subarray(i * labels, (i + 1) * labels)]);
+  }
+
+  /** What the judge itself says, on engine cpu (float64 products rounded to float32). */
+  async function said({ base, files }: TinyJudge): Promise<{ rows: Rows; logits: number[][] }> {
+    const judge = await openJudge(base, files);
+    try {
+      const pack = files.objective.packer(base.tokenizer);
+      const rows = syntheticBattles({ count: 12, seed: 9 }).flatMap((battle) => {
+        const { ids, second } = pack(battle);
+        return second === undefined ? [[...ids]] : [[...ids.subarray(0, second)], [...ids.subarray(second)]];
+      });
+      const logits = await logitsOfSequences(
+        judge.model,
+        rows.map((row) => Int32Array.from(row)),
+      );
+      return { rows, logits: logits.map((row) => Array.from(row)) };
+    } finally {
+      await judge.dispose();
+    }
+  }
+
+  const worst = (a: number[][], b: number[][]) =>
+    Math.max(...a.flatMap((row, i) => row.map((value, k) => Math.abs(value - b[i][k]))));
+
+  test.each<[string, TinyJudgeOptions]>([
+    ['Gemma 2 on NF4', { family: 'gemma2' }],
+    ['Gemma 3 in float, three classes', { family: 'gemma3', classes: 3, quantize: 'none' }],
+    ['Gemma 3 on NF4, a reward model', { family: 'gemma3', loss: 'bradley-terry' }],
+  ])('%s: the same logits, one by one and padded on either side', async (_, options) => {
+    const judge = await tinyJudge(options);
+    const { rows, logits } = await said(judge);
+    expect(new Set(rows.map(({ length }) => length)).size).toBeGreaterThan(2);
+    expect(Math.max(...rows.map(({ length }) => length))).toBeGreaterThan(16); // twice the window
+    const session = await sessionOf(judge, 'fp32');
+    for (const [i, row] of rows.entries())
+      expect(worst(await logitsOf(session, [row]), [logits[i]])).toBeLessThan(1e-4);
+    for (const side of ['left', 'right'] as const) {
+      expect(worst(await logitsOf(session, rows, side), logits)).toBeLessThan(1e-4);
+    }
+  });
+
+  test('smaller forms: NF4 is the nearest but for its embedding, then 8 bits, then 4; float16 between', async () => {
+    const judge = await tinyJudge({ family: 'gemma2' });
+    const { rows, logits } = await said(judge);
+    const size = Math.max(...logits.flat().map(Math.abs));
+    const error: Partial<Record<WeightKind, number>> = {};
+    for (const kind of ['fp16', 'q8', 'q4', 'bnb4'] as const) {
+      error[kind] = worst(await logitsOf(await sessionOf(judge, kind), rows), logits) / size;
+    }
+    expect(error.fp16).toBeLessThan(0.01);
+    expect(error.q8).toBeLessThan(0.1);
+    expect(error.bnb4).toBeLessThan(0.1);
+    expect(error.q4).toBeGreaterThan(error.q8!);
+  });
+
+  test('constants beside the model give the same numbers', async () => {
+    const judge = await tinyJudge({ family: 'gemma3' });
+    const rows = [[2, 5, 9, 40, 300]];
+    const whole = await logitsOf(await sessionOf(judge, 'fp32'), rows);
+    expect(await logitsOf(await sessionOf(judge, 'fp32', 1e5), rows)).toEqual(whole);
+    const target = bytesTarget();
+    const source = await judgeSource(judge.base, judge.files);
+    const { files, isSplit } = await writeGraph(target, 'model', classifierGraph(source, 'fp32'), { largest: 1e5 });
+    expect([files, isSplit]).toEqual([['model.onnx', 'model.onnx_data'], true]);
+    expect(target.files['model.onnx'].length).toBeLessThan(1e5);
+  });
+
+  test("transformers.js' pipeline opens the folder and gives the judge's probabilities", async () => {
+    const judge = await tinyJudge({ family: 'gemma3' });
+    const at = join(folder, 'folder');
+    await writeOnnxFolder(judge.base, judge.files, {
+      folder: diskStore(at),
+      onnx: diskStore(join(at, 'onnx')),
+      weights: ['fp32', 'q4'],
+    });
+    expect((await readdir(join(at, 'onnx'))).sort()).toEqual(['model.onnx', 'model_q4.onnx']);
+    const files = judge.base.location as (
+      name: string,
+    ) => Promise<{ size: number; read(a: number, b: number): Promise<Uint8Array> }>;
+    const tokenizer = await files('tokenizer.json');
+    await writeFile(join(at, 'tokenizer.json'), await tokenizer.read(0, tokenizer.size));
+    await writeFile(join(at, 'tokenizer_config.json'), '{"tokenizer_class": "GemmaTokenizer"}');
+    const { pipeline, env } = await load('@huggingface/transformers');
+    env.allowRemoteModels = false;
+    env.localModelPath = dirname(at);
+    const classify = await pipeline('text-classification', basename(at), { dtype: 'fp32' });
+    const readme = new TextDecoder().decode(await diskStoreRead(at, 'README.md'));
+    const text = new Function('prompt', 'a', 'b', `return ${/=> (`.*`);/.exec(readme)![1]}`);
+    const [battle] = syntheticBattles({ count: 1, seed: 11 });
+    const scores = await classify(text(battle.prompt[0], battle.responseA[0], battle.responseB[0]), { top_k: null });
+    const opened = await openJudge(judge.base, judge.files);
+    const { probabilityA } = await opened.predict(
+      { prompt: battle.prompt, responseA: battle.responseA, responseB: battle.responseB },
+      { swap: false },
+    );
+    await opened.dispose();
+    expect(scores.find(({ label }: { label: string }) => label === 'A').score).toBeCloseTo(probabilityA, 5);
+  });
+});
+
+async function diskStoreRead(at: string, name: string): Promise<Uint8Array> {
+  const file = await diskStore(at).open(name);
+  return file!.read(0, file!.size);
+}
+
+test('a base that is not in NF4 has no bnb4, an unknown form is named', async () => {
+  const judge = await tinyJudge({ family: 'gemma3', quantize: 'none' });
+  const write = (weights: WeightKind[]) =>
+    writeOnnxFolder(judge.base, judge.files, { folder: bytesTarget(), onnx: bytesTarget(), weights });
+  await expect(write(['bnb4'])).rejects.toThrow(/not in NF4.*q4 or q8/);
+  await expect(write(['q5' as WeightKind])).rejects.toThrow(/"q5": fp32, fp16, q8, q4, bnb4 are known/);
+  await expect(write([])).rejects.toThrow(/are known/);
+});
