@@ -2,6 +2,6 @@
 export type { BattleFlag } from '../battle.js';
 export type { DataErrorPlace } from '../error.js';
 export { type NonText, REJECT_REASONS, type RejectReason } from './normalize-row.js';
-export { type ReadRow, type RejectedRow, readRows } from './read.js';
+export { type ReadRow, type RejectedRow, readRecords, readRows, type TableRow } from './read.js';
 export { type Column, type Format, SCHEMAS, type Schema } from './schema.js';
 export { type BattleRecord, battleToRecord } from './to-record.js';

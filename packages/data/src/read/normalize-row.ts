@@ -11,7 +11,7 @@ import type { Schema } from './schema.js';
  * Why a record is not a battle. `bad_json`: not JSON, or not the schema's type. `no_turns`: an empty list. `bad_roles`:
  * not user, assistant, user, assistant, ... `non_text_content`: an image or another part. `prompt_mismatch`: the two
  * sides were asked different things. `turn_mismatch`: different numbers of turns. `bad_winner`: an unknown label.
- * `empty_prompt`.
+ * `empty_prompt`. `bad_id`: an id that is no text and no whole number.
  */
 export const REJECT_REASONS = [
   'bad_json',
@@ -22,6 +22,7 @@ export const REJECT_REASONS = [
   'turn_mismatch',
   'bad_winner',
   'empty_prompt',
+  'bad_id',
 ] as const;
 
 /** One of {@link REJECT_REASONS}. */
@@ -59,17 +60,18 @@ export function normalizeRow(
   record: Row | null,
   schema: Schema,
   row: number,
+  id: string,
   nonText: NonText = 'reject',
 ): Battle | RejectReason {
   try {
-    return toBattle(record, schema, row, nonText);
+    return toBattle(record, schema, row, id, nonText);
   } catch (error) {
     if (error instanceof Rejected) return error.reason;
     throw error;
   }
 }
 
-function toBattle(record: Row | null, schema: Schema, row: number, nonText: NonText): Battle {
+function toBattle(record: Row | null, schema: Schema, row: number, id: string, nonText: NonText): Battle {
   if (record === null) throw new Rejected('bad_json');
   const flags = new Set<BattleFlag>();
   const raw = readTurns(record, schema, { flags, nonText });
@@ -90,7 +92,7 @@ function toBattle(record: Row | null, schema: Schema, row: number, nonText: NonT
   if (sameTurns(responseA, responseB)) flags.add('identical');
   if (prompt.length > 1) flags.add('multi_turn');
   const battle: Battle = {
-    id: readId(record, schema, row),
+    id: schema === 'mt_bench' ? judgmentId(id, record) : id,
     prompt,
     responseA,
     responseB,
@@ -222,11 +224,13 @@ function toBit(value: unknown): 0 | 1 | null {
   return null;
 }
 
-function readId(record: Row, schema: Schema, row: number): string {
-  const id = String(record.id ?? record.question_id ?? row);
-  return schema === 'mt_bench'
-    ? [id, record.model_a, record.model_b, record.judge, record.turn].map(String).join(':')
-    : id;
+/** In MT-Bench a question has many judgments. */
+function judgmentId(id: string, record: Row): string {
+  const rest = [record.model_a, record.model_b, record.judge, record.turn];
+  const isPlain = (part: unknown) => typeof part !== 'object' || part === null;
+  if (!rest.every((part) => isPlain(part) || (Array.isArray(part) && part.every(isPlain))))
+    throw new Rejected('bad_id');
+  return [id, ...rest].map(String).join(':');
 }
 
 function addExtras(battle: Battle, record: Row): void {
