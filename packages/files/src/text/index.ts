@@ -3,5 +3,5 @@ export { csvTable, type Fail, type Table } from './csv.js';
 export { decimalText, idText, isoTime } from './id.js';
 export { type JsonRecord, jsonRecord, keyAt, parseJson, type RecordOptions } from './json.js';
 export { type FileKind, fileKind, KIND_BYTES } from './kind.js';
-export { readTextAt } from './read-text.js';
+export { fileText, readTextAt, textBytes } from './read-text.js';
 export { decodeUtf8, utf8Stream } from './utf8.js';
