@@ -112,34 +112,46 @@ function near(bytes: Uint8Array, at: number): string {
 
 const SAMPLE = 2 ** 14;
 
-const LEGACY: readonly (readonly [label: string, name: string, iconv: string, letters: RegExp])[] = [
-  ['shift_jis', 'Shift_JIS (Japanese)', 'CP932', /[\u3041-\u30fa]/gu],
-  ['euc-jp', 'EUC-JP (Japanese)', 'EUC-JP', /[\u3041-\u30fa]/gu],
-  ['euc-kr', 'EUC-KR (Korean)', 'CP949', /[\uac00-\ud7a3]/gu],
-  ['windows-1251', 'Windows-1251 (Cyrillic)', 'CP1251', /[\u0430-\u044f]/gu],
-  ['gb18030', 'GB18030 (Chinese)', 'GB18030', /[\u4e00-\u9fa5]/gu],
-  ['big5', 'Big5 (Chinese)', 'BIG5', /[\u4e00-\u9fa5]/gu],
+interface Legacy {
+  /** As TextDecoder knows it. */
+  label: string;
+  name: string;
+  /** As iconv knows it. */
+  iconv: string;
+  letters: RegExp;
+}
+
+const LEGACY: readonly Legacy[] = [
+  { label: 'shift_jis', name: 'Shift_JIS (Japanese)', iconv: 'CP932', letters: /[\u3041-\u30fa]/g },
+  { label: 'euc-jp', name: 'EUC-JP (Japanese)', iconv: 'EUC-JP', letters: /[\u3041-\u30fa]/g },
+  { label: 'euc-kr', name: 'EUC-KR (Korean)', iconv: 'CP949', letters: /[\uac00-\ud7a3]/g },
+  { label: 'windows-1251', name: 'Windows-1251 (Cyrillic)', iconv: 'CP1251', letters: /[\u0430-\u044f]/g },
+  { label: 'gb18030', name: 'GB18030 (Chinese)', iconv: 'GB18030', letters: /[\u4e00-\u9fa5]/g },
+  { label: 'big5', name: 'Big5 (Chinese)', iconv: 'BIG5', letters: /[\u4e00-\u9fa5]/g },
 ];
 
 /** A guess, by whether bytes beyond ASCII stand alone, and by what letters each encoding makes of them. */
 function guess(bytes: Uint8Array): { name: string; iconv?: string } {
   const runs = String.fromCharCode(...bytes.subarray(0, SAMPLE)).match(/[\x80-\xff]+/g) ?? [];
   const alone = runs.filter((run) => run.length === 1).length;
-  const western = { name: 'Windows-1252 (Western European)', iconv: 'WINDOWS-1252' };
-  if (2 * alone >= runs.length) return western;
-  if (runs.join('').length < 8) return { name: 'in another encoding, or damaged' };
-  let best = { ...western, share: 0.5 };
-  for (const [label, name, iconv, letters] of LEGACY) {
-    try {
-      // the sample may begin and end within a character: the odd letter counts little
-      const text = new TextDecoder(label).decode(bytes).replace(/[\0-\x7f]/g, '');
-      const share = (text.match(letters)?.length ?? 0) / Math.max(1, [...text].length);
-      if (share > best.share) best = { name, iconv, share };
-    } catch {
-      // an encoding that this runtime does not have
-    }
+  const [japanese, ...others] = LEGACY;
+  // second bytes of Shift_JIS may be ASCII
+  if (share(bytes, japanese) > 0.5) return { name: japanese.name, iconv: japanese.iconv };
+  if (2 * alone >= runs.length) return { name: 'Windows-1252 (Western European)', iconv: 'WINDOWS-1252' };
+  const [best] = others.map((one) => ({ ...one, share: share(bytes, one) })).sort((a, b) => b.share - a.share);
+  if (runs.join('').length >= 8 && best.share > 0.5) return { name: best.name, iconv: best.iconv };
+  return { name: 'in another encoding, or damaged' };
+}
+
+/** Share of an encoding's own letters in what it makes of the bytes beyond ASCII. */
+function share(bytes: Uint8Array, { label, letters }: Legacy): number {
+  try {
+    // the sample may begin and end within a character: the odd letter counts little
+    const text = new TextDecoder(label).decode(bytes).replace(/[\0-\x7f]/g, '');
+    return (text.match(letters)?.length ?? 0) / Math.max(1, [...text].length);
+  } catch {
+    return 0; // an encoding that this runtime does not have
   }
-  return best;
 }
 
 function hex(bytes: Uint8Array): string {
