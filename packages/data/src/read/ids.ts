@@ -1,12 +1,13 @@
 /** @file The ids of battles: exact, and never one of another row. */
 import { idText } from '@arena/files/text';
 import { DataError } from '../error.js';
+import { Rejected } from './rejected.js';
 
 /** Columns that hold ids. The first that a file has is taken, for all its rows. */
 export const ID_COLUMNS = ['id', 'question_id'] as const;
 
-/** The id of a record that is row `row` of the read. Undefined: its value can be no id. */
-export type IdOf = (record: Record<string, unknown>, row: number) => string | undefined;
+/** The id of a record that is row `row` of the read. @throws Rejected for a value that can be no id. */
+export type IdOf = (record: Record<string, unknown>, row: number) => string;
 
 /**
  * Ids over the files of one read. A row without an id is named by its number (`5`) where no row before it has an id,
@@ -20,19 +21,13 @@ export function idMaker(): {
   const numbered: { from: number; to: number; file: string }[] = []; // rows named by their numbers
   const made = new Set<string>();
   const given = new Set<string>(); // of those that could be made
-  const refused = new Error();
   return {
     of(file, column) {
       const hasColumn = column !== undefined;
       let numbers: { from: number; to: number; file: string } | undefined;
       return (record, row) => {
-        let id: string | undefined;
-        try {
-          id = column === undefined ? undefined : idText(record[column], () => refused);
-        } catch (error) {
-          if (error === refused) return undefined;
-          throw error;
-        }
+        const refuse = (what: string) => new Rejected('bad_id', `${column} is ${what}`);
+        const id = column === undefined ? undefined : idText(record[column], refuse);
         if (id !== undefined) {
           someGiven = true;
           if (id.startsWith('row-')) given.add(id);

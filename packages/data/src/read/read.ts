@@ -8,10 +8,13 @@ import { type Content, contentOf, formatOf } from './content.js';
 import { readCsv } from './csv.js';
 import { ID_COLUMNS, idMaker } from './ids.js';
 import { readJsonLines } from './json-lines.js';
-import { type NonText, normalizeRow, type RejectReason } from './normalize-row.js';
+import { type Layout, normalizeRow } from './normalize-row.js';
 import { openParquet } from './parquet.js';
+import type { Rejection } from './rejected.js';
 import { COLUMNS, type Column, detectSchema, type Format, type Schema } from './schema.js';
 import { type BattleSource, openSources } from './source.js';
+import type { NonText } from './turns.js';
+import type { WinnerValues } from './vote.js';
 
 /** How to read. */
 export interface ReadOptions {
@@ -21,6 +24,12 @@ export interface ReadOptions {
   format?: Format;
   /** Your names for the columns, for instance `{ response_a: 'answer_1' }`. */
   columns?: Partial<Record<Column, string>>;
+  /** The values that stand for A, B and a tie in the column `winner`, for instance `{ a: '1', b: '0' }`. */
+  winnerValues?: WinnerValues;
+  /** Only the spellings of the public sets are votes; others, and empty cells, are rejected. Default false. */
+  strictVotes?: boolean;
+  /** A key that stands twice in an object of JSON: an error (default), or the last counts, as in Python's json. */
+  repeatedKeys?: 'refuse' | 'last';
   /** Messages with images or tool calls: rejected (default), or reduced to their text. */
   nonText?: NonText;
   /** 'skip' skips records that are not battles (default), 'throw' stops at the first. */
@@ -33,14 +42,13 @@ export interface ReadOptions {
 }
 
 /** A record that is not a battle. */
-export interface RejectedRow {
+export interface RejectedRow extends Rejection {
   file: string;
   /** Index of the record from 0, over all files of the read. */
   row: number;
-  reason: RejectReason;
 }
 
-/** A row of `readRows`: one a record, in file order. */
+/** A row of `readRows`, in file order: a battle or a rejected record. Ranked answers make several battles of a record. */
 export type ReadRow = { battle: Battle; rejected?: undefined } | { battle?: undefined; rejected: RejectedRow };
 
 type Row = Record<string, unknown>;
@@ -62,7 +70,11 @@ export async function* readBattles(source: BattleSource, options: ReadOptions = 
   for await (const { battle, rejected } of readRows(source, options)) {
     if (battle) yield battle;
     else if (onReject === 'throw') {
-      throw new DataError('row', `no battle: ${rejected.reason}; pass onReject: 'skip' to skip it`, rejected);
+      throw new DataError(
+        'row',
+        `no battle: ${rejected.reason}, ${rejected.detail} (onReject: 'skip' skips it)`,
+        rejected,
+      );
     } else reject?.(rejected);
   }
 }
@@ -76,19 +88,19 @@ export async function* readRows(source: BattleSource, options: ReadOptions = {})
   let opened = 0;
   for await (const file of openSources(source)) {
     try {
-      const { records, schema, idColumn } = await openRecords(await contentOf(file), options);
+      const { records, layout, idColumn } = await openRecords(await contentOf(file), options);
       opened++;
       const idOf = ids.of(file.name, idColumn);
       for await (const some of records) {
         for (const record of some) {
           options.signal?.throwIfAborted();
-          const id = record ? idOf(record, row) : '';
-          const battle = id === undefined ? 'bad_id' : normalizeRow(record, schema, row, id, options.nonText);
-          if (typeof battle === 'string') yield { rejected: { file: file.name, row, reason: battle } };
-          else {
-            markDuplicates(battle);
-            yield { battle };
-          }
+          const read = normalizeRow(record, layout, row, idOf);
+          if (!Array.isArray(read)) yield { rejected: { file: file.name, row, ...read } };
+          else
+            for (const battle of read) {
+              markDuplicates(battle);
+              yield { battle };
+            }
           row++;
         }
       }
@@ -122,16 +134,17 @@ function duplicateMarker(): (battle: Battle) => void {
 
 interface Opened {
   records: Records;
-  schema: Schema;
+  layout: Layout;
   /** The column whose values are ids. Undefined where the file has none. */
   idColumn?: string;
 }
 
 async function openRecords(content: Content, options: ReadOptions): Promise<Opened> {
   const file = content.name;
+  const { nonText, winnerValues, strictVotes, repeatedKeys } = options;
   const { names, exact } = columnNames(options.columns ?? {}, file);
   const format = formatOf(content, options.format);
-  const opened = await tableOf(content, format, { exact, lastCounts: ID }, (name) =>
+  const opened = await tableOf(content, format, { exact, repeatedKeys }, (name) =>
     (COLUMNS as readonly string[]).includes(names.get(name) ?? name),
   );
   const all = opened.columns && renamedColumns(opened.columns, names, file);
@@ -140,7 +153,8 @@ async function openRecords(content: Content, options: ReadOptions): Promise<Open
       throw new DataError('format', 'the file has no records', { file });
     const columns = all ?? [...new Set(first.flatMap((record) => Object.keys(record ?? {})))];
     const schema = options.schema ?? detectSchema(columns, first, format, file);
-    return { schema, idColumn: ID_COLUMNS.find((name) => columns.includes(name)) };
+    const layout = { schema, voting: { values: winnerValues, strict: strictVotes }, nonText };
+    return { layout, idColumn: ID_COLUMNS.find((name) => columns.includes(name)) };
   });
 }
 
@@ -201,9 +215,6 @@ function columnNames(
   }
   return { names, exact: new Set(EXACT_COLUMNS.map((column) => columns[column] ?? column)) };
 }
-
-/** The one key of a vote that may stand twice: the golden rows, which Python's json made, take the last. */
-const ID = new Set(['id']);
 
 /** Columns whose numbers name something. */
 const EXACT_COLUMNS = [...ID_COLUMNS, 'evaluation_session_id', 'session'] as const;

@@ -9,8 +9,8 @@ export type JsonRecord = Record<string, unknown> | null;
 export interface RecordOptions {
   /** Keys whose numbers stay as they are written where a double would change them: beyond 2^53, and fractions. */
   exact: ReadonlySet<string>;
-  /** Keys of the object itself that may stand twice: the last counts. */
-  lastCounts?: ReadonlySet<string>;
+  /** A key that stands twice in an object: an error (default), or the last counts. */
+  repeatedKeys?: 'refuse' | 'last';
 }
 
 /**
@@ -19,7 +19,7 @@ export interface RecordOptions {
  */
 export function jsonRecord(
   line: string,
-  { exact, lastCounts }: RecordOptions,
+  { exact, repeatedKeys = 'refuse' }: RecordOptions,
   fail: (reason: string) => Error,
 ): JsonRecord {
   let text = line;
@@ -38,8 +38,8 @@ export function jsonRecord(
   }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return null;
   const record = value as Record<string, unknown>;
-  const walk = walkKeys(text, lastCounts);
-  if (walk.twice !== undefined)
+  const walk = walkKeys(text);
+  if (walk.twice !== undefined && repeatedKeys === 'refuse')
     throw fail(`the key ${JSON.stringify(walk.twice)} stands twice in one object; keep one`);
   for (const key of exact) {
     if (typeof record[key] !== 'number' || Number.isSafeInteger(record[key])) continue;
@@ -79,7 +79,7 @@ interface Keys {
 }
 
 /** Walks a JSON text from string to string. It is valid, or cut off. */
-function walkKeys(text: string, lastCounts?: ReadonlySet<string>): Keys {
+function walkKeys(text: string): Keys {
   const found: Keys = { values: new Map() };
   const open: (Set<string> | null)[] = []; // the keys of an object, null for a list
   for (let at = 0; at < text.length; at++) {
@@ -95,7 +95,7 @@ function walkKeys(text: string, lastCounts?: ReadonlySet<string>): Keys {
       if (keys && text.charCodeAt(next) === 0x3a) {
         const raw = text.slice(at + 1, end - 1);
         const key = raw.includes('\\') ? (JSON.parse(`"${raw}"`) as string) : raw;
-        if (keys.has(key) && !(open.length === 1 && lastCounts?.has(key))) found.twice ??= key;
+        if (keys.has(key)) found.twice ??= key;
         keys.add(key);
         if (open.length === 1) {
           found.values.set(key, next + 1);
