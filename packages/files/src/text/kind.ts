@@ -27,8 +27,8 @@ const CONVERT = 'write its table as Parquet, CSV or JSON lines';
 const KINDS: readonly (readonly [key: string, name: string, advice: string, is: Test])[] = [
   [
     'lfs-pointer',
-    'a Git LFS pointer, not the file itself',
-    'run `git lfs pull` in its repository, or download the file from its page',
+    'a Git LFS pointer',
+    'run `git lfs pull` in its repository to get the file itself, or download it from its page',
     (_, text) => /^version https:\/\/(git-lfs|hawser)\.github\.com\/spec\//.test(text),
   ],
   ['gzip', 'a gzip file', 'unpack it: gunzip', starts('\x1f\x8b')],
