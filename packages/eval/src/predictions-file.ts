@@ -23,8 +23,8 @@ const DEFAULT_COLUMNS: PredictionColumns = {
   probabilityASwapped: 'probabilityASwapped',
 };
 
-/** Records that are read already, such as those of `readRecords` of `@arena/data/read`. Null: a line that is no object. */
-type Records = Iterable<Record<string, unknown> | null>;
+/** Records that are read already, with their numbers for messages. Null: a line that is no object. */
+type Records = Iterable<{ row: number; values: Record<string, unknown> | null }>;
 
 /**
  * Predictions from the text of a file, or from its records. In CSV the first line names the columns.
@@ -40,18 +40,14 @@ export function parsePredictions(
   format: 'csv' | 'jsonl' | 'records',
   columns: PredictionColumns = DEFAULT_COLUMNS,
 ): Prediction[] {
-  if (typeof content !== 'string') return [...numbered(content)].map((row) => predictionOf(row, columns));
+  if (typeof content !== 'string') return Array.from(content, (row) => predictionOf(objectRow(row), columns));
   const text = content.replace(/^\ufeff/, '');
   return (format === 'csv' ? csvRows(text) : jsonLines(text, columns.id)).map((row) => predictionOf(row, columns));
 }
 
-function* numbered(records: Records): Generator<Row> {
-  let row = 0;
-  for (const values of records) {
-    row++;
-    if (!values) throw new EvaluationInputError('format', `predictions row ${row}: not a JSON object`);
-    yield { row, values };
-  }
+function objectRow({ row, values }: { row: number; values: Record<string, unknown> | null }): Row {
+  if (values) return { row, values };
+  throw new EvaluationInputError('format', `predictions row ${row}: not a JSON object`);
 }
 
 function predictionOf({ row, values }: Row, columns: PredictionColumns): Prediction {
@@ -83,8 +79,9 @@ function numberOf(value: unknown, column: string, fail: Failure): number {
   const parsed = isText || typeof value === 'bigint' ? Number(value) : value;
   if (typeof parsed === 'number' && Number.isFinite(parsed)) return parsed;
   const shown = typeof value === 'number' ? String(value) : JSON.stringify(value);
-  const comma = typeof value === 'string' && /^\s*[+-]?\d+,\d+\s*$/.test(value) ? ' with a decimal point' : '';
-  throw fail(`${column} is ${shown}; expected a number${comma}`);
+  const text = typeof value === 'string' ? value.trim() : '';
+  const how = /^[+-]?\d+,\d+$/.test(text) ? ' with a decimal point' : text.endsWith('%') ? ' from 0 to 1' : '';
+  throw fail(`${column} is ${shown}; expected a number${how}`);
 }
 
 /** P(A), where the column has nothing else. */

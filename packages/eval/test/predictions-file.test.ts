@@ -27,7 +27,10 @@ test('ids are exact, and the same from every format', () => {
   const want = ids.map((id) => ({ id, probabilityA: 0.5 }));
   expect(parsePredictions(ids.map((id) => `{"id":${id},"probabilityA":0.5}`).join('\n'), 'jsonl')).toEqual(want);
   expect(parsePredictions(`id,probabilityA\n${ids.map((id) => `${id},0.5\n`).join('')}`, 'csv')).toEqual(want);
-  const records = [9007199254740993n, -(2n ** 63n), 2n ** 64n - 1n, '0.10'].map((id) => ({ id, probabilityA: 0.5 }));
+  const records = [9007199254740993n, -(2n ** 63n), 2n ** 64n - 1n, '0.10'].map((id, row) => ({
+    row,
+    values: { id, probabilityA: 0.5 },
+  }));
   expect(parsePredictions(records, 'records')).toEqual(want);
 });
 
@@ -69,6 +72,12 @@ describe('bad files are refused by row', () => {
     ['a percentage', 'id,probabilityA\na,73\n', 'csv', /row 2: probabilityA is 73; .*a percentage\? divide by 100/],
     ['a logit', 'id,probabilityA\na,-1.5\n', 'csv', /row 2: probabilityA is -1.5; .*apply the sigmoid/],
     ['a decimal comma', 'id;probabilityA\na;0,5\n', 'csv', /row 2: probabilityA is "0,5"; .*with a decimal point/],
+    [
+      'a per cent sign',
+      'id,probabilityA\na,73%\n',
+      'csv',
+      /row 2: probabilityA is "73%"; expected a number from 0 to 1/,
+    ],
     ['a hexadecimal number', 'id,probabilityA\na,0x1\n', 'csv', /row 2: probabilityA is "0x1"/],
     ['an empty id', 'id,probabilityA\n,0.5\n', 'csv', /row 2: column "id" holds no id/],
     ['an id that is an object', '{"id":{},"probabilityA":1}', 'jsonl', /row 1: column "id" holds an object/],

@@ -1,5 +1,5 @@
 /** @file Runs to compare: their predictions, the battles that they share, and the votes on them. */
-import { access, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type Battle, readBattles } from '@arena/data';
 import { readRecords } from '@arena/data/read';
@@ -38,14 +38,17 @@ export async function readRuns(paths: string[]): Promise<PredictedRun[]> {
 export async function readRun(path: string, name: string, columns?: PredictionColumns): Promise<PredictedRun> {
   const folder = (await stat(path).catch(() => undefined))?.isDirectory();
   const file = folder ? join(path, 'predictions.jsonl') : path;
-  await access(file).catch((error: NodeJS.ErrnoException) => {
+  const { size } = await stat(file).catch((error: NodeJS.ErrnoException) => {
     throw new Error(
       `${file}: cannot be read (${error.code}); a folder with predictions.jsonl, or a predictions file, is expected`,
     );
   });
+  if (size === 0) throw new Error(`${file}: there is no prediction in it`);
   const id = columns?.id ?? 'id';
-  const records: (Record<string, unknown> | null)[] = [];
-  for await (const { record } of readRecords(file, [id])) records.push(record);
+  const records: { row: number; values: Record<string, unknown> | null }[] = [];
+  for await (const { record, row, format } of readRecords(file, [id])) {
+    records.push({ row: row + (format === 'csv' ? 2 : 1), values: record }); // the header is row 1
+  }
   let predictions: Prediction[];
   try {
     predictions = parsePredictions(records, 'records', columns);
@@ -64,12 +67,12 @@ export async function readRun(path: string, name: string, columns?: PredictionCo
 
 /** The votes beside predictions, in the same order. Undefined unless every record has one. */
 function winnersOf(
-  records: (Record<string, unknown> | null)[],
+  records: { values: Record<string, unknown> | null }[],
   predictions: readonly Prediction[],
 ): PredictedRun['winners'] {
   const winners = new Map<string, EvalBattle['winner']>();
-  for (const [i, record] of records.entries()) {
-    const winner = record?.winner;
+  for (const [i, { values }] of records.entries()) {
+    const winner = values?.winner;
     if (winner !== 'a' && winner !== 'b' && winner !== 'tie' && winner !== null) return undefined;
     winners.set(predictions[i].id, winner);
   }

@@ -178,6 +178,7 @@ export interface TableRow {
   file: string;
   /** Index of the record from 0, in its file. */
   row: number;
+  format: Format;
 }
 
 /**
@@ -189,9 +190,11 @@ export async function* readRecords(source: BattleSource, exact: readonly string[
   for await (const file of openSources(source)) {
     try {
       const content = await contentOf(file);
-      const { records } = await tableOf(content, formatOf(content), { exact: new Set(exact) }, () => true);
+      const format = formatOf(content);
+      const { records } = await tableOf(content, format, { exact: new Set(exact) }, () => true);
       let row = 0;
-      for await (const some of records) for (const record of some) yield { record, file: file.name, row: row++ };
+      for await (const some of records)
+        for (const record of some) yield { record, file: file.name, row: row++, format };
     } finally {
       await file.close?.();
     }
