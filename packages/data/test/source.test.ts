@@ -166,6 +166,7 @@ describe('content', () => {
     ],
     ['gzip cut short', new Uint8Array(gzipSync(line({}).repeat(1000))).subarray(0, 60), /gzip/],
     ['a quote that never ends', 'id,prompt,response_a,response_b\n1,"p,x,y\n', /quote is left open/],
+    ['JSON over several lines', '{\n  "id": 1\n}\n', /no line is a JSON object.*one object a line/],
     ['another file', 'name,age\nx,3\n', /columns name, age are of no known schema/],
   ])('%s', async (_, content, message) => {
     const bytes = typeof content === 'string' ? text(content) : content;

@@ -151,6 +151,10 @@ async function openRecords(content: Content, options: ReadOptions): Promise<Open
   return withFirst(renamed(opened.records, names, file), (first) => {
     if (!all && !options.schema && first.length === 0)
       throw new DataError('format', 'the file has no records', { file });
+    if (format === 'jsonl' && !options.schema && first.length > 0 && first.every((record) => record === null)) {
+      const reason = 'no line is a JSON object; JSON over several lines has to be written one object a line';
+      throw new DataError('schema', reason, { file });
+    }
     const columns = all ?? [...new Set(first.flatMap((record) => Object.keys(record ?? {})))];
     const schema = options.schema ?? detectSchema(columns, first, format, file);
     const layout = { schema, voting: { values: winnerValues, strict: strictVotes }, nonText };
