@@ -60,14 +60,19 @@ export async function writeOnnxFolder(
     const { card, objective } = files;
     const config = configOf(source.config.padTokenId, objective, weights[0], beside);
     await folder.write('config.json', `${JSON.stringify(config, null, 2)}\n`);
-    await folder.write('arena.json', formatCard(card));
+    await folder.write('arena.json', formatCard({ ...card, base: idOf(card.base ?? base.name) }));
     await folder.write(
       'README.md',
-      onnxReadme({ base: base.name, card, weights, suffix: SUFFIX, before: ownStart(base) }),
+      onnxReadme({ base: idOf(base.name), card, weights, suffix: SUFFIX, before: ownStart(base) }),
     );
   } finally {
     await source.close();
   }
+}
+
+/** A hub id stays; of a path, which is another machine's, the last part. */
+function idOf(name: string): string {
+  return /^[\w.-]+\/[\w.-]+$/.test(name) && !name.startsWith('.') ? name : (name.split(/[\\/]/).at(-1) ?? name);
 }
 
 /** The text of the tokens that the tokenizer puts before every text. */
