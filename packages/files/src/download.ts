@@ -240,6 +240,7 @@ async function append(file: PartFile, bytes: Uint8Array, url: string): Promise<v
   try {
     await file.append(bytes);
   } catch (error) {
+    if (error instanceof FileError) throw error; // it names the file on disk
     throw new FileError('storage', `cannot be stored: ${(error as Error).message}`, url, { cause: error });
   }
 }

@@ -50,7 +50,7 @@ export type RunEvent =
   | { kind: 'loading'; done: number; total: number }
   /** What a person may want to know of base, settings and engine together, in a sentence. */
   | { kind: 'note'; note: string }
-  /** The model is loaded and nothing is stored yet: run.json and splits.json come next. */
+  /** The model is loaded and nothing is stored yet: splits.json and run.json come next. */
   | { kind: 'opened'; judge: Judge }
   | {
       kind: 'begin';
@@ -161,8 +161,8 @@ export async function trainJudge(
     await tell?.({ kind: 'opened', judge });
     // From here on the run can be resumed; a failure above leaves nothing behind.
     if (isFirst) {
-      await store.write('run.json', `${JSON.stringify(settings, null, 2)}\n`);
       if (votes.splits) await store.write('splits.json', `${JSON.stringify(votes.splits, null, 1)}\n`);
+      await store.write('run.json', `${JSON.stringify(settings, null, 2)}\n`); // last: it says that the run has begun
     }
     const result = await fit(
       judge,

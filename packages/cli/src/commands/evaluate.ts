@@ -9,7 +9,7 @@ import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine
 import { rawOption } from '../flags/raw-option.js';
 import { folderStore } from '../folder-store.js';
 import { onInterrupt } from '../interrupt.js';
-import { dropIfEmpty, dropping, prepareOutput } from '../output-folder.js';
+import { withOutput } from '../output-folder.js';
 import { type Dataset, loadDataset } from '../prepare/dataset.js';
 import { scoringBar } from '../train/training.js';
 import { loadTrained, readTrained } from '../trained-model.js';
@@ -33,14 +33,13 @@ export function define(command: Command): void {
     )
     .requiredOption('--out <dir>', 'new or empty folder for the results');
   addEngineOptions(addCleanOption(command.addOption(rawOption()))).action((flags: EvaluateFlags) =>
-    evaluateCommand(flags),
+    withOutput(flags.out, () => evaluateCommand(flags)),
   );
 }
 
 async function evaluateCommand({ base, adapter, data, out, clean, raw, ...engineFlags }: EvaluateFlags): Promise<void> {
   const signal = onInterrupt();
-  await prepareOutput(out);
-  const engine = await openFlagged(engineFlags).catch(dropping(out));
+  const engine = await openFlagged(engineFlags);
   try {
     const files = await readTrained(base, adapter);
     const dataset = await loadDataset(data, { ties: files.objective.knowsTies, clean, signal });
@@ -63,7 +62,6 @@ async function evaluateCommand({ base, adapter, data, out, clean, raw, ...engine
     }
   } finally {
     engine.dispose();
-    await dropIfEmpty(out);
   }
 }
 

@@ -1,7 +1,7 @@
 /** @file `arena sweep`: runs `arena train` over a grid or random draws of its flags. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { makeFolder } from '@arena/files/write';
+import { makeFolder, replaceFile } from '@arena/files/write';
 import { type Command, Option } from 'commander';
 import { integer } from '../flags/arguments.js';
 import { configWords } from '../flags/config-file.js';
@@ -53,11 +53,11 @@ async function sweep({ space: path, out, jobs, metric, seed }: SweepFlags): Prom
   say(`${trials.length} trials, ${jobs} at a time with ${threads} thread${threads > 1 ? 's' : ''} each`);
   const results = ranked(await runSweep({ space, trials, out, jobs, threads, say, signal: onInterrupt() }), metric);
   const table = sweepTable(results);
-  await writeFile(`${out}/results.json`, `${JSON.stringify(results, null, 2)}\n`);
+  await replaceFile(`${out}/results.json`, `${JSON.stringify(results, null, 2)}\n`);
   const note =
     `Ranked by validation ${metric}; 95 % intervals in brackets. The best of many is partly luck: where intervals overlap there is no ` +
     "winner, and the test figures are the winner's honest ones only when nothing was chosen by them.";
-  await writeFile(`${out}/results.md`, `${table}\n\n${note}\n`);
+  await replaceFile(`${out}/results.md`, `${table}\n\n${note}\n`);
   say(`\n${table}\n\n${note}\n${out}/results.md and results.json have the table.`);
   const failed = results.filter(({ error }) => error).length;
   if (failed) throw new Error(`${failed} of ${results.length} trials failed; their log.txt says why`);
@@ -73,5 +73,5 @@ async function openFolder(out: string, content: string): Promise<void> {
   }
   await checkNewFolder(out);
   await makeFolder(out);
-  await writeFile(file, content);
+  await replaceFile(file, content);
 }

@@ -1,10 +1,11 @@
 /** @file A prepared folder: cleaned battles, their parts by id, and the tokens of each part. */
 import { createReadStream } from 'node:fs';
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Battle, Packed, PackOptions, SplitName, Splits } from '@arena/data';
 import { openPackingKey, type PackedEntry, packedFromBytes, packedTensors, packingKey } from '@arena/data/pack';
 import { applySplits, SPLIT_NAMES, type SplitsFile, splitsToFile } from '@arena/data/split';
+import { replaceFile } from '@arena/files/write';
 import type { Cleaning } from '@arena/judge/settings';
 import { writeSafetensors } from '@arena/safetensors';
 import { type Appender, appender } from './appender.js';
@@ -81,9 +82,9 @@ export async function preparedWriter(
       await writeSafetensors(join(folder, tokensFile(name)), tensors, metadata);
       await rm(path);
     }
-    await writeFile(join(folder, 'splits.json'), `${JSON.stringify(splitsToFile(splits), null, 1)}\n`);
+    await replaceFile(join(folder, 'splits.json'), `${JSON.stringify(splitsToFile(splits), null, 1)}\n`);
     const manifest: PreparedManifest = { format: 'arena-prepared-1', sources, cleaning, packing, keys };
-    await writeFile(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
+    await replaceFile(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
   }
   return { add, finish, packed };
 }

@@ -1,10 +1,11 @@
 /** @file The trials of a sweep. Each runs `arena train` in its own process, several at a time. And their table. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import type { Report } from '@arena/eval';
 import type { Figure } from '@arena/eval/metrics';
 import { numberFigure, percentFigure } from '@arena/eval/page';
 import type { PredictorScores } from '@arena/eval/report';
+import { replaceFile } from '@arena/files/write';
 import type { Flags, SweepSpace } from './space.js';
 
 /** A finished trial. One without figures failed. */
@@ -88,7 +89,10 @@ async function runTrial(job: SweepJob, trial: number): Promise<TrialResult> {
   await mkdir(folder, { recursive: true });
   const flags = { ...space.train, ...trials[trial] };
   const onCpu = ['auto', 'wasm'].includes(String(flags.engine ?? 'auto')); // trials share the threads
-  await writeFile(`${folder}/config.json`, `${JSON.stringify({ ...(onCpu ? { threads } : {}), ...flags }, null, 2)}\n`);
+  await replaceFile(
+    `${folder}/config.json`,
+    `${JSON.stringify({ ...(onCpu ? { threads } : {}), ...flags }, null, 2)}\n`,
+  );
   const begun = await stat(`${run}/run.json`).catch(() => undefined);
   if (!begun) await rm(run, { recursive: true, force: true });
   const log = await open(`${folder}/log.txt`, 'a');
