@@ -1,13 +1,17 @@
 /** @file Error messages for users of the command. */
+import { FileError } from '@arena/files';
 import { JudgeError } from '@arena/judge';
 import { RULES } from '@arena/judge/settings';
+import { proxyNote } from './hub/proxy.js';
 
 /** Options of @arena/judge that are no settings and have a flag. */
 const OPTIONS = ['raw'];
 
 /** An error's message, with names of settings and options shown as flags. */
 export function messageOf(error: unknown): string {
-  const { message } = error as Error;
+  const { message, cause } = error as Error;
+  if ([error, cause].some((one) => one instanceof FileError && one.code === 'network'))
+    return `${message}; ${proxyNote()}`;
   if (!(error instanceof JudgeError)) return message;
   return message.replace(/`(\w+)`/g, (quoted, key: string) =>
     Object.hasOwn(RULES, key) || OPTIONS.includes(key) ? `--${kebab(key)}` : quoted,

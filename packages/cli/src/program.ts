@@ -3,6 +3,7 @@ import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
 import { COMMANDS } from './commands.js';
 import { expandConfig } from './flags/config-file.js';
+import { useProxy } from './hub/proxy.js';
 import { ignoreInterrupts } from './interrupt.js';
 
 /** The command line for these arguments. Loads only the commands that they name. */
@@ -28,6 +29,7 @@ async function programFor(argv: string[]): Promise<Command> {
 export async function main(argv: string[]): Promise<void> {
   try {
     const expanded = expandConfig(argv);
+    await useProxy();
     await (await programFor(expanded)).parseAsync(expanded, { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) {

@@ -49,7 +49,7 @@ export async function resolveBase(base: string): Promise<string> {
     return place(snapshot);
   } catch (error) {
     onInterrupt().throwIfAborted();
-    throw new Error(`${missing}; ${(error as Error).message.replace(`${id}: `, '')}`);
+    throw new Error(`${missing}; ${(error as Error).message.replace(`${id}: `, '')}`, { cause: error });
   } finally {
     bar?.finish();
   }
