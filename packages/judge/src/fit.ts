@@ -20,7 +20,7 @@ import {
 import { checkpointFiles, restoreProgress } from '@arena/trainer/checkpoint';
 import type { Base } from './base.js';
 import { cardOf, type ModelCard, quantizationOf } from './card.js';
-import { keepCheckpoint } from './checkpoints.js';
+import { keepCheckpoint, withoutCheckpoint } from './checkpoints.js';
 import { JudgeError } from './error.js';
 import { fitJudgeStyle } from './fit-style.js';
 import { measure } from './measure.js';
@@ -137,7 +137,13 @@ export async function trainJudge(
   const isFirst = !ranks?.rank;
   // the others receive it from the first
   const place = resume?.checkpoint !== undefined && isFirst ? store.location(resume.checkpoint) : undefined;
-  const checkpoint = place === undefined ? undefined : await loadCheckpoint(place);
+  const checkpoint =
+    place === undefined
+      ? undefined
+      : await loadCheckpoint(place).catch(async (error: Error) => {
+          error.message += `; ${await withoutCheckpoint(store, resume!.checkpoint!)}`;
+          throw error;
+        });
   const unsigned = cardOf(objective, base, settings);
   const plan = planTraining(packed, settings, base, unsigned, adapter, objective, options, offsets);
   const card = { ...unsigned, ...(await baseFile(base)), ...(terms ? { style: offsetStyle(terms) } : {}) };

@@ -4,10 +4,10 @@ import { availableParallelism } from 'node:os';
 import { makeFolder, replaceFile } from '@arena/files/write';
 import { type Command, Option } from 'commander';
 import { integer } from '../flags/arguments.js';
-import { configWords } from '../flags/config-file.js';
+import { lockFolder } from '../folder-lock.js';
 import { onInterrupt } from '../interrupt.js';
 import { checkNewFolder } from '../output-folder.js';
-import { readSpace, trialsOf } from '../sweep/space.js';
+import { type Flags, readSpace, type SweepSpace, trialsOf } from '../sweep/space.js';
 import { ranked, runSweep, sweepTable } from '../sweep/sweep.js';
 import { checkTrainFlags } from './train.js';
 
@@ -40,14 +40,27 @@ async function sweep({ space: path, out, jobs, metric, seed }: SweepFlags): Prom
   const trials = trialsOf(space, seed);
   for (const [trial, flags] of trials.entries()) {
     try {
-      checkTrainFlags(configWords(path, { out, ...space.train, ...flags }));
+      checkTrainFlags(path, { out, ...space.train, ...flags });
     } catch (error) {
       throw new Error(
-        `${path}: trial ${trial + 1}: ${(error as Error).message.replace(/^error: /, '').replaceAll('\n', ' ')}`,
+        `${path}: trial ${trial + 1}: ${(error as Error).message.replace(/^error: /, '').replace(`${path}: `, '')}`,
       );
     }
   }
   await openFolder(out, `${JSON.stringify({ format: 'arena-sweep-1', seed, space, trials }, null, 2)}\n`);
+  const release = await lockFolder(out);
+  try {
+    await runTrials(space, trials, { out, jobs, metric });
+  } finally {
+    await release();
+  }
+}
+
+async function runTrials(
+  space: SweepSpace,
+  trials: Flags[],
+  { out, jobs, metric }: Pick<SweepFlags, 'out' | 'jobs' | 'metric'>,
+): Promise<void> {
   const say = (line: string) => console.log(line);
   const threads = Math.max(1, Math.floor(availableParallelism() / jobs));
   say(`${trials.length} trials, ${jobs} at a time with ${threads} thread${threads > 1 ? 's' : ''} each`);

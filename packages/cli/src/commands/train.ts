@@ -10,9 +10,11 @@ import { Command } from 'commander';
 import { openDashboard } from '../dashboard/server.js';
 import { byteSize, integer } from '../flags/arguments.js';
 import { addCleanOption } from '../flags/clean-option.js';
+import { addOpposites, configWords } from '../flags/config-file.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
 import { settingOption } from '../flags/setting-option.js';
 import { onInterrupt } from '../interrupt.js';
+import { isObject, readJson } from '../json-file.js';
 import { withOutput } from '../output-folder.js';
 import { duration, muteProgress } from '../progress.js';
 import { withRanks } from '../ranks.js';
@@ -32,11 +34,15 @@ type TrainFlags = Omit<TrainingSettings, 'targets'> &
     dashboard?: number | true;
   };
 
-/** Checks flags of `arena train` and their values. @throws CommanderError naming the one that is wrong. */
-export function checkTrainFlags(words: string[]): void {
+/**
+ * Checks flags of `arena train` in a file, and their values.
+ * @throws Error or CommanderError naming the one that is wrong.
+ */
+export function checkTrainFlags(path: string, config: Record<string, unknown>): void {
   const train = new Command('train').exitOverride().configureOutput({ writeErr: () => {} });
   define(train);
-  train.action(() => {}).parse(words, { from: 'user' });
+  addOpposites(train);
+  train.action(() => {}).parse(configWords(path, config, train), { from: 'user' });
 }
 
 export function define(command: Command): void {
@@ -246,12 +252,10 @@ function checkShares({ accumulation }: TrainingSettings, { size }: MpiCommunicat
 
 /** Checks that a resumed run has the settings of the first one. */
 async function checkResumed(out: string, settings: TrainingSettings): Promise<void> {
-  const { readFile } = await import('node:fs/promises');
   const path = `${out}/run.json`;
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${path}: cannot be read (${error.code}); there is no run to resume in ${out}`);
-  });
-  const { recipe, ...stored } = JSON.parse(text); // it holds what the recipe set then
+  const read = await readJson(path, { advice: `there is no run to resume in ${out}` });
+  if (!isObject(read)) throw new Error(`${path}: the settings of a run are expected; start it anew in another --out`);
+  const { recipe, ...stored } = read as unknown as TrainingSettings; // it holds what the recipe set then
   const before = trainedBy({ ...completeSettings(stored), recipe }); // earlier versions said less
   const now = trainedBy(settings);
   const differing = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(

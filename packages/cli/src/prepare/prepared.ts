@@ -8,6 +8,7 @@ import { applySplits, SPLIT_NAMES, type SplitsFile, splitsToFile } from '@arena/
 import { replaceFile } from '@arena/files/write';
 import type { Cleaning } from '@arena/judge/settings';
 import { writeSafetensors } from '@arena/safetensors';
+import { readJson } from '../json-file.js';
 import { type Appender, appender } from './appender.js';
 
 /** Content of prepared.json, which marks the folder. */
@@ -101,12 +102,12 @@ export async function preparedBattles(path: string): Promise<string | undefined>
  * @throws Error when one of its files is missing or is not what `arena prepare` wrote.
  */
 export async function openPrepared(folder: string, battles: Battle[], read: Battle[]): Promise<Prepared> {
-  const manifest = (await readJson(join(folder, MANIFEST))) as PreparedManifest;
+  const manifest = (await readJson(join(folder, MANIFEST), { advice: 'prepare again' })) as PreparedManifest;
   if (manifest?.format !== 'arena-prepared-1') {
     throw new Error(`${join(folder, MANIFEST)}: format ${manifest?.format} is not arena-prepared-1; prepare again`);
   }
   const path = join(folder, 'splits.json');
-  const stored = (await readJson(path)) as SplitsFile;
+  const stored = (await readJson(path, { advice: 'prepare again' })) as SplitsFile;
   const taken = new Set(battles.map(({ id }) => id));
   try {
     const all = applySplits(read, stored);
@@ -136,15 +137,4 @@ export async function cachedTokens(
   });
   if (key !== wanted) throw new Error(`${path}: holds the tokens of another set; prepare again`);
   return packed;
-}
-
-async function readJson(path: string): Promise<unknown> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${path}: cannot be read (${error.code}); prepare again`);
-  });
-  try {
-    return JSON.parse(text);
-  } catch (error) {
-    throw new Error(`${path}: not JSON (${(error as Error).message}); prepare again`);
-  }
 }

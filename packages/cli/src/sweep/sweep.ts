@@ -6,6 +6,7 @@ import type { Figure } from '@arena/eval/metrics';
 import { numberFigure, percentFigure } from '@arena/eval/page';
 import type { PredictorScores } from '@arena/eval/report';
 import { replaceFile } from '@arena/files/write';
+import { readJson } from '../json-file.js';
 import type { Flags, SweepSpace } from './space.js';
 
 /** A finished trial. One without figures failed. */
@@ -61,8 +62,9 @@ const folderOf = (out: string, trial: number) => `${out}/trial-${String(trial + 
 /** The result of a trial. Undefined when it is unfinished. */
 async function resultOf({ out, trials }: SweepJob, trial: number): Promise<TrialResult | undefined> {
   const read = async (name: string) => {
-    const text = await readFile(`${folderOf(out, trial)}/run/${name}`, 'utf8').catch(() => undefined);
-    return text === undefined ? undefined : (JSON.parse(text) as Report);
+    const path = `${folderOf(out, trial)}/run/${name}`;
+    if (!(await stat(path).catch(() => undefined))) return undefined;
+    return (await readJson(path, { advice: 'remove it, and the trial is evaluated again' })) as Report;
   };
   const metrics = await read('metrics.json');
   if (!metrics) return undefined;
