@@ -1,4 +1,5 @@
 /** @file Error messages for users of the command. */
+import { DataError } from '@arena/data';
 import { FileError } from '@arena/files';
 import { JudgeError } from '@arena/judge';
 import { RULES } from '@arena/judge/settings';
@@ -23,7 +24,7 @@ function ownWords(error: unknown): string {
   const { message, cause } = error as Error;
   if ([error, cause].some((one) => one instanceof FileError && one.code === 'network'))
     return `${message}; ${proxyNote()}`;
-  if (!(error instanceof JudgeError)) return message;
+  if (!(error instanceof JudgeError || error instanceof DataError)) return message;
   return message.replace(/`(\w+)`/g, (quoted, key: string) =>
     Object.hasOwn(RULES, key) || OPTIONS.includes(key) ? `--${kebab(key)}` : quoted,
   );

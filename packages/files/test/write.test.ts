@@ -155,3 +155,47 @@ test.skipIf(!existsSync('/dev/full'))('a full disk is said with the name of the 
     message: 'run/adapter.bin: cannot be written (ENOSPC): no space is left; make room, then try again',
   });
 });
+
+describe('a browser that cannot', () => {
+  /** A folder of a Worker or a page, whose file handles are changed. */
+  function changed(worker: boolean, change: (handle: Record<string, unknown>) => void) {
+    const { handle } = memoryFolder(worker);
+    const open = handle.getFileHandle.bind(handle);
+    handle.getFileHandle = async (...of) => {
+      const file = await open(...of);
+      change(file as unknown as Record<string, unknown>);
+      return file;
+    };
+    return opfsStore(handle);
+  }
+  const written = (wrote: (asked: number) => number) =>
+    changed(true, (file) => {
+      file.createSyncAccessHandle = async () => ({
+        write: (bytes: Uint8Array) => wrote(bytes.length),
+        truncate() {},
+        flush() {},
+        close() {},
+      });
+    });
+
+  test.each([
+    ['writes 0 bytes', () => 0],
+    ['stops in the middle', (asked: number) => (asked > 2 ? 1 : 0)],
+    ['gives an error as a number', () => 2 ** 32 - 1],
+  ])('%s: no space is left, by the name of the file', { timeout: 5000 }, async (_, wrote) => {
+    await expect(written(wrote).write('x', 'abcd')).rejects.toMatchObject({
+      code: 'storage',
+      message: expect.stringMatching(/^x: cannot be stored: no space is left for this site; /),
+      cause: { name: 'QuotaExceededError' },
+    });
+  });
+
+  test('has no createWritable on a page, or no move', async () => {
+    const page = changed(false, (file) => delete file.createWritable);
+    await expect(page.write('x', 'a')).rejects.toThrow(
+      /^x: this browser cannot write files on a page \(createWritable .*Worker/,
+    );
+    const old = changed(false, (file) => delete file.move);
+    await expect(old.write('x', 'a')).rejects.toThrow(/^x: this browser cannot give .*move is missing/);
+  });
+});

@@ -12,6 +12,7 @@ import { byteSize, integer } from '../flags/arguments.js';
 import { addCleanOption } from '../flags/clean-option.js';
 import { addOpposites, configWords } from '../flags/config-file.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
+import { addNamingOptions } from '../flags/naming-options.js';
 import { settingOption } from '../flags/setting-option.js';
 import { onInterrupt } from '../interrupt.js';
 import { isObject, readJson } from '../json-file.js';
@@ -126,7 +127,7 @@ export function define(command: Command): void {
     .option('--no-double-quant', 'NF4 without double quantisation')
     .option('--memory <size>', 'memory that a step may take, such as 6GB (default 80 % of what is free)', byteSize)
     .option('--resume', 'go on from the newest checkpoint in --out', false);
-  addEngineOptions(addCleanOption(command))
+  addEngineOptions(addCleanOption(addNamingOptions(command)))
     .addHelpText('after', SEVERAL)
     .action((flags: TrainFlags, own: Command) =>
       withRanks('train', (ranks) => trainCommand(flags.recipe ? withoutDefaults(flags, own) : flags, ranks)),
