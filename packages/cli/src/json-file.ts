@@ -1,6 +1,7 @@
 /** @file JSON of a file, with errors that name it. */
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { fileText } from '@arena/files/text';
 
 /** Options of {@link readJson}. */
 export interface ReadJsonOptions {
@@ -41,12 +42,7 @@ function unreadable(path: string, { code }: NodeJS.ErrnoException, advice?: stri
 
 function parse(bytes: Uint8Array, path: string, advice?: string): unknown {
   const more = advice ? `; ${advice}` : '';
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
-    throw new Error(`${path}: is not text in UTF-8${more}`);
-  }
+  const text = fileText(bytes, path, (reason) => new Error(`${path}: ${reason}${more}`));
   if (text.trim() === '') throw new Error(`${path}: is empty, JSON is expected${more}`);
   try {
     return JSON.parse(text);

@@ -146,7 +146,7 @@ test.each([
   ['run.json', '[]', /run\.json: the settings of a run are expected/],
   ['splits.json', '', /splits\.json: is empty, JSON is expected; start the run anew in another --out/],
   ['splits.json', '{"train": [\n"x"', /splits\.json: is not JSON/],
-  ['splits.json', '\xff', /splits\.json: is not text in UTF-8/],
+  ['splits.json', '\xff', /splits\.json: .*not UTF-8/],
   ['splits.json', 'null', /splits\.json: .*start the run anew/],
   ['splits.json', undefined, /splits\.json: cannot be read \(ENOENT\); start the run anew/],
 ])('%s of %j is one line that names it', async (name, content, message) => {
