@@ -140,11 +140,16 @@ test('bodies together have a bound: what is released counts no more', () => {
 test('closing ends beside idle, half-sent and busy clients, and answers those that were there', async () => {
   let release = () => {};
   const held = new Promise<void>((resolve) => (release = resolve));
-  const server = await start({ timeout: 60_000 }, async (battles) => held.then(() => half(battles)));
+  let taken = 0;
+  const server = await start({ timeout: 60_000 }, async (battles) => {
+    taken++;
+    return held.then(() => half(battles));
+  });
   const silent = raw(server, '');
   const inHead = raw(server, HEAD);
   const inBody = raw(server, `${HEAD}content-length: 100\r\n\r\n{`);
   const running = raw(server, whole(GOOD));
+  await vi.waitFor(() => expect(taken).toBe(1));
   await wait(100);
   const late = raw(server, '');
   await wait(50);
