@@ -12,8 +12,8 @@ import { rollup } from 'rollup';
 import { publicPackages } from './pack.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
-/** Left out of a bundle: what Node brings, and what an application installs when it wants it. */
-const OUTSIDE = [/^node:/, /^koffi$/, /^@tensorflow\//, /^assemblyscript/];
+/** Left out of a bundle: what Node brings or alone has (undici's proxies), and what an application installs when it wants it. */
+const OUTSIDE = [/^node:/, /^undici$/, /^koffi$/, /^@tensorflow\//, /^assemblyscript/];
 /** Imports are resolved from the package that depends on all others. */
 const ENTRY = join(ROOT, 'packages/cli/entry.js');
 const outside = (id) => OUTSIDE.some((one) => one.test(id));

@@ -3,23 +3,61 @@
  * `models--owner--name/{refs/main, snapshots/<commit>/<file>, blobs/<digest>}`.
  */
 import { copyFile, mkdir, readFile, stat, statfs, symlink, unlink, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { homedir, userInfo } from 'node:os';
 import { join } from 'node:path';
 import { type DownloadProgress, diskStore, downloadCheckpoint } from '@arena/files';
-import { type HubFile, type HubModel, hubModel } from '@arena/files/hub';
+import { cleanToken, type HubFile, type HubModel, hubModel } from '@arena/files/hub';
+import { quote } from '@arena/files/source';
+import { storing } from '@arena/files/write';
 import { readGgufBase } from '@arena/gemma';
 import { openCheckpoint } from '@arena/safetensors';
 
-/** Locations, from the environment variables of Hugging Face's own tools. */
+/** Locations, from the environment variables of Hugging Face's own tools, with the rules of huggingface_hub. */
 export function hubPlaces(env: NodeJS.ProcessEnv = process.env) {
-  const home = env.HF_HOME ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface');
-  return {
-    cache: env.HF_HUB_CACHE ?? join(home, 'hub'),
-    tokenFile: env.HF_TOKEN_PATH ?? join(home, 'token'),
-    endpoint: env.HF_ENDPOINT?.replace(/\/$/, ''),
-    token: env.HF_TOKEN ?? env.HUGGING_FACE_HUB_TOKEN,
-    offline: /^(1|on|yes|true)$/i.test(env.HF_HUB_OFFLINE ?? ''),
+  const given = (name: string) => env[name]?.trim() || undefined; // an empty variable is none
+  const folder = (...names: string[]) => {
+    const name = names.find(given);
+    return name === undefined ? undefined : expandPath(given(name)!, name, env);
   };
+  const home = folder('HF_HOME') ?? join(folder('XDG_CACHE_HOME') ?? join(homeFolder(env), '.cache'), 'huggingface');
+  const offlineBy = ['HF_HUB_OFFLINE', 'TRANSFORMERS_OFFLINE'].find(given);
+  return {
+    cache: folder('HF_HUB_CACHE', 'HUGGINGFACE_HUB_CACHE') ?? join(home, 'hub'),
+    tokenFile: folder('HF_TOKEN_PATH') ?? join(home, 'token'),
+    endpoint: endpointOf(given('HF_ENDPOINT')),
+    /** The variable that forbids downloads, if one does. */
+    offline: offlineBy && isTrue(given(offlineBy)) ? offlineBy : undefined,
+  };
+}
+
+function isTrue(value: string | undefined): boolean {
+  return /^(1|on|yes|true)$/i.test(value ?? '');
+}
+
+/** @throws Error when HF_ENDPOINT is no address. */
+function endpointOf(address: string | undefined): string | undefined {
+  if (address === undefined) return undefined;
+  if (/^https?:\/\/[^/]/i.test(address) && URL.canParse(address)) return address.replace(/\/+$/, '');
+  throw new Error('HF_ENDPOINT: an address that begins with https:// is expected, such as https://huggingface.co');
+}
+
+/** A person's folder. An empty HOME is none. */
+function homeFolder(env: NodeJS.ProcessEnv): string {
+  return (process.platform !== 'win32' && env.HOME) || homedir() || userInfo().homedir;
+}
+
+/**
+ * A path with `~` and `$NAME` in it, as Python's expanduser and expandvars read it.
+ * @throws Error naming the variable when it would begin in a folder of that very name.
+ */
+function expandPath(path: string, name: string, env: NodeJS.ProcessEnv): string {
+  const known = (whole: string, braced?: string, plain?: string) => env[braced ?? plain ?? ''] ?? whole;
+  const expanded = path
+    .replace(/^~(?=$|[\\/])/, () => homeFolder(env))
+    .replace(/\$(?:\{([^}]*)\}|(\w+))/g, known)
+    .replace(process.platform === 'win32' ? /%(\w+)%/g : /(?!)/, known);
+  if (!/^[~$]/.test(expanded)) return expanded;
+  throw new Error(`${name}: ${quote(path)} is no folder (~ and $NAME of this machine are expanded); give a whole path`);
 }
 
 /**
@@ -72,7 +110,8 @@ export async function downloadModel(id: string, options: DownloadModelOptions = 
   await mkdir(snapshot, { recursive: true });
   for (const file of model.files) await link(file, blobs, snapshot);
   await mkdir(join(folder, 'refs'), { recursive: true });
-  await writeFile(join(folder, 'refs', 'main'), model.commit);
+  const ref = join(folder, 'refs', 'main');
+  await storing(ref, writeFile(ref, model.commit));
   return snapshot;
 }
 
@@ -80,10 +119,15 @@ function modelFolder(id: string): string {
   return join(hubPlaces().cache, `models--${id.replace('/', '--')}`);
 }
 
-/** The access token from the environment, or from `hf auth login`. */
-export async function accessToken(): Promise<string | undefined> {
-  const { token, tokenFile } = hubPlaces();
-  return token ?? ((await readFile(tokenFile, 'utf8').catch(() => '')).trim() || undefined);
+/** The access token from the environment, or from `hf auth login`. @throws FileError naming its source when it is bad. */
+export async function accessToken(env: NodeJS.ProcessEnv = process.env): Promise<string | undefined> {
+  if (isTrue(env.HF_HUB_DISABLE_IMPLICIT_TOKEN?.trim())) return undefined;
+  for (const name of ['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN']) {
+    const token = cleanToken(env[name], name);
+    if (token) return token;
+  }
+  const { tokenFile } = hubPlaces(env);
+  return cleanToken(await readFile(tokenFile, 'utf8').catch(() => ''), tokenFile);
 }
 
 async function checkSpace(blobs: string, { id, files }: HubModel, bytes: number): Promise<void> {
