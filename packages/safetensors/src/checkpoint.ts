@@ -4,6 +4,7 @@ import { type FileOpener, openerAt, placeName, quote } from '@arena/files/source
 import { SafetensorsError } from './error.js';
 import type { TensorEntry } from './header.js';
 import { doubledKey } from './json-keys.js';
+import { parsePythonJson } from './python-json.js';
 import { entryOf, openSafetensors, type SafetensorsFile, type TensorReader } from './reader.js';
 
 /** An open checkpoint. */
@@ -108,7 +109,7 @@ async function readIndex(
     const text = new TextDecoder().decode(await source.read(0, source.size));
     let json: { weight_map?: unknown } | null;
     try {
-      json = JSON.parse(text) as { weight_map?: unknown } | null;
+      json = parsePythonJson(text) as { weight_map?: unknown } | null;
     } catch (error) {
       throw fail(`is not JSON: ${(error as Error).message}`);
     }
