@@ -57,13 +57,18 @@ const TRAINER_CONTROL = {
   attributes: {},
 };
 
-/** The text of a trainer_state.json that transformers' Trainer resumes from and saves again. @throws SyntaxError for no JSON. */
+/**
+ * The text of a trainer_state.json that transformers' Trainer resumes from and saves again. Its `save_steps` go before those of the
+ * Trainer's own arguments: as many steps as there are up to this checkpoint.
+ * @throws SyntaxError for no JSON.
+ */
 export function resumableTrainerState(text: string): string {
-  const { stateful_callbacks: callbacks } = parsePythonJson(text) as {
+  const { stateful_callbacks: callbacks, global_step } = parsePythonJson(text) as {
     stateful_callbacks?: Record<string, unknown> | null;
+    global_step: number;
   };
-  if (callbacks?.TrainerControl) return text;
-  return editJson(text, { stateful_callbacks: { ...callbacks, TrainerControl: TRAINER_CONTROL } });
+  const stateful_callbacks = { TrainerControl: TRAINER_CONTROL, ...callbacks };
+  return editJson(text, { stateful_callbacks, ...(global_step > 0 ? { save_steps: global_step } : {}) });
 }
 
 /** The parts of trainer_state.json that a resumed run needs. */
