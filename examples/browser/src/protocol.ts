@@ -9,6 +9,14 @@ interface EngineInfo {
   detail: string;
 }
 
+/** Files of votes, and what their columns and votes are called where that differs: "prompt=question", "a=1,b=0". */
+export interface VotesChoice {
+  /** null: the built-in synthetic votes. */
+  files: File[] | null;
+  columns?: string;
+  winnerValues?: string;
+}
+
 export interface VotesInfo {
   name: string;
   description: Description;
@@ -78,8 +86,7 @@ interface Tasks {
   /** Opens an engine in place of the one that is open; what was trained on that one and not kept is gone. */
   open(engine: EngineName | 'auto'): EngineInfo;
   savedRun(): SavedRun | null;
-  /** No files: the built-in synthetic votes. */
-  useVotes(files: File[] | null): VotesInfo;
+  useVotes(choice: VotesChoice): VotesInfo;
   battle(index: number): BattleView;
   useBase(choice: BaseChoice): BaseInfo;
   keptBases(): KeptBase[];

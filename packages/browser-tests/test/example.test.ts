@@ -182,6 +182,23 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
       PATIENCE,
     );
 
+    const named = join(served.folder, 'named.csv');
+    const rows = Array.from({ length: 60 }, (_, i) => `question ${i},one ${i},two ${i},${i % 2}`);
+    await writeFile(named, `q,first,second,label\n${rows.join('\n')}\n`);
+    await page.click('summary:has-text("other names")');
+    await page.fill('#votes-columns', 'prompt=q,response_a=first,response_b=second,winner=label');
+    await page.setInputFiles('#votes-files', named);
+    await page.waitForFunction(
+      () => document.getElementById('error')!.textContent!.includes('winner is "0"'),
+      null,
+      PATIENCE,
+    );
+    await page.fill('#votes-values', 'a=1,b=0');
+    await page.setInputFiles('#votes-files', []);
+    await page.setInputFiles('#votes-files', named);
+    await status('votes are ready');
+    expect(await page.textContent('#votes-facts')).toMatch(/battles60 with 60 prompts/);
+
     await page.click('#votes-synthetic');
     await status('votes are ready');
     await page.click('#base-tiny');

@@ -1,4 +1,5 @@
 /** @file Error messages for users of the command. */
+import { DataError } from '@arena/data';
 import { JudgeError } from '@arena/judge';
 import { RULES } from '@arena/judge/settings';
 
@@ -8,7 +9,7 @@ const OPTIONS = ['raw'];
 /** An error's message, with names of settings and options shown as flags. */
 export function messageOf(error: unknown): string {
   const { message } = error as Error;
-  if (!(error instanceof JudgeError)) return message;
+  if (!(error instanceof JudgeError || error instanceof DataError)) return message;
   return message.replace(/`(\w+)`/g, (quoted, key: string) =>
     Object.hasOwn(RULES, key) || OPTIONS.includes(key) ? `--${kebab(key)}` : quoted,
   );

@@ -85,12 +85,14 @@ describe('arena prepare', () => {
       }));
       const data = w.at('images.jsonl');
       await writeFile(data, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
-      expect((await from(data, 'images-1')).out).toContain('1 unreadable (non_text_content)');
+      expect((await from(data, 'images-1')).out).toContain(
+        '1 unreadable (non_text_content, row 3 first: conversation_a has a part without text: {"type": "image"',
+      );
       expect((await from(data, 'images-2', '--clean', 'non-text=leave-out')).out).not.toContain('unreadable');
       const stopped = await from(data, 'images-3', '--clean', 'unreadable=stop');
       expect(stopped.code).toBe(1);
       expect(stopped.err.trim()).toMatch(
-        /^arena prepare: .*images\.jsonl, row 3: no battle \(non_text_content\); --clean/,
+        /^arena prepare: .*images\.jsonl, row 3: no battle \(non_text_content: conversation_a has a part without text: .*\); --clean/,
       );
       expect(existsSync(w.at('images-3'))).toBe(false);
     });

@@ -11,6 +11,7 @@ export type BattleFlag =
   | 'multi_turn'
   | 'non_text_left_out'
   | 'null_turn'
+  | 'roles_joined'
   | 'surrogate_repaired';
 
 /** One vote. The three text fields have one entry a turn, and the same number of them. */

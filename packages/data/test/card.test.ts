@@ -43,7 +43,7 @@ test('a card adds up', () => {
     validation: splits.validation.map(pack),
     test: splits.test.map(pack),
   };
-  const rejectedExamples = [{ file: 'f', row: 42, reason: 'bad_json' as const }];
+  const rejectedExamples = [{ file: 'f', row: 42, reason: 'bad_json' as const, detail: 'd' }];
   const open = openDataCard();
   for (const name of SPLIT_NAMES) for (const one of splits[name]) open.add(name, one);
   const card = open.finish({

@@ -156,6 +156,8 @@ describe('values of the wrong type', () => {
     const record = {
       ...{ id: 1, prompt: '["p"]', response_a: '["x"]', response_b: '["y"]', winner: 'model_a', winner_tie: 0 },
       ...{ conversation_a: messages, conversation_b: JSON.stringify(messages), turn: 1, weight: 1 },
+      ...{ messages_a: messages, messages_b: messages, chosen: messages, rejected: 'no', score_a: 1, score_b: '2' },
+      ...{ responses: ['x', 'y', 'z'], ranks: [1, 2, 3], system: 's', input: '' },
       ...{ soft_label: [0.1, 0.9], language: 'English', session: 's', model_a: 'm', judge: 'j' },
     };
     const names = Object.keys(record);

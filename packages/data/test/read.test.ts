@@ -15,7 +15,7 @@ async function check(folder: URL, file: string, schema?: Schema): Promise<void> 
   const expected: Expected = JSON.parse(readFileSync(new URL(`${file}.expected.json`, folder), 'utf8'));
   const rows: object[] = [];
   const rejected: object[] = [];
-  for await (const read of readRows(new URL(file, folder), { schema })) {
+  for await (const read of readRows(new URL(file, folder), { schema, strictVotes: true })) {
     if (read.battle) {
       const { session, ...battle } = read.battle; // the golden rows have no sessions
       rows.push(battle);

@@ -1,4 +1,5 @@
 /** @file Rules for each setting: one table for the JSON Schema, the checks and the command's flags. */
+import { COLUMNS } from '@arena/data/read';
 import { RECIPES } from './recipes/list.js';
 import type { TrainingSettings } from './settings.js';
 
@@ -51,6 +52,18 @@ export const RULES = {
     },
     additionalProperties: false,
     description: 'What happens to each kind of battle that may teach the wrong thing.',
+  },
+  columns: {
+    type: 'object',
+    properties: Object.fromEntries(COLUMNS.map((name) => [name, { type: 'string' } as const])),
+    additionalProperties: false,
+    description: 'What the columns of the votes are called, where the file has other names.',
+  },
+  winnerValues: {
+    type: 'object',
+    properties: { a: { type: 'string' }, b: { type: 'string' }, tie: { type: 'string' } },
+    additionalProperties: false,
+    description: 'The values that stand for A, B and a tie in the column of the votes.',
   },
   labelSmoothing: {
     type: 'number',

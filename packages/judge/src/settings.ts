@@ -1,5 +1,6 @@
 /** @file The settings of a run: the same names, defaults and checks for the command, the page and scripts. */
 
+import type { WinnerValues } from '@arena/data/read';
 import { JudgeError } from './error.js';
 import { objectiveOf } from './objectives/choose.js';
 import { recipeNamed } from './recipes/list.js';
@@ -22,6 +23,10 @@ export interface TrainingSettings {
   ties: 'drop' | 'half';
   /** What happens to other kinds of battles. */
   clean?: Cleaning;
+  /** The caller's names for the columns of the votes, such as `{ response_a: 'answer_1' }`. */
+  columns?: Record<string, string>;
+  /** The values that stand for A, B and a tie in the column of the votes, such as `{ a: '1', b: '0' }`. */
+  winnerValues?: WinnerValues;
   /** Share of every target to spread over the classes. */
   labelSmoothing: number;
   /** Share of a battle's soft label (a teacher's probabilities) in its target. */
@@ -80,7 +85,16 @@ export interface TrainingSettings {
 /** Settings that have a default. */
 export type DefaultSettings = Omit<
   TrainingSettings,
-  'base' | 'data' | 'recipe' | 'clean' | 'tokensPerBatch' | 'maxSteps' | 'evalEvery' | 'patience'
+  | 'base'
+  | 'data'
+  | 'recipe'
+  | 'clean'
+  | 'columns'
+  | 'winnerValues'
+  | 'tokensPerBatch'
+  | 'maxSteps'
+  | 'evalEvery'
+  | 'patience'
 >;
 
 /**

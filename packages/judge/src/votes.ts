@@ -9,7 +9,7 @@ import {
   splitBattles,
 } from '@arena/data';
 import { type CleanPolicy, cleaner } from '@arena/data/clean';
-import type { NonText, RejectedRow, Schema } from '@arena/data/read';
+import type { NonText, RejectedRow, Schema, WinnerValues } from '@arena/data/read';
 import { JudgeError } from './error.js';
 import type { Objective } from './objectives/objective.js';
 import type { TrainingSettings } from './settings.js';
@@ -41,6 +41,10 @@ export interface ReadVotesOptions {
   clean?: Cleaning;
   /** The schema of the files, if known. */
   schema?: Schema;
+  /** The caller's names for columns. */
+  columns?: TrainingSettings['columns'];
+  /** The values that stand for A, B and a tie. */
+  winnerValues?: WinnerValues;
   /** Called with every battle read, before cleaning. */
   seen?: (battle: Battle) => void;
   signal?: AbortSignal;
@@ -58,7 +62,7 @@ const REJECTED_EXAMPLES = 10;
 export async function streamVotes(
   source: BattleSource,
   keep: (battle: Battle) => Promise<void> | undefined | void,
-  { name, ties = false, softLabels = false, clean: cleaning = {}, schema, seen, signal }: ReadVotesOptions,
+  { name, ties = false, softLabels = false, clean: cleaning = {}, seen, signal, ...reading }: ReadVotesOptions,
 ): Promise<LeftOut> {
   const { nonText, unreadable, ...policy } = cleaning;
   const rejected: Record<string, number> = {};
@@ -67,15 +71,16 @@ export async function streamVotes(
     if (unreadable === 'stop') {
       throw new JudgeError(
         'votes',
-        `${row.file}, row ${row.row}: no battle (${row.reason}); \`clean\` unreadable=skip skips it`,
+        `${row.file}, row ${row.row}: no battle (${row.reason}: ${row.detail}); \`clean\` unreadable=skip skips it`,
       );
     }
+    const isFirst = !rejected[row.reason];
     rejected[row.reason] = (rejected[row.reason] ?? 0) + 1;
-    if (rejectedExamples.length < REJECTED_EXAMPLES) rejectedExamples.push(row);
+    if (isFirst || rejectedExamples.length < REJECTED_EXAMPLES) rejectedExamples.push(row);
   };
   const { clean, report } = cleaner({ ...policy, ties: ties ? 'keep' : 'drop' });
   const winners = new Set<Battle['winner']>();
-  for await (const battle of readBattles(source, { reject, signal, schema, nonText })) {
+  for await (const battle of readBattles(source, { ...reading, reject, signal, nonText })) {
     seen?.(battle);
     const kept = clean(softLabels || battle.winner ? battle : { ...battle, softLabel: undefined });
     if (!kept) continue;
@@ -86,7 +91,7 @@ export async function streamVotes(
   if (!report.kept) {
     throw new JudgeError(
       'votes',
-      `${name}: no battle with a vote is left (${describeDrops({ rejected, clean: report }) || 'the file is empty'})`,
+      `${name}: no battle with a vote is left (${describeDrops({ rejected, rejectedExamples, clean: report }) || 'the file is empty'})${adviceOf(rejectedExamples)}`,
     );
   }
   if (winners.size < 2 && !winners.has(null)) {
@@ -96,6 +101,11 @@ export async function streamVotes(
     );
   }
   return { rejected, rejectedExamples, clean: report };
+}
+
+/** "; nothing says which answer that is: ...": what to do with the first rejected record. */
+function adviceOf([first]: RejectedRow[]): string {
+  return first?.detail.includes('; ') ? first.detail.slice(first.detail.indexOf('; ')) : '';
 }
 
 /**
@@ -113,12 +123,20 @@ export async function readVotes(
   return { battles, ...leftOut };
 }
 
-/** "12 ties, 3 with both answers empty": the dropped battles, by reason. */
-export function describeDrops({ rejected, clean }: Pick<LeftOut, 'rejected' | 'clean'>): string {
+/** "12 ties, 3 unreadable (bad_winner, row 7 first: winner is 1)": the dropped battles, by reason. */
+export function describeDrops({
+  rejected,
+  rejectedExamples,
+  clean,
+}: Pick<LeftOut, 'rejected' | 'rejectedExamples' | 'clean'>): string {
   const dropped = Object.entries(clean.dropped).map(
     ([reason, { count }]) => `${count} ${DROP_REASONS[reason] ?? reason}`,
   );
-  const unread = Object.entries(rejected).map(([reason, count]) => `${count} unreadable (${reason})`);
+  const unread = Object.entries(rejected).map(([reason, count]) => {
+    const first = rejectedExamples.find((row) => row.reason === reason);
+    const met = first ? `, row ${first.row} first: ${first.detail.split('; ')[0]}` : '';
+    return `${count} unreadable (${reason}${met})`;
+  });
   return [...unread, ...dropped].join(', ');
 }
 

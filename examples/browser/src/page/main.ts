@@ -168,7 +168,10 @@ function judgeReady(ready: boolean): void {
 
 const useVotes = (files: File[] | null) =>
   busy('reading votes', async () => {
-    showVotes(await worker.ask('useVotes', files));
+    const [columns, winnerValues] = ['votes-columns', 'votes-values'].map((id) =>
+      get<HTMLInputElement>(id).value.trim(),
+    );
+    showVotes(await worker.ask('useVotes', { files, columns, winnerValues }));
     return 'votes are ready: choose a base';
   });
 

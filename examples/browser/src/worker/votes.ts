@@ -1,11 +1,12 @@
 /** @file Votes: read, cleaned, described and split. */
 import { type Battle, cleanBattles, readBattles, type Splits, syntheticBattles } from '@arena/data';
 import { describeBattles } from '@arena/data/describe';
-import { battleToRecord } from '@arena/data/read';
+import { battleToRecord, type RejectedRow } from '@arena/data/read';
 import { scriptOf } from '@arena/eval/report';
 import { DEFAULT_SETTINGS } from '@arena/judge';
+import { namesFromText } from '@arena/judge/settings';
 import { splitVotes } from '@arena/judge/votes';
-import type { VotesInfo } from '../protocol.js';
+import type { VotesChoice, VotesInfo } from '../protocol.js';
 
 export interface Votes {
   info: VotesInfo;
@@ -18,22 +19,38 @@ const SYNTHETIC_COUNT = 1200;
 const MAX_BYTES = 2_000_000_000;
 
 /** Reads what a person chose or dropped, or makes votes up. */
-export async function loadVotes(files: File[] | null, onRow: (rows: number) => void): Promise<Votes> {
+export async function loadVotes(
+  { files, columns, winnerValues }: VotesChoice,
+  onRow: (rows: number) => void,
+): Promise<Votes> {
   const read: Battle[] = [];
-  let rejected = 0;
+  const rejected: RejectedRow[] = [];
   if (files) {
     const bytes = files.reduce((sum, { size }) => sum + size, 0);
     if (bytes > MAX_BYTES)
       throw new Error(`these files have ${Math.round(bytes / 1e6)} MB; 2,000 MB can be taken here`);
-    for await (const battle of readBattles(files, { reject: () => rejected++ })) {
+    const naming = {
+      columns: columns ? namesFromText('columns', columns) : undefined,
+      winnerValues: winnerValues ? namesFromText('winnerValues', winnerValues) : undefined,
+    };
+    for await (const battle of readBattles(files, { ...naming, reject: (row) => rejected.push(row) })) {
       read.push(battle);
       if (read.length % 500 === 0) onRow(read.length);
     }
   } else read.push(...syntheticBattles({ count: SYNTHETIC_COUNT, seed: 42 }));
   const { battles, report } = cleanBattles(read);
+  if (!battles.length) {
+    const met = rejected.length ? `; row ${rejected[0].row} first: ${rejected[0].detail}` : '';
+    throw new Error(
+      `no battle with a vote is in these files (${read.length} battles, ${rejected.length} unreadable records${met})`,
+    );
+  }
   const name = files ? files.map((file) => file.name).join(', ') : 'synthetic votes';
   const dropped = Object.entries(report.dropped).map(([reason, { count }]) => ({ reason, count }));
-  if (rejected) dropped.push({ reason: 'unreadable', count: rejected });
+  if (rejected.length) {
+    const [{ row, detail }] = rejected;
+    dropped.push({ reason: `unreadable (row ${row} first: ${detail})`, count: rejected.length });
+  }
   return finish(name, battles, dropped);
 }
 

@@ -48,8 +48,8 @@ const handlers: Handlers = {
     const step = Number(checkpoint?.split('-')[1] ?? totalSteps);
     return { step, totalSteps, done: !checkpoint, votes: votesName, base: baseName };
   },
-  async useVotes(files) {
-    votes = await loadVotes(files, (done) => tell({ kind: 'progress', label: 'reading votes', done, total: 0 }));
+  async useVotes(choice) {
+    votes = await loadVotes(choice, (done) => tell({ kind: 'progress', label: 'reading votes', done, total: 0 }));
     if (base?.kept?.kind === 'tiny') base = undefined; // its tokenizer was made from other votes
     await closeJudge();
     return votes.info;

@@ -6,6 +6,7 @@ import { describeDrops, type VoteParts } from '@arena/judge/votes';
 import type { Command } from 'commander';
 import { addCleanOption } from '../flags/clean-option.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
+import { addNamingOptions, type NamingFlags } from '../flags/naming-options.js';
 import { rawOption } from '../flags/raw-option.js';
 import { folderStore } from '../folder-store.js';
 import { onInterrupt } from '../interrupt.js';
@@ -14,7 +15,7 @@ import { type Dataset, loadDataset } from '../prepare/dataset.js';
 import { scoringBar } from '../train/training.js';
 import { loadTrained, readTrained } from '../trained-model.js';
 
-interface EvaluateFlags extends EngineFlags {
+interface EvaluateFlags extends EngineFlags, NamingFlags {
   clean?: Cleaning;
   base: string;
   adapter?: string;
@@ -32,18 +33,28 @@ export function define(command: Command): void {
       'votes that the adapter was not trained on, or a prepared folder, whose test part is taken',
     )
     .requiredOption('--out <dir>', 'new or empty folder for the results');
-  addEngineOptions(addCleanOption(command.addOption(rawOption()))).action((flags: EvaluateFlags) =>
+  addEngineOptions(addCleanOption(addNamingOptions(command.addOption(rawOption())))).action((flags: EvaluateFlags) =>
     evaluateCommand(flags),
   );
 }
 
-async function evaluateCommand({ base, adapter, data, out, clean, raw, ...engineFlags }: EvaluateFlags): Promise<void> {
+async function evaluateCommand({
+  base,
+  adapter,
+  data,
+  out,
+  clean,
+  columns,
+  winnerValues,
+  raw,
+  ...engineFlags
+}: EvaluateFlags): Promise<void> {
   const signal = onInterrupt();
   await prepareOutput(out);
   const engine = await openFlagged(engineFlags).catch(dropping(out));
   try {
     const files = await readTrained(base, adapter);
-    const dataset = await loadDataset(data, { ties: files.objective.knowsTies, clean, signal });
+    const dataset = await loadDataset(data, { ties: files.objective.knowsTies, clean, columns, winnerValues, signal });
     const drops = describeDrops(dataset);
     console.log(
       `${dataset.clean.read} battles read, ${dataset.battles.length} kept${drops ? `; left out: ${drops}` : ''}`,

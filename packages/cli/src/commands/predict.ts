@@ -1,9 +1,11 @@
 /** @file `arena predict`: one JSON line {id, probabilityA} a battle. */
 
 import { type Battle, readBattles } from '@arena/data';
+import type { RejectedRow } from '@arena/data/read';
 import { battleOf } from '@arena/judge/votes';
 import type { Command } from 'commander';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
+import { addNamingOptions, type NamingFlags } from '../flags/naming-options.js';
 import { rawOption } from '../flags/raw-option.js';
 import { onInterrupt } from '../interrupt.js';
 import { answerOf } from '../predict/answer.js';
@@ -11,7 +13,7 @@ import { predictionKey, writePredictions } from '../predict/prediction-file.js';
 import { progress } from '../progress.js';
 import { adapterFolder, loadTrained, readTrained } from '../trained-model.js';
 
-interface PredictFlags extends EngineFlags {
+interface PredictFlags extends EngineFlags, NamingFlags {
   base: string;
   adapter?: string;
   data?: string[];
@@ -36,7 +38,7 @@ export function define(command: Command): void {
     .option('--b <text>', 'a single battle: answer B')
     .option('--out <file>', 'write the lines there instead; a stopped run resumes')
     .option('--both-orders', 'average over both orders of the answers', false);
-  addEngineOptions(command.addOption(rawOption())).action((flags: PredictFlags) => predict(flags));
+  addEngineOptions(addNamingOptions(command.addOption(rawOption()))).action((flags: PredictFlags) => predict(flags));
 }
 
 async function predict({ base, adapter, bothOrders, raw, out, ...flags }: PredictFlags): Promise<void> {
@@ -99,7 +101,9 @@ async function battlesOf({
   prompt,
   a,
   b,
-}: Pick<PredictFlags, 'data' | 'prompt' | 'a' | 'b'>): Promise<BattleList> {
+  columns,
+  winnerValues,
+}: Pick<PredictFlags, 'data' | 'prompt' | 'a' | 'b' | keyof NamingFlags>): Promise<BattleList> {
   const single = [prompt, a, b];
   if (data && single.some((text) => text !== undefined)) {
     throw new Error('give either --data or --prompt, --a and --b, not both');
@@ -117,9 +121,14 @@ async function battlesOf({
     };
   }
   let count = 0;
-  let rejected = 0;
-  for await (const _ of readBattles(data, { reject: () => rejected++ })) count++;
-  if (rejected) process.stderr.write(`arena predict: ${rejected} records are no battles and were passed over\n`);
+  const rejected: RejectedRow[] = [];
+  for await (const _ of readBattles(data, { columns, winnerValues, reject: (row) => rejected.push(row) })) count++;
+  if (rejected.length) {
+    const [{ file, row, detail }] = rejected;
+    process.stderr.write(
+      `arena predict: ${rejected.length} records are no battles and were passed over; row ${row} of ${file}, for one: ${detail}\n`,
+    );
+  }
   if (!count) throw new Error(`${data.join(', ')}: there is no battle in it`);
-  return { count, read: () => readBattles(data) };
+  return { count, read: () => readBattles(data, { columns, winnerValues }) };
 }

@@ -16,6 +16,7 @@ import { describeDrops, type LeftOut } from '@arena/judge/votes';
 import { type Command, Option } from 'commander';
 import { integer } from '../flags/arguments.js';
 import { addCleanOption } from '../flags/clean-option.js';
+import { addNamingOptions, type NamingFlags } from '../flags/naming-options.js';
 import { settingOption } from '../flags/setting-option.js';
 import { resolveBase } from '../hub/base.js';
 import { onInterrupt } from '../interrupt.js';
@@ -28,7 +29,7 @@ import { BATTLES, preparedWriter } from '../prepare/prepared.js';
 import { tokenizerSource } from '../prepare/tokenizer-source.js';
 import { progress } from '../progress.js';
 
-interface PrepareFlags {
+interface PrepareFlags extends NamingFlags {
   data: string[];
   tokenizer: string;
   out: string;
@@ -64,7 +65,7 @@ export function define(command: Command): void {
     )
     .addOption(settingOption('--seed <n>', 'seed of the split'))
     .option('--workers <n>', 'threads that tokenise, of 120 MB and more each; 0: none but this one', integer(0, 64), 0);
-  addCleanOption(command).action((flags: PrepareFlags) => prepare(flags));
+  addCleanOption(addNamingOptions(command)).action((flags: PrepareFlags) => prepare(flags));
 }
 
 /** Heap growth in percent before a full collection. V8's default lets the heap double. */
@@ -89,6 +90,8 @@ async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): 
       ties: flags.ties === 'keep',
       softLabels: true,
       clean: flags.clean,
+      columns: flags.columns,
+      winnerValues: flags.winnerValues,
       signal,
     });
     const drops = describeDrops(leftOut);

@@ -10,6 +10,7 @@ import { openDashboard } from '../dashboard/server.js';
 import { byteSize, integer } from '../flags/arguments.js';
 import { addCleanOption } from '../flags/clean-option.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
+import { addNamingOptions } from '../flags/naming-options.js';
 import { settingOption } from '../flags/setting-option.js';
 import { onInterrupt } from '../interrupt.js';
 import { dropIfEmpty, dropping, prepareOutput } from '../output-folder.js';
@@ -118,7 +119,7 @@ export function define(command: Command): void {
     .option('--no-double-quant', 'NF4 without double quantisation')
     .option('--memory <size>', 'memory that a step may take, such as 6GB (default 80 % of what is free)', byteSize)
     .option('--resume', 'go on from the newest checkpoint in --out', false);
-  addEngineOptions(addCleanOption(command))
+  addEngineOptions(addCleanOption(addNamingOptions(command)))
     .addHelpText('after', SEVERAL)
     .action((flags: TrainFlags, own: Command) =>
       withRanks('train', (ranks) => trainCommand(flags.recipe ? withoutDefaults(flags, own) : flags, ranks)),

@@ -259,7 +259,11 @@ function leftOut({ reading, cleaning: { dropped } }: DataCard): Block[] {
           {
             caption: 'Records that are no battles',
             columns: ['File', 'Row', 'Why'],
-            rows: reading.rejectedExamples.map(({ file, row, reason }) => [file, String(row), reason]),
+            rows: reading.rejectedExamples.map(({ file, row, reason, detail }) => [
+              file,
+              String(row),
+              `${reason}: ${detail}`,
+            ]),
           },
         ]
       : []),

@@ -1,6 +1,7 @@
 /** @file The votes of `--data`: files in any known schema, or a prepared folder. */
 import type { Battle } from '@arena/data';
 import type { CleanPolicy } from '@arena/data/clean';
+import type { TrainingSettings } from '@arena/judge';
 import type { Cleaning } from '@arena/judge/settings';
 import { type LeftOut, streamVotes } from '@arena/judge/votes';
 import { openPrepared, type Prepared, preparedBattles } from './prepared.js';
@@ -22,6 +23,9 @@ export interface DatasetOptions {
    * battles.
    */
   clean?: Cleaning;
+  /** The caller's names for columns, and values of votes. */
+  columns?: TrainingSettings['columns'];
+  winnerValues?: TrainingSettings['winnerValues'];
   signal?: AbortSignal;
 }
 
@@ -79,6 +83,11 @@ export async function readDataset(
   }
   if (stored[0] && clean) {
     throw new Error(`${files[0]}: has been cleaned by arena prepare; give --clean to that command, and not here`);
+  }
+  if (stored[0] && (options.columns || options.winnerValues)) {
+    throw new Error(
+      `${files[0]}: arena prepare has named its columns; give --columns and --winner-values to that command`,
+    );
   }
   const name = files.join(', ');
   return stored[0]

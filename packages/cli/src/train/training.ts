@@ -52,6 +52,8 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
     ties: objective.knowsTies || settings.ties === 'half',
     softLabels: settings.softLabels > 0,
     clean: settings.clean,
+    columns: settings.columns,
+    winnerValues: settings.winnerValues,
     signal,
   });
   const drops = describeDrops(dataset);

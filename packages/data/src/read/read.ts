@@ -7,10 +7,13 @@ import { textKeys } from '../duplicates.js';
 import { DataError } from '../error.js';
 import { readCsv } from './csv.js';
 import { readJsonLines } from './json-lines.js';
-import { type NonText, normalizeRow, type RejectReason } from './normalize-row.js';
+import { type Layout, normalizeRow } from './normalize-row.js';
 import { openParquet } from './parquet.js';
+import type { Rejection } from './rejected.js';
 import { COLUMNS, type Column, detectSchema, type Format, type Schema } from './schema.js';
 import { type BattleSource, openSources } from './source.js';
+import type { NonText } from './turns.js';
+import type { WinnerValues } from './vote.js';
 
 /** How to read. */
 export interface ReadOptions {
@@ -20,6 +23,10 @@ export interface ReadOptions {
   format?: Format;
   /** Your names for the columns, for instance `{ response_a: 'answer_1' }`. */
   columns?: Partial<Record<Column, string>>;
+  /** The values that stand for A, B and a tie in the column `winner`, for instance `{ a: '1', b: '0' }`. */
+  winnerValues?: WinnerValues;
+  /** Only the spellings of the public sets are votes; others, and empty cells, are rejected. Default false. */
+  strictVotes?: boolean;
   /** Messages with images or tool calls: rejected (default), or reduced to their text. */
   nonText?: NonText;
   /** 'skip' skips records that are not battles (default), 'throw' stops at the first. */
@@ -30,14 +37,13 @@ export interface ReadOptions {
 }
 
 /** A record that is not a battle. */
-export interface RejectedRow {
+export interface RejectedRow extends Rejection {
   file: string;
   /** Index of the record from 0, over all files of the read. */
   row: number;
-  reason: RejectReason;
 }
 
-/** A row of `readRows`: one a record, in file order. */
+/** A row of `readRows`, in file order: a battle or a rejected record. Ranked answers make several battles of a record. */
 export type ReadRow = { battle: Battle; rejected?: undefined } | { battle?: undefined; rejected: RejectedRow };
 
 type Row = Record<string, unknown>;
@@ -59,7 +65,11 @@ export async function* readBattles(source: BattleSource, options: ReadOptions = 
   for await (const { battle, rejected } of readRows(source, options)) {
     if (battle) yield battle;
     else if (onReject === 'throw') {
-      throw new DataError('row', `no battle: ${rejected.reason}; pass onReject: 'skip' to skip it`, rejected);
+      throw new DataError(
+        'row',
+        `no battle: ${rejected.reason}, ${rejected.detail} (onReject: 'skip' skips it)`,
+        rejected,
+      );
     } else reject?.(rejected);
   }
 }
@@ -70,16 +80,17 @@ export async function* readRows(source: BattleSource, options: ReadOptions = {})
   let row = 0;
   for await (const file of openSources(source)) {
     try {
-      const { records, schema } = await openRecords(await contentOf(file), options);
+      const { records, layout } = await openRecords(await contentOf(file), options);
       for await (const some of records) {
         for (const record of some) {
           options.signal?.throwIfAborted();
-          const battle = normalizeRow(record, schema, row, options.nonText);
-          if (typeof battle === 'string') yield { rejected: { file: file.name, row, reason: battle } };
-          else {
-            markDuplicates(battle);
-            yield { battle };
-          }
+          const read = normalizeRow(record, layout, row);
+          if (!Array.isArray(read)) yield { rejected: { file: file.name, row, ...read } };
+          else
+            for (const battle of read) {
+              markDuplicates(battle);
+              yield { battle };
+            }
           row++;
         }
       }
@@ -105,7 +116,7 @@ function duplicateMarker(): (battle: Battle) => void {
   };
 }
 
-async function openRecords(content: Content, options: ReadOptions): Promise<{ records: Records; schema: Schema }> {
+async function openRecords(content: Content, options: ReadOptions): Promise<{ records: Records; layout: Layout }> {
   const format = options.format ?? detectFormat(content);
   const names = new Map(Object.entries(options.columns ?? {}).map(([column, name]) => [name, column]));
   const file = content.name;
@@ -113,14 +124,12 @@ async function openRecords(content: Content, options: ReadOptions): Promise<{ re
     const parquet = await openParquet(await content.ranges());
     const wanted = parquet.columns.filter((name) => (COLUMNS as readonly string[]).includes(names.get(name) ?? name));
     const columns = parquet.columns.map((name) => names.get(name) ?? name);
-    return withSchema(
-      renamed(parquet.records(wanted), names),
-      (first) => options.schema ?? detectSchema(columns, first, format, file),
+    return withLayout(renamed(parquet.records(wanted), names), options, (first) =>
+      detectSchema(columns, first, format, file),
     );
   }
   const lines = format === 'csv' ? readCsv(content.parts(), file) : readJsonLines(content.parts(), file);
-  return withSchema(renamed(lines, names), (first) => {
-    if (options.schema) return options.schema;
+  return withLayout(renamed(lines, names), options, (first) => {
     if (first.length === 0) throw new DataError('format', 'the file has no records', { file });
     const columns = [...new Set(first.flatMap((record) => Object.keys(record ?? {})))];
     return detectSchema(columns, first, format, file);
@@ -134,11 +143,12 @@ async function* renamed(records: Records, names: Map<string, string>): AsyncGene
   for await (const some of records) yield names.size === 0 ? some : some.map(rename);
 }
 
-/** Records, and the schema of the first ones. Closes the file on failure or when the reader stops early. */
-async function withSchema(
+/** Records, and the layout of the first ones. Closes the file on failure or when the reader stops early. */
+async function withLayout(
   records: AsyncGenerator<(Row | null)[]>,
+  { schema, nonText, winnerValues, strictVotes }: ReadOptions,
   schemaOf: (first: (Row | null)[]) => Schema,
-): Promise<{ records: Records; schema: Schema }> {
+): Promise<{ records: Records; layout: Layout }> {
   const taken: (Row | null)[][] = [];
   async function* all() {
     try {
@@ -155,7 +165,10 @@ async function withSchema(
       taken.push(value);
       count += value.length;
     }
-    return { schema: schemaOf(taken.flat().slice(0, PEEK)), records: all() };
+    const first = taken.flat().slice(0, PEEK);
+    const voting = { values: winnerValues, strict: strictVotes };
+    const layout = { schema: schema ?? schemaOf(first), voting, nonText };
+    return { layout, records: all() };
   } catch (error) {
     await records.return(undefined);
     throw error;

@@ -1,10 +1,12 @@
 /** @file The column layouts of public data sets, and their detection. */
 
 import { DataError } from '../error.js';
+import { isPythonList } from './turns.js';
 
 /**
  * Column layouts. `wsdm` and `jsonl`: plain texts. `lmsys`, `arena55k`: JSON arrays in strings, one-hot winner.
- * `arena100k`, `arena140k`, `chatbot33k`, `mt_bench`: conversations of both sides.
+ * `arena100k`, `arena140k`, `chatbot33k`, `mt_bench`, `messages`: conversations of both sides. `preference`: chosen and
+ * rejected, as texts, transcripts or messages. `ranked`: a list of answers with ranks or scores.
  */
 export const SCHEMAS = [
   'wsdm',
@@ -15,6 +17,9 @@ export const SCHEMAS = [
   'chatbot33k',
   'mt_bench',
   'jsonl',
+  'messages',
+  'preference',
+  'ranked',
 ] as const;
 
 /** Name of a column layout. */
@@ -47,6 +52,29 @@ export const COLUMNS = [
   'weight',
   'soft_label',
   'teacher_logits',
+  'score_a',
+  'score_b',
+  'messages_a',
+  'messages_b',
+  'chosen',
+  'rejected',
+  'chosen_model',
+  'rejected_model',
+  'messages',
+  'conversations',
+  'question',
+  'instruction',
+  'input',
+  'system',
+  'responses',
+  'answers',
+  'completions',
+  'candidates',
+  'scores',
+  'rewards',
+  'ranks',
+  'ranking',
+  'rank',
 ] as const;
 
 /** Name of a column that a schema reads. */
@@ -72,23 +100,48 @@ export function detectSchema(
     return has('anony') || has('tstamp') || has('language') ? 'chatbot33k' : 'mt_bench';
   }
   if (has('prompt', 'response_a', 'response_b')) {
-    const lists = format === 'parquet' ? 'arena55k' : 'lmsys';
-    if (has('winner_tie') || records.some(holdsArrays)) return lists;
-    return format === 'jsonl' ? 'jsonl' : 'wsdm';
+    const some = has('winner_tie') ? 'some' : 'every';
+    return records.some((record) => holdsArrays(record, some))
+      ? format === 'parquet'
+        ? 'arena55k'
+        : 'lmsys'
+      : plain(format);
   }
+  if (has('messages_a', 'messages_b')) return 'messages';
+  if (has('chosen', 'rejected')) return 'preference';
+  if (LISTS.some((name) => has(name)) && (WORTHS.some((name) => has(name)) || records.some(holdsWorth)))
+    return 'ranked';
   throw new DataError(
     'schema',
-    `columns ${columns.slice(0, 20).join(', ') || '(none)'} are of no known schema; prompt, response_a and response_b, or conversation_a and conversation_b are expected. Rename yours (or, in code, say how they are named: \`columns\`)`,
+    `columns ${columns.slice(0, 20).join(', ') || '(none)'} are of no known schema; prompt, response_a and response_b, or conversation_a and conversation_b, or chosen and rejected are expected. Say how yours are named: \`columns\` response_a=NAME,...`,
     { file },
   );
 }
 
+/** Columns of answers, and of their worth, that make a `ranked` set. */
+const LISTS = ['responses', 'answers', 'completions', 'candidates'];
+const WORTHS = ['scores', 'rewards', 'ranks', 'ranking', 'rank'];
+
+function plain(format: Format): Schema {
+  return format === 'jsonl' ? 'jsonl' : 'wsdm';
+}
+
+/** True when the answers of a record are objects with a rank or score of their own. */
+function holdsWorth(record: Record<string, unknown> | null): boolean {
+  const list = LISTS.map((name) => record?.[name]).find((value) => value !== undefined);
+  const text =
+    typeof list === 'string'
+      ? list
+      : JSON.stringify(list ?? null, (_, value) => (typeof value === 'bigint' ? Number(value) : value));
+  return /"(rank|score|overall_score|reward)"\s*:/.test(text);
+}
+
 /**
- * True when prompt and both responses are strings that hold JSON arrays of texts: the only hint in a set without
- * labels.
+ * True when prompt and both responses, or one of them, are strings that hold lists of texts, in JSON or as Python
+ * prints them. Python's are refused row by row, in words.
  */
-function holdsArrays(record: Record<string, unknown> | null): boolean {
-  return record !== null && ['prompt', 'response_a', 'response_b'].every((name) => isTextArray(record[name]));
+function holdsArrays(record: Record<string, unknown> | null, some: 'some' | 'every'): boolean {
+  return record !== null && ['prompt', 'response_a', 'response_b'][some]((name) => isTextArray(record[name]));
 }
 
 function isTextArray(value: unknown): boolean {
@@ -97,6 +150,6 @@ function isTextArray(value: unknown): boolean {
     const list: unknown = JSON.parse(value);
     return Array.isArray(list) && list.every((item) => item === null || typeof item === 'string');
   } catch {
-    return false;
+    return isPythonList(value);
   }
 }

@@ -10,12 +10,22 @@ export type Vote = readonly [a: string, b: string, winner: 'a' | 'b' | 'tie' | n
 /** Fitted ratings, in the order of `models`. `logLikelihood` is natural, summed over the votes, without the ridge. */
 export interface BradleyTerry {
   models: string[];
-  /** Log strengths, mean 0 [models]. */
+  /** Log strengths, mean 0 in each group [models]. */
   coefficients: number[];
   /** 1000 + 400 / ln 10 * coefficient: 400 points are odds of ten to one [models]. */
   ratings: number[];
   logLikelihood: number;
-  /** Whether the votes alone fix every gap: each group of models has lost to and beaten the rest. */
+  /**
+   * Number of each model's group, from 0 in the order of `models` [models]. Votes link the models of a group; nothing
+   * says how the models of two groups compare.
+   */
+  groups: number[];
+  /**
+   * Whether the votes leave a model's rating open: it never lost to, or never beat, the models of its group that did
+   * both among themselves [models].
+   */
+  open: boolean[];
+  /** Whether the votes alone fix every gap: one group, each part of it has lost to and beaten the rest. */
   finite: boolean;
 }
 
@@ -44,7 +54,8 @@ export function bradleyTerry(votes: readonly Vote[], options: BradleyTerryOption
   const { C = Number.POSITIVE_INFINITY } = options;
   const models = [...(options.models ?? modelsOf(votes))];
   const pairs = gatherVotes(votes, models).pairs;
-  const coefficients = fitPairs(pairs, models.length, C);
+  const { groups, open } = linksOf(pairs, models.length);
+  const coefficients = fitPairs(pairs, groups, C);
   return {
     models,
     coefficients,
@@ -53,7 +64,9 @@ export function bradleyTerry(votes: readonly Vote[], options: BradleyTerryOption
       const z = coefficients[a] - coefficients[b];
       return sum - winsA * softplus(-z) - (n - winsA) * softplus(z);
     }, 0),
-    finite: stronglyConnected(pairs, models.length),
+    groups,
+    open,
+    finite: groups.every((group) => group === 0) && open.every((one) => !one || models.length === 1),
   };
 }
 
@@ -67,21 +80,31 @@ export function ratingOf(coefficient: number): number {
   return 1000 + (400 / Math.LN10) * coefficient;
 }
 
-/** Log strengths, mean 0 [models], from summed wins; pairs without votes do not count. */
-export function fitPairs(pairs: readonly Pair[], models: number, C: number): number[] {
+/** Log strengths, mean 0 in each group [models], from summed wins; pairs without votes do not count. */
+export function fitPairs(pairs: readonly Pair[], groups: readonly number[], C: number): number[] {
   const played = pairs.filter(({ n }) => n > 0);
   const rows = sparseRows(
     played.map(({ a, b }) => [
       [a, 1],
       [b, -1],
     ]),
-    models,
+    groups.length,
   );
   const shares = played.map(({ n, winsA }) => winsA / n);
   const weights = played.map(({ n }) => n);
   const { coefficients } = fitLogistic(rows, shares, { C, intercept: false, weights, tolerance: 1e-11 });
-  const centre = coefficients.reduce((a, b) => a + b, 0) / Math.max(1, models);
-  return Array.from(coefficients, (value) => value - centre);
+  return centred(coefficients, groups);
+}
+
+/** Values less the mean of their group. */
+export function centred(values: ArrayLike<number>, groups: readonly number[]): number[] {
+  const sums: number[] = [];
+  const counts: number[] = [];
+  for (const [i, group] of groups.entries()) {
+    sums[group] = (sums[group] ?? 0) + values[i];
+    counts[group] = (counts[group] ?? 0) + 1;
+  }
+  return groups.map((group, i) => values[i] - sums[group] / counts[group]);
 }
 
 /** Wins by pair of models, and the pair and its first model's share of each vote [votes]. */
@@ -115,18 +138,44 @@ export function gatherVotes(votes: readonly Vote[], models: readonly string[]) {
   return { pairs, pairOf, shareOf };
 }
 
-/** Whether "has beaten" leads from every model to every other (Ford's condition). */
-function stronglyConnected(pairs: readonly Pair[], models: number): boolean {
-  const reaches = (beats: (pair: Pair) => [boolean, boolean]) => {
-    const next: number[][] = Array.from({ length: models }, () => []);
-    for (const pair of pairs) {
-      const [forward, back] = beats(pair);
-      if (forward) next[pair.a].push(pair.b);
-      if (back) next[pair.b].push(pair.a);
+/** The groups that votes link, and the models that Ford's condition leaves open in theirs. */
+export function linksOf(pairs: readonly Pair[], models: number): { groups: number[]; open: boolean[] } {
+  const beaten: number[][] = Array.from({ length: models }, () => []);
+  const lostTo: number[][] = Array.from({ length: models }, () => []);
+  for (const { a, b, n, winsA } of pairs) {
+    if (winsA > 0) {
+      beaten[a].push(b);
+      lostTo[b].push(a);
     }
-    const seen = new Set<number>(models ? [0] : []);
-    for (const model of seen) for (const other of next[model]) seen.add(other);
-    return seen.size === models;
-  };
-  return reaches(({ n, winsA }) => [winsA > 0, winsA < n]) && reaches(({ n, winsA }) => [winsA < n, winsA > 0]);
+    if (winsA < n) {
+      beaten[b].push(a);
+      lostTo[a].push(b);
+    }
+  }
+  const both = beaten.map((list, i) => [...list, ...lostTo[i]]);
+  const groups: number[] = Array(models).fill(-1);
+  let count = 0;
+  for (let model = 0; model < models; model++) {
+    if (groups[model] >= 0) continue;
+    for (const other of reached(model, both)) groups[other] = count;
+    count++;
+  }
+  // the largest set of a group in which "has beaten" leads from every model to every other
+  const cores: Set<number>[] = Array.from({ length: count }, () => new Set());
+  const seen = new Set<number>();
+  for (let model = 0; model < models; model++) {
+    if (seen.has(model)) continue;
+    const from = reached(model, lostTo);
+    const core = new Set([...reached(model, beaten)].filter((other) => from.has(other)));
+    for (const other of core) seen.add(other);
+    if (core.size > cores[groups[model]].size) cores[groups[model]] = core;
+  }
+  return { groups, open: groups.map((group, i) => cores[group].size < 2 || !cores[group].has(i)) };
+}
+
+/** Models that a chain of links leads to, the start among them. */
+function reached(start: number, links: readonly number[][]): Set<number> {
+  const seen = new Set([start]);
+  for (const model of seen) for (const other of links[model]) seen.add(other);
+  return seen;
 }

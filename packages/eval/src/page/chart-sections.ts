@@ -195,8 +195,14 @@ export function sliceBlock({ slices: section, predictors }: Report): Block {
   };
 }
 
+/** "x, y and 3 others": names of models. */
+function listed(names: string[]): string {
+  const shown = names.slice(0, 5).join(', ');
+  return names.length > 5 ? `${shown} and ${names.length - 5} others` : shown;
+}
+
 export function leaderboardBlock({ leaderboard: section }: Report): Block {
-  const { models, spearman, kendall, note, finite, n } = section!;
+  const { models, spearman, kendall, groups, note, n } = section!;
   const ends = models.flatMap(({ people, predicted }) =>
     [people.value, people.low, people.high, predicted.value, predicted.low, predicted.high].filter(
       (end) => end !== null,
@@ -204,20 +210,36 @@ export function leaderboardBlock({ leaderboard: section }: Report): Block {
   );
   const axis = (label: string) => niceAxis(ends, label, (value) => value.toFixed(0));
   const rating = (figure: Figure) => numberFigure(figure, 0);
+  const open = models.flatMap(({ name, open }) => (open ? [name] : []));
   return {
     title: 'Leaderboard',
     paragraphs: [
       `${n} battles between named models. ${note}`,
-      ...(finite
+      ...(groups > 1
+        ? [
+            `The models are ${groups} groups that never met: each has a mean of 1000, and ratings of two groups cannot be held against each other.`,
+          ]
+        : []),
+      ...(open.length
+        ? [`Votes leave the rating of ${listed(open)} open (never lost, or never won): the ridge sets it.`]
+        : []),
+      ...(groups > 1
         ? []
-        : ['Votes alone do not fix every gap (a model or group never lost or never won): the ridge does.']),
-      `Agreement of the two rankings: Spearman ${numberFigure(spearman)}, Kendall ${numberFigure(kendall)}.`,
+        : [`Agreement of the two rankings: Spearman ${numberFigure(spearman)}, Kendall ${numberFigure(kendall)}.`]),
     ],
     tables: [
       {
         caption: 'Ratings from people’s and from predicted votes',
-        columns: ['Model', 'Battles', 'People', 'Predicted', 'People, style controlled'],
-        rows: models.map(({ name, battles, people, predicted, styleControlled }) => [
+        columns: [
+          ...(groups > 1 ? ['Group'] : []),
+          'Model',
+          'Battles',
+          'People',
+          'Predicted',
+          'People, style controlled',
+        ],
+        rows: models.map(({ group, name, battles, people, predicted, styleControlled }) => [
+          ...(groups > 1 ? [String(group)] : []),
           name,
           String(battles),
           rating(people),
