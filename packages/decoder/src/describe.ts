@@ -4,7 +4,7 @@ import type { Weights } from '@arena/files';
 import { placeName } from '@arena/files/source';
 import { type LoraConfig, type LoraTarget, loraConfig } from '@arena/lora';
 import { resolveTargets } from '@arena/lora/names';
-import { checkQuantized } from '@arena/quant/state';
+import { readQuantized } from '@arena/quant';
 import { openCheckpoint } from '@arena/safetensors';
 import { checkpointWeights, isDtype } from '@arena/safetensors/tensor';
 import type { CheckpointSource } from './checkpoint-view.js';
@@ -146,6 +146,22 @@ const PARTS: { name: CheckpointPart['name']; roles: TensorPlace['role'][] }[] = 
 /** `nf4` or `fp4` when a weight is stored in 4 bits. */
 function stateOf(tensors: Weights['tensors'], name: string): string | undefined {
   return ['nf4', 'fp4'].find((code) => tensors.has(`${name}.quant_state.bitsandbytes__${code}`));
+}
+
+/** Checks that a 4-bit weight can be read, without its codes and scales: only its state and tables are. @throws QuantError */
+async function checkQuantized(weights: Weights, name: string): Promise<void> {
+  const large = [name, `${name}.absmax`, `${name}.nested_absmax`];
+  const small: Weights = {
+    place: weights.place,
+    tensors: weights.tensors,
+    readFloat32: (key, rows) => weights.readFloat32(key, rows),
+    async *readStored(key) {
+      if (large.includes(key)) yield new Uint8Array(weights.tensors.get(key)!.bytes);
+      else yield* weights.readStored(key);
+    },
+    close: () => weights.close(),
+  };
+  await readQuantized(small, name);
 }
 
 /** Bytes of a weight and of the statistics beside it. The shape of a 4-bit weight is in its state, which is not read here. */

@@ -59,7 +59,7 @@ export function isEmpty(value: unknown): boolean {
 }
 
 /** A value for a message, cut where it is long. */
-export function shown(value: unknown): string {
+function shown(value: unknown): string {
   const text = JSON.stringify(value) ?? 'missing';
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
 }

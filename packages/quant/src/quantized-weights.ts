@@ -33,25 +33,6 @@ export async function readQuantized(weights: Weights, name: string): Promise<Qua
   }
 }
 
-/**
- * Checks that {@link readQuantized} would read a weight, without its codes and scales: only its state and tables are read.
- * @throws QuantError as it does.
- */
-export async function checkQuantized(weights: Weights, name: string): Promise<void> {
-  const large = [name, `${name}.absmax`, `${name}.nested_absmax`];
-  const small: Weights = {
-    place: weights.place,
-    tensors: weights.tensors,
-    readFloat32: (key, rows) => weights.readFloat32(key, rows),
-    async *readStored(key) {
-      if (large.includes(key)) yield new Uint8Array(weights.tensors.get(key)!.bytes);
-      else yield* weights.readStored(key);
-    },
-    close: () => weights.close(),
-  };
-  await readQuantized(small, name);
-}
-
 /** The weights to quantise, and how. Values are rounded to `dtype` first, like transformers does. */
 export interface QuantizedWeightsOptions extends Quantize4bitOptions {
   /** Names of the matrices to quantise. The other tensors do not change. */
