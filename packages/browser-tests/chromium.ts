@@ -77,10 +77,11 @@ function project(name: string, { include, provide, flags, headers }: ProjectOpti
         '@tensorflow/tfjs-core',
         '@arena/runtime > @tensorflow/tfjs-backend-cpu',
         '@tensorflow/tfjs-backend-webgpu',
+        '@arena/data > fflate',
+        '@arena/data > fzstd',
         '@arena/data > hyparquet',
         '@arena/data > hyparquet-compressors',
       ],
-      exclude: ['csv-parse/browser/esm'], // a module as it stands
     },
     server: { headers, fs: { allow: ['../..', ...(REAL_BASE ? [dirname(REAL_BASE)] : [])] } },
     test: {

@@ -1,9 +1,10 @@
-/** @file @arena/data in a Vite page, as its users get it: a Parquet file and a CSV file by URL, read, packed. */
+/** @file @arena/data in a Vite page, as its users get it: a Parquet file, a CSV file and packed ones by URL, read, packed. */
 import { existsSync } from 'node:fs';
-import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { packer, readBattles } from '@arena/data';
 import { loadTokenizer } from '@arena/tokenizer';
 import { chromium } from 'playwright';
@@ -15,6 +16,7 @@ const PACKAGES = new URL('../../', import.meta.url);
 const FILES = {
   'votes.parquet': 'data/test/fixtures/arena100k.parquet',
   'votes.csv': 'data/test/fixtures/lmsys_train.csv',
+  'votes-zstd.bin': 'data/test/fixtures/two-frames.jsonl.zst',
   'tokenizer.json': 'tokenizer/test/fixtures/tiny-tokenizer.json',
 };
 
@@ -30,6 +32,9 @@ it.skipIf(!existsSync(CHROMIUM))('a Vite page reads votes by URL and packs them 
   } as const;
   await build(config);
   for (const [name, path] of Object.entries(FILES)) await cp(new URL(path, PACKAGES), join(outDir, name));
+  const csvBytes = await readFile(new URL(FILES['votes.csv'], PACKAGES));
+  const members = [csvBytes.subarray(0, 500), csvBytes.subarray(500)].map((part) => gzipSync(part));
+  await writeFile(join(outDir, 'votes-gzip.bin'), Buffer.concat(members));
   const server = await preview(config);
   const browser = await chromium.launch({ executablePath: CHROMIUM, args: CHROMIUM_FLAGS });
   try {
@@ -39,7 +44,7 @@ it.skipIf(!existsSync(CHROMIUM))('a Vite page reads votes by URL and packs them 
       if (request.url().endsWith('.parquet')) ranges.push(request.headers().range ?? 'whole');
     });
     await page.goto(server.resolvedUrls!.local[0]);
-    const { parquet, csv, tokens } = await page.evaluate(() => globalThis.votes);
+    const { parquet, csv, gzip, zstd, tokens } = await page.evaluate(() => globalThis.votes);
     const pack = packer(loadTokenizer(await readFile(new URL(FILES['tokenizer.json'], PACKAGES))), { maxTokens: 400 });
     const read = async (path: string) => {
       const battles = [];
@@ -51,6 +56,8 @@ it.skipIf(!existsSync(CHROMIUM))('a Vite page reads votes by URL and packs them 
     expect(parquet).toEqual(expected.map(({ id }) => id));
     expect(tokens).toEqual(expected.map((battle) => pack(battle).ids.length));
     expect(csv).toEqual((await read(FILES['votes.csv'])).map(({ id }) => id));
+    expect(gzip).toEqual(csv);
+    expect(zstd).toEqual(['z0', 'z1', 'z2']);
     expect(ranges).not.toContain('whole');
   } finally {
     await browser.close();

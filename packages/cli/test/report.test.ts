@@ -1,6 +1,7 @@
 /** @file `arena report` on predictions that other tools wrote. */
 import { existsSync } from 'node:fs';
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { arena, BATTLES, type Workspace, workspace } from './workspace.js';
 
@@ -57,7 +58,11 @@ test('a prepared folder lends its training part; classes and both orders', async
   ).toBe(0);
   const { test: ids } = JSON.parse(await readFile(w.at('ready/splits.json'), 'utf8'));
   const winner = new Map(BATTLES.map((battle) => [battle.id, battle.winner]));
-  const rows = ids.map((id: string) => ({ id, a: winner.get(id) === 'a' ? 6 : 1, b: 2, t: 2 }));
+  const rows = ids.map((id: string) => ({
+    id,
+    ...(winner.get(id) === 'a' ? { a: 0.6, b: 0.2 } : { a: 0.2, b: 0.6 }),
+    t: 0.2,
+  }));
   await writeFile(w.at('classes.jsonl'), rows.map((row: object) => `${JSON.stringify(row)}\n`).join(''));
   const flags = ['--data', w.at('ready'), '--columns', 'id=id,classes=a:b:t', '--out', w.at('r3')];
   expect((await arena('report', w.at('classes.jsonl'), ...flags)).code).toBe(0);
@@ -67,7 +72,30 @@ test('a prepared folder lends its training part; classes and both orders', async
   const [first] = (await readFile(w.at('r3/predictions.jsonl'), 'utf8'))
     .split('\n')
     .map((line) => line && JSON.parse(line));
-  expect(first.probabilityA).toBe(first.winner === 'a' ? 0.7 : 0.4);
+  expect(first.probabilityA).toBeCloseTo(first.winner === 'a' ? 0.7 : 0.3, 12);
+});
+
+test('ids of 64 bits meet their own votes, from every format', async () => {
+  const ids = Array.from({ length: 12 }, (_, i) => String(2n ** 53n + 1n + BigInt(i)));
+  const lines = ids.map((id, i) => {
+    const texts = `"prompt":"p${i}","response_a":"x","response_b":"y"`;
+    return `{"id":${id},${texts},"winner":"${i % 2 ? 'model_a' : 'model_b'}"}\n`;
+  });
+  await writeFile(w.at('ids.jsonl'), lines.join(''));
+  const cells = ids.map((id, i) => `${id},p${i},x,y,${i % 2 ? 'model_a' : 'model_b'}\n`);
+  await writeFile(w.at('ids.csv'), `id,prompt,response_a,response_b,winner\n${cells.join('')}`);
+  const said = (i: number) => (i % 2 ? 0.9 : 0.2);
+  await writeFile(w.at('p.jsonl'), ids.map((id, i) => `{"id":${id},"probabilityA":${said(i)}}\n`).join(''));
+  await writeFile(w.at('p.csv'), `id;probabilityA\r\n${ids.map((id, i) => `${id};${said(i)}\r\n`).join('')}`);
+  await writeFile(w.at('p.csv.gz'), gzipSync(await readFile(w.at('p.csv'))));
+  for (const data of ['ids.jsonl', 'ids.csv']) {
+    for (const predictions of ['p.jsonl', 'p.csv', 'p.csv.gz']) {
+      const out = `ids-${data}-${predictions}`;
+      const run = await arena('report', w.at(predictions), '--data', w.at(data), '--out', w.at(out));
+      expect(run.code, run.err).toBe(0);
+      expect((await accuracies(out)).model).toMatchObject({ value: 1, n: 12 });
+    }
+  }
 });
 
 test('bad input: one line, and no folder left', async () => {

@@ -17,7 +17,11 @@ export async function dataCase(one: Case): Promise<Check[]> {
       const name = given ? `${file} as ${given}` : file;
       const rows: Record<string, unknown>[] = [];
       const rejected: Expected['rejected'] = [];
-      for await (const { battle, rejected: out } of readRows(content, { schema: given, strictVotes: true })) {
+      for await (const { battle, rejected: out } of readRows(content, {
+        schema: given,
+        strictVotes: true,
+        repeatedKeys: 'last',
+      })) {
         if (battle) {
           const { session: _, ...fields } = battle; // the expected rows have none
           rows.push(fields);

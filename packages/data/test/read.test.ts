@@ -15,7 +15,7 @@ async function check(folder: URL, file: string, schema?: Schema): Promise<void> 
   const expected: Expected = JSON.parse(readFileSync(new URL(`${file}.expected.json`, folder), 'utf8'));
   const rows: object[] = [];
   const rejected: object[] = [];
-  for await (const read of readRows(new URL(file, folder), { schema, strictVotes: true })) {
+  for await (const read of readRows(new URL(file, folder), { schema, strictVotes: true, repeatedKeys: 'last' })) {
     if (read.battle) {
       const { session, ...battle } = read.battle; // the golden rows have no sessions
       rows.push(battle);
@@ -45,13 +45,17 @@ test('a category is read from its column, or from one that is named for it', asy
   const bytes = new TextEncoder().encode(
     `${JSON.stringify(row)}\n${JSON.stringify({ ...row, id: '2', category: null })}\n`,
   );
-  const read = async (columns?: { category: string }) => {
+  const { category, ...other } = row;
+  const read = async (bytes: Uint8Array, columns?: { category: string }) => {
     const found: (string | undefined)[] = [];
     for await (const { battle } of readRows(bytes, { columns })) found.push(battle?.category);
     return found;
   };
-  expect(await read()).toEqual(['math', undefined]);
-  expect((await read({ category: 'source' }))[1]).toBe('s');
+  expect(await read(bytes)).toEqual(['math', undefined]);
+  expect(await read(new TextEncoder().encode(JSON.stringify(other)), { category: 'source' })).toEqual(['s']);
+  await expect(read(bytes, { category: 'source' })).rejects.toThrow(
+    'the column "source" is to be read as category, but the file has a column "category", too',
+  );
 });
 
 test('messages with images or parts of tools are no battles, or battles of what is left', async () => {

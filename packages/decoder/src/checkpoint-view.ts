@@ -1,7 +1,8 @@
 /** @file A checkpoint wherever it is: in a folder, or open already (a view that is not written yet, another format). */
 
-import { type Location, readFileAt, type Weights } from '@arena/files';
+import type { Location, Weights } from '@arena/files';
 import { placeName } from '@arena/files/source';
+import { readTextAt } from '@arena/files/text';
 import { openWeights } from '@arena/safetensors';
 import { DecoderError } from './error.js';
 import { textPart, textWeights } from './text-part.js';
@@ -23,13 +24,16 @@ const MAX_CONFIG_BYTES = 10e6;
 export async function configText(source: CheckpointSource): Promise<{ text: string; path: string }> {
   if (typeof source === 'object') return { text: source.config, path: `${source.weights.place}/config.json` };
   const path = `${placeName(source)}/config.json`;
-  const bytes = await readFileAt(source, 'config.json', { maxBytes: MAX_CONFIG_BYTES });
-  if (!bytes)
+  const text = await readTextAt(source, 'config.json', {
+    maxBytes: MAX_CONFIG_BYTES,
+    fail: (reason) => new DecoderError('checkpoint', `${path}: ${reason}`),
+  });
+  if (text === null)
     throw new DecoderError(
       'checkpoint',
       `${path}: cannot be read (ENOENT); a checkpoint as Hugging Face keeps it is expected`,
     );
-  return { text: textPart(new TextDecoder().decode(bytes)), path };
+  return { text: textPart(text), path };
 }
 
 /** The tensors of a checkpoint; those of a folder are opened, and named as a text model's. */

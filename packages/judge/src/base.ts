@@ -4,6 +4,7 @@ import type { Battle } from '@arena/data';
 import type { DecoderConfig } from '@arena/decoder';
 import { type Location, readFileAt } from '@arena/files';
 import { placeName } from '@arena/files/source';
+import { textBytes } from '@arena/files/text';
 import { type GgufBase, readConfig, readGgufBase, type TinyBaseOptions, tinyBaseFiles } from '@arena/gemma';
 import { loadTokenizer, sentencePieceTokenizer, type Tokenizer } from '@arena/tokenizer';
 import { type ModelCard, mergedCard } from './card.js';
@@ -60,7 +61,7 @@ export async function openTokenizer(location: Location): Promise<Tokenizer> {
   if (!bytes)
     throw new JudgeError('base', `${path}: cannot be read (ENOENT); the base's tokenizer is needed beside its weights`);
   try {
-    return loadTokenizer(bytes);
+    return loadTokenizer(textBytes(bytes, path, (reason) => new Error(reason)));
   } catch (error) {
     throw new JudgeError('base', `${path}: ${(error as Error).message}`);
   }

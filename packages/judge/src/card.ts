@@ -1,7 +1,8 @@
 /** @file arena.json beside an adapter or a merged checkpoint: what inference needs to repeat training's packing. */
 import type { QuantizationOptions } from '@arena/decoder/checkpoint';
-import { type Location, readFileAt } from '@arena/files';
+import type { Location } from '@arena/files';
 import { placeName } from '@arena/files/source';
+import { readTextAt } from '@arena/files/text';
 import type { LoadGemmaOptions } from '@arena/gemma';
 import type { Base } from './base.js';
 import { JudgeError } from './error.js';
@@ -99,8 +100,11 @@ export async function mergedCard(base: Location): Promise<ModelCard | undefined>
 }
 
 async function cardAt(location: Location, path: string): Promise<ModelCard | undefined> {
-  const bytes = await readFileAt(location, 'arena.json', { maxBytes: MAX_BYTES });
-  return bytes ? parseCard(new TextDecoder().decode(bytes), path) : undefined;
+  const text = await readTextAt(location, 'arena.json', {
+    maxBytes: MAX_BYTES,
+    fail: (reason) => new JudgeError('card', `${path}: ${reason}`),
+  });
+  return text === null ? undefined : parseCard(text, path);
 }
 
 /** Largest arena.json to read. */

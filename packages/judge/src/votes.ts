@@ -28,6 +28,8 @@ export interface LeftOut {
   rejected: Record<string, number>;
   rejectedExamples: RejectedRow[];
   clean: CleanReport;
+  /** Files of a folder that hold no votes. */
+  passedBy?: string[];
 }
 
 /** Options for reading and cleaning votes. */
@@ -80,7 +82,9 @@ export async function streamVotes(
   };
   const { clean, report } = cleaner({ ...policy, ties: ties ? 'keep' : 'drop' });
   const winners = new Set<Battle['winner']>();
-  for await (const battle of readBattles(source, { ...reading, reject, signal, nonText })) {
+  const passedBy: string[] = [];
+  const pass = (file: string) => void passedBy.push(file);
+  for await (const battle of readBattles(source, { ...reading, reject, passedBy: pass, signal, nonText })) {
     seen?.(battle);
     const kept = clean(softLabels || battle.winner ? battle : { ...battle, softLabel: undefined });
     if (!kept) continue;
@@ -100,7 +104,7 @@ export async function streamVotes(
       `${name}: '${[...winners][0]}' wins all ${report.kept} battles; a model needs votes for both sides to learn from`,
     );
   }
-  return { rejected, rejectedExamples, clean: report };
+  return { rejected, rejectedExamples, clean: report, passedBy };
 }
 
 /** "; nothing says which answer that is: ...": what to do with the first rejected record. */
@@ -128,7 +132,8 @@ export function describeDrops({
   rejected,
   rejectedExamples,
   clean,
-}: Pick<LeftOut, 'rejected' | 'rejectedExamples' | 'clean'>): string {
+  passedBy = [],
+}: Pick<LeftOut, 'rejected' | 'rejectedExamples' | 'clean' | 'passedBy'>): string {
   const dropped = Object.entries(clean.dropped).map(
     ([reason, { count }]) => `${count} ${DROP_REASONS[reason] ?? reason}`,
   );
@@ -137,7 +142,8 @@ export function describeDrops({
     const met = first ? `, row ${first.row} first: ${first.detail.split('; ')[0]}` : '';
     return `${count} unreadable (${reason}${met})`;
   });
-  return [...unread, ...dropped].join(', ');
+  const files = passedBy.map((file) => `the file ${file}, which holds no votes`);
+  return [...unread, ...dropped, ...files].join(', ');
 }
 
 /** Reasons of cleaning in words that follow a count. */

@@ -1,7 +1,8 @@
 /** @file A PEFT adapter folder, both ways: adapter_config.json, adapter_model.safetensors and a model card. */
 
-import { type Location, readFileAt, writeFolder } from '@arena/files';
+import { type Location, writeFolder } from '@arena/files';
 import { openerAt, placeName } from '@arena/files/source';
+import { readTextAt } from '@arena/files/text';
 import { openSafetensors, type SafeTensor, serialize } from '@arena/safetensors';
 import { toFloat32 } from '@arena/safetensors/tensor';
 import { PREFIX, readAdapterKey } from './adapter-keys.js';
@@ -84,13 +85,16 @@ function modelCard({ base_model_name_or_path: base }: LoraConfig): string {
 export async function loadAdapter(location: Location): Promise<AdapterFiles> {
   const place = placeName(location);
   const configPath = `${place}/adapter_config.json`;
-  const text = await readFileAt(location, 'adapter_config.json', { maxBytes: MAX_CONFIG_BYTES });
-  if (!text)
+  const text = await readTextAt(location, 'adapter_config.json', {
+    maxBytes: MAX_CONFIG_BYTES,
+    fail: (reason) => new LoraError('config', `${configPath}: ${reason}`),
+  });
+  if (text === null)
     throw new LoraError(
       'not_found',
       `${configPath}: cannot be read (ENOENT); an adapter folder as PEFT writes it is expected`,
     );
-  const config = parseLoraConfig(new TextDecoder().decode(text), configPath);
+  const config = parseLoraConfig(text, configPath);
   const source = await openerAt(location)('adapter_model.safetensors');
   if (!source) throw new LoraError('not_found', await whyNoWeights(location));
   try {

@@ -1,6 +1,7 @@
 /** @file A checkpoint folder: `model.safetensors`, or `model.safetensors.index.json` and its files. */
 import type { ByteSource, Location } from '@arena/files';
 import { type FileOpener, openerAt, placeName, quote } from '@arena/files/source';
+import { fileText } from '@arena/files/text';
 import { SafetensorsError } from './error.js';
 import type { TensorEntry } from './header.js';
 import { doubledKey } from './json-keys.js';
@@ -106,7 +107,7 @@ async function readIndex(
   try {
     const fail = (message: string) => new SafetensorsError('format', message, source.name);
     if (source.size > maxBytes) throw fail(`has ${source.size} bytes, the limit for an index is ${maxBytes}`);
-    const text = new TextDecoder().decode(await source.read(0, source.size));
+    const text = fileText(await source.read(0, source.size), source.name, fail);
     let json: { weight_map?: unknown } | null;
     try {
       json = parsePythonJson(text) as { weight_map?: unknown } | null;

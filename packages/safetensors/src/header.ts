@@ -4,6 +4,7 @@
  */
 import type { ByteSource } from '@arena/files';
 import { quote } from '@arena/files/source';
+import { fileKind, KIND_BYTES } from '@arena/files/text';
 import { type Dtype, isDtype, tensorBytes } from './dtype.js';
 import { SafetensorsError } from './error.js';
 import { doubledKey } from './json-keys.js';
@@ -36,6 +37,12 @@ export async function readHeader(source: ByteSource): Promise<Header> {
   if (size < 8) throw new SafetensorsError('truncated', `has ${size} bytes; a safetensors file has at least 8`, file);
   const prefix = await source.read(0, 8);
   const length = Number(new DataView(prefix.buffer, prefix.byteOffset, 8).getBigUint64(0, true));
+  if (8 + length > Math.min(size, 8 + MAX_HEADER_BYTES)) {
+    const kind = fileKind(await source.read(0, Math.min(KIND_BYTES, size)));
+    if (kind && kind.key !== 'safetensors') {
+      throw new SafetensorsError('format', `is ${kind.name}; ${kind.advice}`, file);
+    }
+  }
   if (length > MAX_HEADER_BYTES) {
     throw new SafetensorsError(
       'format',

@@ -3,7 +3,7 @@ import { type Packed, packer, readBattles } from '@arena/data';
 import { loadTokenizer } from '@arena/tokenizer';
 
 declare global {
-  var votes: Promise<{ parquet: string[]; csv: string[]; tokens: number[] }>;
+  var votes: Promise<{ parquet: string[]; csv: string[]; gzip: string[]; zstd: string[]; tokens: number[] }>;
 }
 
 globalThis.votes = (async () => {
@@ -20,5 +20,13 @@ globalThis.votes = (async () => {
   };
   const parquet = await ids('/votes.parquet');
   const csv = await ids('/votes.csv');
-  return { parquet: parquet.found, csv: csv.found, tokens: parquet.tokens };
+  const gzip = await ids('/votes-gzip.bin');
+  const zstd = await ids('/votes-zstd.bin');
+  return {
+    parquet: parquet.found,
+    csv: csv.found,
+    gzip: gzip.found,
+    zstd: zstd.found,
+    tokens: parquet.tokens,
+  };
 })();

@@ -122,7 +122,10 @@ async function battlesOf({
   }
   let count = 0;
   const rejected: RejectedRow[] = [];
-  for await (const _ of readBattles(data, { columns, winnerValues, reject: (row) => rejected.push(row) })) count++;
+  const passedBy = (file: string, reason: string) =>
+    void process.stderr.write(`arena predict: ${file} was passed over: ${reason}\n`);
+  for await (const _ of readBattles(data, { columns, winnerValues, passedBy, reject: (row) => rejected.push(row) }))
+    count++;
   if (rejected.length) {
     const [{ file, row, detail }] = rejected;
     process.stderr.write(

@@ -1,5 +1,6 @@
 /** @file `--config FILE`: flags of a command from a JSON file. The command line takes precedence. */
 import { readFileSync } from 'node:fs';
+import { fileText } from '@arena/files/text';
 
 /**
  * Puts the flags of a `--config` file before those of the command line, so that the command line wins. Keys are flag
@@ -34,7 +35,7 @@ export function configWords(path: string, config: Record<string, unknown>, given
 function readConfig(path: string): Record<string, unknown> {
   let value: unknown;
   try {
-    value = JSON.parse(readFileSync(path, 'utf8'));
+    value = JSON.parse(fileText(readFileSync(path), path, (reason) => new Error(reason)));
   } catch (error) {
     throw new Error(`${path}: cannot be used as --config (${(error as Error).message})`);
   }

@@ -3,9 +3,7 @@
  * whole.
  */
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { access, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import type { Battle } from '@arena/data';
 
 /** Scores consecutive battles: one line of JSON each, in order. */
@@ -69,6 +67,8 @@ export async function writePredictions(
   await rm(`${part}.key`, { force: true });
 }
 
+const NEWLINE = 0x0a;
+
 /** Ids of the whole lines of an earlier run. Removes a line that was cut. */
 async function knownIds(part: string, key: string): Promise<string[]> {
   const left = await stat(part).catch(() => undefined);
@@ -82,11 +82,10 @@ async function knownIds(part: string, key: string): Promise<string[]> {
   }
   const ids: string[] = [];
   let bytes = 0;
-  for await (const line of createInterface({ input: createReadStream(part), crlfDelay: Number.POSITIVE_INFINITY })) {
-    const end = bytes + Buffer.byteLength(line) + 1;
-    if (end > left.size) break; // no newline: the process ended in the middle of it
-    ids.push((JSON.parse(line) as { id: string }).id);
-    bytes = end;
+  const lines = await readFile(part);
+  for (let end = lines.indexOf(NEWLINE); end >= 0; end = lines.indexOf(NEWLINE, bytes)) {
+    ids.push((JSON.parse(lines.toString('utf8', bytes, end)) as { id: string }).id);
+    bytes = end + 1; // what follows the last newline is a line in whose middle the process ended
   }
   const file = await open(part, 'r+');
   await file.truncate(bytes);

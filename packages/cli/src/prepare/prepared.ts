@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Battle, Packed, PackOptions, SplitName, Splits } from '@arena/data';
 import { openPackingKey, type PackedEntry, packedFromBytes, packedTensors, packingKey } from '@arena/data/pack';
 import { applySplits, SPLIT_NAMES, type SplitsFile, splitsToFile } from '@arena/data/split';
+import { fileText } from '@arena/files/text';
 import type { Cleaning } from '@arena/judge/settings';
 import { writeSafetensors } from '@arena/safetensors';
 import { type Appender, appender } from './appender.js';
@@ -138,12 +139,13 @@ export async function cachedTokens(
 }
 
 async function readJson(path: string): Promise<unknown> {
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     throw new Error(`${path}: cannot be read (${error.code}); prepare again`);
   });
   try {
-    return JSON.parse(text);
+    return JSON.parse(fileText(bytes, path));
   } catch (error) {
-    throw new Error(`${path}: not JSON (${(error as Error).message}); prepare again`);
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new Error(`${path}: not JSON (${error.message}); prepare again`);
   }
 }

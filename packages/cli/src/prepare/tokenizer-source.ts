@@ -1,5 +1,6 @@
 /** @file What a base's tokenizer is made of: for threads, and to know a tokenizer again. */
 import { readFile } from 'node:fs/promises';
+import { textBytes } from '@arena/files/text';
 import { readGgufBase } from '@arena/gemma';
 import type { SentencePieceVocabulary } from '@arena/tokenizer';
 
@@ -17,6 +18,7 @@ export async function tokenizerSource(base: string): Promise<TokenizerSource> {
     const text = JSON.stringify({ ...rest, scores: Array.from(scores), types: Array.from(types) });
     return { source: vocabulary, bytes: new TextEncoder().encode(text) };
   }
-  const bytes = await readFile(`${base}/tokenizer.json`);
+  const path = `${base}/tokenizer.json`;
+  const bytes = textBytes(await readFile(path), path);
   return { source: bytes, bytes };
 }

@@ -1,7 +1,8 @@
 /** @file Runs to compare: their predictions, the battles that they share, and the votes on them. */
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { type Battle, readBattles } from '@arena/data';
+import { readRecords } from '@arena/data/read';
 import {
   type ComparedRun,
   type Battle as EvalBattle,
@@ -20,8 +21,8 @@ export interface PredictedRun extends ComparedRun {
 }
 
 /**
- * Reads runs: folders with a predictions.jsonl, or files of predictions (JSON lines or CSV with `id` and
- * `probabilityA`).
+ * Reads runs: folders with a predictions.jsonl, or files of predictions (JSON lines, CSV or Parquet with `id`
+ * and `probabilityA`).
  * @throws Error naming the file, for one that cannot be read or has an id twice.
  */
 export async function readRuns(paths: string[]): Promise<PredictedRun[]> {
@@ -37,15 +38,20 @@ export async function readRuns(paths: string[]): Promise<PredictedRun[]> {
 export async function readRun(path: string, name: string, columns?: PredictionColumns): Promise<PredictedRun> {
   const folder = (await stat(path).catch(() => undefined))?.isDirectory();
   const file = folder ? join(path, 'predictions.jsonl') : path;
-  const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const { size } = await stat(file).catch((error: NodeJS.ErrnoException) => {
     throw new Error(
       `${file}: cannot be read (${error.code}); a folder with predictions.jsonl, or a predictions file, is expected`,
     );
   });
-  const isJson = text.trimStart().startsWith('{');
+  if (size === 0) throw new Error(`${file}: there is no prediction in it`);
+  const id = columns?.id ?? 'id';
+  const records: { row: number; values: Record<string, unknown> | null }[] = [];
+  for await (const { record, row, format } of readRecords(file, [id])) {
+    records.push({ row: row + (format === 'csv' ? 2 : 1), values: record }); // the header is row 1
+  }
   let predictions: Prediction[];
   try {
-    predictions = parsePredictions(text, isJson ? 'jsonl' : 'csv', columns);
+    predictions = parsePredictions(records, 'records', columns);
   } catch (error) {
     throw new Error(`${file}: ${(error as Error).message}`);
   }
@@ -56,16 +62,19 @@ export async function readRun(path: string, name: string, columns?: PredictionCo
       throw new Error(`${file}: prediction ${i + 1} has the id ${JSON.stringify(id)} of an earlier one`);
     seen.add(id);
   }
-  return { name, path, predictions, winners: isJson ? winnersOf(text) : undefined };
+  return { name, path, predictions, winners: winnersOf(records, predictions) };
 }
 
-function winnersOf(text: string): PredictedRun['winners'] {
+/** The votes beside predictions, in the same order. Undefined unless every record has one. */
+function winnersOf(
+  records: { values: Record<string, unknown> | null }[],
+  predictions: readonly Prediction[],
+): PredictedRun['winners'] {
   const winners = new Map<string, EvalBattle['winner']>();
-  for (const line of text.split(/\r?\n/)) {
-    if (line.trim() === '') continue;
-    const { id, winner } = JSON.parse(line) as { id: unknown; winner?: unknown };
+  for (const [i, { values }] of records.entries()) {
+    const winner = values?.winner;
     if (winner !== 'a' && winner !== 'b' && winner !== 'tie' && winner !== null) return undefined;
-    winners.set(String(id), winner);
+    winners.set(predictions[i].id, winner);
   }
   return winners;
 }

@@ -1,5 +1,6 @@
 /** @file A sweep's space of flags, and the trials in it. */
 import { readFile } from 'node:fs/promises';
+import { fileText } from '@arena/files/text';
 import { Mt19937 } from '@arena/random';
 
 /** A flag's value, as in a file of `--config`. */
@@ -28,14 +29,14 @@ export interface SweepSpace {
  */
 export async function readSpace(path: string): Promise<SweepSpace> {
   const fail = (message: string) => new Error(`${path}: ${message}`);
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     throw fail(`cannot be read (${error.code})`);
   });
   let space: SweepSpace;
   try {
-    space = JSON.parse(text) as SweepSpace;
+    space = JSON.parse(fileText(bytes, path, fail)) as SweepSpace;
   } catch (error) {
-    throw fail(`not JSON (${(error as Error).message})`);
+    throw error instanceof SyntaxError ? fail(`not JSON (${error.message})`) : error;
   }
   const unknown = Object.keys(isObject(space) ? space : {}).find(
     (key) => !['train', 'grid', 'random', 'trials'].includes(key),

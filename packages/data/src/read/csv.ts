@@ -1,69 +1,38 @@
-/** @file Records of a CSV text, by the csv-parse library. */
+/** @file Records of a CSV file. */
 
+import { csvTable, utf8Stream } from '@arena/files/text';
 import { DataError } from '../error.js';
 
-/** Largest record in characters; without it a wrong quote would read the rest of the file as one record. */
-const MAX_RECORD = 256 * 1024 * 1024;
-
-/** The part of csv-parse's parser that both its builds share. */
-interface CsvParser {
-  on(event: 'data', listener: (record: string[]) => void): void;
-  on(event: 'error', listener: (error: Error) => void): void;
-  on(event: 'end', listener: () => void): void;
-  write(text: string, done: () => void): void;
-  end(): void;
-}
-
 /**
- * Yields records by the names in the header line, one chunk at a time. Skips blank lines; missing fields are absent.
+ * Yields records by the names in the header, one chunk at a time.
+ * @throws DataError with the row, for a row with another number of cells than the header, a wrong quote, or bytes that
+ * are not UTF-8.
  */
 export async function* readCsv(
   chunks: AsyncIterable<Uint8Array>,
   file: string,
 ): AsyncGenerator<Record<string, unknown>[]> {
-  const parser = await openParser();
-  const decoder = new TextDecoder(); // removes a byte order mark
-  let header: string[] | null = null;
-  let row = 0;
-  let records: string[][] = [];
-  let failure: Error | null = null;
-  let closed = () => {};
-  const end = new Promise<void>((resolve) => {
-    closed = resolve;
-  });
-  parser.on('data', (record) => records.push(record));
-  parser.on('end', closed);
-  parser.on('error', (error) => {
-    failure = error;
-    closed();
-  });
+  const fail = (reason: string, place: { row?: number; column?: string }) =>
+    new DataError('format', reason, { file, ...place });
+  const table = csvTable(fail);
+  const decoder = utf8Stream();
 
-  /** Yields the parsed records, then throws a failure that followed them. */
-  function* take(): Generator<Record<string, unknown>[]> {
-    if (!header) header = records.shift() ?? null;
-    const names = header ?? [];
-    const ready = records.map((fields) =>
-      Object.fromEntries(fields.slice(0, names.length).map((field, i) => [names[i], field])),
-    );
-    records = [];
+  /** Reads on, and yields the records before a failure. */
+  function* step(bytes?: Uint8Array): Generator<Record<string, unknown>[]> {
+    let failure: unknown;
+    try {
+      const { text, bad } = bytes ? decoder.push(bytes) : decoder.end();
+      if (text !== '') table.push(text);
+      if (bad !== undefined) throw fail(bad, table.place());
+      if (!bytes) table.end();
+    } catch (error) {
+      failure = error;
+    }
+    const ready = table.take();
     if (ready.length > 0) yield ready;
-    row += ready.length;
-    if (failure) throw new DataError('format', `not valid CSV: ${failure.message}`, { file, row }, { cause: failure });
+    if (failure) throw failure;
   }
 
-  for await (const chunk of chunks) {
-    const text = decoder.decode(chunk, { stream: true });
-    if (text !== '') await Promise.race([new Promise<void>((resolve) => parser.write(text, resolve)), end]);
-    yield* take();
-  }
-  parser.end();
-  await end;
-  yield* take();
-}
-
-async function openParser(): Promise<CsvParser> {
-  const options = { relax_column_count: true, skip_empty_lines: true, max_record_size: MAX_RECORD };
-  // One library, two builds: package.json maps Node to Node's build and browsers to the one with its own streams.
-  const { parse } = await import('#csv-parse');
-  return parse(options) as unknown as CsvParser;
+  for await (const chunk of chunks) yield* step(chunk);
+  yield* step();
 }

@@ -1,7 +1,7 @@
 /** @file Rows of files, reasons for rejecting a row, and battles as records. */
 export type { BattleFlag } from '../battle.js';
 export type { DataErrorPlace } from '../error.js';
-export { type ReadRow, type RejectedRow, readRows } from './read.js';
+export { type ReadRow, type RejectedRow, readRecords, readRows, type TableRow } from './read.js';
 export { REJECT_REASONS, type RejectReason } from './rejected.js';
 export { COLUMNS, type Column, type Format, SCHEMAS, type Schema } from './schema.js';
 export { type BattleRecord, battleToRecord } from './to-record.js';

@@ -2,6 +2,7 @@
 
 import type { Battle, BattleFlag } from '../battle.js';
 import { isBlank, repairSurrogates, sameTurns } from '../text.js';
+import type { IdOf } from './ids.js';
 import { type Pair, preferencePair, rankedPairs } from './pairs.js';
 import { Rejected, type Rejection, shown } from './rejected.js';
 import type { Schema } from './schema.js';
@@ -20,21 +21,28 @@ export interface Layout {
 /**
  * Converts a record (null: a line that is not JSON) to battles, or gives the first reason to reject it. Only a record
  * with more than two ranked answers has several.
+ * @param idOf Gives a record its id.
  */
-export function normalizeRow(record: Row | null, layout: Layout, row: number): Battle[] | Rejection {
+export function normalizeRow(record: Row | null, layout: Layout, row: number, idOf: IdOf): Battle[] | Rejection {
   try {
-    return toBattles(record, layout, row);
+    return toBattles(record, layout, row, idOf);
   } catch (error) {
     if (error instanceof Rejected) return { reason: error.reason, detail: error.detail };
     throw error;
   }
 }
 
-function toBattles(record: Row | null, { schema, voting, nonText = 'reject' }: Layout, row: number): Battle[] {
+function toBattles(
+  record: Row | null,
+  { schema, voting, nonText = 'reject' }: Layout,
+  row: number,
+  idOf: IdOf,
+): Battle[] {
   if (record === null) throw new Rejected('bad_json', 'the line is not a JSON object');
   const flags = new Set<BattleFlag>();
   const pairs = readPairs(record, schema, voting, { flags, nonText });
-  const id = readId(record, schema, row);
+  const own = idOf(record, row);
+  const id = schema === 'mt_bench' ? judgmentId(own, record) : own;
   const battles = pairs.map((pair) => toBattle(pair, pair.name ? `${id}:${pair.name}` : id, row, new Set(flags)));
   for (const [i, battle] of battles.entries()) addExtras(battle, record, pairs[i], battles.length);
   return battles;
@@ -112,11 +120,13 @@ function sides(
   return { prompt: cut(a.user), responseA: cut(a.assistant), responseB: cut(b.assistant) };
 }
 
-function readId(record: Row, schema: Schema, row: number): string {
-  const id = textOrNone(record.id) ?? textOrNone(record.question_id) ?? String(row);
-  return schema === 'mt_bench'
-    ? [id, record.model_a, record.model_b, record.judge, record.turn].map(primitiveText).join(':')
-    : id;
+/** In MT-Bench a question has many judgments. */
+function judgmentId(id: string, record: Row): string {
+  const rest = [record.model_a, record.model_b, record.judge, record.turn];
+  const isPlain = (part: unknown) => typeof part !== 'object' || part === null;
+  const odd = rest.find((part) => !isPlain(part) && !(Array.isArray(part) && part.every(isPlain)));
+  if (odd !== undefined) throw new Rejected('bad_id', `a model, judge or turn is ${shown(odd)}; a text is expected`);
+  return [id, ...rest].map(String).join(':');
 }
 
 function addExtras(battle: Battle, record: Row, pair: Pair, pairs: number): void {
@@ -168,11 +178,6 @@ function readLogits(value: unknown): number[] | undefined {
   const shares = logits.map((logit) => Math.exp(logit - top));
   const total = shares.reduce((sum, share) => sum + share, 0);
   return shares.map((share) => share / total);
-}
-
-/** Text of a value that has one: an object of JSON need not. */
-function primitiveText(value: unknown): string {
-  return typeof value === 'object' && value !== null ? '' : String(value);
 }
 
 function textOrNone(value: unknown): string | undefined {

@@ -1,11 +1,12 @@
 /** @file Reads battles from any public preference set: detects format and schema from the content. */
 
-import { type ByteSource, blobSource } from '@arena/files';
-import { partsOf, readStream } from '@arena/files/source';
+import type { RecordOptions } from '@arena/files/text';
 import type { Battle } from '../battle.js';
 import { textKeys } from '../duplicates.js';
 import { DataError } from '../error.js';
+import { type Content, contentOf, formatOf } from './content.js';
 import { readCsv } from './csv.js';
+import { ID_COLUMNS, idMaker } from './ids.js';
 import { readJsonLines } from './json-lines.js';
 import { type Layout, normalizeRow } from './normalize-row.js';
 import { openParquet } from './parquet.js';
@@ -27,12 +28,16 @@ export interface ReadOptions {
   winnerValues?: WinnerValues;
   /** Only the spellings of the public sets are votes; others, and empty cells, are rejected. Default false. */
   strictVotes?: boolean;
+  /** A key that stands twice in an object of JSON: an error (default), or the last counts, as in Python's json. */
+  repeatedKeys?: 'refuse' | 'last';
   /** Messages with images or tool calls: rejected (default), or reduced to their text. */
   nonText?: NonText;
   /** 'skip' skips records that are not battles (default), 'throw' stops at the first. */
   onReject?: 'skip' | 'throw';
   /** Called with each rejected record. */
   reject?: (rejected: RejectedRow) => void;
+  /** Called with each file of a folder whose columns are of no known schema. It is passed by. */
+  passedBy?: (file: string, reason: string) => void;
   signal?: AbortSignal;
 }
 
@@ -77,14 +82,19 @@ export async function* readBattles(source: BattleSource, options: ReadOptions = 
 /** Reads every record: a battle, or a rejected row with its reason. */
 export async function* readRows(source: BattleSource, options: ReadOptions = {}): AsyncGenerator<ReadRow> {
   const markDuplicates = duplicateMarker();
+  const ids = idMaker();
   let row = 0;
+  let foreign: DataError | undefined;
+  let opened = 0;
   for await (const file of openSources(source)) {
     try {
-      const { records, layout } = await openRecords(await contentOf(file), options);
+      const { records, layout, idColumn } = await openRecords(await contentOf(file), options);
+      opened++;
+      const idOf = ids.of(file.name, idColumn);
       for await (const some of records) {
         for (const record of some) {
           options.signal?.throwIfAborted();
-          const read = normalizeRow(record, layout, row);
+          const read = normalizeRow(record, layout, row, idOf);
           if (!Array.isArray(read)) yield { rejected: { file: file.name, row, ...read } };
           else
             for (const battle of read) {
@@ -94,10 +104,16 @@ export async function* readRows(source: BattleSource, options: ReadOptions = {})
           row++;
         }
       }
+    } catch (error) {
+      const isForeign = file.folder !== undefined && error instanceof DataError && error.code === 'schema';
+      if (!isForeign) throw error;
+      foreign ??= error;
+      options.passedBy?.(file.name, error.message);
     } finally {
       await file.close?.();
     }
   }
+  if (foreign && opened === 0) throw foreign;
 }
 
 /** Sets `duplicateOf` and `swappedDuplicateOf` of each battle in turn; keeps hashes, not texts. */
@@ -116,39 +132,132 @@ function duplicateMarker(): (battle: Battle) => void {
   };
 }
 
-async function openRecords(content: Content, options: ReadOptions): Promise<{ records: Records; layout: Layout }> {
-  const format = options.format ?? detectFormat(content);
-  const names = new Map(Object.entries(options.columns ?? {}).map(([column, name]) => [name, column]));
+interface Opened {
+  records: Records;
+  layout: Layout;
+  /** The column whose values are ids. Undefined where the file has none. */
+  idColumn?: string;
+}
+
+async function openRecords(content: Content, options: ReadOptions): Promise<Opened> {
   const file = content.name;
-  if (format === 'parquet') {
-    const parquet = await openParquet(await content.ranges());
-    const wanted = parquet.columns.filter((name) => (COLUMNS as readonly string[]).includes(names.get(name) ?? name));
-    const columns = parquet.columns.map((name) => names.get(name) ?? name);
-    return withLayout(renamed(parquet.records(wanted), names), options, (first) =>
-      detectSchema(columns, first, format, file),
-    );
-  }
-  const lines = format === 'csv' ? readCsv(content.parts(), file) : readJsonLines(content.parts(), file);
-  return withLayout(renamed(lines, names), options, (first) => {
-    if (first.length === 0) throw new DataError('format', 'the file has no records', { file });
-    const columns = [...new Set(first.flatMap((record) => Object.keys(record ?? {})))];
-    return detectSchema(columns, first, format, file);
+  const { nonText, winnerValues, strictVotes, repeatedKeys } = options;
+  const { names, exact } = columnNames(options.columns ?? {}, file);
+  const format = formatOf(content, options.format);
+  const opened = await tableOf(content, format, { exact, repeatedKeys }, (name) =>
+    (COLUMNS as readonly string[]).includes(names.get(name) ?? name),
+  );
+  const all = opened.columns && renamedColumns(opened.columns, names, file);
+  return withFirst(renamed(opened.records, names, file), (first) => {
+    if (!all && !options.schema && first.length === 0)
+      throw new DataError('format', 'the file has no records', { file });
+    if (format === 'jsonl' && !options.schema && first.length > 0 && first.every((record) => record === null)) {
+      const reason = 'no line is a JSON object; JSON over several lines has to be written one object a line';
+      throw new DataError('schema', reason, { file });
+    }
+    const columns = all ?? [...new Set(first.flatMap((record) => Object.keys(record ?? {})))];
+    const schema = options.schema ?? detectSchema(columns, first, format, file);
+    const layout = { schema, voting: { values: winnerValues, strict: strictVotes }, nonText };
+    return { layout, idColumn: ID_COLUMNS.find((name) => columns.includes(name)) };
   });
 }
 
+/** The records of a file, in any format. */
+async function tableOf(
+  content: Content,
+  format: Format,
+  options: RecordOptions,
+  isWanted: (column: string) => boolean,
+): Promise<{ records: AsyncGenerator<(Row | null)[]>; columns?: string[] }> {
+  const { name } = content;
+  if (format === 'csv') return { records: readCsv(content.parts(), name) };
+  if (format === 'jsonl') return { records: readJsonLines(content.parts(), name, options) };
+  const { columns, records } = await openParquet(await content.ranges());
+  return { columns, records: records(columns.filter(isWanted), options.exact) };
+}
+
+/** A record of any table, with its place. Null: a line that is not JSON. */
+export interface TableRow {
+  record: Record<string, unknown> | null;
+  file: string;
+  /** Index of the record from 0, in its file. */
+  row: number;
+  format: Format;
+}
+
+/**
+ * Reads the records of tables of any columns, in CSV, JSON lines or Parquet, also packed: for predictions, say.
+ * @param exact Columns whose numbers stay as they are written, such as ids: beyond 2^53 a double would change them.
+ * @throws DataError as `readBattles` does.
+ */
+export async function* readRecords(source: BattleSource, exact: readonly string[] = []): AsyncGenerator<TableRow> {
+  for await (const file of openSources(source)) {
+    try {
+      const content = await contentOf(file);
+      const format = formatOf(content);
+      const { records } = await tableOf(content, format, { exact: new Set(exact) }, () => true);
+      let row = 0;
+      for await (const some of records)
+        for (const record of some) yield { record, file: file.name, row: row++, format };
+    } finally {
+      await file.close?.();
+    }
+  }
+}
+
+/** The caller's names to the schema's, and those of columns whose numbers have to stay exact. */
+function columnNames(
+  columns: Partial<Record<Column, string>>,
+  file: string,
+): { names: Map<string, string>; exact: ReadonlySet<string> } {
+  const names = new Map<string, string>();
+  for (const [column, name] of Object.entries(columns)) {
+    const other = names.get(name);
+    if (other) {
+      throw new DataError('argument', `\`columns\` reads ${JSON.stringify(name)} both as ${other} and as ${column}`, {
+        file,
+      });
+    }
+    names.set(name, column);
+  }
+  return { names, exact: new Set(EXACT_COLUMNS.map((column) => columns[column] ?? column)) };
+}
+
+/** Columns whose numbers name something. */
+const EXACT_COLUMNS = [...ID_COLUMNS, 'evaluation_session_id', 'session'] as const;
+
+/** The schema's names of columns. @throws DataError for one that is there under both names. */
+function renamedColumns(columns: readonly string[], names: ReadonlyMap<string, string>, file: string): string[] {
+  for (const [name, column] of names) {
+    if (name === column || names.has(column) || !columns.includes(name) || !columns.includes(column)) continue;
+    throw new DataError(
+      'schema',
+      `the column ${JSON.stringify(name)} is to be read as ${column}, but the file has a column ${JSON.stringify(column)}, too; rename or remove one`,
+      { file },
+    );
+  }
+  return columns.map((name) => names.get(name) ?? name);
+}
+
 /** Renames the caller's columns to the schema's. */
-async function* renamed(records: Records, names: Map<string, string>): AsyncGenerator<(Row | null)[]> {
-  const rename = (record: Row | null) =>
-    record && Object.fromEntries(Object.entries(record).map(([name, value]) => [names.get(name) ?? name, value]));
+async function* renamed(
+  records: AsyncGenerator<(Row | null)[]>,
+  names: ReadonlyMap<string, string>,
+  file: string,
+): AsyncGenerator<(Row | null)[]> {
+  const rename = (record: Row | null) => {
+    if (!record) return record;
+    const columns = renamedColumns(Object.keys(record), names, file);
+    return Object.fromEntries(Object.values(record).map((value, i) => [columns[i], value]));
+  };
   for await (const some of records) yield names.size === 0 ? some : some.map(rename);
 }
 
-/** Records, and the layout of the first ones. Closes the file on failure or when the reader stops early. */
-async function withLayout(
+/** Records, and what the first ones say. Closes the file on failure or when the reader stops early. */
+async function withFirst<T>(
   records: AsyncGenerator<(Row | null)[]>,
-  { schema, nonText, winnerValues, strictVotes }: ReadOptions,
-  schemaOf: (first: (Row | null)[]) => Schema,
-): Promise<{ records: Records; layout: Layout }> {
+  say: (first: (Row | null)[]) => T,
+): Promise<T & { records: Records }> {
   const taken: (Row | null)[][] = [];
   async function* all() {
     try {
@@ -165,97 +274,9 @@ async function withLayout(
       taken.push(value);
       count += value.length;
     }
-    const first = taken.flat().slice(0, PEEK);
-    const voting = { values: winnerValues, strict: strictVotes };
-    const layout = { schema: schema ?? schemaOf(first), voting, nonText };
-    return { layout, records: all() };
+    return { ...say(taken.flat().slice(0, PEEK)), records: all() };
   } catch (error) {
     await records.return(undefined);
     throw error;
   }
-}
-
-/** A file as the formats read it, with gzip decompressed. */
-interface Content {
-  name: string;
-  /** Its first bytes. */
-  head: Uint8Array;
-  parts(): AsyncIterable<Uint8Array>;
-  /** For Parquet, which reads ranges. The content of a gzip is then held whole. */
-  ranges(): Promise<ByteSource>;
-}
-
-/** Bytes of a head. */
-const HEAD_BYTES = 4096;
-
-async function contentOf(file: ByteSource): Promise<Content> {
-  const { name } = file;
-  const head = await file.read(0, Math.min(HEAD_BYTES, file.size));
-  if (head[0] !== 0x1f || head[1] !== 0x8b) {
-    return { name, head, parts: () => partsOf(file), ranges: async () => file };
-  }
-  const parts = () => inflate(file);
-  return {
-    name,
-    head: await firstBytes(parts(), HEAD_BYTES),
-    parts,
-    async ranges() {
-      const all: Uint8Array<ArrayBuffer>[] = [];
-      for await (const part of parts()) all.push(part as Uint8Array<ArrayBuffer>);
-      return blobSource(new Blob(all), name);
-    },
-  };
-}
-
-function detectFormat({ name: file, head }: Content): Format {
-  const start = new TextDecoder().decode(head);
-  if (start.startsWith('PAR1')) return 'parquet';
-  if (start.startsWith('PK\u0003\u0004')) throw new DataError('format', 'a zip archive; unzip it first', { file });
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: many of them tell data from text; a text may hold one
-  const controls = start.match(/[\0-\x08\x0e-\x1a]/g)?.length ?? 0;
-  if (controls > start.length / 100) {
-    throw new DataError('format', 'neither text nor Parquet, which begins with PAR1; is the file damaged?', { file });
-  }
-  const text = start.trimStart();
-  if (text === '') throw new DataError('format', 'the file is empty', { file });
-  if (text.startsWith('[')) {
-    throw new DataError('format', 'one JSON array; write it as JSON lines (one object a line)', { file });
-  }
-  return text.startsWith('{') ? 'jsonl' : 'csv';
-}
-
-async function* inflate(source: ByteSource): AsyncGenerator<Uint8Array> {
-  const chunks = partsOf(source);
-  const compressed = new ReadableStream<Uint8Array<ArrayBuffer>>({
-    async pull(controller) {
-      const { done, value } = await chunks.next();
-      if (done) controller.close();
-      else controller.enqueue(value as Uint8Array<ArrayBuffer>);
-    },
-    async cancel() {
-      await chunks.return(undefined);
-    },
-  });
-  try {
-    yield* readStream(compressed.pipeThrough(new DecompressionStream('gzip')));
-  } catch (cause) {
-    throw new DataError(
-      'format',
-      `not valid gzip (${(cause as Error).message}); is the download complete?`,
-      { file: source.name },
-      { cause },
-    );
-  }
-}
-
-async function firstBytes(chunks: AsyncIterable<Uint8Array>, count: number): Promise<Uint8Array> {
-  const head = new Uint8Array(count);
-  let length = 0;
-  for await (const chunk of chunks) {
-    const part = chunk.subarray(0, count - length);
-    head.set(part, length);
-    length += part.length;
-    if (length === count) break;
-  }
-  return head.subarray(0, length);
 }

@@ -5,7 +5,7 @@
  * not user, assistant, user, assistant, ... `non_text_content`: an image or another part. `prompt_mismatch`: the two
  * sides were asked different things. `turn_mismatch`: different numbers of turns. `bad_winner`: an unknown label, or
  * scores that are no numbers. `empty_prompt`. `bad_weight`: a weight that is no number from 0. `bad_soft_label`: a soft
- * label that is no list of two or three probabilities.
+ * label that is no list of two or three probabilities. `bad_id`: an id that is no text and no whole number.
  */
 export const REJECT_REASONS = [
   'bad_json',
@@ -18,6 +18,7 @@ export const REJECT_REASONS = [
   'empty_prompt',
   'bad_weight',
   'bad_soft_label',
+  'bad_id',
 ] as const;
 
 /** One of {@link REJECT_REASONS}. */

@@ -2,6 +2,7 @@
 
 import { type ByteSource, blobSource, bytesSource, FileError, openFile, urlSource } from '@arena/files';
 import { nodeFs, partsOf } from '@arena/files/source';
+import { fileKind, KIND_BYTES } from '@arena/files/text';
 import { DataError } from '../error.js';
 
 /**
@@ -9,15 +10,20 @@ import { DataError } from '../error.js';
  */
 export type BattleSource = string | URL | Blob | Uint8Array | ArrayBuffer | BattleSource[];
 
-const DATA_FILE = /\.(parquet|csv|jsonl|ndjson|json)(\.gz)?$/i;
+const DATA_FILE = /\.(parquet|csv|tsv|jsonl|ndjson|json)(\.(gz|zst))?$/i;
+/** Files that no reader of a folder counts: hidden ones (macOS, checksums) and those of Spark (`_SUCCESS`). */
+const HIDDEN = /^[._]/;
+
+/** A file of battles. `folder` is the one that it was found in: it may hold files of other content, too. */
+export type DataFile = ByteSource & { folder?: string };
 
 /**
- * Opens every file of a source, in order. A folder gives its data files by name. The caller closes each. A server
- * without ranges sends the whole file, so every format works.
+ * Opens every file of a source, in order. A folder gives its data files by name, without hidden ones. The caller closes
+ * each. A server without ranges sends the whole file, so every format works.
  *
  * @throws DataError for what cannot be opened or read
  */
-export async function* openSources(source: BattleSource): AsyncGenerator<ByteSource> {
+export async function* openSources(source: BattleSource): AsyncGenerator<DataFile> {
   try {
     yield* openAll(source);
   } catch (error) {
@@ -25,7 +31,7 @@ export async function* openSources(source: BattleSource): AsyncGenerator<ByteSou
   }
 }
 
-async function* openAll(source: BattleSource): AsyncGenerator<ByteSource> {
+async function* openAll(source: BattleSource): AsyncGenerator<DataFile> {
   if (Array.isArray(source)) {
     for (const part of source) yield* openAll(part);
   } else if (source instanceof Uint8Array) {
@@ -50,19 +56,32 @@ async function* openAll(source: BattleSource): AsyncGenerator<ByteSource> {
 }
 
 /** Opens a file, or the data files of a folder by name, without subfolders (Node). */
-async function* openPath(path: string): AsyncGenerator<ByteSource> {
+async function* openPath(path: string, folder?: string): AsyncGenerator<DataFile> {
   const { readdir, stat } = nodeFs();
   const info = await stat(path).catch((cause) => {
     throw new DataError('read', `cannot be opened (${cause.code}); check the path`, { file: path }, { cause });
   });
   if (!info.isDirectory()) {
-    yield dataFile(await openFile(path), path.split(/[\\/]/).at(-1));
+    yield { ...dataFile(await openFile(path), path.split(/[\\/]/).at(-1)), folder };
     return;
   }
-  const files = (await readdir(path)).filter((file) => DATA_FILE.test(file)).sort();
-  if (files.length === 0)
-    throw new DataError('read', 'the folder has no .parquet, .csv, .jsonl or .json file', { file: path });
-  for (const file of files) yield* openPath(`${path}/${file}`);
+  const entries = (await readdir(path, { withFileTypes: true })).filter(({ name }) => !HIDDEN.test(name));
+  const files = entries.flatMap(({ name }) => (DATA_FILE.test(name) ? [name] : [])).sort();
+  if (files.length === 0) throw await noData(path, entries);
+  for (const file of files) yield* openPath(`${path}/${file}`, path);
+}
+
+/** Says what a folder without data files has in their place. */
+async function noData(path: string, entries: { name: string; isDirectory(): boolean }[]): Promise<DataError> {
+  for (const { name } of entries.filter((entry) => !entry.isDirectory())) {
+    const source = await openFile(`${path}/${name}`);
+    const kind = fileKind(await source.read(0, Math.min(KIND_BYTES, source.size)));
+    await source.close?.();
+    if (kind) return new DataError('format', `is ${kind.name}; ${kind.advice}`, { file: `${path}/${name}` });
+  }
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
+  const more = folders.length > 0 ? `; it has the folders ${folders.slice(0, 5).join(', ')}: name one of them` : '';
+  return new DataError('read', `the folder has no .parquet, .csv, .tsv, .jsonl or .json file${more}`, { file: path });
 }
 
 function pathOf(url: URL): string {

@@ -18,7 +18,7 @@ export interface Turns {
   assistant: string[];
 }
 
-export type Role = 'system' | 'user' | 'assistant';
+type Role = 'system' | 'user' | 'assistant';
 
 export interface Message {
   role: Role;

@@ -104,7 +104,7 @@ function toBit(value: unknown): 0 | 1 | null {
 }
 
 /** The higher score wins, equal ones tie. */
-export function byScores(a: unknown, b: unknown): Winner {
+function byScores(a: unknown, b: unknown): Winner {
   if (isMissing(a) && isMissing(b)) return null;
   const [first, second] = [scoreOf(a), scoreOf(b)];
   return first > second ? 'a' : first < second ? 'b' : 'tie';
