@@ -31,7 +31,8 @@ const { values: flags } = parseArgs({
 });
 for (const name of ['base', 'adapter', 'data', 'onnx']) if (!flags[name]) throw new Error(`--${name} is needed`);
 const require = createRequire(join(resolve(flags.onnx), 'x.js'));
-const { default: ort } = await import(pathToFileURL(require.resolve('onnxruntime-node')).href);
+const PACKAGE = 'onnxruntime-node'; // too large for a dependency
+const { default: ort } = await import(pathToFileURL(require.resolve(PACKAGE)).href);
 const FILES = { fp32: 'model', fp16: 'model_fp16', q8: 'model_quantized', q4: 'model_q4', bnb4: 'model_bnb4' };
 const threads = Number(flags.threads);
 
