@@ -1,6 +1,6 @@
 /** @file A judge as a folder that onnxruntime and transformers.js open: the graph, a config.json, a card. */
 import type { FileTarget } from '@arena/files/write';
-import { type Base, formatCard } from '@arena/judge/card';
+import { type Base, formatCard, labelNames } from '@arena/judge/card';
 import type { JudgeFiles } from '@arena/judge/run';
 import { classifierGraph } from './classifier-graph.js';
 import { OnnxError } from './error.js';
@@ -86,17 +86,17 @@ function ownStart({ tokenizer }: Base): string {
  */
 function configOf(
   padTokenId: number,
-  { labels, knowsTies }: JudgeFiles['objective'],
+  objective: JudgeFiles['objective'],
   dtype: WeightKind,
   beside: Partial<Record<string, boolean>>,
 ) {
-  const names = labels === 1 ? ['reward'] : ['A', 'B', ...(knowsTies ? ['tie'] : [])];
+  const names = labelNames(objective);
   return {
     model_type: 'modernbert',
     architectures: ['ModernBertForSequenceClassification'],
     // one label: sigmoid of the reward
-    problem_type: labels === 1 ? 'multi_label_classification' : 'single_label_classification',
-    num_labels: labels,
+    problem_type: names.length === 1 ? 'multi_label_classification' : 'single_label_classification',
+    num_labels: names.length,
     id2label: Object.fromEntries(names.map((name, i) => [i, name])),
     label2id: Object.fromEntries(names.map((name, i) => [name, i])),
     pad_token_id: padTokenId,
