@@ -224,7 +224,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page with a GGUF base', () =
     const good = await tinyGguf();
     const llama = await made('llama.gguf', await tinyGguf({ architecture: 'llama' }));
     const cut = await made('cut.gguf', good.subarray(0, -1000));
-    const zip = await made('zip.gguf', new TextEncoder().encode('PK and no GGUF file at all'));
+    const zip = await made('zip.gguf', new TextEncoder().encode('PK\u0003\u0004 and no GGUF file at all'));
     const [one, two] = [await made('one.gguf', good), await made('two.gguf', good)];
     await openWithVotes();
     expect(await refusal(llama)).toMatch(/llama\.gguf.*architecture.*llama/);
