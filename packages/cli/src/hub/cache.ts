@@ -1,26 +1,10 @@
-/**
- * @file Hugging Face's cache on this machine, in huggingface_hub's layout, so that both tools share downloads:
- * `models--owner--name/{refs/main, snapshots/<commit>/<file>, blobs/<digest>}`.
- */
-import { copyFile, mkdir, readFile, stat, statfs, symlink, unlink, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+/** @file Checkpoints in Hugging Face's cache on this machine, which all of its tools share. */
+import { mkdir, readFile, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type DownloadProgress, diskStore, downloadCheckpoint } from '@arena/files';
-import { type HubFile, type HubModel, hubModel } from '@arena/files/hub';
+import type { DownloadProgress } from '@arena/files';
+import { accessToken, diskHubCache, type HubModel, hubFolderName, hubModel, hubPlaces } from '@arena/files/hub';
 import { readGgufBase } from '@arena/gemma';
 import { openCheckpoint } from '@arena/safetensors';
-
-/** Locations, from the environment variables of Hugging Face's own tools. */
-export function hubPlaces(env: NodeJS.ProcessEnv = process.env) {
-  const home = env.HF_HOME ?? join(env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'huggingface');
-  return {
-    cache: env.HF_HUB_CACHE ?? join(home, 'hub'),
-    tokenFile: env.HF_TOKEN_PATH ?? join(home, 'token'),
-    endpoint: env.HF_ENDPOINT?.replace(/\/$/, ''),
-    token: env.HF_TOKEN ?? env.HUGGING_FACE_HUB_TOKEN,
-    offline: /^(1|on|yes|true)$/i.test(env.HF_HUB_OFFLINE ?? ''),
-  };
-}
 
 /**
  * The newest snapshot of a model in the cache, if it is complete.
@@ -66,24 +50,12 @@ export async function downloadModel(id: string, options: DownloadModelOptions = 
   const bytes = model.files.reduce((sum, { size }) => sum + size, 0);
   await checkSpace(blobs, model, bytes);
   onModel?.(model, bytes);
-  const files = model.files.map((file) => ({ ...file, name: file.blob }));
-  await downloadCheckpoint(files, diskStore(blobs), { headers: model.headers, onProgress, signal });
-  const snapshot = join(folder, 'snapshots', model.commit);
-  await mkdir(snapshot, { recursive: true });
-  for (const file of model.files) await link(file, blobs, snapshot);
-  await mkdir(join(folder, 'refs'), { recursive: true });
-  await writeFile(join(folder, 'refs', 'main'), model.commit);
-  return snapshot;
+  await diskHubCache().download(model, { onProgress, signal });
+  return join(folder, 'snapshots', model.commit);
 }
 
 function modelFolder(id: string): string {
-  return join(hubPlaces().cache, `models--${id.replace('/', '--')}`);
-}
-
-/** The access token from the environment, or from `hf auth login`. */
-export async function accessToken(): Promise<string | undefined> {
-  const { token, tokenFile } = hubPlaces();
-  return token ?? ((await readFile(tokenFile, 'utf8').catch(() => '')).trim() || undefined);
+  return join(hubPlaces().cache, hubFolderName(id));
 }
 
 async function checkSpace(blobs: string, { id, files }: HubModel, bytes: number): Promise<void> {
@@ -100,16 +72,4 @@ async function checkSpace(blobs: string, { id, files }: HubModel, bytes: number)
   if (needed <= bavail * bsize) return;
   const gb = (count: number) => `${(count / 1e9).toFixed(1)} GB`;
   throw new Error(`${id}: ${gb(needed)} are to be downloaded, ${gb(bavail * bsize)} are free on the disk of ${blobs}`);
-}
-
-/** A snapshot's file links to its content. It is a copy where links are not allowed (Windows without that right). */
-async function link({ name, blob }: HubFile, blobs: string, snapshot: string): Promise<void> {
-  const path = join(snapshot, name);
-  await unlink(path).catch(() => {});
-  try {
-    await symlink(join('..', '..', 'blobs', blob), path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return; // another process was faster
-    await copyFile(join(blobs, blob), path);
-  }
 }
