@@ -50,9 +50,10 @@ export function opfsHubCache(directory?: FileSystemDirectoryHandle): HubCache {
     folder:
       (id, revision = 'main') =>
       async (file) => {
+        const path = parts(file);
         const commit = await commitOf(id, revision);
         if (commit === undefined) return null;
-        const { folder, name } = await placeOf(id, ['snapshots', commit, ...parts(file)], false);
+        const { folder, name } = await placeOf(id, ['snapshots', commit, ...path], false);
         return folder ? opfsFolder(folder)(name) : null;
       },
     pathOf: async () => undefined,

@@ -70,12 +70,14 @@ export function diskHubCache(cache: string = hubPlaces().cache): HubCache {
 
   return {
     folder: (id, revision) => async (file) => {
+      const path = parts(file).join('/');
       const place = await snapshot(id, revision);
-      return place === undefined ? null : diskFolder(place)(parts(file).join('/'));
+      return place === undefined ? null : diskFolder(place)(path);
     },
     async pathOf(id, file, revision) {
+      const names = parts(file);
       const place = await snapshot(id, revision);
-      const path = place && join(place, ...parts(file));
+      const path = place && join(place, ...names);
       return path && (await fs.stat(path).catch(() => undefined))?.isFile() ? path : undefined;
     },
     async add(model, file, content, revision = 'main') {

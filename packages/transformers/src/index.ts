@@ -1,5 +1,5 @@
 /** @file A judge in transformers.js. */
-export { type ArenaCache, type ArenaCacheOptions, arenaCache } from './cache.js';
+export { arenaCache } from './cache.js';
 export { TransformersError } from './error.js';
 export {
   type JudgeInput,
@@ -7,6 +7,5 @@ export {
   type JudgePipelineOptions,
   judgePipeline,
   type LabelScore,
-  type TransformersModule,
 } from './judge-pipeline.js';
 export { fromTransformers } from './tokenizer.js';

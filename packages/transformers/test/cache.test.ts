@@ -227,7 +227,7 @@ test.skipIf(!hasLibrary)(
     env.useCustomCache = true;
     env.customCache = arenaCache();
     const load = () => pipeline('text-classification', 'owner/tiny', { dtype: 'fp32', progress_callback: () => {} });
-    const [{ battle }] = [{ battle: syntheticBattles({ count: 1, seed: 2 })[0] }];
+    const [battle] = syntheticBattles({ count: 1, seed: 2 });
     const first = await (await load())(battle.prompt[0], { top_k: null });
     expect([...new Set(asked)].sort()).toEqual([...PIPELINE].sort());
     for (const name of PIPELINE) expect(await readFile(snapshot(name))).toEqual(files.get(name));

@@ -18,21 +18,4 @@ export async function loadLibrary(): Promise<any> {
   return import(pathToFileURL(createRequire(join(FOLDER, 'x.js')).resolve('@huggingface/transformers')).href);
 }
 
-/** As transformers.js makes its pipelines: objects that are called. */
-export const standIn = {
-  TextClassificationPipeline: class {
-    constructor(parts: object) {
-      const closure = (...args: unknown[]) =>
-        (closure as unknown as { _call(...all: unknown[]): unknown })._call(...args);
-      // biome-ignore lint/correctness/noConstructorReturn: theirs does so
-      return Object.setPrototypeOf(Object.assign(closure, parts), new.target.prototype);
-    }
-  },
-  Tensor: class {
-    constructor(
-      readonly type: string,
-      readonly data: Float32Array,
-      readonly dims: number[],
-    ) {}
-  },
-};
+export * as standIn from './stand-in/index.js';
