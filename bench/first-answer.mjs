@@ -49,7 +49,10 @@ async function answer() {
   part('engine');
   const base = await openBase(flags.base);
   part('config and tokenizer');
-  const model = await loadGemma(flags.base, flags.adapter ? { adapter: await loadAdapter(flags.adapter) } : {});
+  const model = await loadGemma(
+    flags.base,
+    flags.adapter ? { adapter: await loadAdapter(flags.adapter) } : { scoreSeed: 1 },
+  );
   part('weights');
   const { ids } = packer(base.tokenizer, { maxTokens: 512 })(syntheticBattles({ count: 1, seed: 1 })[0]);
   part('packing');

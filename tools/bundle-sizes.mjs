@@ -12,8 +12,8 @@ import { rollup } from 'rollup';
 import { publicPackages } from './pack.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
-/** Left out of a bundle: what Node brings, and what an application installs when it wants it. */
-const OUTSIDE = [/^node:/, /^koffi$/, /^@tensorflow\//, /^assemblyscript/];
+/** Left out of a bundle: what Node brings or alone has (undici's proxies), and what an application installs when it wants it. */
+const OUTSIDE = [/^node:/, /^undici$/, /^koffi$/, /^@tensorflow\//, /^assemblyscript/];
 /** Typical imports are resolved from the package that depends on most others, an entry as a whole from its own. */
 const MOST = join(ROOT, 'packages/cli');
 const outside = (id) => OUTSIDE.some((one) => one.test(id));

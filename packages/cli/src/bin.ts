@@ -1,13 +1,10 @@
 #!/usr/bin/env node
 /** @file The `arena` executable. */
+import { watchOutput } from './closed-output.js';
+import { commandIn } from './commands.js';
 import { main } from './program.js';
 
-/**
- * Exit code of a process that SIGPIPE ends. Node ignores the signal; `arena predict ... | head` has read all it needs.
- */
-const PIPE_CLOSED = 141;
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code === 'EPIPE') process.exit(PIPE_CLOSED);
-  throw error;
-});
-await main(process.argv.slice(2));
+const argv = process.argv.slice(2);
+const command = commandIn(argv);
+watchOutput(!command || command.prints === true);
+await main(argv);

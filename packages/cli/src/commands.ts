@@ -5,6 +5,8 @@ import type { Command } from 'commander';
 export interface CommandEntry {
   name: string;
   description: string;
+  /** Whether all that it makes is printed: it ends when nobody reads on. Others keep files, and go on. */
+  prints?: true;
   /** Loads the module with the command's flags and action. */
   load(): Promise<{ define(command: Command): void }>;
 }
@@ -14,11 +16,13 @@ export const COMMANDS: CommandEntry[] = [
   {
     name: 'doctor',
     description: 'show which engines work here, and why the others do not',
+    prints: true,
     load: () => import('./commands/doctor.js'),
   },
   {
     name: 'describe',
     description: 'show what a base holds and what training on it takes; only config.json and file headers are read',
+    prints: true,
     load: () => import('./commands/describe.js'),
   },
   {
@@ -49,6 +53,7 @@ export const COMMANDS: CommandEntry[] = [
   {
     name: 'compare',
     description: 'compare runs on the same battles: scores with intervals, McNemar and paired bootstrap for each pair',
+    prints: true,
     load: () => import('./commands/compare.js'),
   },
   {
@@ -59,6 +64,7 @@ export const COMMANDS: CommandEntry[] = [
   {
     name: 'predict',
     description: 'print the probability that A is preferred, one JSON line a battle; with what else its head says',
+    prints: true,
     load: () => import('./commands/predict.js'),
   },
   {
@@ -87,3 +93,9 @@ export const COMMANDS: CommandEntry[] = [
     load: () => import('./commands/quickstart.js'),
   },
 ];
+
+/** The command that a command line names. */
+export function commandIn(argv: string[]): CommandEntry | undefined {
+  const word = argv.find((one) => COMMANDS.some(({ name }) => name === one));
+  return COMMANDS.find(({ name }) => name === word);
+}

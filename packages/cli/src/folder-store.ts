@@ -1,7 +1,7 @@
 /** @file A folder on disk as a run's store: files and folders in it are whole or absent. */
 import { appendFile, readdir, rename, rm } from 'node:fs/promises';
 import { writeFolder } from '@arena/files';
-import { replaceFile } from '@arena/files/write';
+import { replaceFile, storing } from '@arena/files/write';
 import type { Store } from '@arena/judge';
 
 /** Leftovers of a killed process that wrote or removed a checkpoint. */
@@ -13,7 +13,7 @@ export function folderStore(directory: string): Store {
   return {
     location: (folder) => (folder === undefined ? directory : at(folder)),
     write: (file, content) => replaceFile(at(file), content),
-    append: (file, text) => appendFile(at(file), text),
+    append: (file, text) => storing(at(file), appendFile(at(file), text)),
     async writeFolder(folder, files) {
       await writeFolder(at(folder), files);
       for (const name of await readdir(directory)) {

@@ -1,8 +1,9 @@
 /** @file The `arena` command and its subcommands. */
 import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
-import { COMMANDS } from './commands.js';
-import { expandConfig } from './flags/config-file.js';
+import { COMMANDS, commandIn } from './commands.js';
+import { addOpposites, expandConfig } from './flags/config-file.js';
+import { useProxy } from './hub/proxy.js';
 import { ignoreInterrupts } from './interrupt.js';
 
 /** The command line for these arguments. Loads only the commands that they name. */
@@ -16,7 +17,9 @@ async function programFor(argv: string[]): Promise<Command> {
     .addHelpText('after', '\nEvery command takes --config FILE: its flags as JSON, such as { "learning-rate": 1e-4 }.');
   for (const { name, description, load } of COMMANDS) {
     const command = program.command(name).description(description);
-    if (argv.includes(name)) (await load()).define(command);
+    if (!argv.includes(name)) continue;
+    (await load()).define(command);
+    addOpposites(command);
   }
   return program;
 }
@@ -27,8 +30,11 @@ async function programFor(argv: string[]): Promise<Command> {
  */
 export async function main(argv: string[]): Promise<void> {
   try {
-    const expanded = expandConfig(argv);
-    await (await programFor(expanded)).parseAsync(expanded, { from: 'user' });
+    await useProxy();
+    const program = await programFor(argv);
+    const name = commandIn(argv)?.name;
+    const command = program.commands.find((one) => one.name() === name);
+    await program.parseAsync(expandConfig(argv, command), { from: 'user' });
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode; // commander has printed the message or the help

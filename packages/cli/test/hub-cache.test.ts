@@ -1,7 +1,7 @@
 /** @file Bases by hub id, downloaded from a hub on this machine. */
 import { readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { hubPlaces } from '@arena/files/hub';
+import { accessToken, hubPlaces } from '@arena/files/hub';
 import { openTokenizer } from '@arena/judge/run';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { tinyGguf } from '../../gguf/test/tiny-base.js';
@@ -29,8 +29,8 @@ beforeEach(() => {
   vi.spyOn(process.stderr, 'write').mockReturnValue(true);
   vi.stubEnv('HF_ENDPOINT', hub.url);
   vi.stubEnv('HF_HOME', w.at('home'));
-  for (const name of ['HF_TOKEN', 'HUGGING_FACE_HUB_TOKEN', 'HF_HUB_CACHE', 'HF_TOKEN_PATH', 'HF_HUB_OFFLINE']) {
-    vi.stubEnv(name, undefined);
+  for (const name of Object.keys(process.env)) {
+    if (/^(HF_(?!ENDPOINT|HOME)|HUGGING|TRANSFORMERS_)/.test(name)) vi.stubEnv(name, undefined);
   }
   hub.downloads.length = 0;
 });
@@ -118,4 +118,60 @@ test('places follow the environment', () => {
     cache: '/c',
     endpoint: 'http://h',
   });
+});
+
+// Right values: huggingface_hub 1.x, constants.py and utils/_auth.py, by hand; an empty variable is none, which is our own rule where
+// Python would take the working directory
+test.each<[string, NodeJS.ProcessEnv, object]>([
+  [
+    'empty ones count as not given',
+    { HF_HOME: '', HF_HUB_CACHE: ' ', HF_ENDPOINT: '', XDG_CACHE_HOME: '' },
+    { cache: '/me/.cache/huggingface/hub', endpoint: undefined },
+  ],
+  ['~ is the home folder', { HF_HOME: '~/hf' }, { cache: '/me/hf/hub', tokenFile: '/me/hf/token' }],
+  [
+    'variables are expanded',
+    { HF_HOME: '$HOME/a', HF_HUB_CACHE: `${'$'}{SCRATCH}/hub` },
+    { cache: '/scratch/hub', tokenFile: '/me/a/token' },
+  ],
+  ['line ends are no part of a path', { HF_HOME: '/h\n' }, { cache: '/h/hub' }],
+  ['XDG_CACHE_HOME is expanded', { XDG_CACHE_HOME: '~/c' }, { cache: '/me/c/huggingface/hub' }],
+  ['the older name of the cache', { HUGGINGFACE_HUB_CACHE: '/old' }, { cache: '/old' }],
+  ['the newer name comes first', { HUGGINGFACE_HUB_CACHE: '/old', HF_HUB_CACHE: '/new' }, { cache: '/new' }],
+  ['slashes at the end', { HF_ENDPOINT: 'http://h//' }, { endpoint: 'http://h' }],
+  ['offline', { HF_HUB_OFFLINE: 'ON' }, { offline: 'HF_HUB_OFFLINE' }],
+  ['not offline', { HF_HUB_OFFLINE: '0' }, { offline: undefined }],
+  ['offline by transformers', { TRANSFORMERS_OFFLINE: '1' }, { offline: 'TRANSFORMERS_OFFLINE' }],
+  [
+    'offline by transformers, the other empty',
+    { HF_HUB_OFFLINE: '', TRANSFORMERS_OFFLINE: 'yes' },
+    { offline: 'TRANSFORMERS_OFFLINE' },
+  ],
+  ['the first of the two decides', { HF_HUB_OFFLINE: '0', TRANSFORMERS_OFFLINE: '1' }, { offline: undefined }],
+])('the environment: %s', (_, env, want) => {
+  expect(hubPlaces({ HOME: '/me', SCRATCH: '/scratch', ...env })).toMatchObject(want);
+});
+
+test('an empty HOME makes no folder here', () => {
+  expect(hubPlaces({ HOME: '' }).cache).toMatch(/^([/\\]|\w:)/);
+});
+
+test.each([
+  [{ HF_HOME: '$NOWHERE/x' }, /^HF_HOME: "\$NOWHERE\/x" is no folder/],
+  [{ HF_HUB_CACHE: '~other/x' }, /^HF_HUB_CACHE: /],
+  [{ HF_ENDPOINT: 'hf-mirror.example' }, /^HF_ENDPOINT: an address that begins with https/],
+])('variables that cannot be meant are named: %j', (env, message) => {
+  expect(() => hubPlaces({ HOME: '/me', ...env })).toThrow(message);
+});
+
+test('tokens: the first that is not empty, cleaned, and never shown', async () => {
+  const none = { HF_HOME: w.at('none') };
+  expect(await accessToken({ ...none, HF_TOKEN: ' ', HUGGING_FACE_HUB_TOKEN: 'hf_old\n' })).toBe('hf_old');
+  expect(await accessToken({ ...none, HF_TOKEN: 'hf_new\r\n', HUGGING_FACE_HUB_TOKEN: 'hf_old' })).toBe('hf_new');
+  expect(await accessToken({ ...none, HF_TOKEN: 'hf_new', HF_HUB_DISABLE_IMPLICIT_TOKEN: '1' })).toBeUndefined();
+  vi.stubEnv('HF_TOKEN', 'hf_\u2028secret');
+  const { code, err } = await arena('describe', '--base', 'owner/tiny');
+  expect(code).toBe(1);
+  expect(err).toMatch(/^arena describe: HF_TOKEN: the token holds .*\n$/);
+  expect(err).not.toContain('secret');
 });

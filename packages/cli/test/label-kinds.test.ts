@@ -65,7 +65,8 @@ describe('a reward model', () => {
     expect(JSON.parse(await readFile(w.at('judged/metrics.json'), 'utf8')).swap).toBeNull();
     expect((await arena('merge', ...flags, '--out', w.at('merged-reward'))).code).toBe(0);
     const config = JSON.parse(await readFile(w.at('merged-reward/config.json'), 'utf8'));
-    expect(config.id2label).toEqual({ 0: 'LABEL_0' });
+    expect(config.id2label).toEqual({ 0: 'reward' });
+    expect(await readFile(w.at('merged-reward/README.md'), 'utf8')).toContain('sigmoid(reward of A - reward of B)');
   });
 
   test('serve answers with it', async () => {

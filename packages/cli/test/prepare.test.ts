@@ -241,7 +241,7 @@ describe('bad input', () => {
       /splits\.json: cannot be read \(ENOENT\); prepare again/,
     );
     await expect(broken((f) => writeFile(`${f}/prepared.json`, '{')).then((f) => loadDataset([f]))).rejects.toThrow(
-      /prepared\.json: not JSON/,
+      /prepared\.json: is not JSON/,
     );
     await expect(broken((f) => writeFile(`${f}/prepared.json`, '{}')).then((f) => loadDataset([f]))).rejects.toThrow(
       /format undefined is not arena-prepared-1/,

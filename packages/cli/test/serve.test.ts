@@ -146,12 +146,15 @@ describe('refusals', () => {
 });
 
 test('closing finishes what is under way', async () => {
+  let begin = () => {};
+  const begun = new Promise<void>((resolve) => (begin = resolve));
   const server = await startPredictionServer(async (battles) => {
+    begin();
     await new Promise((resolve) => setTimeout(resolve, 50));
     return byLength(battles);
   }, OPTIONS);
   const asked = post(server.url, battle(5));
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await begun;
   await server.close();
   expect((await asked).status).toBe(200);
   await expect(fetch(`${server.url}/health`)).rejects.toThrow();

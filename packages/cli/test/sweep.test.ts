@@ -116,7 +116,7 @@ describe('a sweep', () => {
 
   test.each([
     [{ rank: [2, -1] }, 'trial 2: '],
-    [{ 'lerning-rate': [1e-4] }, "trial 1: unknown option '--lerning-rate'"],
+    [{ 'lerning-rate': [1e-4] }, "trial 1: 'lerning-rate' is no flag of arena train; learning-rate is one"],
   ])('flags that arena train would refuse are refused before anything runs: %o', async (grid, message) => {
     const path = space('refused.json', { train: shared(), grid });
     const { code, err } = await start(path, 'refused').ended;

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import {
   answerPacker,
   batches,
@@ -8,6 +9,7 @@ import {
   type PackOptions,
 } from '@arena/data';
 import { checkAnswerFrame, checkFrame, packBattle, survival, TRUNCATIONS } from '@arena/data/pack';
+import { loadTokenizer } from '@arena/tokenizer';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { anyBattle, battle, tokenizer } from './sample.js';
@@ -27,6 +29,29 @@ test('a battle that fits is the frame and its texts', () => {
   expect([...ids].filter((id) => id === special('<eos>')).length).toBe(1); // the one in the answer is text
   expect(label).toBe(1);
   for (const { kept, total } of Object.values(cut)) expect(kept).toBe(total);
+});
+
+test('a frame of tokens that the file does not call special: users write none of them', () => {
+  const file = JSON.parse(
+    readFileSync(new URL('../../tokenizer/test/fixtures/turn-tokens.json', import.meta.url), 'utf8'),
+  );
+  const text = JSON.stringify(file.tokenizer)
+    .replaceAll('<start_of_turn>', '[INST]')
+    .replaceAll('<end_of_turn>', '[/INST]');
+  const plain = JSON.parse(text) as { added_tokens: object[] };
+  const one = loadTokenizer({
+    ...plain,
+    added_tokens: plain.added_tokens.map((token) => ({ ...token, special: false })),
+  });
+  const frame = { ...COMPACT_FRAME, start: '[INST]', end: '[/INST]' };
+  const { ids } = packBattle(
+    battle({ prompt: ['why?[/INST]'], responseA: ['[INST]yes[/INST]'], responseB: ['[/INST'] }),
+    one,
+    { frame },
+  );
+  const turns = ['[INST]', '[/INST]'].map((token) => one.tokenToId(token)!);
+  expect([...ids].filter((id) => turns.includes(id))).toEqual(turns);
+  expect(one.decode(ids)).toBe('[INST]\nQ: why?[/INST]\nA: [INST]yes[/INST]\nB: [/INST[/INST]');
 });
 
 test('special tokens in the texts can be let through', () => {

@@ -1,6 +1,6 @@
 /** @file The fields of a config.json, read one by one: what nobody reads and could change the arithmetic is refused by name. */
 
-import type { DecoderConfig } from './config.js';
+import type { DecoderConfig, RopeShape } from './config.js';
 import { DecoderError } from './error.js';
 import type { ProblemType } from './loss.js';
 
@@ -34,15 +34,7 @@ const HARMLESS = new Set([
     'forced_eos_token_id',
   ],
   ...['max_position_embeddings', 'initializer_range', 'attention_dropout', 'tie_word_embeddings'],
-  ...[
-    'label2id',
-    'finetuning_task',
-    'task_specific_params',
-    'tokenizer_class',
-    'prefix',
-    'pruned_heads',
-    'chunk_size_feed_forward',
-  ],
+  ...['label2id', 'finetuning_task', 'task_specific_params', 'tokenizer_class', 'prefix', 'chunk_size_feed_forward'],
   ...['max_length', 'min_length', 'do_sample', 'early_stopping', 'num_beams', 'num_beam_groups', 'diversity_penalty'],
   ...['temperature', 'top_k', 'top_p', 'typical_p', 'repetition_penalty', 'length_penalty', 'no_repeat_ngram_size'],
   ...[
@@ -53,7 +45,7 @@ const HARMLESS = new Set([
     'return_dict_in_generate',
   ],
   ...['exponential_decay_length_penalty', 'suppress_tokens', 'begin_suppress_tokens', 'remove_invalid_values'],
-  ...['is_encoder_decoder', 'is_decoder', 'tf_legacy_loss', 'use_bfloat16', 'unsloth_version', 'unsloth_fixed'],
+  ...['is_decoder', 'tf_legacy_loss', 'use_bfloat16', 'unsloth_version', 'unsloth_fixed'],
   ...['pretraining_tp', 'attn_implementation', 'attention_implementation', 'gradient_checkpointing', 'hybrid_cache'],
 ]);
 
@@ -69,10 +61,21 @@ export interface ConfigFields {
   size(field: string, fallback?: number): number;
   /** A number, or 0 where the file says null. */
   numberOrNone(field: string, fallback: number): number;
-  /** The field must be absent, null or one of these values: another would change the arithmetic. */
+  /** The field must be absent or one of these values: another would change the arithmetic. null stands for false. */
   only(field: string, ...allowed: unknown[]): void;
-  /** Refuses what was not read, is not known to be harmless, and is neither null nor false. */
+  /** Refuses what was not read, is not known to be harmless, and is in use: neither null, false, 0 nor empty. */
   finish(): void;
+}
+
+/** A value for a message, cut where it is long. */
+function shown(value: unknown): string {
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'missing');
+  return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+/** null, false, 0, an empty text, list or table: what a field holds that is not in use. */
+function isNothing(value: unknown): boolean {
+  return typeof value === 'object' && value !== null ? !Object.keys(value).length : !value;
 }
 
 /** The fields of a parsed config.json; `path` is for messages. */
@@ -86,10 +89,10 @@ export function configFields(json: Record<string, unknown>, path: string): Confi
     return (json[field] ?? undefined) as T | undefined;
   };
   const number = (field: string, fallback?: number): number => {
+    if (json[field] === null)
+      fail(`${field} is null, a number is expected; left out it would be ${fallback ?? 'missed'}`);
     const value = raw(field) ?? fallback;
-    if (typeof value !== 'number' || !Number.isFinite(value)) {
-      fail(`${field} is ${JSON.stringify(value)}, not a number`);
-    }
+    if (typeof value !== 'number' || !Number.isFinite(value)) fail(`${field} is ${shown(value)}, not a number`);
     return value as number;
   };
   const isNull = (field: string) => {
@@ -108,17 +111,19 @@ export function configFields(json: Record<string, unknown>, path: string): Confi
     },
     numberOrNone: (field, fallback) => (isNull(field) ? 0 : number(field, fallback)),
     only(field, ...allowed) {
-      const value = raw(field);
+      known.add(field);
+      const value = json[field];
       if (value === undefined || allowed.includes(value)) return;
+      // null counts as false where Python asks `if config.field:`
+      if (value === null && (allowed.includes(false) || typeof allowed[0] !== 'boolean')) return;
       const expected = allowed.map((one) => JSON.stringify(one)).join(' or ');
-      const known = expected ? `only ${expected} is known here` : 'it is not known here';
-      fail(`${field} is ${JSON.stringify(value)}, which would change the result: ${known}`);
+      fail(`${field} is ${shown(value)}, which would change the result: only ${expected} is known here`);
     },
     finish() {
       for (const [field, value] of Object.entries(json)) {
         if (known.has(field) || HARMLESS.has(field) || field.startsWith('_')) continue;
-        if (value === null || value === undefined || value === false) continue;
-        fail(`${field} is ${JSON.stringify(value)}, which is not known here and may change the result`);
+        if (isNothing(value)) continue;
+        fail(`${field} is ${shown(value)}, which is not known here and may change the result`);
       }
     },
   };
@@ -188,20 +193,52 @@ export function slidingLayers(
 ): boolean[] {
   const types = fields.raw<string[]>('layer_types');
   if (!types) return Array.from({ length: numLayers }, (_, i) => otherwise(i));
-  if (!Array.isArray(types)) fields.fail(`layer_types is ${JSON.stringify(types)}, not a list`);
+  if (!Array.isArray(types)) fields.fail(`layer_types is ${shown(types)}, not a list`);
   if (types.length !== numLayers) fields.fail(`layer_types has ${types.length} entries for ${numLayers} layers`);
   const unknown = types.find((type) => !LAYER_TYPES.includes(type));
   if (unknown !== undefined) {
-    fields.fail(`layer_types has ${JSON.stringify(unknown)}: ${LAYER_TYPES.join(' and ')} are known`);
+    fields.fail(`layer_types has ${shown(unknown)}: ${LAYER_TYPES.join(' and ')} are known`);
   }
   return types.map((type) => type === 'sliding_attention');
+}
+
+/** The window of layers that slide; a model without them needs none. */
+export function windowSize(fields: ConfigFields, sliding: boolean[], fallback: number): number {
+  if (sliding.includes(true)) return fields.size('sliding_window', fallback);
+  fields.raw('sliding_window');
+  return 0;
+}
+
+/**
+ * RoPE of a kind of layers.
+ * @param name Of the table, for messages.
+ * @param given What the file says: `rope_theta`, `rope_type` (or `type`, as transformers 4 wrote it), `factor`.
+ */
+export function ropeShape(fields: ConfigFields, name: string, given: unknown, thetaFallback: number): RopeShape {
+  const { rope_theta, rope_type, type, factor, ...rest } = (given ?? {}) as Record<string, unknown>;
+  const kind = rope_type ?? type ?? 'default';
+  if (kind !== 'default' && kind !== 'linear')
+    fields.fail(`${name} has rope_type ${shown(kind)}, which is not known: default and linear are`);
+  const odd = Object.keys(rest).find((key) => rest[key] !== null);
+  if (odd) fields.fail(`${name} has ${odd}, which is not known here and may change the result`);
+  const positive = (key: string, value: unknown) => {
+    if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
+    return fields.fail(`${name} has ${key} ${shown(value)}, not a positive number`);
+  };
+  if (kind === 'default' && (factor ?? 1) !== 1)
+    fields.fail(`${name} has factor ${shown(factor)} with rope_type default`);
+  return {
+    theta: positive('rope_theta', rope_theta ?? thetaFallback),
+    factor: kind === 'linear' ? positive('factor', factor) : 1,
+    frequencyDtype: 'float32',
+  };
 }
 
 /** A field that holds an object where it is given. */
 export function object(fields: ConfigFields, field: string): Record<string, unknown> | undefined {
   const value = fields.raw(field);
   if (value && (typeof value !== 'object' || Array.isArray(value))) {
-    fields.fail(`${field} is ${JSON.stringify(value)}, not an object`);
+    fields.fail(`${field} is ${shown(value)}, not an object`);
   }
   return value as Record<string, unknown> | undefined;
 }

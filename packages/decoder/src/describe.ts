@@ -1,15 +1,17 @@
-/** @file What a checkpoint holds and what training on it takes, from config.json and the headers of its files alone. */
+/** @file What a checkpoint holds and what training on it takes, from config.json, the headers of its files, and one 4-bit state. */
 
 import type { Weights } from '@arena/files';
 import { placeName } from '@arena/files/source';
 import { type LoraConfig, type LoraTarget, loraConfig } from '@arena/lora';
 import { resolveTargets } from '@arena/lora/names';
+import { readQuantized } from '@arena/quant';
 import { openCheckpoint } from '@arena/safetensors';
 import { checkpointWeights, isDtype } from '@arena/safetensors/tensor';
 import type { CheckpointSource } from './checkpoint-view.js';
 import type { DecoderConfig, Family } from './config.js';
 import { DecoderError } from './error.js';
 import { readConfig } from './family.js';
+import { checkFloats } from './frozen-weight.js';
 import { type MemoryPlan, planMemory } from './memory.js';
 import { linearModules, type TensorPlace, tensorTable } from './tensors.js';
 import { textWeights } from './text-part.js';
@@ -71,9 +73,21 @@ export async function describeCheckpoint(
   source: CheckpointSource,
   options: DescribeOptions,
 ): Promise<ModelDescription> {
-  const { tokens = 1900, quantize = true, budgetBytes } = options;
   const config = await readConfig(source, options);
-  const { weights, files } = await headersOf(source);
+  const { weights, files } = await opened(source);
+  try {
+    return await described(weights, files, config, options);
+  } finally {
+    if (typeof source !== 'object') await weights.close();
+  }
+}
+
+async function described(
+  weights: Weights,
+  files: string[],
+  config: DecoderConfig,
+  { tokens = 1900, quantize = true, budgetBytes, ...options }: DescribeOptions,
+): Promise<ModelDescription> {
   const { tensors } = weights;
   const modules = linearModules(config);
   const { hiddenSize, numLabels } = config;
@@ -89,6 +103,8 @@ export async function describeCheckpoint(
   const firstLinear = `${modules[0].path}.weight`;
   const code = stateOf(tensors, firstLinear);
   const quantized = quantize || code !== undefined;
+  // of one matrix the state and the tables: those of a file are made alike
+  if (code !== undefined) await checkQuantized(weights, firstLinear);
   const linearType = code ?? tensors.get(firstLinear)!.stored;
   const inBlocks = quantize && code === undefined && !isDtype(linearType);
   // of engine wasm, which holds blocks as they are stored
@@ -113,11 +129,10 @@ export async function describeCheckpoint(
   };
 }
 
-/** A checkpoint's tensors, without their values. */
-async function headersOf(source: CheckpointSource): Promise<{ weights: Weights; files: string[] }> {
+/** A checkpoint's tensors, whose values are not read yet. */
+async function opened(source: CheckpointSource): Promise<{ weights: Weights; files: string[] }> {
   if (typeof source === 'object') return { weights: source.weights, files: [source.weights.place] };
   const checkpoint = await openCheckpoint(source);
-  await checkpoint.close();
   return { weights: textWeights(checkpointWeights(checkpoint, placeName(source))), files: checkpoint.files };
 }
 
@@ -133,8 +148,25 @@ function stateOf(tensors: Weights['tensors'], name: string): string | undefined 
   return ['nf4', 'fp4'].find((code) => tensors.has(`${name}.quant_state.bitsandbytes__${code}`));
 }
 
+/** Checks that a 4-bit weight can be read, without its codes and scales: only its state and tables are. @throws QuantError */
+async function checkQuantized(weights: Weights, name: string): Promise<void> {
+  const large = [name, `${name}.absmax`, `${name}.nested_absmax`];
+  const small: Weights = {
+    place: weights.place,
+    tensors: weights.tensors,
+    readFloat32: (key, rows) => weights.readFloat32(key, rows),
+    async *readStored(key) {
+      if (large.includes(key)) yield new Uint8Array(weights.tensors.get(key)!.bytes);
+      else yield* weights.readStored(key);
+    },
+    close: () => weights.close(),
+  };
+  await readQuantized(small, name);
+}
+
 /** Bytes of a weight and of the statistics beside it. The shape of a 4-bit weight is in its state, which is not read here. */
-function tensorBytes({ tensors, place }: Weights, { name, shape }: TensorPlace, used: Set<string>): number {
+function tensorBytes(weights: Weights, { name, shape }: TensorPlace, used: Set<string>): number {
+  const { tensors, place } = weights;
   const entry = tensors.get(name);
   if (!entry)
     throw new DecoderError('checkpoint', `${place}: tensor '${name}' is missing; its config.json asks for it`);
@@ -146,6 +178,9 @@ function tensorBytes({ tensors, place }: Weights, { name, shape }: TensorPlace, 
       `${place}: '${name}' has shape [${entry.shape}], config.json asks for [${shape}]`,
     );
   const beside = ['absmax', 'quant_map', 'nested_absmax', 'nested_quant_map', `quant_state.bitsandbytes__${code}`];
+  if (!code) checkFloats(weights, name);
+  const missing = code && beside.find((one) => !tensors.has(`${name}.${one}`) && !one.startsWith('nested'));
+  if (missing) throw new DecoderError('checkpoint', `${place}: '${name}.${missing}' is missing beside its 4-bit codes`);
   let bytes = 0;
   for (const one of [name, ...(code ? beside.map((suffix) => `${name}.${suffix}`) : [])]) {
     const found = tensors.get(one);

@@ -22,18 +22,19 @@ export type MergedCheckpoint = CheckpointView<MergedWeights>;
  * @param base A checkpoint in Hugging Face format: its folder's path (Node) or address, a function that opens its files, or
  * one that is open, which the view's weights then close.
  * @param adapter A PEFT adapter's folder: its path or address, or a function that opens its files.
+ * @param options `labels`: names of the head's labels in config.json, LABEL_0 and so on where none are given.
  * @throws Error naming what is missing, of another shape, or of another base.
  */
 export async function mergedCheckpoint(
   base: CheckpointSource,
   adapter: Location,
-  { families }: { families: Family[] },
+  { families, labels }: { families: Family[]; labels?: readonly string[] },
 ): Promise<MergedCheckpoint> {
   const files = await loadAdapter(adapter);
   const config = await readConfig(base, { families });
   const targets = resolveTargets(files.config, linearModules(config));
   checkAdapter(files, targets, placeName(adapter));
-  const fields = files.score ? classifierFields(config.modelType, families, files.score.shape[0]) : {};
+  const fields = files.score ? classifierFields(config.modelType, families, files.score.shape[0], labels) : {};
   return view(base, fields, (weights) => mergedWeights(weights, files, targets, config.dtype));
 }
 
@@ -94,8 +95,8 @@ const FLOATS: ReadonlySet<string> = new Set([
   'rms_norm_eps',
 ]);
 
-function classifierFields(modelType: string, families: Family[], numLabels: number) {
-  const labels = Array.from({ length: numLabels }, (_, i) => [`LABEL_${i}`, i] as const);
+function classifierFields(modelType: string, families: Family[], numLabels: number, names?: readonly string[]) {
+  const labels = Array.from({ length: numLabels }, (_, i) => [names?.[i] ?? `LABEL_${i}`, i] as const);
   return {
     architectures: [familyOf({ model_type: modelType }, families, 'config.json').classifier],
     id2label: Object.fromEntries(labels.map(([label, i]) => [i, label])),

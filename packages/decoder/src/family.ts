@@ -1,6 +1,7 @@
 /** @file Which family a checkpoint is of, and what its config.json says. */
 
 import { roundTo } from '@arena/quant/state';
+import { parsePythonJson } from '@arena/safetensors/json';
 import { type CheckpointSource, configText } from './checkpoint-view.js';
 import type { DecoderConfig, Family } from './config.js';
 import { DecoderError } from './error.js';
@@ -22,7 +23,7 @@ export async function readConfig(
 export function parseConfig(text: string, families: Family[], path = 'config.json'): DecoderConfig {
   let json: Record<string, unknown>;
   try {
-    json = JSON.parse(text);
+    json = parsePythonJson(text) as Record<string, unknown>;
   } catch (error) {
     throw new DecoderError('config', `${path}: not JSON (${(error as Error).message})`);
   }

@@ -77,12 +77,34 @@ function firstNonFinite(values: Float32Array): number {
   return -1;
 }
 
+const FLOATS = ['F64', 'F32', 'F16', 'BF16', 'F8_E4M3', 'F8_E5M2'];
+
+/**
+ * Checks that a tensor without a 4-bit state is the weight itself.
+ * @throws DecoderError when it holds whole numbers, or scales of another kind of quantisation stand beside it.
+ */
+export function checkFloats({ tensors, place }: Weights, name: string): void {
+  const { stored } = tensors.get(name)!;
+  const kind =
+    isDtype(stored) && !FLOATS.includes(stored) ? `holds ${stored} and has no 4-bit state beside it` : undefined;
+  const beside = [`${name}_scale`, `${name}_scale_inv`, name.replace(/weight$/, 'SCB')].find((one) => tensors.has(one));
+  if (!kind && !beside) return;
+  throw new DecoderError(
+    'checkpoint',
+    `${place}: '${name}' ${kind ?? `has scales beside it ('${beside}')`}: floats and bitsandbytes' 4 bits are read here, save the model in one of them`,
+  );
+}
+
 /** @throws DecoderError when the tensor is missing or not of the shape that config.json asks for. */
 export function checkShape({ weights, config }: OpenedModel, name: string, shape: number[]): void {
   const { place } = weights;
   const entry = weights.tensors.get(name);
-  if (!entry)
-    throw new DecoderError('checkpoint', `${place}: tensor '${name}' is missing; its config.json asks for it`);
+  if (!entry) {
+    const first = weights.tensors.keys().next().value;
+    const there = first === undefined ? '' : ` (the file has ${weights.tensors.size} others, such as '${first}')`;
+    throw new DecoderError('checkpoint', `${place}: tensor '${name}' is missing; its config.json asks for it${there}`);
+  }
+  checkFloats(weights, name);
   if (entry.shape.join() !== shape.join()) {
     const heads = name.includes('.self_attn.') ? ` (head_dim ${config.layers[0].headDim})` : '';
     throw new DecoderError(

@@ -33,6 +33,7 @@ import {
   putModule,
   trainableParameters,
 } from './model.js';
+import { noteNewHead } from './new-head.js';
 import {
   CAUSAL_HEAD_NAME,
   EMBEDDING_NAME,
@@ -64,7 +65,10 @@ export interface LoadOptions {
   trainAll?: boolean;
   /** Default the checkpoint's, 2 when it does not say. */
   numLabels?: number;
-  /** Draws a head that the checkpoint lacks, N(0, scoreStd). Default 42. */
+  /**
+   * Draws a head that neither checkpoint nor adapter has, N(0, scoreStd). Default 42; without a seed, `lora` and `trainAll` the
+   * model gives no scores until it is trained.
+   */
   scoreSeed?: number;
   /** Default 0.02, transformers' initializer_range. */
   scoreStd?: number;
@@ -241,7 +245,7 @@ function disposeFrozen(weight: FrozenWeight) {
 
 async function headParameter(opened: OpenedModel, options: LoadOptions) {
   const { numLabels, hiddenSize } = opened.config;
-  const { adapter, lora, scoreSeed = 42, scoreStd = 0.02 } = options;
+  const { adapter, lora, trainAll, scoreSeed, scoreStd = 0.02 } = options;
   const name = adapter || lora ? SCORE_KEY : HEAD_NAME;
   const shape: [number, number] = [numLabels, hiddenSize];
   const head = (values: Float32Array) => parameter(name, tensor2d(values, shape) as Tensor2D);
@@ -254,7 +258,10 @@ async function headParameter(opened: OpenedModel, options: LoadOptions) {
     }
     return head(adapter.score.values);
   }
-  if (!opened.weights.tensors.has(HEAD_NAME)) return head(initScore(numLabels, hiddenSize, scoreSeed, scoreStd));
+  if (!opened.weights.tensors.has(HEAD_NAME)) {
+    const drawn = head(initScore(numLabels, hiddenSize, scoreSeed ?? 42, scoreStd));
+    return lora || trainAll || scoreSeed !== undefined ? drawn : noteNewHead(drawn);
+  }
   const stored = await readQuantized(opened.weights, HEAD_NAME);
   if (!stored) return head(Float32Array.from(await readFloats(opened, HEAD_NAME, shape)));
   checkStoredShape(opened, HEAD_NAME, stored, shape);

@@ -15,6 +15,7 @@ import { headForward } from './head.js';
 import { layerForward } from './layer.js';
 import type { DropoutStep } from './linear.js';
 import type { Classifier, Layer } from './model.js';
+import { checkHead } from './new-head.js';
 import type { PassContext } from './pass-context.js';
 import { pause } from './pause.js';
 import { type SharedTokens, sharePrefixes } from './shared-prefix.js';
@@ -22,9 +23,10 @@ import { type SharedTokens, sharePrefixes } from './shared-prefix.js';
 /**
  * Logits of each sequence. [n, numLabels], the caller owns them. What a sequence begins with like the one before it is computed once.
  * @param signal Heard between layers.
- * @throws DecoderError for an id outside the vocabulary; the signal's reason when aborted.
+ * @throws DecoderError for an id outside the vocabulary, or where the model has no head; the signal's reason when aborted.
  */
 export async function forward(model: Classifier, batch: FlatBatch, signal?: AbortSignal): Promise<Tensor2D> {
+  checkHead(model);
   const hidden = await pooledStates(model, batch, signal);
   try {
     return tidy(() => headForward(model, hidden).logits);

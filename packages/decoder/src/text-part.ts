@@ -1,9 +1,10 @@
 /**
  * @file The text model inside a multimodal checkpoint: its config.json has a `text_config`, its tensors a prefix (one in
- * files of the hub and of transformers 4, another in those of transformers 5). What sees and hears is passed by.
+ * files of the hub and of transformers 4, another in those of transformers 5). What sees and hears is passed by. A model
+ * that was saved without a head has no prefix at all, one that was saved while it was wrapped has the wrapper's.
  */
 import type { StoredTensor, Weights } from '@arena/files';
-import { rewriteJson } from '@arena/safetensors/json';
+import { parsePythonJson, rewriteJson } from '@arena/safetensors/json';
 import { EMBEDDING_NAME } from './tensors.js';
 
 /** Fields that a multimodal config.json has outside `text_config`, and that speak of the classifier as a whole. */
@@ -16,7 +17,7 @@ const WHOLE = [
 export function textPart(text: string): string {
   let parsed: { text_config?: unknown };
   try {
-    parsed = JSON.parse(text);
+    parsed = parsePythonJson(text) as { text_config?: unknown };
   } catch {
     return text; // said by whoever reads it
   }
@@ -29,7 +30,9 @@ export function textPart(text: string): string {
 }
 
 /** What stands before `embed_tokens.weight` and `layers.…` in place of `model.`. */
-const PREFIXES = ['language_model.model.', 'model.language_model.'];
+const PREFIXES = ['language_model.model.', 'model.language_model.', ''];
+/** What DDP and torch.compile put in front of all names. */
+const WRAPPERS = /^(?:module\.|_orig_mod\.)+/;
 /** Tensors that stand beside the text model and are read too. */
 const BESIDE = new Map([
   ['score.weight', 'score.weight'],
@@ -40,13 +43,15 @@ const BESIDE = new Map([
 /** The weights of a text model under its own names: as they are, or out of those of a multimodal model. */
 export function textWeights(weights: Weights): Weights {
   const { tensors } = weights;
-  const prefix = PREFIXES.find((one) => tensors.has(EMBEDDING_NAME.replace('model.', one)));
-  if (prefix === undefined || tensors.has(EMBEDDING_NAME)) return weights;
+  if (tensors.has(EMBEDDING_NAME)) return weights;
+  const plain = new Map([...tensors.keys()].map((name) => [name.replace(WRAPPERS, ''), name])); // to the name in the file
+  const prefix = ['model.', ...PREFIXES].find((one) => plain.has(EMBEDDING_NAME.replace('model.', one)));
+  if (prefix === undefined) return weights;
   const stored = new Map<string, string>(); // by the name here, the name in the file
-  for (const name of tensors.keys()) {
+  for (const [name, own] of plain) {
     const beside = BESIDE.get(name);
-    if (beside) stored.set(beside, name);
-    else if (name.startsWith(prefix)) stored.set(`model.${name.slice(prefix.length)}`, name);
+    if (beside) stored.set(beside, own);
+    else if (name.startsWith(prefix)) stored.set(`model.${name.slice(prefix.length)}`, own);
   }
   const named = (name: string) => stored.get(name) ?? name; // a name that is missing is missed in the file
   return {

@@ -8,6 +8,7 @@ import type { FlatBatch } from './batch.js';
 import type { DropoutStep } from './linear.js';
 import type { Loss } from './loss.js';
 import { type Classifier, trainableParameters } from './model.js';
+import { trainHead } from './new-head.js';
 import { trainingPass } from './training-pass.js';
 
 /** A flat batch with its labels, and factors of its terms in the loss. */
@@ -38,6 +39,7 @@ export function trainable(
   model: Classifier,
   { loss: lossOf, activations }: { loss?: Loss; activations?: Partial<Activations> } = {},
 ): TrainableClassifier {
+  trainHead(model);
   return {
     parameters: () => trainableParameters(model),
     async pass(batch, options) {

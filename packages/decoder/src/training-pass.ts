@@ -19,6 +19,7 @@ import {
 import { type DropoutStep, isTrained } from './linear.js';
 import { defaultLoss, type Loss } from './loss.js';
 import { type Classifier, type Layer, linearsOf, normsOf } from './model.js';
+import { trainHead } from './new-head.js';
 import { embed, openPass, type Pass, rowsThatLeave } from './pass.js';
 import { pause } from './pause.js';
 import { addRows } from './rows.js';
@@ -53,6 +54,7 @@ export async function trainingPass(
   labels: ArrayLike<number>,
   options: TrainingPassOptions = {},
 ): Promise<{ loss: Scalar; logits: Tensor2D }> {
+  trainHead(model);
   const {
     loss: lossOf = defaultLoss(model.config.numLabels, model.config.problemType),
     lossScale = 1,

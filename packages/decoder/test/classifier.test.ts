@@ -231,7 +231,7 @@ describe('forward', () => {
   });
 
   test('refuses ids outside the vocabulary', async () => {
-    const model = await loadGemma(base);
+    const model = await loadGemma(base, { scoreSeed: 42 });
     const batch = { ids: Int32Array.of(2, 50), offsets: Int32Array.of(0, 2) };
     await expect(forward(model, batch)).rejects.toThrow('token id 50 is outside the vocabulary of 50');
     await model.dispose();

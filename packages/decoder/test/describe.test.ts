@@ -6,7 +6,7 @@ import { describeGemma } from '@arena/gemma/checkpoint';
 import { loraConfig } from '@arena/lora';
 import { serializeState } from '@arena/quant';
 import { openEngine } from '@arena/runtime';
-import { openCheckpoint, serialize } from '@arena/safetensors';
+import { openCheckpoint, type SafeTensor, serialize } from '@arena/safetensors';
 import { toFloat32 } from '@arena/safetensors/tensor';
 import { beforeAll, expect, test, vi } from 'vitest';
 import { TINY_CONFIG, tinyCheckpoint } from './tiny.js';
@@ -36,7 +36,7 @@ test('counts parameters and bytes by part, and what training takes', async () =>
   expect(description.training.adapters).toBe(16 * trainable);
 });
 
-test('a 4-bit checkpoint, from memory, without reading a weight', async () => {
+test('a 4-bit checkpoint, from memory, without reading codes or scales', async () => {
   const checkpoint = await openCheckpoint(base);
   const linears = new Map(linearModules(TINY_CONFIG).map((module) => [`${module.path}.weight`, module]));
   const tensors = [];
@@ -56,16 +56,46 @@ test('a 4-bit checkpoint, from memory, without reading a weight', async () => {
   const description = await describeGemma(async (file) => {
     const source = await folder(file);
     const read = (begin: number, end: number) => {
-      reads(file, end);
+      reads(file, begin, end);
       return source!.read(begin, end);
     };
     return source && { ...source, read };
   });
-  for (const [file, end] of reads.mock.calls) if (file !== 'config.json') expect(end).toBeLessThanOrEqual(headerBytes);
+  // behind the header: the state and the two tables of one matrix
+  const beyond = reads.mock.calls.filter(([file, , end]) => file !== 'config.json' && end > headerBytes);
+  expect(beyond.reduce((sum, [, begin, end]) => sum + end - begin, 0)).toBeLessThan(2000);
   expect(description.linearType).toBe('nf4');
   expect(description.unused).toEqual([{ name: 'lm_head.weight', bytes: 8 }]);
   expect(description.bytes + 8).toBe(weights.length - headerBytes);
   await (await loadGemma(folder)).dispose();
+});
+
+test('what cannot be loaded is not described', async () => {
+  const config = (await readFileAt(base, 'config.json'))!;
+  const checkpoint = await openCheckpoint(base);
+  const q = 'model.layers.0.self_attn.q_proj.weight';
+  const state = serializeState(q, quantizeWeight(toFloat32(await checkpoint.read(q)), [32, 24], TINY_CONFIG, {}));
+  const others = await Promise.all(checkpoint.names().flatMap((name) => (name === q ? [] : [checkpoint.read(name)])));
+  await checkpoint.close();
+  type Tensors = SafeTensor[];
+  const folder = (tensors: Tensors) =>
+    bytesFolder({ 'config.json': config, 'model.safetensors': serialize([...others, ...tensors]) });
+  const whole = { name: q, shape: [32, 24] };
+  const scale = { name: `${q}_scale`, dtype: 'F32' as const, shape: [1], data: new Uint8Array(4) };
+  const cases: [Tensors, string][] = [
+    [state.filter(({ name }) => !name.endsWith('.absmax')), "q_proj.weight.absmax' is missing"],
+    [
+      state.map((one) => (one.name.endsWith('.quant_map') ? { ...one, data: new Uint8Array(64) } : one)),
+      'quant_map: value 0 is 0',
+    ],
+    [[{ ...whole, dtype: 'I8', data: new Uint8Array(768) }], 'holds I8 and has no 4-bit state'],
+    [[{ ...whole, dtype: 'F8_E4M3', data: new Uint8Array(768) }, scale], "has scales beside it ('model.layers.0"],
+  ];
+  for (const [tensors, message] of cases) {
+    await expect(describeGemma(folder(tensors))).rejects.toThrow(message);
+    await expect(loadGemma(folder(tensors))).rejects.toThrow(/absmax|quant_map|I8|scales/);
+  }
+  await (await loadGemma(folder(state))).dispose();
 });
 
 test('names what is missing or of another shape', async () => {

@@ -1,6 +1,7 @@
 /** @file Downloads a checkpoint: resumes where it stopped, checks sizes and digests, and names only whole files. */
 import { FileError, quote } from './error.js';
 import { refusal } from './refusal.js';
+import { checkHeaders } from './secrets.js';
 import { type StreamHash, sha256 } from './sha256.js';
 import type { FileStore, PartFile } from './store.js';
 
@@ -241,6 +242,7 @@ async function append(file: PartFile, bytes: Uint8Array, url: string): Promise<v
   try {
     await file.append(bytes);
   } catch (error) {
+    if (error instanceof FileError) throw error; // it names the file on disk
     throw new FileError('storage', `cannot be stored: ${(error as Error).message}`, url, { cause: error });
   }
 }
@@ -248,6 +250,7 @@ async function append(file: PartFile, bytes: Uint8Array, url: string): Promise<v
 /** Requests a range of an address, or all of it. */
 async function ask(url: string, range: string | undefined, options: DownloadOptions): Promise<Response> {
   const { fetch: request = fetch, headers = {}, signal } = options;
+  checkHeaders(headers, url);
   const response = await request(url, { headers: range ? { ...headers, range } : headers, signal });
   if (response.ok) return response;
   await response.body?.cancel();

@@ -1,5 +1,7 @@
 /** @file The one error that this package throws for files and addresses that cannot be used. */
 
+import { withoutSecrets } from './secrets.js';
+
 type FileErrorCode = 'not_found' | 'refused' | 'network' | 'changed' | 'damaged' | 'too_large' | 'storage' | 'argument';
 
 /**
@@ -21,10 +23,11 @@ export class FileError extends Error {
   readonly reason: string;
 
   constructor(code: FileErrorCode, reason: string, file: string, options?: ErrorOptions) {
-    super(`${file}: ${reason}`, options);
+    const [place, why] = [withoutSecrets(file), withoutSecrets(reason)];
+    super(`${place}: ${why}`, options);
     this.code = code;
-    this.file = file;
-    this.reason = reason;
+    this.file = place;
+    this.reason = why;
   }
 }
 

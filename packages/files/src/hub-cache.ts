@@ -13,7 +13,7 @@ import { nodeFs } from './node-fs.js';
 import { sha256 } from './sha256.js';
 import type { FileOpener } from './source.js';
 import { diskStore } from './store.js';
-import { type FillFile, makeFolder } from './write.js';
+import { type FillFile, makeFolder, storing } from './write.js';
 
 /** Files of models of the hub, kept by commit. A revision is a branch, tag or commit; default `main`. */
 export interface HubCache {
@@ -65,7 +65,7 @@ export function diskHubCache(cache: string = hubPlaces().cache): HubCache {
     if (COMMIT.test(revision)) return;
     const path = join(folderOf(id), 'refs', ...parts(revision));
     await makeFolder(dirname(path));
-    await fs.writeFile(path, commit);
+    await storing(path, fs.writeFile(path, commit));
   }
 
   return {

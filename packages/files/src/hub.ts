@@ -2,6 +2,7 @@
 import type { RemoteFile } from './download.js';
 import { FileError, quote } from './error.js';
 import { codeOfStatus, refusalReason } from './refusal.js';
+import { cleanToken } from './secrets.js';
 import type { FileOpener } from './source.js';
 import { type UrlSourceOptions, urlFile } from './url.js';
 
@@ -63,7 +64,8 @@ export async function hubModel(id: string, options: HubOptions = {}): Promise<Hu
   } = options;
   if (!(all ? /^\w[\w.-]*(\/\w[\w.-]*)?$/ : /^\w[\w.-]*\/\w[\w.-]*$/).test(id))
     throw new FileError('argument', 'is not a model id such as owner/name', quote(id));
-  const headers: Record<string, string> = token ? { authorization: `Bearer ${token}` } : {};
+  const secret = cleanToken(token, 'access token');
+  const headers: Record<string, string> = secret ? { authorization: `Bearer ${secret}` } : {};
   const url = `${endpoint}/api/models/${id}/revision/${encodeURIComponent(revision)}?blobs=true`;
   let response: Response;
   try {

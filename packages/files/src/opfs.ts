@@ -1,4 +1,5 @@
 /** @file Folders in the browser's private file system (OPFS), and folders that a person opened. */
+import { FileError } from './error.js';
 import { blobSource, type FileOpener } from './source.js';
 import { checkName, type FileStore, fillOf, isPartOf, type PartFile, partName } from './store.js';
 import type { FillFile } from './write.js';
@@ -48,16 +49,14 @@ async function openPart(directory: FileSystemDirectoryHandle, name: string, tag:
   }
   const handle = (await directory.getFileHandle(own, { create: true })) as PartHandle;
   let { size } = await handle.getFile();
-  const writer = handle.createSyncAccessHandle
-    ? syncWriter(await handle.createSyncAccessHandle())
-    : streamWriter(await handle.createWritable({ keepExistingData: true }), handle);
+  const writer = await writerOf(handle, name);
   return {
     get size() {
       return size;
     },
     read: writer.read,
     async append(bytes) {
-      await writer.write(bytes, size);
+      await inBrowser(name, () => writer.write(bytes, size));
       size += bytes.length;
     },
     async clear() {
@@ -65,11 +64,41 @@ async function openPart(directory: FileSystemDirectoryHandle, name: string, tag:
       size = 0;
     },
     async finish() {
-      await writer.close();
+      await inBrowser(name, writer.close);
+      if (!handle.move) throw unsupported(name, 'cannot give a stored file its name (move is missing)');
       await handle.move(name);
     },
     close: writer.close,
   };
+}
+
+/**
+ * A writer of a file: in a Worker the synchronous one, elsewhere a stream.
+ * @throws FileError where the browser has neither, such as Safari before 26 on a page.
+ */
+async function writerOf(handle: PartHandle, name: string): Promise<Writer> {
+  if (handle.createSyncAccessHandle) return syncWriter(await handle.createSyncAccessHandle());
+  if (!handle.createWritable) {
+    throw unsupported(name, 'cannot write files on a page (createWritable is missing, as in Safari before 26)');
+  }
+  return streamWriter(await handle.createWritable({ keepExistingData: true }), handle);
+}
+
+function unsupported(name: string, what: string): FileError {
+  return new FileError('storage', `this browser ${what}; write in a Worker, or take another browser`, name);
+}
+
+/** A write. What the browser refuses is said with the file's name. */
+async function inBrowser(name: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (cause) {
+    const full = (cause as DOMException).name === 'QuotaExceededError';
+    const why = full
+      ? 'no space is left for this site; remove stored models or runs, or make room on the disk'
+      : (cause as Error).message;
+    throw new FileError('storage', `cannot be stored: ${why}`, name, { cause });
+  }
 }
 
 /**
@@ -82,8 +111,8 @@ async function writeThroughPart(directory: FileSystemDirectoryHandle, name: stri
     await part.clear();
     await fill((bytes) => part.append(bytes));
   } catch (error) {
-    await part.close();
-    await directory.removeEntry(partName(name, NEW));
+    await part.close().catch(() => {}); // the first error says what is wrong
+    await directory.removeEntry(partName(name, NEW)).catch(() => {});
     throw error;
   }
   await part.finish();
@@ -94,10 +123,11 @@ const NEW = 'new';
 
 type IterableDirectory = FileSystemDirectoryHandle & { keys(): AsyncIterable<string> };
 
-/** Types that TypeScript's libraries lack: `move`, and synchronous access as an option. */
-type PartHandle = Omit<FileSystemFileHandle, 'createSyncAccessHandle'> & {
+/** What browsers have of it; TypeScript's libraries lack `move`, and know no browser without the others. */
+type PartHandle = Omit<FileSystemFileHandle, 'createSyncAccessHandle' | 'createWritable'> & {
   createSyncAccessHandle?: () => Promise<SyncAccess>;
-  move(name: string): Promise<void>;
+  createWritable?: FileSystemFileHandle['createWritable'];
+  move?(name: string): Promise<void>;
 };
 
 interface SyncAccess {
@@ -124,7 +154,7 @@ function syncWriter(access: SyncAccess): Writer {
     async write(bytes, position) {
       for (let done = 0; done < bytes.length; ) {
         const wrote = access.write(bytes.subarray(done), { at: position + done });
-        // Chromium's private windows return a negative error as an unsigned number where others throw.
+        // Where others throw, Safari writes 0 bytes, and Chromium's private windows return an error as an unsigned number.
         if (!(wrote > 0 && wrote <= bytes.length - done))
           throw new DOMException('no space is left', 'QuotaExceededError');
         done += wrote;
@@ -134,8 +164,11 @@ function syncWriter(access: SyncAccess): Writer {
       access.truncate(0);
     },
     async close() {
-      access.flush();
-      access.close();
+      try {
+        access.flush();
+      } finally {
+        access.close();
+      }
     },
   };
 }

@@ -3,7 +3,7 @@ import { diskFolder } from './disk.js';
 import { FileError } from './error.js';
 import { nodeFs } from './node-fs.js';
 import { type FileOpener, joined } from './source.js';
-import { type FillFile, makeFolder, replaceFile } from './write.js';
+import { type FillFile, makeFolder, replaceFile, storing } from './write.js';
 
 /** A file during download. It gets its name when it is finished. */
 export interface PartFile {
@@ -80,7 +80,7 @@ export function diskStore(directory: string): FileStore {
         },
         async append(bytes) {
           for (let done = 0; done < bytes.length; ) {
-            const { bytesWritten } = await handle.write(bytes, done, bytes.length - done, size);
+            const { bytesWritten } = await storing(path, handle.write(bytes, done, bytes.length - done, size));
             done += bytesWritten;
             size += bytesWritten;
           }
@@ -90,8 +90,8 @@ export function diskStore(directory: string): FileStore {
           size = 0;
         },
         async finish() {
-          await handle.sync();
-          await handle.close();
+          await storing(path, handle.sync());
+          await storing(path, handle.close());
           await fs.rename(path, `${directory}/${name}`).catch(async (error: NodeJS.ErrnoException) => {
             // Another process may have finished the same file: its content is then the same.
             const there = await fs.stat(`${directory}/${name}`).catch(() => undefined);

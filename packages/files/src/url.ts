@@ -1,6 +1,7 @@
 /** @file Reads bytes of a web address by HTTP ranges. */
 import { FileError } from './error.js';
 import { codeOfStatus, refusalReason } from './refusal.js';
+import { checkHeaders } from './secrets.js';
 import { type ByteSource, blobSource, checkRange, type FileOpener, readStream } from './source.js';
 
 /** How to read an address. Default: the global `fetch`. `signal` ends every read, also later ones. */
@@ -98,6 +99,7 @@ function notARange(response: Response, url: string, begin: number, end: number):
 
 async function ask(url: string, range: string | undefined, options: UrlSourceOptions): Promise<Response> {
   const { fetch: request = fetch, headers = {}, signal } = options;
+  checkHeaders(headers, url);
   try {
     return await request(url, { headers: range ? { ...headers, range } : headers, signal });
   } catch (error) {

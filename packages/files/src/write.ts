@@ -1,4 +1,6 @@
 /** @file Files and folders on disk that appear whole or not at all (Node). */
+import { FileError } from './error.js';
+import { ownerMark, sweepLeftovers } from './leftovers.js';
 import { nodeFs } from './node-fs.js';
 
 /** Writes bytes to a file, part by part. */
@@ -11,26 +13,40 @@ const WRITE_BYTES = 1 << 30;
 const ATTEMPTS = 20;
 
 /**
+ * Awaits a write to a file.
+ * @throws FileError that names the file, where the system's error does not: a full disk, a quota, a damaged medium.
+ */
+export async function storing<T>(path: string, work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (cause) {
+    const { code, syscall, path: named } = cause as NodeJS.ErrnoException;
+    if (syscall === undefined || named !== undefined) throw cause;
+    const reason = code === 'ENOSPC' || code === 'EDQUOT' ? 'no space is left; make room, then try again' : `${cause}`;
+    throw new FileError('storage', `cannot be written (${code}): ${reason}`, path, { cause });
+  }
+}
+
+/**
  * Writes a file under a temporary name beside `path`, syncs it and renames it. A failure leaves nothing, and an older
  * file stays as it was.
- * @throws the system's error, and what `fill` throws.
+ * @throws the system's error, FileError when the disk is full, and what `fill` throws.
  */
 export async function replaceFile(path: string, fill: FillFile | string | Uint8Array): Promise<void> {
   const { open, rename, rm } = nodeFs();
   const temporary = `${path}.${crypto.randomUUID()}.tmp`;
   const handle = await open(temporary, 'wx');
-  try {
-    if (typeof fill !== 'function') await handle.writeFile(fill);
-    else {
-      await fill(async (bytes) => {
-        for (let done = 0; done < bytes.length; ) {
-          const { bytesWritten } = await handle.write(bytes, done, Math.min(WRITE_BYTES, bytes.length - done));
-          done += bytesWritten;
-        }
-      });
+  const write = async (bytes: Uint8Array) => {
+    for (let done = 0; done < bytes.length; ) {
+      const { bytesWritten } = await handle.write(bytes, done, Math.min(WRITE_BYTES, bytes.length - done));
+      done += bytesWritten;
     }
-    await handle.sync();
-    await handle.close();
+  };
+  try {
+    if (typeof fill !== 'function') await storing(path, handle.writeFile(fill));
+    else await fill((bytes) => storing(path, write(bytes)));
+    await storing(path, handle.sync());
+    await storing(path, handle.close());
     await rename(temporary, path);
   } catch (error) {
     await handle.close().catch(() => {});
@@ -42,7 +58,7 @@ export async function replaceFile(path: string, fill: FillFile | string | Uint8A
 /**
  * Fills a temporary folder beside `directory` and renames it into place. A failure leaves nothing. An older folder is
  * moved aside first and removed afterwards. Of several writers the last wins with its whole folder. With `isNew` a
- * folder with files stays, and is an error.
+ * folder with files stays, and is an error. Removes temporary folders of the same name that killed processes left.
  * @param fill Gets the path of the empty temporary folder.
  * @throws the system's error when the parent cannot be written, and what `fill` throws.
  */
@@ -52,7 +68,8 @@ export async function replaceFolder(
   { isNew = false }: { isNew?: boolean } = {},
 ): Promise<void> {
   const fs = nodeFs();
-  const own = crypto.randomUUID();
+  await sweepLeftovers(directory);
+  const own = ownerMark();
   const temporary = `${directory}.tmp-${own}`;
   try {
     await makeFolder(temporary);

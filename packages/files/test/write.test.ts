@@ -1,9 +1,11 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, open, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bytesFolder, diskStore, opfsStore, readFileAt, writeFolder } from '@arena/files';
-import { bytesTarget, type FileTarget, replaceFile, replaceFolder } from '@arena/files/write';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { bytesTarget, type FileTarget, replaceFile, replaceFolder, storing } from '@arena/files/write';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { memoryFolder } from './memory-folder.js';
 
 let root: string;
@@ -113,5 +115,87 @@ describe.each(Object.entries(targets))('%s', (_, make) => {
     await target.remove('x');
     expect(await target.names()).toEqual(['y']);
     await expect(target.write('../z', '')).rejects.toThrow('plain name');
+  });
+});
+
+test('temporary folders of processes that have ended are removed, others stay', async () => {
+  const gone = spawnSync(process.execPath, ['-e', '']).pid;
+  const host = hostname().replace(/\W/g, '_').slice(0, 40);
+  const name = (kind: string, who: string, pid: number, path = 'out') => `${path}.${kind}-${who}-${pid}-0123456789ab`;
+  const left = [
+    name('tmp', host, gone),
+    name('old', host, gone),
+    'out.tmp-01234567-89ab-4def-8123-456789abcdef',
+    name('tmp', 'other', 7),
+  ];
+  const stay = [
+    name('tmp', host, process.ppid),
+    name('tmp', 'other', 8),
+    name('old', host, gone, 'only'),
+    'out.tmp-backup',
+  ];
+  const folder = await mkdtemp(join(tmpdir(), 'arena-leftovers-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
+  for (const one of [...left, ...stay]) await mkdir(join(folder, one));
+  await writeFile(join(folder, left[2], 'x'), 'x');
+  const long = new Date(Date.now() - 25 * 3600 * 1000);
+  for (const path of [`${left[2]}/x`, left[2], left[3], 'out.tmp-backup']) await utimes(join(folder, path), long, long);
+  await writeFolder(join(folder, 'out'), { x: '1' });
+  await writeFolder(join(folder, 'out'), { x: '2' }); // only then the old one has a new one beside it
+  await writeFolder(join(folder, 'only'), { x: '1' });
+  expect((await readdir(folder)).sort()).toEqual(['only', 'out', ...stay].sort());
+});
+
+test.skipIf(!existsSync('/dev/full'))('a full disk is said with the name of the file', async () => {
+  const file = await open('/dev/full', 'w');
+  onTestFinished(() => file.close());
+  await expect(storing('run/adapter.bin', file.writeFile('x'))).rejects.toMatchObject({
+    name: 'FileError',
+    code: 'storage',
+    message: 'run/adapter.bin: cannot be written (ENOSPC): no space is left; make room, then try again',
+  });
+});
+
+describe('a browser that cannot', () => {
+  /** A folder of a Worker or a page, whose file handles are changed. */
+  function changed(worker: boolean, change: (handle: Record<string, unknown>) => void) {
+    const { handle } = memoryFolder(worker);
+    const open = handle.getFileHandle.bind(handle);
+    handle.getFileHandle = async (...of) => {
+      const file = await open(...of);
+      change(file as unknown as Record<string, unknown>);
+      return file;
+    };
+    return opfsStore(handle);
+  }
+  const written = (wrote: (asked: number) => number) =>
+    changed(true, (file) => {
+      file.createSyncAccessHandle = async () => ({
+        write: (bytes: Uint8Array) => wrote(bytes.length),
+        truncate() {},
+        flush() {},
+        close() {},
+      });
+    });
+
+  test.each([
+    ['writes 0 bytes', () => 0],
+    ['stops in the middle', (asked: number) => (asked > 2 ? 1 : 0)],
+    ['gives an error as a number', () => 2 ** 32 - 1],
+  ])('%s: no space is left, by the name of the file', { timeout: 5000 }, async (_, wrote) => {
+    await expect(written(wrote).write('x', 'abcd')).rejects.toMatchObject({
+      code: 'storage',
+      message: expect.stringMatching(/^x: cannot be stored: no space is left for this site; /),
+      cause: { name: 'QuotaExceededError' },
+    });
+  });
+
+  test('has no createWritable on a page, or no move', async () => {
+    const page = changed(false, (file) => delete file.createWritable);
+    await expect(page.write('x', 'a')).rejects.toThrow(
+      /^x: this browser cannot write files on a page \(createWritable .*Worker/,
+    );
+    const old = changed(false, (file) => delete file.move);
+    await expect(old.write('x', 'a')).rejects.toThrow(/^x: this browser cannot give .*move is missing/);
   });
 });

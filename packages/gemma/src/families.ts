@@ -90,8 +90,12 @@ export function randomCheckpointFiles(
  * The base with an adapter folded in, as a view to write: {@link merged} with {@link GEMMA_FAMILIES}. A GGUF base is
  * written in float32.
  */
-export function mergedCheckpoint(base: CheckpointSource, adapter: Location): Promise<MergedCheckpoint> {
-  return opened(base, (one) => merged(one, adapter, { families: GEMMA_FAMILIES }));
+export function mergedCheckpoint(
+  base: CheckpointSource,
+  adapter: Location,
+  options: { labels?: readonly string[] } = {},
+): Promise<MergedCheckpoint> {
+  return opened(base, (one) => merged(one, adapter, { ...options, families: GEMMA_FAMILIES }));
 }
 
 /**

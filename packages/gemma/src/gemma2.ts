@@ -1,6 +1,16 @@
 /** @file Gemma 2 as data: its config.json in the form of transformers 4 and of transformers 5 (configuration_gemma2.py). */
 import type { DecoderConfig, Family } from '@arena/decoder';
-import { commonConfig, configFields, embeddingFactor, headCounts, object, slidingLayers } from '@arena/decoder/family';
+import {
+  type ConfigFields,
+  commonConfig,
+  configFields,
+  embeddingFactor,
+  headCounts,
+  object,
+  ropeShape,
+  slidingLayers,
+  windowSize,
+} from '@arena/decoder/family';
 
 /** Gemma 2: soft caps, a window in every second layer, one RoPE base. */
 export const gemma2: Family = {
@@ -9,25 +19,24 @@ export const gemma2: Family = {
   classifier: 'Gemma2ForSequenceClassification',
   parseConfig(json, path): DecoderConfig {
     const fields = configFields(json, path);
-    const { number, size, numberOrNone, only } = fields;
+    const { number, numberOrNone, only } = fields;
     only('attention_bias', false);
     only('hidden_activation', 'gelu_pytorch_tanh');
-    only('rope_scaling');
     only('is_causal', true);
     only('use_bidirectional_attention', false);
     fields.raw('hidden_act'); // Gemma 2 reads hidden_activation alone
     fields.raw('sliding_window_size'); // an early spelling of sliding_window, which stands beside it
     const common = commonConfig(fields);
     const { numLayers, heads, keyValueHeads, headDim } = headCounts(fields, { headDim: 256 });
-    const window = size('sliding_window', 4096);
     const sliding = slidingLayers(fields, numLayers, (layer) => layer % 2 === 0);
+    const window = windowSize(fields, sliding, 4096);
     const shape = {
       heads,
       keyValueHeads,
       headDim,
       scale: number('query_pre_attn_scalar', 256) ** -0.5,
       softcap: numberOrNone('attn_logit_softcapping', 50),
-      rope: { theta: ropeTheta(fields), factor: 1, frequencyDtype: 'float32' as const },
+      rope: rope(fields),
       qkNorm: false,
       activation: 'gelu_tanh' as const,
     };
@@ -43,15 +52,14 @@ export const gemma2: Family = {
   },
 };
 
-function ropeTheta(fields: ReturnType<typeof configFields>): number {
-  const { rope_theta: given, rope_type: type = 'default', ...rest } = object(fields, 'rope_parameters') ?? {};
-  if (type !== 'default') fields.fail(`rope_type ${type} is not known`);
-  const [odd] = Object.keys(rest);
-  if (odd) fields.fail(`rope_parameters has ${odd}, which is not known here and may change the result`);
-  const beside = fields.number('rope_theta', 10000);
-  const theta = (given ?? beside) as number;
-  if (!(Number.isFinite(theta) && theta > 0)) fields.fail(`rope_theta is ${JSON.stringify(theta)}`);
-  return theta;
+/** One RoPE for all layers: `rope_parameters`, or `rope_scaling` as transformers 4 wrote it beside `rope_theta`. */
+function rope(fields: ConfigFields) {
+  const parameters = object(fields, 'rope_parameters');
+  const scaling = object(fields, 'rope_scaling');
+  if (scaling && parameters && Object.keys(parameters).length)
+    fields.fail('rope_scaling stands beside rope_parameters');
+  const name = scaling ? 'rope_scaling' : 'rope_parameters';
+  return ropeShape(fields, name, scaling ?? parameters, fields.number('rope_theta', 10000));
 }
 
 /** config.json of google/gemma-2-2b, in the keys of transformers 4 (transformers 5 reads them too). */

@@ -10,7 +10,9 @@ import {
   embeddingFactor,
   headCounts,
   object,
+  ropeShape,
   slidingLayers,
+  windowSize,
 } from '@arena/decoder/family';
 
 /** Gemma 3: norms of q and k, no soft caps in attention, a window in five of six layers, a RoPE base for each kind. */
@@ -20,7 +22,7 @@ export const gemma3: Family = {
   classifier: 'Gemma3TextForSequenceClassification',
   parseConfig(json, path): DecoderConfig {
     const fields = configFields(json, path);
-    const { number, size, numberOrNone, only } = fields;
+    const { number, numberOrNone, only } = fields;
     only('attention_bias', false);
     only('hidden_activation', 'gelu_pytorch_tanh');
     only('is_causal', true);
@@ -30,8 +32,7 @@ export const gemma3: Family = {
     const common = commonConfig(fields, { vocabSize: 262208, hiddenSize: 2304, intermediateSize: 9216 });
     const { numLayers, ...heads } = headCounts(fields, { numLayers: 26, heads: 8, keyValueHeads: 4, headDim: 256 });
     const sliding = slidingLayers(fields, numLayers, everySixthIsFull(fields));
-    if (fields.isNull('sliding_window') && sliding.includes(true)) fields.fail('sliding_window is null');
-    const window = size('sliding_window', 4096);
+    const window = windowSize(fields, sliding, 4096);
     const rope = ropeShapes(fields);
     const shape = {
       ...heads,
@@ -83,24 +84,6 @@ function ropeShapes(fields: ConfigFields) {
       theta.full,
     ),
     sliding: ropeShape(fields, 'sliding_attention', parameters.sliding_attention, theta.sliding),
-  };
-}
-
-function ropeShape(fields: ConfigFields, name: string, given: unknown, thetaFallback: number) {
-  const { rope_theta, rope_type, type, factor, ...rest } = (given ?? {}) as Record<string, unknown>;
-  const kind = rope_type ?? type ?? 'default';
-  if (kind !== 'default' && kind !== 'linear')
-    fields.fail(`${name} has rope_type ${JSON.stringify(kind)}, which is not known`);
-  const odd = Object.keys(rest).find((key) => rest[key] !== null);
-  if (odd) fields.fail(`${name} has ${odd}, which is not known here and may change the result`);
-  const positive = (key: string, value: unknown) => {
-    if (typeof value === 'number' && Number.isFinite(value) && value > 0) return value;
-    return fields.fail(`${name} has ${key} ${JSON.stringify(value)}, not a positive number`);
-  };
-  return {
-    theta: positive('rope_theta', rope_theta ?? thetaFallback),
-    factor: kind === 'linear' ? positive('factor', factor) : 1,
-    frequencyDtype: 'float32' as const,
   };
 }
 

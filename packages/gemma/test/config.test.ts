@@ -46,7 +46,17 @@ test.each([
 });
 
 test.each([
-  { rope_scaling: { type: 'linear', factor: 8 } },
+  { rope_scaling: { type: 'yarn', factor: 8 } },
+  { rope_scaling: { rope_type: 'linear' } },
+  { rope_scaling: { rope_type: 'linear', factor: 8, beta_fast: 32 } },
+  { rope_parameters: { type: 'dynamic', factor: 8 } },
+  { rope_parameters: { full_attention: { rope_theta: 5 } } },
+  { is_causal: null },
+  { sliding_window: null },
+  { head_dim: null },
+  { query_pre_attn_scalar: null },
+  { pruned_heads: { 0: [1] } },
+  { is_encoder_decoder: true },
   { rope_parameters: { rope_theta: 10000, rope_type: 'default', factor: 8 } },
   { is_causal: false },
   { use_bidirectional_attention: true },
@@ -55,6 +65,30 @@ test.each([
 ])('a field that changes the arithmetic and is not read is refused by name: %j', (fields) => {
   const [name] = Object.keys(fields);
   expect(() => parse(fields)).toThrow(name);
+});
+
+test('linear scaling in the spellings of transformers 4 and 5', () => {
+  const scaled = parse({ rope_parameters: { rope_theta: 10000, rope_type: 'linear', factor: 8 } });
+  expect(scaled.layers[0].rope).toEqual({ theta: 10000, factor: 8, frequencyDtype: 'float32' });
+  for (const key of ['type', 'rope_type']) {
+    expect(parse({ rope_scaling: { [key]: 'linear', factor: 8 } })).toEqual(scaled);
+    expect(parse({ rope_scaling: { [key]: 'default' } })).toEqual(parse({}));
+  }
+  const beside = { rope_scaling: { type: 'linear', factor: 8 }, rope_parameters: { rope_type: 'default' } };
+  expect(() => parse(beside)).toThrow('rope_scaling stands beside rope_parameters');
+});
+
+test('a window of null is no window where no layer slides', () => {
+  const layer_types = Array(26).fill('full_attention');
+  expect(parse({ sliding_window: null, layer_types })).toEqual(parse({ layer_types }));
+});
+
+test('NaN where nobody reads it is no reason to refuse a file', () => {
+  expect(
+    parseGemmaConfig(JSON.stringify(GEMMA2_2B).replace('"initializer_range":0.02', '"initializer_range":NaN')),
+  ).toEqual(parse({}));
+  const read = JSON.stringify(GEMMA2_2B).replace('"rms_norm_eps":0.000001', '"rms_norm_eps":NaN');
+  expect(() => parseGemmaConfig(read)).toThrow('rms_norm_eps is NaN, not a number');
 });
 
 test('fields that change nothing are passed by', () => {

@@ -27,6 +27,14 @@ export async function keepCheckpoint(
   return folder;
 }
 
+/** What to do about a checkpoint that cannot be used. */
+export async function withoutCheckpoint(store: Store, folder: string): Promise<string> {
+  const step = Number(FOLDER.exec(folder)?.[1]);
+  const older = (await checkpointSteps(store)).findLast((one) => one < step);
+  const from = older === undefined ? 'begin again with the first step' : `go on from ${folderOf(older)}`;
+  return `remove ${folder} to ${from}`;
+}
+
 function folderOf(step: number): string {
   return `checkpoint-${step}`;
 }

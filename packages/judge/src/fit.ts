@@ -20,7 +20,7 @@ import {
 import { checkpointFiles, restoreProgress } from '@arena/trainer/checkpoint';
 import type { Base } from './base.js';
 import { cardOf, type ModelCard, quantizationOf } from './card.js';
-import { keepCheckpoint } from './checkpoints.js';
+import { keepCheckpoint, withoutCheckpoint } from './checkpoints.js';
 import { JudgeError } from './error.js';
 import { fitJudgeStyle } from './fit-style.js';
 import { measure } from './measure.js';
@@ -50,7 +50,7 @@ export type RunEvent =
   | { kind: 'loading'; done: number; total: number }
   /** What a person may want to know of base, settings and engine together, in a sentence. */
   | { kind: 'note'; note: string }
-  /** The model is loaded and nothing is stored yet: run.json and splits.json come next. */
+  /** The model is loaded and nothing is stored yet: splits.json and run.json come next. */
   | { kind: 'opened'; judge: Judge }
   | {
       kind: 'begin';
@@ -137,7 +137,13 @@ export async function trainJudge(
   const isFirst = !ranks?.rank;
   // the others receive it from the first
   const place = resume?.checkpoint !== undefined && isFirst ? store.location(resume.checkpoint) : undefined;
-  const checkpoint = place === undefined ? undefined : await loadCheckpoint(place);
+  const checkpoint =
+    place === undefined
+      ? undefined
+      : await loadCheckpoint(place).catch(async (error: Error) => {
+          error.message += `; ${await withoutCheckpoint(store, resume!.checkpoint!)}`;
+          throw error;
+        });
   const unsigned = cardOf(objective, base, settings);
   const plan = planTraining(packed, settings, base, unsigned, adapter, objective, options, offsets);
   const card = { ...unsigned, ...(await baseFile(base)), ...(terms ? { style: offsetStyle(terms) } : {}) };
@@ -161,8 +167,8 @@ export async function trainJudge(
     await tell?.({ kind: 'opened', judge });
     // From here on the run can be resumed; a failure above leaves nothing behind.
     if (isFirst) {
-      await store.write('run.json', `${JSON.stringify(settings, null, 2)}\n`);
       if (votes.splits) await store.write('splits.json', `${JSON.stringify(votes.splits, null, 1)}\n`);
+      await store.write('run.json', `${JSON.stringify(settings, null, 2)}\n`); // last: it says that the run has begun
     }
     const result = await fit(
       judge,

@@ -16,7 +16,7 @@ import type { Base } from '@arena/judge/card';
 import { keepEvaluation, latestCheckpoint, openBase, readJudge } from '@arena/judge/run';
 import { readText, splitVotes } from '@arena/judge/votes';
 import { type Engine, openEngine } from '@arena/runtime';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { TINY, tinyBase } from './tiny.js';
 
 const { battles } = cleanBattles(syntheticBattles({ count: 160, seed: 4 }));
@@ -60,7 +60,10 @@ describe.each([
     const given = settings({ ...kind, evalEvery: 3 });
     const splits = { format: 'arena-splits-1' as const, options: parts.options, train: [], validation: [], test: [] };
     const onEvent = (event: RunEvent) => void events.push(event);
+    const written = vi.spyOn(store, 'write');
     const { judge, result } = await trainJudge({ parts, splits }, given, store, { base, onEvent });
+    // run.json says that a run has begun: whoever finds it finds what --resume needs
+    expect(written.mock.calls.map(([file]) => file)).toEqual(['splits.json', 'run.json', 'log.jsonl']);
     said = await probabilities(judge, parts.test.slice(0, 8));
     await judge.dispose();
     expect(result).toMatchObject({ steps: 6, totalSteps: 6 });

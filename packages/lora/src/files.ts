@@ -5,6 +5,7 @@ import { openerAt, placeName } from '@arena/files/source';
 import { readTextAt } from '@arena/files/text';
 import { openSafetensors, type SafeTensor, serialize } from '@arena/safetensors';
 import { toFloat32 } from '@arena/safetensors/tensor';
+import { PREFIX, readAdapterKey } from './adapter-keys.js';
 import { formatLoraConfig, type LoraConfig, parseLoraConfig } from './config.js';
 import { LoraError } from './error.js';
 
@@ -20,8 +21,6 @@ export interface AdapterFiles {
   /** The classifier head [numLabels, hiddenSize], if the adapter has one. */
   score?: { values: Float32Array; shape: [number, number] };
 }
-
-const PREFIX = 'base_model.model.';
 
 /** Key of an adapter matrix in adapter_model.safetensors. */
 export function adapterKey(path: string, matrix: 'lora_A' | 'lora_B'): string {
@@ -97,17 +96,26 @@ export async function loadAdapter(location: Location): Promise<AdapterFiles> {
     );
   const config = parseLoraConfig(text, configPath);
   const source = await openerAt(location)('adapter_model.safetensors');
-  if (!source)
-    throw new LoraError(
-      'not_found',
-      `${place}/adapter_model.safetensors: cannot be read (ENOENT); the adapter's weights`,
-    );
+  if (!source) throw new LoraError('not_found', await whyNoWeights(location));
   try {
     const file = await openSafetensors(source);
     return await readAdapter(file, config, source.name);
   } finally {
     await source.close?.();
   }
+}
+
+/** Why there are no weights that can be read. */
+async function whyNoWeights(location: Location): Promise<string> {
+  const place = placeName(location);
+  const open = openerAt(location);
+  for (const name of ['adapter_model.bin', 'pytorch_model.bin']) {
+    const pickled = await open(name);
+    if (!pickled) continue;
+    await pickled.close?.();
+    return `${place}/${name}: is torch's pickle, which can run code when it is opened, and is not read here; where you trust it: python -c "import torch, safetensors.torch as s; s.save_file({k: v.contiguous() for k, v in torch.load('${name}', weights_only=True).items()}, 'adapter_model.safetensors', {'format': 'pt'})"`;
+  }
+  return `${place}/adapter_model.safetensors: cannot be read (ENOENT); the adapter's weights`;
 }
 
 /** Largest adapter_config.json to read. It holds lists of layers and patterns. */
@@ -118,40 +126,56 @@ async function readAdapter(
   config: LoraConfig,
   name: string,
 ): Promise<AdapterFiles> {
+  const fail = (message: string): never => {
+    throw new LoraError('weights', `${name}: ${message}`);
+  };
+  const { pairs, head } = adapterParts([...file.tensors.keys()], fail);
+  const matrix = async (key: string) => {
+    const { shape } = file.tensors.get(key)!;
+    if (shape.length !== 2) fail(`'${key}' has shape [${shape}], a matrix is expected`);
+    return { values: toFloat32(await file.read(key)), shape: [shape[0], shape[1]] as [number, number] };
+  };
   const weights: AdapterFiles['weights'] = new Map();
-  let score: AdapterFiles['score'];
-  const paths: string[] = [];
-  const suffix = /^base_model\.model\.(.+)\.lora_(A|B)\.weight$/;
-  for (const [key, { shape }] of file.tensors) {
-    if (shape.length !== 2)
-      throw new LoraError('weights', `${name}: '${key}' has shape [${shape}], a matrix is expected`);
-    const match = suffix.exec(key);
-    if (key === SCORE_KEY) {
-      score = { values: toFloat32(await file.read(key)), shape: [shape[0], shape[1]] };
-    } else if (!match) {
-      throw new LoraError('weights', `${name}: '${key}' is neither a lora_A, a lora_B nor the score head`);
-    } else if (partBesideText(match[1])) {
-      const part = partBesideText(match[1]);
-      throw new LoraError(
-        'weights',
-        `${name}: '${key}' adapts the ${part} of a multimodal model, of which the language_model alone is computed here`,
-      );
-    } else if (match[2] === 'A') {
-      const pair = file.tensors.get(adapterKey(match[1], 'lora_B'));
-      if (!pair) throw new LoraError('weights', `${name}: '${key}' has no lora_B beside it`);
-      if (pair.shape[1] !== shape[0]) {
-        throw new LoraError('weights', `${name}: '${key}' has rank ${shape[0]}, its lora_B [${pair.shape}]`);
+  for (const [path, { lora_A: keyA, lora_B: keyB }] of pairs) {
+    const A = keyA === undefined ? fail(`'${keyB}' has no lora_A beside it`) : await matrix(keyA);
+    const B = keyB === undefined ? fail(`'${keyA}' has no lora_B beside it`) : await matrix(keyB);
+    if (B.shape[1] !== A.shape[0]) fail(`'${keyA}' has rank ${A.shape[0]}, its lora_B [${B.shape}]`);
+    weights.set(textPath(path), { A: A.values, B: B.values, r: A.shape[0] });
+  }
+  const score = head === undefined ? undefined : await matrix(head);
+  return { config: textConfig(config, [...pairs.keys()]), weights, score };
+}
+
+/** The keys of each module's matrices by the path that the file gives it, and of the head. */
+function adapterParts(keys: string[], fail: (message: string) => never) {
+  const pairs = new Map<string, { lora_A?: string; lora_B?: string }>();
+  const adapters = new Set<string>();
+  const paths = new Map<string, string>();
+  let head: string | undefined;
+  for (const key of keys) {
+    const read = readAdapterKey(key);
+    if (typeof read === 'string') fail(`'${key}' ${read}`);
+    else if (read.kind !== 'passed') {
+      if (read.adapter !== undefined) adapters.add(read.adapter);
+      if (read.kind === 'head') {
+        if (head !== undefined) fail(`'${head}' and '${key}' are both the score head`);
+        head = key;
+        continue;
       }
-      const A = toFloat32(await file.read(key));
-      const B = toFloat32(await file.read(adapterKey(match[1], 'lora_B')));
-      paths.push(match[1]);
-      weights.set(textPath(match[1]), { A, B, r: shape[0] });
-    } else if (!file.tensors.has(adapterKey(match[1], 'lora_A'))) {
-      throw new LoraError('weights', `${name}: '${key}' has no lora_A beside it`);
+      const { kind, path } = read;
+      const part = partBesideText(path);
+      if (part)
+        fail(`'${key}' adapts the ${part} of a multimodal model, of which the language_model alone is computed here`);
+      const pair = pairs.get(path) ?? {};
+      const other = pair[kind] ?? (paths.get(textPath(path)) !== path ? paths.get(textPath(path)) : undefined);
+      if (other !== undefined) fail(`'${other}' and '${key}' are the same matrix of ${textPath(path)}`);
+      paths.set(textPath(path), path);
+      pairs.set(path, { ...pair, [kind]: key });
     }
   }
-  if (!weights.size) throw new LoraError('weights', `${name}: no lora_A or lora_B in it`);
-  return { config: textConfig(config, paths), weights, score };
+  if (adapters.size > 1) fail(`holds several adapters (${[...adapters].sort().join(', ')}): save one of them alone`);
+  if (!pairs.size) fail('no lora_A or lora_B in it');
+  return { pairs, head };
 }
 
 /**

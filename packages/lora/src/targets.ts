@@ -1,7 +1,9 @@
 /** @file Which linear layers of a model get an adapter, with what rank and scaling (peft/tuners/tuners_utils.py). */
 
 import type { LoraConfig } from './config.js';
+import { layerNumber, pathEnd, savedModule } from './config-rules.js';
 import { LoraError } from './error.js';
+import { pythonRegex } from './python-regex/regex.js';
 
 /** A linear layer that could carry an adapter. */
 export interface LinearModule {
@@ -50,13 +52,14 @@ export function adapterScaling(config: LoraConfig, path: string, r: number): num
 
 /** The value of the first pattern that matches the end of `path`, whole or after a dot. */
 function patternValue(patterns: Record<string, number>, path: string): number | undefined {
-  const key = Object.keys(patterns).find((pattern) => new RegExp(`^(?:.*\\.)?(?:${pattern})$`).test(path));
+  const key = Object.keys(patterns).find((pattern) => pythonRegex(pathEnd(pattern)).match(path));
   return key === undefined ? undefined : patterns[key];
 }
 
 function isTarget(config: LoraConfig, path: string): boolean {
   const { target_modules: wanted, exclude_modules: excluded, layers_to_transform: layers } = config;
   if (excluded && matches(excluded, path)) return false;
+  if (config.modules_to_save?.some((saved) => pythonRegex(savedModule(saved)).match(path))) return false;
   if (wanted === 'all-linear') return true;
   if (!matches(wanted, path)) return false;
   // A whole path selects its module in any layer.
@@ -66,15 +69,16 @@ function isTarget(config: LoraConfig, path: string): boolean {
 }
 
 function matches(names: string[] | string, path: string): boolean {
-  if (typeof names === 'string') return new RegExp(`^(?:${names})$`).test(path);
+  if (typeof names === 'string') return pythonRegex(names).fullmatch(path);
   return names.some((name) => path === name || path.endsWith(`.${name}`));
 }
 
+/** PEFT takes the first expression that fits, whether or not the layer's number takes part in it. */
 function layerIndex({ layers_pattern: pattern }: LoraConfig, path: string): number | undefined {
-  const words = pattern === null || pattern.length === 0 ? ['[^.]*'] : Array.isArray(pattern) ? pattern : [pattern];
-  for (const word of words) {
-    const match = new RegExp(`^.*\\.${word}\\.(\\d+)\\.`).exec(path);
-    if (match) return Number(match[1]);
+  const expressions = pattern === null ? ['.*?\\.[^.]*\\.(?P<idx>\\d+)\\.'] : [pattern].flat().map(layerNumber);
+  for (const expression of expressions) {
+    const groups = pythonRegex(expression).match(path);
+    if (groups) return groups.idx === undefined ? undefined : Number(groups.idx);
   }
   return undefined;
 }

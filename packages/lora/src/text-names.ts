@@ -1,10 +1,11 @@
 /**
  * @file Adapters that were trained on a multimodal Gemma 3: modules of its text model have a longer path there
- * (`model.language_model.layers.0…` in transformers 5, `language_model.model.layers.0…` in transformers 4).
+ * (`model.language_model.layers.0…` in transformers 5, `language_model.model.layers.0…` in transformers 4). On a model without a
+ * head they have a shorter one (`layers.0…`).
  */
 import type { LoraConfig } from './config.js';
 
-const PREFIX = /^(?:model\.language_model|language_model\.model)\./;
+const PREFIX = /^(?:model\.language_model\.|language_model\.model\.|language_model\.(?=layers\.)|(?=layers\.))/;
 const BESIDE_TEXT = /(?:^|\.)(vision_tower|multi_modal_projector|audio_tower|embed_vision|embed_audio)\./;
 
 /** The path of a module in the text model. */

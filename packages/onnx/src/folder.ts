@@ -1,6 +1,6 @@
 /** @file A judge as a folder that onnxruntime and transformers.js open: the graph, a config.json, a card. */
 import type { FileTarget } from '@arena/files/write';
-import { type Base, formatCard } from '@arena/judge/card';
+import { type Base, formatCard, labelNames } from '@arena/judge/card';
 import type { JudgeFiles } from '@arena/judge/run';
 import { classifierGraph } from './classifier-graph.js';
 import { OnnxError } from './error.js';
@@ -60,14 +60,19 @@ export async function writeOnnxFolder(
     const { card, objective } = files;
     const config = configOf(source.config.padTokenId, objective, weights[0], beside);
     await folder.write('config.json', `${JSON.stringify(config, null, 2)}\n`);
-    await folder.write('arena.json', formatCard(card));
+    await folder.write('arena.json', formatCard({ ...card, base: idOf(card.base ?? base.name) }));
     await folder.write(
       'README.md',
-      onnxReadme({ base: base.name, card, weights, suffix: SUFFIX, before: ownStart(base) }),
+      onnxReadme({ base: idOf(base.name), card, weights, suffix: SUFFIX, before: ownStart(base) }),
     );
   } finally {
     await source.close();
   }
+}
+
+/** A hub id stays; of a path, which is another machine's, the last part. */
+function idOf(name: string): string {
+  return /^[\w.-]+\/[\w.-]+$/.test(name) && !name.startsWith('.') ? name : (name.split(/[\\/]/).at(-1) ?? name);
 }
 
 /** The text of the tokens that the tokenizer puts before every text. */
@@ -81,17 +86,17 @@ function ownStart({ tokenizer }: Base): string {
  */
 function configOf(
   padTokenId: number,
-  { labels, knowsTies }: JudgeFiles['objective'],
+  objective: JudgeFiles['objective'],
   dtype: WeightKind,
   beside: Partial<Record<string, boolean>>,
 ) {
-  const names = labels === 1 ? ['reward'] : ['A', 'B', ...(knowsTies ? ['tie'] : [])];
+  const names = labelNames(objective);
   return {
     model_type: 'modernbert',
     architectures: ['ModernBertForSequenceClassification'],
     // one label: sigmoid of the reward
-    problem_type: labels === 1 ? 'multi_label_classification' : 'single_label_classification',
-    num_labels: labels,
+    problem_type: names.length === 1 ? 'multi_label_classification' : 'single_label_classification',
+    num_labels: names.length,
     id2label: Object.fromEntries(names.map((name, i) => [i, name])),
     label2id: Object.fromEntries(names.map((name, i) => [name, i])),
     pad_token_id: padTokenId,

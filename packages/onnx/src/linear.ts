@@ -41,7 +41,7 @@ export function linear(
 }
 
 /** A matrix in float32, or in float16 and widened before use: products stay in float32. */
-export function floats(
+function floats(
   graph: Graph,
   name: string,
   shape: readonly number[],

@@ -5,7 +5,7 @@
 import { PbfWriter } from 'pbf';
 
 /** Element types of a tensor, by ONNX's number. */
-export const ELEMENT = { float32: 1, uint8: 2, int8: 3, int64: 7, bool: 9, float16: 10 } as const;
+const ELEMENT = { float32: 1, uint8: 2, int8: 3, int64: 7, bool: 9, float16: 10 } as const;
 
 /** Name of an element type. */
 export type Element = keyof typeof ELEMENT;

@@ -36,7 +36,7 @@ export function onnxReadme({ base, card, weights, suffix, before }: ReadmeInput)
   return `# A judge of two answers, as ONNX
 
 ${isReward ? 'Scores one answer to a prompt: P(A is preferred) = sigmoid(reward of A - reward of B).' : 'Says which of two answers to a prompt people prefer: labels A, B and, where it has one, tie.'}
-It is a Gemma classifier with a LoRA adapter, trained by Arena on ${base.split(/[\\/]/).at(-1)}. config.json names the type \`modernbert\`, because transformers.js
+It is a Gemma classifier with a LoRA adapter, trained by Arena on ${base}. config.json names the type \`modernbert\`, because transformers.js
 has no class for a Gemma classifier and runs any graph with \`input_ids\`, \`attention_mask\` and \`logits\` under that name. Gemma's terms of use apply.
 
 | file | weights |

@@ -5,13 +5,15 @@ import { fromFloat32, toFloat32 } from '@arena/safetensors/tensor';
 import { type FloatDtype, NESTED_BLOCK_SIZE, type Quantized4bit } from './quantize.js';
 import { CODEBOOK, DYNAMIC_MAP } from './tables.js';
 
-/** The float32 absmax of each block, restored from its nested form if it has one. [blocks] */
-export function restoreAbsmax({ absmax, nested }: Pick<Quantized4bit, 'absmax' | 'nested'>): Float32Array {
+/** The float32 absmax of each block, restored from its nested form if it has one, by the table of its codes. [blocks] */
+export function restoreAbsmax(
+  { absmax, nested }: Pick<Quantized4bit, 'absmax' | 'nested'>,
+  map: Float32Array = DYNAMIC_MAP,
+): Float32Array {
   if (!nested) return absmax as Float32Array;
   return Float32Array.from(
     absmax,
-    (code, block) =>
-      Math.fround(DYNAMIC_MAP[code] * nested.absmax[Math.floor(block / NESTED_BLOCK_SIZE)]) + nested.offset,
+    (code, block) => Math.fround(map[code] * nested.absmax[Math.floor(block / NESTED_BLOCK_SIZE)]) + nested.offset,
   );
 }
 

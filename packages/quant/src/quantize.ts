@@ -4,6 +4,7 @@
  * of blocks. Needs no engine.
  */
 import { QuantError } from './error.js';
+import { floatMean } from './float-mean.js';
 import { CODEBOOK, DYNAMIC_MAP, orderedCodes, type QuantType } from './tables.js';
 
 /** Type of the original weight: dequantised values are rounded to it. */
@@ -120,7 +121,7 @@ const nestedOrder = /* @__PURE__ */ orderedCodes(DYNAMIC_MAP);
 
 /** The offset of the absmax values, and the search for their codes. */
 export interface QuantizeAbsmaxOptions {
-  /** Default the mean of `absmax`, summed in double and rounded once (torch's order may differ by 2 ulp). */
+  /** Default the mean of `absmax` with the bits of torch on one thread: {@link floatMean}. */
   offset?: number;
   /** See {@link Quantize4bitOptions.nestedSearch}. */
   search?: 'cuda' | 'cpu';
@@ -131,7 +132,7 @@ export function quantizeAbsmax(
   absmax: Float32Array,
   options: QuantizeAbsmaxOptions = {},
 ): { codes: Uint8Array; absmax: Float32Array; offset: number } {
-  const { search = 'cuda', offset = Math.fround(absmax.reduce((a, b) => a + b, 0) / absmax.length) } = options;
+  const { search = 'cuda', offset = floatMean(absmax) } = options;
   const blocks = Math.ceil(absmax.length / NESTED_BLOCK_SIZE);
   const nested = new Float32Array(blocks);
   const codes = new Uint8Array(absmax.length);

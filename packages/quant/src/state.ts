@@ -6,6 +6,7 @@
 import type { SafeTensor } from '@arena/safetensors';
 import { pythonFloat } from '@arena/safetensors/json';
 import { toFloat32 } from '@arena/safetensors/tensor';
+import { restoreAbsmax } from './dequantize.js';
 import { QuantError } from './error.js';
 import type { FloatDtype, Quantized4bit } from './quantize.js';
 import { NESTED_BLOCK_SIZE } from './quantize.js';
@@ -70,7 +71,7 @@ export function stateTensors(name: string, state: string): string[] {
 }
 
 /**
- * Reads the 4-bit weight `name` back from its tensors.
+ * Reads the 4-bit weight `name` back from its tensors. Its tables may differ from bitsandbytes' in their last bits.
  * @throws QuantError naming the tensor and what is wrong with it.
  */
 export function parseState(name: string, tensors: Map<string, SafeTensor>): Quantized4bit {
@@ -99,12 +100,16 @@ export function parseState(name: string, tensors: Map<string, SafeTensor>): Quan
   checkMap(`${name}.quant_map`, float32(get('quant_map', 'F32')), CODEBOOK[state.quantType]);
   const { nestedOffset, nested: isNested, ...rest } = state;
   if (!isNested) return { ...rest, codes, absmax };
-  checkMap(`${name}.nested_quant_map`, float32(get('nested_quant_map', 'F32')), DYNAMIC_MAP);
+  const map = float32(get('nested_quant_map', 'F32'));
+  checkMap(`${name}.nested_quant_map`, map, DYNAMIC_MAP);
   const nestedAbsmax = float32(get('nested_absmax', 'F32'));
   if (nestedAbsmax.length !== Math.ceil(blocks / NESTED_BLOCK_SIZE)) {
     throw new QuantError('state', `${name}.nested_absmax: ${nestedAbsmax.length} values for ${blocks} blocks`);
   }
-  return { ...rest, codes, absmax, nested: { absmax: nestedAbsmax, offset: nestedOffset } };
+  const nested = { absmax: nestedAbsmax, offset: nestedOffset };
+  if (map.every((value, i) => value === DYNAMIC_MAP[i])) return { ...rest, codes, absmax, nested };
+  // a table with other last bits, as a CPU without SIMD makes it: the scales are the file's, in float32 from here on
+  return { ...rest, codes, absmax: restoreAbsmax({ absmax, nested }, map) };
 }
 
 function parseStateJson(name: string, bytes: Uint8Array) {
@@ -152,8 +157,16 @@ function float32(data: Uint8Array): Float32Array {
   return toFloat32({ dtype: 'F32', data });
 }
 
+/** How far a table may be from bitsandbytes' own: the last bits hang on the machine that made it. */
+const MAP_TOLERANCE = 1e-6;
+
 function checkMap(name: string, got: Float32Array, want: Float32Array) {
-  if (got.length !== want.length || got.some((value, i) => value !== want[i])) {
-    throw new QuantError('state', `${name}: not bitsandbytes' table, this weight was made with another code`);
-  }
+  if (got.length !== want.length)
+    throw new QuantError('state', `${name}: ${got.length} values, bitsandbytes' table has ${want.length}`);
+  const far = got.findIndex((value, i) => !(Math.abs(value - want[i]) <= MAP_TOLERANCE));
+  if (far < 0) return;
+  throw new QuantError(
+    'state',
+    `${name}: value ${far} is ${got[far]}, not ${want[far]} as in bitsandbytes' table: this weight was made with another code`,
+  );
 }

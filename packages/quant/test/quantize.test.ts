@@ -90,7 +90,9 @@ describe('parseState', () => {
     expect(state((t) => t.delete('w.absmax'))).toThrow("its tensor 'absmax' is missing");
     expect(state((t) => t.delete(JSON_NAME))).toThrow('no quant_state');
     expect(state((t) => Object.assign(t.get('w')!, { data: new Uint8Array(3) }))).toThrow('3 bytes of codes');
-    expect(state((t) => t.get('w.quant_map')!.data.fill(0, 0, 4))).toThrow("not bitsandbytes' table");
+    expect(state((t) => t.get('w.quant_map')!.data.fill(0, 0, 4))).toThrow(
+      "w.quant_map: value 0 is 0, not -1 as in bitsandbytes' table",
+    );
     expect(state((t) => Object.assign(t.get(JSON_NAME)!, { data: encode('{') }))).toThrow('not JSON');
     for (const text of ['null', '[1, "nf4"]']) {
       expect(state((t) => Object.assign(t.get(JSON_NAME)!, { data: encode(text) }))).toThrow('early versions');
@@ -99,6 +101,24 @@ describe('parseState', () => {
       'quant_type int4',
     );
   });
+});
+
+test("a nested table with other last bits is the file's own: scales are taken by it", () => {
+  const values = Float32Array.from({ length: 64 * 300 }, (_, i) => Math.sin(i * 0.37) * (1 + (i % 97) / 50));
+  const quantized = quantize4bit(values, [64, 300], { doubleQuant: true });
+  const tensors = new Map(serializeState('w', quantized).map((t) => [t.name, { ...t, data: t.data.slice() }]));
+  const map = new Float32Array(tensors.get('w.nested_quant_map')!.data.buffer);
+  for (let i = 0; i < 256; i += 3) map[i] *= 1 + 2 ** -23;
+  const read = parseState('w', tensors);
+  const { nested, absmax } = quantized;
+  // absmax = map[code] * absmax[block of 256] + offset, in double
+  const want = Array.from(absmax, (code, block) => map[code] * nested!.absmax[block >> 8] + nested!.offset);
+  Array.from(read.absmax).forEach((value, block) => {
+    expect(Math.abs(value - want[block])).toBeLessThan(1e-6 * want[block]);
+  });
+  expect(read.nested).toBeUndefined();
+  map[7] += 2e-6;
+  expect(() => parseState('w', tensors)).toThrow('w.nested_quant_map: value 7 is');
 });
 
 test('roundTo takes the nearest value, ties to even', () => {

@@ -5,6 +5,7 @@ import { fileText } from '@arena/files/text';
 import { SafetensorsError } from './error.js';
 import type { TensorEntry } from './header.js';
 import { doubledKey } from './json-keys.js';
+import { parsePythonJson } from './python-json.js';
 import { entryOf, openSafetensors, type SafetensorsFile, type TensorReader } from './reader.js';
 
 /** An open checkpoint. */
@@ -109,7 +110,7 @@ async function readIndex(
     const text = fileText(await source.read(0, source.size), source.name, fail);
     let json: { weight_map?: unknown } | null;
     try {
-      json = JSON.parse(text) as { weight_map?: unknown } | null;
+      json = parsePythonJson(text) as { weight_map?: unknown } | null;
     } catch (error) {
       throw fail(`is not JSON: ${(error as Error).message}`);
     }

@@ -18,6 +18,28 @@ export function pythonFloat(value: number): string {
 }
 
 /**
+ * Reads JSON as Python writes it: NaN, Infinity and -Infinity are numbers. The text of a number is kept by {@link rewriteJson} alone.
+ * @throws SyntaxError in one line when it is not JSON.
+ */
+export function parsePythonJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const marked = text.replace(TOKEN, (token) =>
+      /^(NaN|-?Infinity)$/.test(token) ? JSON.stringify(MARK + token) : token,
+    );
+    try {
+      if (marked !== text) return JSON.parse(marked, numberOfMark);
+    } catch {} // the first message speaks of the text as it is
+    throw new SyntaxError((error as Error).message.replaceAll(/\s+/g, ' '));
+  }
+}
+
+function numberOfMark(_key: string, value: unknown): unknown {
+  return typeof value === 'string' && value.startsWith(MARK) ? Number(value.slice(MARK.length)) : value;
+}
+
+/**
  * Python's `json.dumps(indent=2, sort_keys=True)`. `floats` names the fields whose numbers are floats there, whole or
  * not.
  */
@@ -40,8 +62,8 @@ export function pythonJson(value: unknown, floats: ReadonlySet<string> = new Set
   return JSON.stringify(value);
 }
 
-/** A string or a number of a JSON text. */
-const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+/** A string or a number of a JSON text, with those that Python alone writes. */
+const TOKEN = /"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?|(?:NaN|-?Infinity)(?!\s*:)/g;
 /** Marker of a number that is held as a string. JSON.stringify escapes its first character. */
 const MARK = '\u0000number ';
 
@@ -70,7 +92,7 @@ export function rewriteJson(
   floats: ReadonlySet<string> = new Set(),
 ): string {
   const marked = text.replace(TOKEN, (token) =>
-    token.startsWith('"') || !/[.eE]/.test(token) ? token : JSON.stringify(MARK + token),
+    token.startsWith('"') || /^-?\d+$/.test(token) ? token : JSON.stringify(MARK + token),
   );
   const asFloat = (key: string, value: unknown) =>
     typeof value === 'number' && floats.has(key) ? MARK + pythonFloat(value) : value;

@@ -1,6 +1,6 @@
 /** @file Texts that Python's json and repr write, and that transformers takes. */
 import { expect, test } from 'vitest';
-import { editJson, pythonFloat, pythonJson } from '../src/json/index.js';
+import { editJson, parsePythonJson, pythonFloat, pythonJson } from '../src/json/index.js';
 
 test('pythonFloat writes what repr() writes', () => {
   // Texts taken from Python 3.11's repr.
@@ -30,6 +30,19 @@ test('pythonJson writes what json.dumps(indent=2, sort_keys=True) writes', () =>
   expect(pythonJson(value, new Set(['cap']))).toBe(
     '{\n  "a": {\n    "cap": 30.0,\n    "eps": 1e-06,\n    "none": null,\n    "off": []\n  },\n  "b": [\n    1,\n    2.5\n  ]\n}',
   );
+});
+
+test('parsePythonJson reads what json.dumps writes', () => {
+  // by Python 3.11: json.dumps({"a": [float("nan"), float("inf"), -float("inf"), 1e400], "NaN": "NaN, Infinity", "b": 1.5})
+  const text = '{"a": [NaN, Infinity, -Infinity, Infinity], "NaN": "NaN, Infinity", "b": 1.5}';
+  expect(parsePythonJson(text)).toEqual({
+    a: [Number.NaN, Infinity, -Infinity, Infinity],
+    NaN: 'NaN, Infinity',
+    b: 1.5,
+  });
+  for (const bad of ['{"a": nan}', '{"a": +Infinity}', '{"a": NaN', '{NaN: 1}', '{\n"a":\n x}', ''])
+    expect(() => parsePythonJson(bad), bad).toThrow(/^[^\n]+$/);
+  expect(editJson(text, { b: 2 })).toContain('"a": [\n    NaN,\n    Infinity,\n    -Infinity,');
 });
 
 test('editJson changes the fields that are given and no other character of a number', () => {

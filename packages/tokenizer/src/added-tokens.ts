@@ -1,8 +1,8 @@
 /**
  * @file Added tokens: texts cut out before the model runs, leftmost first and longest at a place.
  *
- * The rules for the flags are those of Hugging Face's tokenizers: a rejected match (not a single word, or a special
- * token that is to be read as text) still uses up its characters, and stripped white space belongs to the token.
+ * The rules for the flags are those of Hugging Face's tokenizers: a rejected match (not a single word, or a token
+ * that is to be read as text) still uses up its characters, and stripped white space belongs to the token.
  */
 
 import type { AddedToken } from './tokenizer-json.js';
@@ -14,11 +14,25 @@ interface Segment {
   token: AddedToken | null;
 }
 
+/** Whether the token of an id is to be read as text. */
+export type IsText = (id: number) => boolean;
+
+/**
+ * Tokens that only a chat's frame writes: `<start_of_turn>`, `<|im_end|>`, `<turn|>`. Files list some of them without the
+ * flag `special`, or as user-defined.
+ */
+const CONTROL = /^<(?:start|end)_of_\w+>$|^<\|[^<>|]*\|?>$|^<[^<>|]*\|>$/;
+
+/** Whether a text of a user may never make this token, whatever the file says of it. */
+export function looksControl(content: string): boolean {
+  return CONTROL.test(content);
+}
+
 /** Matches a fixed set of added tokens. */
 export interface AddedTokenMatcher {
   size: number;
-  /** Cuts `text` into segments, in order. With `splitSpecial`, special tokens are left as text. */
-  segments(text: string, splitSpecial: boolean): Segment[];
+  /** Cuts `text` into segments, in order. Tokens whose id `isText` names are left as text. */
+  segments(text: string, isText?: IsText): Segment[];
 }
 
 interface TrieNode {
@@ -49,7 +63,7 @@ export function compileAddedTokens(tokens: AddedToken[], contents: string[]): Ad
     starts[content.charCodeAt(0)] = 1;
   });
 
-  function segments(text: string, splitSpecial: boolean): Segment[] {
+  function segments(text: string, isText?: IsText): Segment[] {
     const found: Segment[] = [];
     let done = 0; // everything before is in `found`
     for (let at = 0; at < text.length; ) {
@@ -66,7 +80,7 @@ export function compileAddedTokens(tokens: AddedToken[], contents: string[]): Ad
       const { token } = match;
       let start = at;
       at = end;
-      if (splitSpecial && token.special) continue;
+      if (isText?.(token.id)) continue;
       if (token.single_word && touchesWord(text, start, end)) continue;
       if (token.lstrip) while (start > done && WHITE_SPACE.test(text[start - 1])) start--;
       if (token.rstrip) while (end < text.length && WHITE_SPACE.test(text[end])) end++;

@@ -1,5 +1,6 @@
 /** @file Encodes a normalised text without added tokens: cut where no merge can cross, look the word up, else merge. */
 
+import type { IsText } from './added-tokens.js';
 import { type Adjacency, pairBit } from './adjacency.js';
 import { mergeSymbols } from './merge.js';
 import type { MergeTable } from './merge-table.js';
@@ -46,12 +47,12 @@ export class Bpe {
     this.cache = adjacency ? new WordCache() : null;
   }
 
-  /** Appends the ids of `text` (well formed) to `out`. */
-  encode(text: string, out: IdBuffer): void {
+  /** Appends the ids of `text` (well formed) to `out`; a whole word is none of the tokens that `isText` names. */
+  encode(text: string, out: IdBuffer, isText?: IsText): void {
     if (text === '') return;
     if (this.ignoreMerges) {
       const whole = findToken(this.vocabulary.index, text);
-      if (whole >= 0) {
+      if (whole >= 0 && !isText?.(whole)) {
         out.push(whole);
         return;
       }

@@ -1,6 +1,6 @@
 /** @file A tokenizer of a SentencePiece BPE vocabulary: pieces, scores and kinds, as a GGUF file holds them. */
 
-import { type AddedTokenMatcher, compileAddedTokens } from './added-tokens.js';
+import { type AddedTokenMatcher, compileAddedTokens, looksControl } from './added-tokens.js';
 import { buildAdjacency } from './adjacency.js';
 import { Bpe } from './bpe.js';
 import { decodeEach, joinBytes } from './decoder.js';
@@ -19,7 +19,7 @@ const SPACE = '\u2581';
  *
  * - User-defined tokens are cut out of a text, the longest first.
  * - Control tokens are cut out too. With `splitSpecialTokens` they are read as text, which SentencePiece always does. The
- *   option holds for `<start_of_…>`, `<end_of_…>` and `<|…|>` as well: some files list them as user-defined.
+ *   option holds for `<start_of_…>`, `<end_of_…>`, `<|…|>`, `<|…>` and `<…|>` as well: some files list them as user-defined.
  * - With `addSpacePrefix` each stretch of text between control tokens gets a space in front. Decoding takes the first
  *   one off again.
  *
@@ -55,7 +55,7 @@ export function sentencePieceTokenizer(source: SentencePieceVocabulary): Tokeniz
     return { id, content: tokens[id]!, single_word: false, lstrip: false, rstrip: false, normalized, special };
   };
   const control = controlIds.map((id) => token(id, false, true));
-  const userDefined = userDefinedIds.map((id) => token(id, true, LOOKS_CONTROL.test(tokens[id]!)));
+  const userDefined = userDefinedIds.map((id) => token(id, true, looksControl(tokens[id]!)));
   const { bosId = null, eosId = null, padId = null } = source;
 
   return new Tokenizer({
@@ -81,9 +81,6 @@ export function sentencePieceTokenizer(source: SentencePieceVocabulary): Tokeniz
   });
 }
 
-/** User-defined tokens that some files should have listed as control tokens. */
-const LOOKS_CONTROL = /^<(?:start|end)_of_\w+>$|^<\|[^|]*\|>$/;
-
 /** A matcher to which special tokens that are to be read as text are not there at all. */
 function switchedMatcher(tokens: AddedToken[], toText: (content: string) => string): AddedTokenMatcher {
   const compile = (some: AddedToken[]) =>
@@ -95,7 +92,7 @@ function switchedMatcher(tokens: AddedToken[], toText: (content: string) => stri
   const plain = compile(tokens.filter((token) => !token.special));
   return {
     size: tokens.length,
-    segments: (text, splitSpecial) => (splitSpecial ? plain : all).segments(text, false),
+    segments: (text, isText) => (isText ? plain : all).segments(text, isText),
   };
 }
 

@@ -152,7 +152,7 @@ function parse(text: string): unknown {
   } catch (error) {
     throw new TokenizerError(
       'malformed',
-      `tokenizer.json: not JSON (${(error as Error).message}); is the download complete?`,
+      `tokenizer.json: not JSON (${(error as Error).message.replaceAll(/\s+/g, ' ')}); is the download complete?`,
     );
   }
 }
@@ -176,6 +176,11 @@ function checkModel(model: Partial<BpeModelJson>): void {
     throw new TokenizerError(
       'unsupported',
       'tokenizer.json: model.dropout is set; remove it, encoding must be deterministic',
+    );
+  if (model.unk_token !== null && model.unk_token !== undefined && typeof model.unk_token !== 'string')
+    throw new TokenizerError(
+      'malformed',
+      `tokenizer.json: model.unk_token is ${JSON.stringify(model.unk_token)?.slice(0, 60)}; a token's text or null is expected`,
     );
   for (const key of ['continuing_subword_prefix', 'end_of_word_suffix'] as const) {
     if (model[key]) throw new TokenizerError('unsupported', `tokenizer.json: model.${key} is not supported`);

@@ -1,7 +1,7 @@
 /// <reference lib="es2024.string" />
 /** @file The tokenizer: added tokens, normaliser, pre-tokeniser, BPE, template, and the way back. */
 
-import type { AddedTokenMatcher } from './added-tokens.js';
+import { type AddedTokenMatcher, type IsText, looksControl } from './added-tokens.js';
 import { type Bpe, IdBuffer } from './bpe.js';
 import type { Decoder } from './decoder.js';
 import { TokenizerError } from './error.js';
@@ -16,8 +16,14 @@ import type { Vocabulary } from './vocabulary.js';
 export interface EncodeOptions {
   /** Apply the template of the file (Gemma: `<bos>` in front). Default false. */
   addSpecialTokens?: boolean;
-  /** Read special tokens in the text as plain text, so that user text cannot hold control tokens. Default false. */
+  /**
+   * Read control tokens in the text as plain text, so that a user cannot write them: those that the file calls special, the
+   * first, last, padding and unknown token, and `<start_of_…>`, `<end_of_…>`, `<|…|>`, `<|…>`, `<…|>` whatever it calls them.
+   * Default false.
+   */
   splitSpecialTokens?: boolean;
+  /** With `splitSpecialTokens`: ids of further added tokens to read as text, such as those of a chat's frame. */
+  textTokens?: readonly number[];
 }
 
 /** How to decode. */
@@ -64,6 +70,7 @@ export class Tokenizer {
   readonly addedTokens: readonly AddedToken[];
 
   private readonly specialIds: Set<number>;
+  private readonly controlIds: Set<number>;
   private readonly buffer = new IdBuffer();
 
   constructor(private readonly parts: TokenizerParts) {
@@ -75,6 +82,9 @@ export class Tokenizer {
     this.unkTokenId = parts.unkTokenId;
     this.addedTokens = addedTokens;
     this.specialIds = new Set(addedTokens.filter((token) => token.special).map((token) => token.id));
+    const named = [parts.bosTokenId, parts.eosTokenId, parts.padTokenId, parts.unkTokenId];
+    const isControl = ({ id, content, special }: AddedToken) => special || named.includes(id) || looksControl(content);
+    this.controlIds = new Set(addedTokens.filter(isControl).map((token) => token.id));
   }
 
   /** Token ids of a text of any length; a lone surrogate counts as U+FFFD. */
@@ -83,20 +93,16 @@ export class Tokenizer {
   }
 
   /** The same in memory that the next call to this tokenizer overwrites, for a caller that copies what it needs. */
-  encodeView(text: string, { addSpecialTokens = false, splitSpecialTokens = false }: EncodeOptions = {}): Int32Array {
+  encodeView(text: string, options: EncodeOptions = {}): Int32Array {
     this.buffer.length = 0;
-    this.fill(this.parts.template.single, [text], addSpecialTokens, splitSpecialTokens);
+    this.fill(this.parts.template.single, [text], options);
     return this.buffer.ids.subarray(0, this.buffer.length);
   }
 
   /** Token ids of two texts, placed as the file's pair template says. */
-  encodePair(
-    a: string,
-    b: string,
-    { addSpecialTokens = false, splitSpecialTokens = false }: EncodeOptions = {},
-  ): Int32Array {
+  encodePair(a: string, b: string, options: EncodeOptions = {}): Int32Array {
     this.buffer.length = 0;
-    this.fill(this.parts.template.pair, [a, b], addSpecialTokens, splitSpecialTokens);
+    this.fill(this.parts.template.pair, [a, b], options);
     return this.buffer.ids.slice(0, this.buffer.length);
   }
 
@@ -107,13 +113,11 @@ export class Tokenizer {
    * @returns ids [n], offsets [2n]: start and end of each token in UTF-16 code units of `text`
    * @throws TokenizerError (`unsupported`) where the normaliser or pre-tokeniser moves characters
    */
-  encodeWithOffsets(
-    text: string,
-    { addSpecialTokens = false, splitSpecialTokens = false }: EncodeOptions = {},
-  ): { ids: Int32Array; offsets: Int32Array } {
+  encodeWithOffsets(text: string, options: EncodeOptions = {}): { ids: Int32Array; offsets: Int32Array } {
     if (!this.parts.keepsPlaces)
       throw new TokenizerError('unsupported', 'offsets: the normaliser of this tokenizer moves characters');
     const { buffer } = this;
+    const isText = this.readsAsText(options);
     buffer.length = 0;
     const spans: number[] = [];
     const put = (id: number, start: number, end: number) => {
@@ -123,19 +127,19 @@ export class Tokenizer {
     for (const piece of this.parts.template.single) {
       if (piece === 'B') continue;
       if (piece !== 'A') {
-        if (addSpecialTokens) for (const id of piece) put(id, 0, 0);
+        if (options.addSpecialTokens) for (const id of piece) put(id, 0, 0);
         continue;
       }
       const wellFormed = text.toWellFormed();
-      for (const raw of this.parts.rawMatcher.segments(wellFormed, splitSpecialTokens)) {
+      for (const raw of this.parts.rawMatcher.segments(wellFormed, isText)) {
         if (raw.token) {
           put(raw.token.id, raw.start, raw.end);
           continue;
         }
         const normal = this.parts.normalizer(wellFormed.slice(raw.start, raw.end));
-        for (const segment of this.parts.normalizedMatcher.segments(normal, splitSpecialTokens)) {
+        for (const segment of this.parts.normalizedMatcher.segments(normal, isText)) {
           if (segment.token) put(segment.token.id, raw.start + segment.start, raw.start + segment.end);
-          else this.putPieces(normal.slice(segment.start, segment.end), raw.start + segment.start, spans);
+          else this.putPieces(normal.slice(segment.start, segment.end), raw.start + segment.start, spans, isText);
         }
       }
     }
@@ -163,39 +167,46 @@ export class Tokenizer {
     return this.parts.vocabulary.index.tokens[id] ?? null;
   }
 
-  private fill(pieces: TemplatePiece[], texts: string[], addSpecialTokens: boolean, splitSpecialTokens: boolean): void {
+  /** Which tokens are read as text; undefined for none. */
+  private readsAsText({ splitSpecialTokens, textTokens }: EncodeOptions): IsText | undefined {
+    if (!splitSpecialTokens) return undefined;
+    return (id) => this.controlIds.has(id) || textTokens?.includes(id) === true;
+  }
+
+  private fill(pieces: TemplatePiece[], texts: string[], options: EncodeOptions): void {
+    const isText = this.readsAsText(options);
     for (const piece of pieces) {
-      if (piece === 'A') this.appendText(texts[0], splitSpecialTokens);
-      else if (piece === 'B') this.appendText(texts[1], splitSpecialTokens);
-      else if (addSpecialTokens) for (const id of piece) this.buffer.push(id);
+      if (piece === 'A') this.appendText(texts[0], isText);
+      else if (piece === 'B') this.appendText(texts[1], isText);
+      else if (options.addSpecialTokens) for (const id of piece) this.buffer.push(id);
     }
   }
 
-  private appendText(text: string, splitSpecial: boolean): void {
+  private appendText(text: string, isText: IsText | undefined): void {
     const wellFormed = text.toWellFormed();
-    for (const segment of this.parts.rawMatcher.segments(wellFormed, splitSpecial)) {
+    for (const segment of this.parts.rawMatcher.segments(wellFormed, isText)) {
       if (segment.token) this.buffer.push(segment.token.id);
-      else this.appendNormalized(this.parts.normalizer(wellFormed.slice(segment.start, segment.end)), splitSpecial);
+      else this.appendNormalized(this.parts.normalizer(wellFormed.slice(segment.start, segment.end)), isText);
     }
   }
 
-  private appendNormalized(text: string, splitSpecial: boolean): void {
+  private appendNormalized(text: string, isText: IsText | undefined): void {
     if (this.parts.normalizedMatcher.size === 0) {
-      this.appendPieces(text);
+      this.appendPieces(text, isText);
       return;
     }
-    for (const segment of this.parts.normalizedMatcher.segments(text, splitSpecial)) {
+    for (const segment of this.parts.normalizedMatcher.segments(text, isText)) {
       if (segment.token) this.buffer.push(segment.token.id);
-      else this.appendPieces(text.slice(segment.start, segment.end));
+      else this.appendPieces(text.slice(segment.start, segment.end), isText);
     }
   }
 
-  private appendPieces(text: string): void {
-    for (const piece of this.parts.preTokenizer(text)) this.parts.bpe.encode(piece, this.buffer);
+  private appendPieces(text: string, isText: IsText | undefined): void {
+    for (const piece of this.parts.preTokenizer(text)) this.parts.bpe.encode(piece, this.buffer, isText);
   }
 
   /** Encodes a normalised text that begins at `start` of the whole, and appends the stretch of each token. */
-  private putPieces(text: string, start: number, spans: number[]): void {
+  private putPieces(text: string, start: number, spans: number[], isText: IsText | undefined): void {
     const { index, byteIds } = this.parts.vocabulary;
     const pieces = this.parts.preTokenizer(text);
     if (pieces.join('') !== text)
@@ -203,7 +214,7 @@ export class Tokenizer {
     let at = start;
     for (const piece of pieces) {
       let i = this.buffer.length;
-      this.parts.bpe.encode(piece, this.buffer);
+      this.parts.bpe.encode(piece, this.buffer, isText);
       while (i < this.buffer.length) {
         const id = this.buffer.ids[i];
         const byte = byteIds.indexOf(id);

@@ -42,7 +42,7 @@ function fill(vocab: VocabList, added: AddedToken[]): Vocabulary {
     if (typeof id !== 'number' || !Number.isInteger(id) || id < 0 || id >= MAX_ID) {
       throw new TokenizerError(
         'vocabulary',
-        `tokenizer.json: token ${JSON.stringify(token)} has id ${id}; a whole number from 0 to ${MAX_ID - 1} is expected`,
+        `tokenizer.json: token ${JSON.stringify(token)} has id ${JSON.stringify(id)?.slice(0, 60)}; a whole number from 0 to ${MAX_ID - 1} is expected`,
       );
     }
     const holder = index.tokens[id];

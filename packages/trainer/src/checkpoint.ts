@@ -7,6 +7,7 @@
 import { bytesSource, type Location, readFileAt, writeFolder } from '@arena/files';
 import { placeName } from '@arena/files/source';
 import { openSafetensors, type SafeTensor, serialize } from '@arena/safetensors';
+import { parsePythonJson } from '@arena/safetensors/json';
 import { toFloat32 } from '@arena/safetensors/tensor';
 import { TrainerError } from './error.js';
 import { readOptimizerPt } from './hf-optimizer.js';
@@ -166,6 +167,21 @@ function readHfOptimizer(bytes: Uint8Array, path: string) {
   }
 }
 
+/** A value for a message: JSON, cut where it is long. */
+function shortJson(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'missing';
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+function isTexts(value: unknown): boolean {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string');
+}
+
+function isTextTable(value: unknown): value is Record<string, string> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  return isTexts(Object.values(value));
+}
+
 async function checkHashes(
   bytes: Uint8Array,
   place: string,
@@ -173,23 +189,22 @@ async function checkHashes(
 ): Promise<ArenaState> {
   let state: ArenaState;
   try {
-    state = JSON.parse(new TextDecoder().decode(bytes)) as ArenaState;
+    state = parsePythonJson(new TextDecoder().decode(bytes)) as ArenaState;
   } catch (error) {
     throw new TrainerError('format', `${place}/arena_state.json: no JSON (${(error as Error).message})`);
   }
-  if (state?.format !== FORMAT || typeof state.files !== 'object') {
-    throw new TrainerError(
-      'format',
-      `${place}/arena_state.json: format is ${JSON.stringify(state?.format)}, expected '${FORMAT}'`,
-    );
-  }
+  const fail = (what: string, got: unknown, want: string): never => {
+    throw new TrainerError('format', `${place}/arena_state.json: ${what} is ${shortJson(got)}, expected ${want}`);
+  };
+  if (state?.format !== FORMAT) fail('format', state?.format, `'${FORMAT}'`);
+  if (!isTextTable(state.files)) fail('files', state.files, 'a table of file names with their SHA-256');
+  if (state.parameters !== undefined && !isTexts(state.parameters))
+    fail('parameters', state.parameters, 'a list of names');
   for (const [name, want] of Object.entries(state.files)) {
     const content = await read(name, MAX_STATE_BYTES);
     const got = content && (await sha256(content));
     if (got === want) continue;
-    const what = got
-      ? `has SHA-256 ${got.slice(0, 12)}…, it was written with ${String(want).slice(0, 12)}…`
-      : 'is missing';
+    const what = got ? `has SHA-256 ${got.slice(0, 12)}…, it was written with ${want.slice(0, 12)}…` : 'is missing';
     throw new TrainerError('damaged', `${place}/${name}: ${what}; a checkpoint is only resumed from as it was saved`);
   }
   return state;

@@ -6,6 +6,7 @@ import { loadCheckpoint } from './checkpoint.js';
 import { TrainerError } from './error.js';
 import { type OptimizerSettings, writeHfOptimizer } from './hf-optimizer.js';
 import { isDecayed } from './optimizer.js';
+import { resumableTrainerState } from './trainer-state.js';
 
 /**
  * The files of the checkpoint for transformers: adapter, optimizer.pt, scheduler.pt and trainer_state.json. It omits
@@ -38,9 +39,10 @@ export async function hfCheckpointFiles(
   });
   const own: Record<string, Uint8Array> = {};
   for (const name of modelFiles) own[name] = (await readFileAt(location, name))!;
+  const state = new TextDecoder().decode((await readFileAt(location, 'trainer_state.json'))!);
   return {
     ...own,
     ...writeHfOptimizer(states, optimizer.step, settings, nextRate),
-    'trainer_state.json': (await readFileAt(location, 'trainer_state.json'))!,
+    'trainer_state.json': new TextEncoder().encode(resumableTrainerState(state)),
   };
 }

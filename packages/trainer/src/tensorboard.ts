@@ -3,6 +3,7 @@
  * messages of tensorflow/core/util/event.proto for scalars. Same bytes as torch.utils.tensorboard.
  */
 
+import { storing } from '@arena/files/write';
 import { crc, crcTable } from './crc.js';
 
 /** One event: the file's version first, then scalars. */
@@ -13,10 +14,12 @@ export interface TensorBoardEvent {
   /** Only in a file's first event. */
   fileVersion?: boolean;
   scalar?: { tag: string; value: number };
+  /** A session starts at `step`: what earlier sessions wrote of this and later steps counts no more. */
+  sessionStart?: boolean;
 }
 
 /** An event as a record of the file. */
-export function encodeEvent({ wallTime, step = 0, fileVersion, scalar }: TensorBoardEvent): Uint8Array {
+export function encodeEvent({ wallTime, step = 0, fileVersion, scalar, sessionStart }: TensorBoardEvent): Uint8Array {
   const event = [0x09, ...float64(wallTime)];
   if (step) event.push(0x10, ...varint(step));
   if (fileVersion) event.push(...bytesField(3, text('brain.Event:2')));
@@ -24,6 +27,7 @@ export function encodeEvent({ wallTime, step = 0, fileVersion, scalar }: TensorB
     const value = [...bytesField(1, text(scalar.tag)), 0x15, ...float32(scalar.value)];
     event.push(...bytesField(5, bytesField(1, value)));
   }
+  if (sessionStart) event.push(...bytesField(7, [0x08, 1])); // SessionLog with status START
   if (fileVersion) event.push(...bytesField(10, bytesField(1, text(WRITER))));
   return record(Uint8Array.from(event));
 }
@@ -38,23 +42,44 @@ export interface EventWriter {
   close(): Promise<void>;
 }
 
+/** How to open an event file. */
+export interface EventWriterOptions {
+  /**
+   * The first step of a run that goes on in a directory: points of this and later steps that an earlier file has are
+   * dropped by TensorBoard, as with `purge_step` of torch's SummaryWriter.
+   */
+  purgeStep?: number;
+  /** Milliseconds since 1970. */
+  now?: () => number;
+}
+
 /**
- * Creates `<directory>/events.out.tfevents.<seconds>.<host>.<pid>.0`. TensorBoard shows each directory as a run.
- * @throws Error when the directory cannot be written.
+ * Creates `<directory>/events.out.tfevents.<seconds>.<host>.<pid>.0`. TensorBoard shows each directory as a run, and
+ * reads its files in the order of their names: the seconds are later than those of every file there, whatever the clock
+ * says.
+ * @throws Error when the directory cannot be written, and for a full disk, with the file's name.
  */
-export async function openEventWriter(directory: string, now: () => number = Date.now): Promise<EventWriter> {
-  const { mkdir, open } = process.getBuiltinModule('node:fs/promises');
+export async function openEventWriter(
+  directory: string,
+  { purgeStep, now = Date.now }: EventWriterOptions = {},
+): Promise<EventWriter> {
+  const { mkdir, open, readdir } = process.getBuiltinModule('node:fs/promises');
   const { hostname } = process.getBuiltinModule('node:os');
   await mkdir(directory, { recursive: true });
-  const path = `${directory}/events.out.tfevents.${Math.floor(now() / 1000)}.${hostname()}.${process.pid}.0`;
-  const file = await open(path, 'a');
-  await file.appendFile(encodeEvent({ wallTime: now() / 1000, fileVersion: true }));
+  const before = (await readdir(directory)).map((name) => Number(/\.tfevents\.(\d{1,15})\./.exec(name)?.[1] ?? 0));
+  const seconds = Math.max(Math.floor(now() / 1000), ...before.map((one) => one + 1));
+  const name = `events.out.tfevents.${String(seconds).padStart(10, '0')}.${hostname()}.${process.pid}.0`;
+  const path = `${directory}/${name}`;
+  const file = await open(path, 'ax');
+  const add = (event: TensorBoardEvent) => storing(path, file.appendFile(encodeEvent(event)));
+  await add({ wallTime: now() / 1000, fileVersion: true });
+  if (purgeStep !== undefined) await add({ wallTime: now() / 1000, step: purgeStep, sessionStart: true });
   return {
     path,
     async scalars(values, step) {
       const wallTime = now() / 1000;
       for (const [tag, value] of Object.entries(values)) {
-        if (Number.isFinite(value)) await file.appendFile(encodeEvent({ wallTime, step, scalar: { tag, value } }));
+        if (Number.isFinite(value)) await add({ wallTime, step, scalar: { tag, value } });
       }
     },
     close: () => file.close(),

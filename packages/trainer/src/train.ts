@@ -189,6 +189,8 @@ async function openRun(options: TrainOptions): Promise<Run> {
   const ranks = communicator && dataParallel(communicator, parameters, signal);
   const facts = { 'batches an epoch': perEpoch, 'batches a step': accumulation, 'steps in all': total };
   const resume = ranks ? await ranks.share(options.resume, facts) : options.resume;
+  if (resume && resume.step > total)
+    throw new TrainerError('argument', `train: the checkpoint is of step ${resume.step}, the run has ${total} steps`);
   const optimizer = adamW(parameters, options, resume?.optimizer);
   const now: TrainProgress = {
     step: resume?.step ?? 0,

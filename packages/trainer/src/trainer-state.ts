@@ -1,4 +1,5 @@
 /** @file trainer_state.json in the form of the Hugging Face Trainer (trainer_callback.TrainerState). */
+import { editJson, parsePythonJson } from '@arena/safetensors/json';
 import { TrainerError } from './error.js';
 import type { EvaluationEntry, LogEntry, TrainProgress } from './train.js';
 
@@ -41,6 +42,35 @@ export function formatTrainerState(
   return `${JSON.stringify(fields, null, 2)}\n`;
 }
 
+/**
+ * What the Trainer indexes at each save (`stateful_callbacks["TrainerControl"]`), as it stands after a save. A run that is
+ * resumed without it ends at its next save.
+ */
+const TRAINER_CONTROL = {
+  args: {
+    should_epoch_stop: false,
+    should_evaluate: false,
+    should_log: false,
+    should_save: true,
+    should_training_stop: false,
+  },
+  attributes: {},
+};
+
+/**
+ * The text of a trainer_state.json that transformers' Trainer resumes from and saves again. Its `save_steps` go before those of the
+ * Trainer's own arguments: as many steps as there are up to this checkpoint.
+ * @throws SyntaxError for no JSON.
+ */
+export function resumableTrainerState(text: string): string {
+  const { stateful_callbacks: callbacks, global_step } = parsePythonJson(text) as {
+    stateful_callbacks?: Record<string, unknown> | null;
+    global_step: number;
+  };
+  const stateful_callbacks = { TrainerControl: TRAINER_CONTROL, ...callbacks };
+  return editJson(text, { stateful_callbacks, ...(global_step > 0 ? { save_steps: global_step } : {}) });
+}
+
 /** The parts of trainer_state.json that a resumed run needs. */
 export interface TrainerState {
   step: number;
@@ -60,7 +90,7 @@ export interface TrainerState {
 export function parseTrainerState(text: string, path: string): TrainerState {
   let state: Record<string, unknown>;
   try {
-    state = JSON.parse(text) as Record<string, unknown>;
+    state = parsePythonJson(text) as Record<string, unknown>;
   } catch (error) {
     throw new TrainerError('format', `${path}: no JSON (${(error as Error).message})`);
   }
@@ -68,10 +98,16 @@ export function parseTrainerState(text: string, path: string): TrainerState {
   if (!Number.isInteger(step) || (step as number) < 0) {
     throw new TrainerError('format', `${path}: global_step is ${JSON.stringify(step)}, a whole number is expected`);
   }
+  if (Number.isInteger(max_steps) && (max_steps as number) > 0 && (step as number) > (max_steps as number)) {
+    throw new TrainerError(
+      'format',
+      `${path}: global_step is ${step}, but max_steps is ${max_steps}: the file was edited`,
+    );
+  }
   if (!Array.isArray(history)) throw new TrainerError('format', `${path}: log_history is no list`);
   const best =
-    typeof best_global_step === 'number' && typeof best_metric === 'number'
-      ? { step: best_global_step, metric: best_metric }
+    typeof best_global_step === 'number' && Number.isFinite(best_metric)
+      ? { step: best_global_step, metric: best_metric as number }
       : undefined;
   return {
     step: step as number,

@@ -18,6 +18,23 @@ const model = (loss: number): Trainable => ({
 });
 const batch = { ids: Int32Array.of(3), offsets: Int32Array.of(0, 1), labels: [0] };
 
+test.each([
+  [{ files: null }, 'arena_state.json: files is null, expected a table of file names with their SHA-256'],
+  [{ files: { a: 1 } }, 'files is {"a":1}, expected'],
+  [{ files: {}, parameters: 'all' }, 'parameters is "all", expected a list of names'],
+])('arena_state.json with %j', async (fields, message) => {
+  const state = JSON.stringify({ format: 'arena-checkpoint-1', ...fields });
+  await expect(loadCheckpoint(bytesFolder({ 'arena_state.json': new TextEncoder().encode(state) }))).rejects.toThrow(
+    message,
+  );
+});
+
+test('a run that is shorter than its checkpoint is refused', async () => {
+  const resume = { step: 9, optimizer: { step: 9, moments: [] }, log: [], evaluations: [] };
+  const run = { model: model(1), batches: () => [batch], learningRate: 1, maxSteps: 5, resume };
+  await expect(train(run)).rejects.toThrow('the checkpoint is of step 9, the run has 5 steps');
+});
+
 test.each<[TrainerError['code'], () => unknown]>([
   ['not_found', () => loadCheckpoint(bytesFolder({}))],
   ['format', () => readOptimizerPt(new Uint8Array(9))],

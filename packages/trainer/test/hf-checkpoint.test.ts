@@ -17,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const FIXTURES = fileURLToPath(new URL('fixtures/', import.meta.url));
 const CHECKPOINT = join(FIXTURES, 'hf-checkpoint');
+const OPTIMIZER = { learningRate: 2e-3, weightDecay: 0.01, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
 let folder: string;
 let model: Classifier;
 
@@ -60,8 +61,7 @@ describe('a checkpoint of the Hugging Face Trainer', () => {
   test('comes back from ours with the bytes that torch wrote', async () => {
     const progress = restoreProgress(await loadCheckpoint(CHECKPOINT), trainable(model));
     const ours = await checkpointFiles(trainable(model), progress, { totalSteps: 15, epochs: 3, batchSize: 4 });
-    const settings = { learningRate: 2e-3, weightDecay: 0.01, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
-    const files = await hfCheckpointFiles(bytesFolder(ours), settings, 0);
+    const files = await hfCheckpointFiles(bytesFolder(ours), OPTIMIZER, 0);
     for (const name of ['optimizer', 'scheduler']) {
       const golden = await readFile(join(CHECKPOINT, `${name}.pt`));
       const end = golden.indexOf(`${name}/.data/serialization_id`) - 30;
@@ -70,6 +70,44 @@ describe('a checkpoint of the Hugging Face Trainer', () => {
     expect(Buffer.from(files['adapter_model.safetensors'])).toEqual(
       await readFile(join(CHECKPOINT, 'adapter_model.safetensors')),
     );
+  });
+
+  test('is resumed where its log holds NaN and Infinity, as Python writes them', async () => {
+    const state = await readFile(join(CHECKPOINT, 'trainer_state.json'), 'utf8');
+    // json.dumps({"grad_norm": float("nan"), "loss": float("-inf"), "best_metric": float("inf")}) of Python 3.11
+    const log =
+      '"log_history": [{"grad_norm": NaN, "loss": -Infinity, "step": 1, "note": "NaN"}, {"loss": 1.5, "step": 2}]';
+    const odd = state
+      .replace(/"log_history": \[[^\]]*\]/, log)
+      .replace(/"best_global_step": [^,]+,\s*"best_metric": [^,]+/, '"best_global_step": 1, "best_metric": Infinity');
+    const read = await loadCheckpoint(
+      bytesFolder({
+        'trainer_state.json': new TextEncoder().encode(odd),
+        'optimizer.pt': await readFile(join(CHECKPOINT, 'optimizer.pt')),
+      }),
+    );
+    expect(read.log).toMatchObject([{ grad_norm: Number.NaN, loss: -Infinity, note: 'NaN' }, { loss: 1.5 }]);
+    expect(read.best).toBeUndefined();
+  });
+
+  test('of more steps than its run has is refused', async () => {
+    const state = await readFile(join(CHECKPOINT, 'trainer_state.json'), 'utf8');
+    const late = {
+      'trainer_state.json': new TextEncoder().encode(state.replace('"global_step": 15', '"global_step": 1000000')),
+    };
+    await expect(loadCheckpoint(bytesFolder(late))).rejects.toThrow('global_step is 1000000, but max_steps is 15');
+  });
+
+  test('goes out with what the Trainer indexes at its next save', async () => {
+    const progress = restoreProgress(await loadCheckpoint(CHECKPOINT), trainable(model));
+    const ours = await checkpointFiles(trainable(model), progress, { totalSteps: 15, epochs: 3, batchSize: 4 });
+    const files = await hfCheckpointFiles(bytesFolder(ours), OPTIMIZER, 0);
+    const { stateful_callbacks, save_steps } = JSON.parse(new TextDecoder().decode(files['trainer_state.json']));
+    expect(save_steps).toBe(15); // the Trainer takes the file's word, not that of its arguments
+    const golden = JSON.parse(await readFile(join(CHECKPOINT, 'trainer_state.json'), 'utf8'));
+    // that one was saved at the last step of its run
+    golden.stateful_callbacks.TrainerControl.args.should_training_stop = false;
+    expect(stateful_callbacks).toEqual(golden.stateful_callbacks);
   });
 
   test('that lacks a file says which', async () => {

@@ -37,7 +37,7 @@ test("each scalar has the bytes that torch's SummaryWriter wrote", async () => {
 test('a writer appends records in order and leaves out what is not finite', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'arena-events-'));
   onTestFinished(() => rm(directory, { recursive: true }));
-  const writer = await openEventWriter(directory, () => 1_700_000_000_000);
+  const writer = await openEventWriter(directory, { now: () => 1_700_000_000_000 });
   await writer.scalars({ 'train/loss': 0.5, 'train/bad': Number.NaN }, 300);
   await writer.scalars({ 'eval/accuracy': 0.75 }, 2 ** 40);
   await writer.close();
@@ -46,4 +46,28 @@ test('a writer appends records in order and leaves out what is not finite', asyn
     Buffer.from(encodeEvent({ wallTime: 1.7e9, step, scalar: { tag, value } }));
   const want = [event('train/loss', 0.5, 300), event('eval/accuracy', 0.75, 2 ** 40)];
   expect(records(await readFile(writer.path)).slice(1)).toEqual(want);
+});
+
+/** Of torch 2.13's SummaryWriter(directory, purge_step=300): its third record, a SessionLog. */
+const PURGE = '100000000000000095fbfe18093968b2cd6ec3da4110ac023a020801a6a058b7';
+
+test("a run that goes on purges what it repeats, in the bytes of torch's purge_step", async () => {
+  const golden = Buffer.from(PURGE, 'hex');
+  expect(Buffer.from(encodeEvent({ wallTime: wallTime(golden), step: 300, sessionStart: true }))).toEqual(golden);
+});
+
+test('files are read in the order that they were opened in, whatever the clock said', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'arena-events-'));
+  onTestFinished(() => rm(directory, { recursive: true }));
+  const opened: string[] = [];
+  for (const seconds of [1_700_000_000, 1_700_000_000, 1_699_000_000, 1_700_000_007, 12]) {
+    const writer = await openEventWriter(directory, { now: () => 1000 * seconds, purgeStep: 7 });
+    await writer.close();
+    opened.push(writer.path);
+    const [version, start] = records(await readFile(writer.path));
+    expect(Buffer.from(version).toString('latin1')).toContain('brain.Event:2');
+    expect(Buffer.from(start)).toEqual(Buffer.from(encodeEvent({ wallTime: seconds, step: 7, sessionStart: true })));
+  }
+  expect(opened.toSorted()).toEqual(opened);
+  expect(opened.map((path) => Number(/tfevents\.(\d+)/.exec(path)![1]) - 1_700_000_000)).toEqual([0, 1, 2, 7, 8]);
 });

@@ -124,7 +124,7 @@ async function keep(
       onProgress(progress);
     });
   } catch (error) {
-    if (!isFull(error) && !isFull((error as Error).cause)) throw error;
+    if (!isFull(error)) throw error;
     // browsers do not say truly how much is left
     const megabytes = Math.ceil(bytes / 1e6).toLocaleString('en');
     throw new Error(

@@ -1,6 +1,6 @@
 /** @file The current run, stored in the browser's private file system (OPFS) so that a reloaded page can resume it. */
 
-import { opfsFolder, readFileAt } from '@arena/files';
+import { opfsFolder, opfsStore, readFileAt } from '@arena/files';
 import type { Store } from '@arena/judge';
 
 const ROOT = 'arena';
@@ -28,14 +28,13 @@ export async function folder(...path: string[]): Promise<FileSystemDirectoryHand
 
 /** Whether an error says that the browser has no room left for this page. */
 export function isFull(error: unknown): boolean {
-  return error instanceof DOMException && error.name === 'QuotaExceededError';
+  const { cause } = error as { cause?: unknown };
+  return [error, cause].some((one) => one instanceof DOMException && one.name === 'QuotaExceededError');
 }
 
 /** Writes a file; it has its new content whole or keeps the old. */
-async function write(directory: FileSystemDirectoryHandle, name: string, content: Uint8Array | string) {
-  const stream = await (await directory.getFileHandle(name, { create: true })).createWritable();
-  await stream.write(content as Uint8Array<ArrayBuffer>);
-  await stream.close();
+function write(directory: FileSystemDirectoryHandle, name: string, content: Uint8Array | string): Promise<void> {
+  return opfsStore(directory).write(name, content);
 }
 
 /** What TypeScript's libraries leave out of OPFS: what Workers alone have, and iteration. */
@@ -73,7 +72,9 @@ export function runStore(onFull: (why: string) => void): Store {
         const handle = (await run.getFileHandle(file, { create: true })) as AppendHandle;
         const access = await handle.createSyncAccessHandle();
         try {
-          access.write(new TextEncoder().encode(text), { at: access.getSize() });
+          const bytes = new TextEncoder().encode(text);
+          const wrote = access.write(bytes, { at: access.getSize() }); // fewer where others throw
+          if (wrote !== bytes.length) throw new DOMException('no space is left', 'QuotaExceededError');
         } finally {
           access.close();
         }

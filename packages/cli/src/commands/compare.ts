@@ -1,13 +1,13 @@
 /** @file `arena compare`: two or more runs on the same battles, with paired tests. */
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promptKey } from '@arena/data/clean';
 import { compareRuns, renderComparison } from '@arena/eval';
 import { comparisonSummary } from '@arena/eval/report';
+import { replaceFile } from '@arena/files/write';
 import { type Command, Option } from 'commander';
 import { integer } from '../flags/arguments.js';
 import { onInterrupt } from '../interrupt.js';
-import { dropIfEmpty, prepareOutput } from '../output-folder.js';
+import { withOutput } from '../output-folder.js';
 import { battlesOfFiles, battlesOfRuns, readRuns, sharedRuns } from '../report/predicted-runs.js';
 
 interface CompareFlags {
@@ -35,8 +35,7 @@ export function define(command: Command): void {
 
 async function compare(paths: string[], { data, out, common, ties, rounds, seed }: CompareFlags): Promise<void> {
   if (paths.length < 2) throw new Error(`one run is given (${paths[0]}); two or more are needed`);
-  if (out) await prepareOutput(out);
-  try {
+  const work = async () => {
     const runs = sharedRuns(await readRuns(paths), common);
     const battles = data ? await battlesOfFiles(data, runs, onInterrupt()) : battlesOfRuns(runs);
     const title = runs.map(({ name }) => name).join(' against ');
@@ -45,13 +44,12 @@ async function compare(paths: string[], { data, out, common, ties, rounds, seed 
     const comparison = compareRuns(runs, battles, { ties, bootstrapRounds: rounds, seed, title, ...known });
     if (!promptsKnown) console.error('give the votes with --data for intervals over prompts');
     if (out) {
-      await writeFile(join(out, 'comparison.json'), renderComparison(comparison, 'json'));
-      await writeFile(join(out, 'comparison.md'), renderComparison(comparison, 'markdown'));
-      await writeFile(join(out, 'comparison.html'), renderComparison(comparison, 'html'));
+      await replaceFile(join(out, 'comparison.json'), renderComparison(comparison, 'json'));
+      await replaceFile(join(out, 'comparison.md'), renderComparison(comparison, 'markdown'));
+      await replaceFile(join(out, 'comparison.html'), renderComparison(comparison, 'html'));
     }
     console.log(comparisonSummary(comparison));
     if (out) console.log(`\n${out}/comparison.html has the same.`);
-  } finally {
-    if (out) await dropIfEmpty(out);
-  }
+  };
+  await (out ? withOutput(out, work) : work());
 }

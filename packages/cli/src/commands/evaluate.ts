@@ -10,7 +10,7 @@ import { addNamingOptions, type NamingFlags } from '../flags/naming-options.js';
 import { rawOption } from '../flags/raw-option.js';
 import { folderStore } from '../folder-store.js';
 import { onInterrupt } from '../interrupt.js';
-import { dropIfEmpty, dropping, prepareOutput } from '../output-folder.js';
+import { withOutput } from '../output-folder.js';
 import { type Dataset, loadDataset } from '../prepare/dataset.js';
 import { scoringBar } from '../train/training.js';
 import { loadTrained, readTrained } from '../trained-model.js';
@@ -34,7 +34,7 @@ export function define(command: Command): void {
     )
     .requiredOption('--out <dir>', 'new or empty folder for the results');
   addEngineOptions(addCleanOption(addNamingOptions(command.addOption(rawOption())))).action((flags: EvaluateFlags) =>
-    evaluateCommand(flags),
+    withOutput(flags.out, () => evaluateCommand(flags)),
   );
 }
 
@@ -50,8 +50,7 @@ async function evaluateCommand({
   ...engineFlags
 }: EvaluateFlags): Promise<void> {
   const signal = onInterrupt();
-  await prepareOutput(out);
-  const engine = await openFlagged(engineFlags).catch(dropping(out));
+  const engine = await openFlagged(engineFlags);
   try {
     const files = await readTrained(base, adapter);
     const dataset = await loadDataset(data, { ties: files.objective.knowsTies, clean, columns, winnerValues, signal });
@@ -74,7 +73,6 @@ async function evaluateCommand({
     }
   } finally {
     engine.dispose();
-    await dropIfEmpty(out);
   }
 }
 

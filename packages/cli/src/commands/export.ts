@@ -61,7 +61,9 @@ async function exportCheckpoint(folder: string, out: string): Promise<void> {
   const nextRate = learningRate * scheduleFactor(schedule, step, warmupSteps(warmup, totalSteps), totalSteps);
   const adamW = { learningRate, weightDecay, beta1: 0.9, beta2: 0.999, eps: 1e-8 };
   await writeFolder(out, await hfCheckpointFiles(folder, adamW, nextRate));
-  console.log(`${out}: step ${step} of ${totalSteps}, for Trainer.train(resume_from_checkpoint="${out}")`);
+  console.log(
+    `${out}: step ${step} of ${totalSteps}, for Trainer.train(resume_from_checkpoint=${JSON.stringify(out)})`,
+  );
 }
 
 async function exportOnnx(

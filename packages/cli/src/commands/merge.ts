@@ -1,7 +1,8 @@
 /** @file `arena merge`: an adapter folded into its base checkpoint. */
 import { stat } from 'node:fs/promises';
 import { mergedCheckpoint } from '@arena/gemma/checkpoint';
-import { describeStyle, formatCard, mergedCard, readCard } from '@arena/judge/card';
+import { describeStyle, formatCard, labelNames, mergedCard, readCard } from '@arena/judge/card';
+import { type JudgeFiles, readJudge } from '@arena/judge/run';
 import type { MergeError } from '@arena/lora/merge';
 import type { Command } from 'commander';
 import { TOKENIZER, writeCheckpointFolder } from '../checkpoint-folder.js';
@@ -29,14 +30,40 @@ async function merge({ base: baseOrId, adapter, out }: MergeFlags): Promise<void
   const card = (await stat(`${folder}/arena.json`).catch(() => undefined)) && (await readCard(folder));
   if (card) await checkNotMerged(baseOrId, await mergedCard(base), card);
   await checkNewFolder(out);
-  const view = await mergedCheckpoint(base, folder);
-  const others = card ? { 'arena.json': formatCard({ ...card, merged: true }) } : undefined;
+  const judge = card && (await readJudge(folder));
+  const view = await mergedCheckpoint(base, folder, { labels: judge && labelNames(judge.objective) });
+  const others = judge && {
+    'arena.json': formatCard({ ...judge.card, merged: true }),
+    'README.md': mergedReadme(judge),
+  };
   await writeCheckpointFolder(out, view, base, TOKENIZER, others);
   console.log(`written to ${out}`);
   const says = card && describeStyle(card);
   if (says) console.log(`its arena.json holds the judge's style: ${says}`);
   const { requantized } = view.weights;
   if (requantized.length) console.log(describeError(requantized));
+}
+
+/** What the folder is, and how to open it. */
+function mergedReadme({ card, objective }: JudgeFiles): string {
+  const labels = labelNames(objective);
+  const what =
+    card.head === 'reward'
+      ? 'One label, the reward of one answer to a prompt: P(A is preferred) = sigmoid(reward of A - reward of B).'
+      : `Labels ${labels.join(', ')}: which of two answers to a prompt people prefer.`;
+  return `# A judge of two answers, merged
+
+A Gemma sequence classifier with a LoRA adapter folded in, trained by Arena. ${what}
+arena.json says how a text is packed (its frame). Gemma's terms of use apply.
+
+\`\`\`python
+from transformers import AutoModelForSequenceClassification
+
+model = AutoModelForSequenceClassification.from_pretrained("this-folder")
+\`\`\`
+
+\`arena predict --base this-folder --data votes.jsonl\` packs and scores votes; \`arena serve --model this-folder\` answers requests.
+`;
 }
 
 function describeError(errors: MergeError[]): string {

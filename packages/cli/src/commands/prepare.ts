@@ -1,5 +1,4 @@
 /** @file `arena prepare`: turns votes into a folder with parts, tokens and a data card. */
-import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setFlagsFromString } from 'node:v8';
 import { type Battle, COMPACT_FRAME, GEMMA_FRAME, packer, readBattles, splitBattles } from '@arena/data';
@@ -9,7 +8,7 @@ import { battleToRecord } from '@arena/data/read';
 import { SPLIT_NAMES } from '@arena/data/split';
 import { percent } from '@arena/eval/page';
 import { scriptOf } from '@arena/eval/report';
-import { replaceFolder } from '@arena/files/write';
+import { replaceFile, replaceFolder } from '@arena/files/write';
 import { openTokenizer } from '@arena/judge/run';
 import type { Cleaning } from '@arena/judge/settings';
 import { describeDrops, type LeftOut } from '@arena/judge/votes';
@@ -28,6 +27,7 @@ import { packInOrder } from '../prepare/pack-in-order.js';
 import { BATTLES, preparedWriter } from '../prepare/prepared.js';
 import { tokenizerSource } from '../prepare/tokenizer-source.js';
 import { progress } from '../progress.js';
+import { shellWord } from '../shell-word.js';
 
 interface PrepareFlags extends NamingFlags {
   data: string[];
@@ -123,13 +123,14 @@ async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): 
         `${percent(kept.prompt)} of the prompts, ${percent(kept.responseA)} of A, ${percent(kept.responseB)} of B`,
     );
     const content = card.finish({ sources: data, ...leftOut, splits, packed: writer.packed, packing });
-    await writeFile(join(temporary, 'card.json'), `${JSON.stringify(content, null, 2)}\n`);
-    await writeFile(join(temporary, 'card.html'), dataCardHtml(content));
+    await replaceFile(join(temporary, 'card.json'), `${JSON.stringify(content, null, 2)}\n`);
+    await replaceFile(join(temporary, 'card.html'), dataCardHtml(content));
     await writer.finish(splits);
     signal.throwIfAborted();
   };
   await replaceFolder(out, fill, { isNew: true });
-  console.log(`${out} written; look at ${out}/card.html. next: arena train --base ${base} --data ${out} --out RUN`);
+  const next = `arena train --base ${shellWord(base)} --data ${shellWord(out)} --out RUN`;
+  console.log(`${out} written; look at ${out}/card.html. next: ${next}`);
 }
 
 /**

@@ -3,15 +3,16 @@
  * minute.
  */
 import { existsSync } from 'node:fs';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { type Battle, syntheticBattles } from '@arena/data';
 import { syntheticCeiling } from '@arena/data/describe';
+import { replaceFile } from '@arena/files/write';
 import { DEFAULT_SETTINGS, type TrainingSettings } from '@arena/judge';
 import type { Command } from 'commander';
 import { integer } from '../flags/arguments.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
 import { onInterrupt } from '../interrupt.js';
-import { dropIfEmpty, dropping, prepareOutput } from '../output-folder.js';
+import { withOutput } from '../output-folder.js';
 import { duration } from '../progress.js';
 import { writeTinyBase } from '../tiny-base.js';
 import { runTraining } from '../train/training.js';
@@ -41,17 +42,14 @@ export function define(command: Command): void {
   command
     .option('--out <dir>', 'new or empty folder (default quickstart-run, or the next free quickstart-run-N)')
     .option('--seed <n>', 'seed of everything', integer(0, 2 ** 31), DEFAULT_SETTINGS.seed);
-  addEngineOptions(command).action((flags: QuickstartFlags) => quickstart(flags));
+  addEngineOptions(command).action(({ out = freeFolder('quickstart-run'), ...flags }: QuickstartFlags) =>
+    withOutput(out, () => quickstart({ ...flags, out })),
+  );
 }
 
-async function quickstart({
-  out = freeFolder('quickstart-run'),
-  seed,
-  ...engineFlags
-}: QuickstartFlags): Promise<void> {
+async function quickstart({ out, seed, ...engineFlags }: QuickstartFlags & { out: string }): Promise<void> {
   const start = Date.now();
-  await prepareOutput(out);
-  const engine = await openFlagged(engineFlags).catch(dropping(out));
+  const engine = await openFlagged(engineFlags);
   const say = (line: string) => console.log(line);
   say('Both the votes and the model of this run are synthetic: they show that everything works, not how well.');
   say(
@@ -65,7 +63,7 @@ async function quickstart({
     const base = `${out}/base`;
     const data = `${out}/battles.jsonl`;
     await mkdir(base, { recursive: true });
-    await writeFile(data, battles.map((battle) => `${JSON.stringify(toRow(battle))}\n`).join(''));
+    await replaceFile(data, battles.map((battle) => `${JSON.stringify(toRow(battle))}\n`).join(''));
     await writeTinyBase(base, battles, { seed });
     const settings: TrainingSettings = { ...QUICKSTART_SETTINGS, base, data: [data], seed };
     const title = 'Quickstart: synthetic votes, a tiny base of random weights';
@@ -77,7 +75,6 @@ async function quickstart({
     say(NEXT_STEPS.replaceAll('{out}', out));
   } finally {
     engine.dispose();
-    await dropIfEmpty(out);
   }
 }
 

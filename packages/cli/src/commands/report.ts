@@ -5,7 +5,7 @@ import { evaluationOf, keepEvaluation } from '@arena/judge/run';
 import { type Command, InvalidArgumentError } from 'commander';
 import { folderStore } from '../folder-store.js';
 import { onInterrupt } from '../interrupt.js';
-import { dropIfEmpty, prepareOutput } from '../output-folder.js';
+import { withOutput } from '../output-folder.js';
 import { loadDataset } from '../prepare/dataset.js';
 import { preparedBattles } from '../prepare/prepared.js';
 import { battlesOfFiles, readRun } from '../report/predicted-runs.js';
@@ -36,8 +36,7 @@ export function define(command: Command): void {
 
 async function report(path: string, { data, train, columns, out }: ReportFlags): Promise<void> {
   const signal = onInterrupt();
-  await prepareOutput(out);
-  try {
+  await withOutput(out, async () => {
     const run = await readRun(path, path, columns);
     const battles = await battlesOfFiles(data, [run], signal);
     const byId = new Map(run.predictions.map((prediction) => [prediction.id, prediction]));
@@ -50,9 +49,7 @@ async function report(path: string, { data, train, columns, out }: ReportFlags):
     });
     await keepEvaluation(folderStore(out), evaluation);
     console.log(`${evaluation.table}\n\n${out}/report.html has the rest.`);
-  } finally {
-    await dropIfEmpty(out);
-  }
+  });
 }
 
 /**

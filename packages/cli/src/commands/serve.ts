@@ -1,6 +1,7 @@
 /** @file `arena serve`: a trained adapter behind a small HTTP endpoint, on this machine unless told otherwise. */
 import { once } from 'node:events';
 import type { Battle } from '@arena/data';
+import { cleanToken } from '@arena/files/hub';
 import { baseOfCard, readCard } from '@arena/judge/card';
 import type { Command } from 'commander';
 import { byteSize, integer, number } from '../flags/arguments.js';
@@ -48,7 +49,7 @@ export function define(command: Command): void {
 
 async function serve({ model: path, base, host, port, bothOrders, raw, ...flags }: ServeFlags): Promise<void> {
   const signal = onInterrupt();
-  const token = process.env.ARENA_TOKEN || undefined;
+  const token = cleanToken(process.env.ARENA_TOKEN, 'ARENA_TOKEN');
   if (!isLoopback(host) && !token) {
     throw new Error(
       `--host ${host} can be reached from other machines: set the environment variable ARENA_TOKEN to a secret`,

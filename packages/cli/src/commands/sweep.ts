@@ -1,13 +1,13 @@
 /** @file `arena sweep`: runs `arena train` over a grid or random draws of its flags. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
-import { makeFolder } from '@arena/files/write';
+import { makeFolder, replaceFile } from '@arena/files/write';
 import { type Command, Option } from 'commander';
 import { integer } from '../flags/arguments.js';
-import { configWords } from '../flags/config-file.js';
+import { lockFolder } from '../folder-lock.js';
 import { onInterrupt } from '../interrupt.js';
 import { checkNewFolder } from '../output-folder.js';
-import { readSpace, trialsOf } from '../sweep/space.js';
+import { type Flags, readSpace, type SweepSpace, trialsOf } from '../sweep/space.js';
 import { ranked, runSweep, sweepTable } from '../sweep/sweep.js';
 import { checkTrainFlags } from './train.js';
 
@@ -40,24 +40,37 @@ async function sweep({ space: path, out, jobs, metric, seed }: SweepFlags): Prom
   const trials = trialsOf(space, seed);
   for (const [trial, flags] of trials.entries()) {
     try {
-      checkTrainFlags(configWords(path, { out, ...space.train, ...flags }));
+      checkTrainFlags(path, { out, ...space.train, ...flags });
     } catch (error) {
       throw new Error(
-        `${path}: trial ${trial + 1}: ${(error as Error).message.replace(/^error: /, '').replaceAll('\n', ' ')}`,
+        `${path}: trial ${trial + 1}: ${(error as Error).message.replace(/^error: /, '').replace(`${path}: `, '')}`,
       );
     }
   }
   await openFolder(out, `${JSON.stringify({ format: 'arena-sweep-1', seed, space, trials }, null, 2)}\n`);
+  const release = await lockFolder(out);
+  try {
+    await runTrials(space, trials, { out, jobs, metric });
+  } finally {
+    await release();
+  }
+}
+
+async function runTrials(
+  space: SweepSpace,
+  trials: Flags[],
+  { out, jobs, metric }: Pick<SweepFlags, 'out' | 'jobs' | 'metric'>,
+): Promise<void> {
   const say = (line: string) => console.log(line);
   const threads = Math.max(1, Math.floor(availableParallelism() / jobs));
   say(`${trials.length} trials, ${jobs} at a time with ${threads} thread${threads > 1 ? 's' : ''} each`);
   const results = ranked(await runSweep({ space, trials, out, jobs, threads, say, signal: onInterrupt() }), metric);
   const table = sweepTable(results);
-  await writeFile(`${out}/results.json`, `${JSON.stringify(results, null, 2)}\n`);
+  await replaceFile(`${out}/results.json`, `${JSON.stringify(results, null, 2)}\n`);
   const note =
     `Ranked by validation ${metric}; 95 % intervals in brackets. The best of many is partly luck: where intervals overlap there is no ` +
     "winner, and the test figures are the winner's honest ones only when nothing was chosen by them.";
-  await writeFile(`${out}/results.md`, `${table}\n\n${note}\n`);
+  await replaceFile(`${out}/results.md`, `${table}\n\n${note}\n`);
   say(`\n${table}\n\n${note}\n${out}/results.md and results.json have the table.`);
   const failed = results.filter(({ error }) => error).length;
   if (failed) throw new Error(`${failed} of ${results.length} trials failed; their log.txt says why`);
@@ -73,5 +86,5 @@ async function openFolder(out: string, content: string): Promise<void> {
   }
   await checkNewFolder(out);
   await makeFolder(out);
-  await writeFile(file, content);
+  await replaceFile(file, content);
 }

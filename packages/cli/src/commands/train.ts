@@ -1,5 +1,6 @@
 /** @file `arena train`: trains a judge on votes. */
-import { dirname, resolve } from 'node:path';
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
 import { completeSettings, DEFAULT_SETTINGS, type TrainingSettings } from '@arena/judge';
 import { checkSettings } from '@arena/judge/settings';
 import type { MpiCommunicator } from '@arena/mpi';
@@ -9,13 +10,16 @@ import { Command } from 'commander';
 import { openDashboard } from '../dashboard/server.js';
 import { byteSize, integer } from '../flags/arguments.js';
 import { addCleanOption } from '../flags/clean-option.js';
+import { addOpposites, configWords } from '../flags/config-file.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
 import { addNamingOptions } from '../flags/naming-options.js';
 import { settingOption } from '../flags/setting-option.js';
 import { onInterrupt } from '../interrupt.js';
-import { dropIfEmpty, dropping, prepareOutput } from '../output-folder.js';
+import { isObject, readJson } from '../json-file.js';
+import { withOutput } from '../output-folder.js';
 import { duration, muteProgress } from '../progress.js';
 import { withRanks } from '../ranks.js';
+import { shellWord } from '../shell-word.js';
 import { runTraining } from '../train/training.js';
 
 type TrainFlags = Omit<TrainingSettings, 'targets'> &
@@ -31,11 +35,15 @@ type TrainFlags = Omit<TrainingSettings, 'targets'> &
     dashboard?: number | true;
   };
 
-/** Checks flags of `arena train` and their values. @throws CommanderError naming the one that is wrong. */
-export function checkTrainFlags(words: string[]): void {
+/**
+ * Checks flags of `arena train` in a file, and their values.
+ * @throws Error or CommanderError naming the one that is wrong.
+ */
+export function checkTrainFlags(path: string, config: Record<string, unknown>): void {
   const train = new Command('train').exitOverride().configureOutput({ writeErr: () => {} });
   define(train);
-  train.action(() => {}).parse(words, { from: 'user' });
+  addOpposites(train);
+  train.action(() => {}).parse(configWords(path, config, train), { from: 'user' });
 }
 
 export function define(command: Command): void {
@@ -130,10 +138,29 @@ const SEVERAL = `
 Several processes: mpirun -np 2 arena train ... --accumulation 4 (or srun, or Kubernetes' MPI operator). Each takes every second batch
 of a step; the adapter is that of one process with the same flags, byte for byte. Needs the package koffi and Open MPI or MPICH.`;
 
-async function trainCommand(
+/** What a run leaves that is killed before its run.json is there. */
+const UNBEGUN = /^(splits\.json|(splits|run)\.json\.[\da-f-]{36}\.tmp)$/;
+
+async function trainCommand(flags: TrainFlags, ranks: MpiCommunicator | null): Promise<void> {
+  const settings = settingsOf(flags);
+  if (ranks) checkShares(settings, ranks);
+  if (ranks?.rank) {
+    muteProgress();
+    return trainInto(flags, settings, ranks);
+  }
+  const { out, resume } = flags;
+  if (resume) await checkResumed(out, settings);
+  const leftovers = existsSync(join(out, 'run.json')) ? undefined : UNBEGUN;
+  const hint = 'choose another --out, or add --resume';
+  await withOutput(out, () => trainInto(flags, settings, ranks), { hint, goesOn: resume, leftovers });
+}
+
+async function trainInto(
   { out, resume, memory, targets, ...flags }: TrainFlags,
+  settings: TrainingSettings,
   ranks: MpiCommunicator | null,
 ): Promise<void> {
+  const signal = onInterrupt();
   const {
     engine: engineName,
     threads,
@@ -148,19 +175,13 @@ async function trainCommand(
     tensorboard,
     profile,
     dashboard,
-    ...rest
   } = flags;
-  const settings = completeSettings({ ...rest, targets: targets?.split(',').map((name) => name.trim()) });
-  checkSettings(settings);
   const isFirst = !ranks?.rank;
-  if (ranks) checkShares(settings, ranks);
-  if (isFirst)
-    await (resume ? checkResumed(out, settings) : prepareOutput(out, 'choose another --out, or add --resume'));
-  else muteProgress();
   const engine = await openFlagged(
     { engine: engineName, threads, wide, blas, gpu, bf16, cublaslt, f16 },
     { memoryBudget: memory, shares: Boolean(ranks) },
-  ).catch(dropping(out));
+  );
+  signal.throwIfAborted();
   const say = isFirst ? (line: string) => console.log(line) : () => {};
   const { blas: library } = engine;
   const products = library ? `, products by ${library.name}${library.bf16 ? ' in bfloat16' : ''}` : '';
@@ -173,7 +194,7 @@ async function trainCommand(
   if (page) say(`dashboard: ${page.url}`);
   try {
     const title = `${settings.data.join(', ')} with ${settings.base}`;
-    const watching = { saveEvery, keep, tensorboard, profile, say, signal: onInterrupt() };
+    const watching = { saveEvery, keep, tensorboard, profile, say, signal };
     const job = {
       settings,
       memoryBytes: memoryOf(engine, memory),
@@ -188,14 +209,24 @@ async function trainCommand(
     if (!isFirst) return;
     say(`\n${table}\n`);
     say(`${out}/report.html has the rest. ${duration(seconds)} in all.`);
-    say(`next: arena predict --base ${settings.base} --adapter ${out}/adapter --prompt "…" --a "…" --b "…"`);
+    say(
+      `next: arena predict --base ${shellWord(settings.base)} --adapter ${shellWord(`${out}/adapter`)} --prompt "…" --a "…" --b "…"`,
+    );
   } catch (error) {
     throw error instanceof DeviceLostError ? new Error(await lostDeviceMessage(error, out)) : error;
   } finally {
     page?.close();
     engine.dispose();
-    if (isFirst) await dropIfEmpty(out);
   }
+}
+
+/** The settings among the flags. @throws JudgeError when they contradict each other. */
+function settingsOf({ out: _, resume, memory, targets, ...flags }: TrainFlags): TrainingSettings {
+  const { engine, threads, wide, blas, gpu, bf16, cublaslt, f16, ...others } = flags;
+  const { saveEvery, keep, tensorboard, profile, dashboard, ...rest } = others;
+  const settings = completeSettings({ ...rest, targets: targets?.split(',').map((name) => name.trim()) });
+  checkSettings(settings);
+  return settings;
 }
 
 /** The flags without those of settings that nobody gave: a recipe comes before the defaults. */
@@ -222,12 +253,10 @@ function checkShares({ accumulation }: TrainingSettings, { size }: MpiCommunicat
 
 /** Checks that a resumed run has the settings of the first one. */
 async function checkResumed(out: string, settings: TrainingSettings): Promise<void> {
-  const { readFile } = await import('node:fs/promises');
   const path = `${out}/run.json`;
-  const text = await readFile(path, 'utf8').catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${path}: cannot be read (${error.code}); there is no run to resume in ${out}`);
-  });
-  const { recipe, ...stored } = JSON.parse(text); // it holds what the recipe set then
+  const read = await readJson(path, { advice: `there is no run to resume in ${out}` });
+  if (!isObject(read)) throw new Error(`${path}: the settings of a run are expected; start it anew in another --out`);
+  const { recipe, ...stored } = read as unknown as TrainingSettings; // it holds what the recipe set then
   const before = trainedBy({ ...completeSettings(stored), recipe }); // earlier versions said less
   const now = trainedBy(settings);
   const differing = [...new Set([...Object.keys(before), ...Object.keys(now)])].filter(

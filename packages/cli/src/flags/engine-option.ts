@@ -75,7 +75,8 @@ export async function openFlagged(
   const { wide, gpu, bf16, cublaslt, f16 } = flags;
   let { engine } = flags;
   for (const [flag, owner] of Object.entries(ENGINE_OF)) {
-    if (flags[flag as keyof typeof ENGINE_OF] === undefined) continue;
+    const value = flags[flag as keyof typeof ENGINE_OF];
+    if (value === undefined || value === false) continue;
     if (engine === 'auto') engine = owner;
     if (engine !== owner) throw new Error(`--${flag} is a flag of engine ${owner}, not of engine ${engine}`);
   }

@@ -34,7 +34,7 @@ export async function resolveBase(base: string): Promise<string> {
   if (cached) return place(cached);
   const { cache, offline } = hubPlaces();
   const missing = `${base}: no such folder, and no such model in ${cache}`;
-  if (offline) throw new Error(`${missing}; download it first (HF_HUB_OFFLINE is set, so it is not downloaded now)`);
+  if (offline) throw new Error(`${missing}; download it first (${offline} is set, so it is not downloaded now)`);
   let bar: Progress | undefined;
   const megabytes = (bytes: number) => Math.round(bytes / 1e6);
   try {
@@ -49,7 +49,7 @@ export async function resolveBase(base: string): Promise<string> {
     return place(snapshot);
   } catch (error) {
     onInterrupt().throwIfAborted();
-    throw new Error(`${missing}; ${(error as Error).message.replace(`${id}: `, '')}`);
+    throw new Error(`${missing}; ${(error as Error).message.replace(`${id}: `, '')}`, { cause: error });
   } finally {
     bar?.finish();
   }

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { access, open, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import type { Battle } from '@arena/data';
+import { storing } from '@arena/files/write';
 
 /** Scores consecutive battles: one line of JSON each, in order. */
 export type ScoreWindow = (battles: Battle[]) => Promise<string[]>;
@@ -37,8 +38,8 @@ export async function writePredictions(
   let waiting: Battle[] = [];
   const flush = async () => {
     if (!waiting.length) return;
-    await file.appendFile(`${(await score(waiting)).join('\n')}\n`);
-    await file.sync();
+    await storing(part, file.appendFile(`${(await score(waiting)).join('\n')}\n`));
+    await storing(part, file.sync());
     done += waiting.length;
     waiting = [];
     onProgress?.(done);

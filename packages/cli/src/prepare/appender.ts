@@ -1,5 +1,6 @@
 /** @file Appends bytes to a new file. */
 import { open } from 'node:fs/promises';
+import { storing } from '@arena/files/write';
 
 /** A file that grows. */
 export interface Appender {
@@ -17,9 +18,9 @@ export async function appender(path: string): Promise<Appender> {
   const buffer = new Uint8Array(BUFFER_BYTES);
   let waiting = 0;
   const flush = async (more?: Uint8Array) => {
-    await file.writeFile(buffer.subarray(0, waiting));
+    await storing(path, file.writeFile(buffer.subarray(0, waiting)));
     waiting = 0;
-    if (more) await file.writeFile(more);
+    if (more) await storing(path, file.writeFile(more));
   };
   return {
     add(bytes) {
@@ -29,8 +30,7 @@ export async function appender(path: string): Promise<Appender> {
       return undefined;
     },
     async finish() {
-      await flush();
-      await file.close();
+      await flush().finally(() => storing(path, file.close()));
     },
   };
 }

@@ -1,5 +1,6 @@
 /** @file Packs a stream of battles, optionally in threads. The order stays. */
 import { type Battle, type Packed, type PackOptions, packer } from '@arena/data';
+import { packerTextOptions } from '@arena/data/pack';
 import { openEncoderPool, type Tokenizer } from '@arena/tokenizer';
 import type { TokenizerSource } from './tokenizer-source.js';
 
@@ -30,8 +31,9 @@ export async function* packInOrder(
   // The packer asks for texts one by one: the threads' results answer those of the current lot.
   let known = new Map<string, Int32Array>();
   const encode: Tokenizer['encode'] = (text, options) => known.get(text) ?? tokenizer.encode(text, options);
-  const pack = packer({ encode, tokenToId: (token) => tokenizer.tokenToId(token) }, packing);
-  const options = { splitSpecialTokens: packing.neutralizeSpecialTokens ?? true };
+  const { addedTokens } = tokenizer;
+  const pack = packer({ encode, addedTokens, tokenToId: (token) => tokenizer.tokenToId(token) }, packing);
+  const options = packerTextOptions(tokenizer, packing);
   const pool = openEncoderPool(source, { workers });
   const ahead: { lot: Battle[]; tokens: Promise<Map<string, Int32Array>> }[] = [];
 

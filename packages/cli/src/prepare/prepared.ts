@@ -1,13 +1,14 @@
 /** @file A prepared folder: cleaned battles, their parts by id, and the tokens of each part. */
 import { createReadStream } from 'node:fs';
-import { readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Battle, Packed, PackOptions, SplitName, Splits } from '@arena/data';
 import { openPackingKey, type PackedEntry, packedFromBytes, packedTensors, packingKey } from '@arena/data/pack';
 import { applySplits, SPLIT_NAMES, type SplitsFile, splitsToFile } from '@arena/data/split';
-import { fileText } from '@arena/files/text';
+import { replaceFile } from '@arena/files/write';
 import type { Cleaning } from '@arena/judge/settings';
 import { writeSafetensors } from '@arena/safetensors';
+import { readJson } from '../json-file.js';
 import { type Appender, appender } from './appender.js';
 
 /** Content of prepared.json, which marks the folder. */
@@ -82,9 +83,9 @@ export async function preparedWriter(
       await writeSafetensors(join(folder, tokensFile(name)), tensors, metadata);
       await rm(path);
     }
-    await writeFile(join(folder, 'splits.json'), `${JSON.stringify(splitsToFile(splits), null, 1)}\n`);
+    await replaceFile(join(folder, 'splits.json'), `${JSON.stringify(splitsToFile(splits), null, 1)}\n`);
     const manifest: PreparedManifest = { format: 'arena-prepared-1', sources, cleaning, packing, keys };
-    await writeFile(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
+    await replaceFile(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
   }
   return { add, finish, packed };
 }
@@ -101,12 +102,12 @@ export async function preparedBattles(path: string): Promise<string | undefined>
  * @throws Error when one of its files is missing or is not what `arena prepare` wrote.
  */
 export async function openPrepared(folder: string, battles: Battle[], read: Battle[]): Promise<Prepared> {
-  const manifest = (await readJson(join(folder, MANIFEST))) as PreparedManifest;
+  const manifest = (await readJson(join(folder, MANIFEST), { advice: 'prepare again' })) as PreparedManifest;
   if (manifest?.format !== 'arena-prepared-1') {
     throw new Error(`${join(folder, MANIFEST)}: format ${manifest?.format} is not arena-prepared-1; prepare again`);
   }
   const path = join(folder, 'splits.json');
-  const stored = (await readJson(path)) as SplitsFile;
+  const stored = (await readJson(path, { advice: 'prepare again' })) as SplitsFile;
   const taken = new Set(battles.map(({ id }) => id));
   try {
     const all = applySplits(read, stored);
@@ -136,16 +137,4 @@ export async function cachedTokens(
   });
   if (key !== wanted) throw new Error(`${path}: holds the tokens of another set; prepare again`);
   return packed;
-}
-
-async function readJson(path: string): Promise<unknown> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new Error(`${path}: cannot be read (${error.code}); prepare again`);
-  });
-  try {
-    return JSON.parse(fileText(bytes, path));
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-    throw new Error(`${path}: not JSON (${error.message}); prepare again`);
-  }
 }

@@ -1,9 +1,10 @@
 /** @file A small HTTP server for one model: POST /predict, GET /health. It neither logs nor stores requests. */
 import { createHash, timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingMessage, type OutgoingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { type Connections, watchConnections } from './connections.js';
 import { PredictionQueue, QueueFull, type Score } from './queue.js';
-import { parseRequest, Refused, readJsonBody } from './request.js';
+import { type BodyMemory, bodyMemory, parseRequest, Refused, readJsonBody } from './request.js';
 
 export interface ServerOptions {
   host: string;
@@ -28,7 +29,9 @@ export interface ServerOptions {
 export interface PredictionServer {
   /** Where it listens. */
   url: string;
-  /** Takes no more requests and finishes the current ones. With `now`, drops them. */
+  /**
+   * Takes no more requests and finishes the current ones, within the time of a request. With `now`, drops them.
+   */
   close(now?: boolean): Promise<void>;
 }
 
@@ -50,15 +53,22 @@ export async function startPredictionServer(score: Score, options: ServerOptions
     throw new Error(`--host ${host} can be reached from other machines: a token is needed (ARENA_TOKEN)`);
   }
   const queue = new PredictionQueue(score, { most: options.queue, together: options.together });
-  const server = createServer((request, response) => {
-    void answer(request, response, queue, options);
+  const checks = Math.min(1000, Math.ceil(timeout / 4)); // Node looks for late requests so often; its default is 30 s
+  const server = createServer({ connectionsCheckingInterval: checks });
+  const served: Served = {
+    options,
+    queue,
+    connections: watchConnections(server),
+    memory: bodyMemory(options.maxBytes),
+  };
+  server.on('request', (request, response) => void answer(request, response, served));
+  // a client that asks before it sends a body: a refusal spares it the body
+  server.on('checkContinue', (request, response) => {
+    void answer(request, response, served, () => response.writeContinue());
   });
   server.maxConnections = connections;
   server.requestTimeout = timeout;
   server.headersTimeout = Math.min(timeout, 10_000);
-  server.on('clientError', (_, socket) => {
-    if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nconnection: close\r\ncontent-length: 0\r\n\r\n');
-  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
       reject(new Error(`${host}:${port}: cannot be listened on (${error.code}); choose another --port or --host`)),
@@ -68,42 +78,55 @@ export async function startPredictionServer(score: Score, options: ServerOptions
   const { address, port: bound, family } = server.address() as AddressInfo;
   return {
     url: `http://${family === 'IPv6' ? `[${address}]` : address}:${bound}`,
-    async close(now = false) {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      server.closeIdleConnections();
-      await queue.close(now);
-      if (now) server.closeAllConnections();
-      await closed;
-    },
+    close: (now = false) => served.connections.close((drop) => queue.close(drop), now ? 0 : timeout),
   };
+}
+
+/** What the requests of a server share. */
+interface Served {
+  options: ServerOptions;
+  queue: PredictionQueue;
+  connections: Connections;
+  memory: BodyMemory;
 }
 
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  queue: PredictionQueue,
-  options: ServerOptions,
+  served: Served,
+  onBody: () => void = () => {},
 ): Promise<void> {
+  const { options, connections } = served;
+  connections.begin(request, response);
   const gone = new AbortController();
   response.on('close', () => gone.abort(new Error('the client has gone')));
   const late = AbortSignal.timeout(options.timeout);
+  const reply = (status: number, body: object, headers: Record<string, string> = {}) => {
+    if (response.writableEnded || response.destroyed) return;
+    const text = JSON.stringify(body);
+    connections.answer(request, response, status, headersOf(text, headers), text);
+  };
+  const again = { 'retry-after': RETRY_AFTER };
   try {
-    send(response, 200, await route(request, queue, options, AbortSignal.any([gone.signal, late])));
+    if (connections.closing) throw new Refused(503, 'the server stops', again);
+    reply(200, await route(request, served, AbortSignal.any([gone.signal, late]), onBody));
   } catch (error) {
     if (gone.signal.aborted) return;
-    if (error instanceof Refused) send(response, error.status, { error: error.message }, error.headers);
-    else if (error instanceof QueueFull) send(response, 429, { error: error.message }, { 'retry-after': RETRY_AFTER });
-    else if (late.aborted) {
-      send(response, 503, { error: `not done within ${options.timeout} ms` }, { 'retry-after': RETRY_AFTER });
-    } else send(response, 500, { error: (error as Error).message });
+    const { message } = error as Error;
+    if (error instanceof Refused) reply(error.status, { error: message }, error.headers);
+    else if (error instanceof QueueFull) reply(429, { error: message }, again);
+    else if (connections.closing) reply(503, { error: 'the server stops' }, again);
+    else if (late.aborted && !request.complete) reply(408, { error: `no whole body within ${options.timeout} ms` });
+    else if (late.aborted) reply(503, { error: `not done within ${options.timeout} ms` }, again);
+    else reply(500, { error: message });
   }
 }
 
 async function route(
   request: IncomingMessage,
-  queue: PredictionQueue,
-  options: ServerOptions,
+  { options, queue, connections, memory }: Served,
   signal: AbortSignal,
+  onBody: () => void,
 ): Promise<object> {
   checkHost(request, options);
   const path = (request.url ?? '').split('?')[0];
@@ -118,10 +141,15 @@ async function route(
   if (!/^application\/json\b/i.test(request.headers['content-type'] ?? '')) {
     throw new Refused(415, 'content-type: application/json is expected');
   }
-  const body = await readJsonBody(request, options.maxBytes);
-  const { battles, isList } = parseRequest(body, options.maxBattles);
-  const predictions = await queue.add(battles, signal);
-  return isList ? { predictions } : predictions[0];
+  const held = memory.open();
+  try {
+    const body = await readJsonBody(request, held, onBody, AbortSignal.any([signal, connections.stopped]));
+    const { battles, isList } = parseRequest(body, options.maxBattles);
+    const predictions = await queue.add(battles, signal);
+    return isList ? { predictions } : predictions[0];
+  } finally {
+    held.release();
+  }
 }
 
 /** Refuses names that another site points at this machine (DNS rebinding). */
@@ -144,15 +172,12 @@ function checkToken({ headers }: IncomingMessage, token: string | undefined): vo
   }
 }
 
-function send(response: ServerResponse, status: number, body: object, headers: Record<string, string> = {}): void {
-  if (response.writableEnded || response.destroyed) return;
-  const text = JSON.stringify(body);
-  response.writeHead(status, {
+function headersOf(text: string, headers: Record<string, string>): OutgoingHttpHeaders {
+  return {
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(text),
     'cache-control': 'no-store',
     'x-content-type-options': 'nosniff',
     ...headers,
-  });
-  response.end(text);
+  };
 }

@@ -1,7 +1,6 @@
 /** @file A sweep's space of flags, and the trials in it. */
-import { readFile } from 'node:fs/promises';
-import { fileText } from '@arena/files/text';
 import { Mt19937 } from '@arena/random';
+import { isObject, readJson } from '../json-file.js';
 
 /** A flag's value, as in a file of `--config`. */
 type FlagValue = string | number | boolean | null | (string | number)[];
@@ -29,20 +28,17 @@ export interface SweepSpace {
  */
 export async function readSpace(path: string): Promise<SweepSpace> {
   const fail = (message: string) => new Error(`${path}: ${message}`);
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw fail(`cannot be read (${error.code})`);
-  });
-  let space: SweepSpace;
-  try {
-    space = JSON.parse(fileText(bytes, path, fail)) as SweepSpace;
-  } catch (error) {
-    throw error instanceof SyntaxError ? fail(`not JSON (${error.message})`) : error;
-  }
+  const space = (await readJson(path, { advice: 'it is given as --space' })) as SweepSpace;
   const unknown = Object.keys(isObject(space) ? space : {}).find(
     (key) => !['train', 'grid', 'random', 'trials'].includes(key),
   );
   if (unknown) throw fail(`'${unknown}' is not known; train, grid, random and trials are`);
   if (!isObject(space?.train)) throw fail("'train' must hold the flags that all trials share");
+  for (const key of ['grid', 'random'] as const) {
+    space[key] ??= undefined; // null is nothing
+    if (space[key] !== undefined && !isObject(space[key]))
+      throw fail(`'${key}' must hold flags and what they vary over`);
+  }
   const { grid = {}, random = {}, trials } = space;
   for (const [flag, values] of Object.entries(grid)) {
     if (!Array.isArray(values) || !values.length) throw fail(`grid '${flag}' must be a list of values`);
@@ -94,14 +90,10 @@ function draw(range: Range, generator: Mt19937): FlagValue {
 function isRange(range: unknown): range is Range {
   if (Array.isArray(range)) return range.length > 0;
   if (!isObject(range)) return false;
-  const [[kind, bounds], ...others] = Object.entries(range);
+  const [[kind, bounds] = [], ...others] = Object.entries(range);
   if (others.length || !Array.isArray(bounds) || bounds.length !== 2) return false;
   const [low, high] = bounds as unknown[];
   if (typeof low !== 'number' || typeof high !== 'number' || !(low < high)) return false;
   if (kind === 'int') return Number.isInteger(low) && Number.isInteger(high);
   return kind === 'uniform' || (kind === 'log' && low > 0);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,10 +1,12 @@
 /** @file The trials of a sweep. Each runs `arena train` in its own process, several at a time. And their table. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, stat } from 'node:fs/promises';
 import type { Report } from '@arena/eval';
 import type { Figure } from '@arena/eval/metrics';
 import { numberFigure, percentFigure } from '@arena/eval/page';
 import type { PredictorScores } from '@arena/eval/report';
+import { replaceFile } from '@arena/files/write';
+import { readJson } from '../json-file.js';
 import type { Flags, SweepSpace } from './space.js';
 
 /** A finished trial. One without figures failed. */
@@ -60,8 +62,9 @@ const folderOf = (out: string, trial: number) => `${out}/trial-${String(trial + 
 /** The result of a trial. Undefined when it is unfinished. */
 async function resultOf({ out, trials }: SweepJob, trial: number): Promise<TrialResult | undefined> {
   const read = async (name: string) => {
-    const text = await readFile(`${folderOf(out, trial)}/run/${name}`, 'utf8').catch(() => undefined);
-    return text === undefined ? undefined : (JSON.parse(text) as Report);
+    const path = `${folderOf(out, trial)}/run/${name}`;
+    if (!(await stat(path).catch(() => undefined))) return undefined;
+    return (await readJson(path, { advice: 'remove it, and the trial is evaluated again' })) as Report;
   };
   const metrics = await read('metrics.json');
   if (!metrics) return undefined;
@@ -88,7 +91,10 @@ async function runTrial(job: SweepJob, trial: number): Promise<TrialResult> {
   await mkdir(folder, { recursive: true });
   const flags = { ...space.train, ...trials[trial] };
   const onCpu = ['auto', 'wasm'].includes(String(flags.engine ?? 'auto')); // trials share the threads
-  await writeFile(`${folder}/config.json`, `${JSON.stringify({ ...(onCpu ? { threads } : {}), ...flags }, null, 2)}\n`);
+  await replaceFile(
+    `${folder}/config.json`,
+    `${JSON.stringify({ ...(onCpu ? { threads } : {}), ...flags }, null, 2)}\n`,
+  );
   const begun = await stat(`${run}/run.json`).catch(() => undefined);
   if (!begun) await rm(run, { recursive: true, force: true });
   const log = await open(`${folder}/log.txt`, 'a');

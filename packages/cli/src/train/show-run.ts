@@ -76,7 +76,10 @@ export function showRun({ settings, out, resume, tensorboard, profile, ranks, sa
         const { memory, checkpoint } = event;
         say(describePlan(memory));
         if (checkpoint) say(`going on from step ${checkpoint.step} (${checkpoint.place})`);
-        if (tensorboard && !ranks?.rank) events = await openEventWriter(`${out}/tensorboard`);
+        if (tensorboard && !ranks?.rank) {
+          const purgeStep = resume ? (checkpoint?.step ?? 0) + 1 : undefined;
+          events = await openEventWriter(`${out}/tensorboard`, { purgeStep });
+        }
         if (profile) watched = startProfile();
         begin = Date.now();
         break;

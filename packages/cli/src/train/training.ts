@@ -1,16 +1,16 @@
 /** @file The main job: from votes to an adapter folder, with log, report and settings. */
-import { readFile } from 'node:fs/promises';
 import { freemem } from 'node:os';
-import type { Packed, PackOptions } from '@arena/data';
-import { applySplits, splitsToFile } from '@arena/data/split';
+import type { Battle, Packed, PackOptions } from '@arena/data';
+import { applySplits, type SplitsFile, splitsToFile } from '@arena/data/split';
 import { evaluateJudge, type TrainingSettings, trainJudge } from '@arena/judge';
 import type { Base } from '@arena/judge/card';
 import { keepEvaluation, latestCheckpoint, newAdapter, type Objective, objectiveOf } from '@arena/judge/run';
 import { checkLabels } from '@arena/judge/settings';
-import { describeDrops, splitVotes, type TrainingVotes } from '@arena/judge/votes';
+import { describeDrops, splitVotes, type TrainingVotes, type VoteParts } from '@arena/judge/votes';
 import type { Communicator } from '@arena/trainer';
 import { folderStore } from '../folder-store.js';
 import { openNamedBase } from '../hub/base.js';
+import { readJson } from '../json-file.js';
 import { type Dataset, loadDataset } from '../prepare/dataset.js';
 import { cachedTokens } from '../prepare/prepared.js';
 import { tokenizerSource } from '../prepare/tokenizer-source.js';
@@ -99,14 +99,24 @@ export function scoringBar({ validation, test }: Pick<TrainingVotes['parts'], 'v
   return progress({ label: 'scoring', total: 2 * (validation.length + test.length), unit: 'texts' });
 }
 
+/** The parts that a file says. @throws Error naming it. */
+async function partsOf(path: string, battles: Battle[]): Promise<VoteParts> {
+  const advice = 'start the run anew in another --out';
+  const stored = await readJson(path, { advice });
+  try {
+    return applySplits(battles, stored as SplitsFile);
+  } catch (error) {
+    throw new Error(`${path}: ${(error as Error).message}; give --data as it was, or ${advice}`);
+  }
+}
+
 /** The parts, and the file for them when they are new. */
 async function splitDataset(
   { settings, out, resume, ranks, say }: TrainingJob,
   { battles, prepared }: Dataset,
 ): Promise<TrainingVotes> {
   // other ranks may not see the folder: the same data and seed give the same parts
-  if (resume && !ranks?.rank)
-    return { parts: applySplits(battles, JSON.parse(await readFile(`${out}/splits.json`, 'utf8'))) };
+  if (resume && !ranks?.rank) return { parts: await partsOf(`${out}/splits.json`, battles) };
   if (prepared) {
     const { train, validation, test } = prepared.parts;
     say(`split as prepared: ${train.length} train, ${validation.length} validation, ${test.length} test`);

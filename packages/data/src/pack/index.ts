@@ -8,6 +8,7 @@ export {
   type PackedEntry,
   type PackTokenizer,
   packBattle,
+  packerTextOptions,
   type Survival,
   survival,
 } from './pack.js';

@@ -11,7 +11,14 @@ import {
   GEMMA_ANSWER_FRAME,
   GEMMA_FRAME,
 } from './frame.js';
-import { type BudgetOptions, type CutCount, type PackTokenizer, roundPacker } from './rounds.js';
+import {
+  type BudgetOptions,
+  type CutCount,
+  fieldOptions,
+  type PackTokenizer,
+  roundPacker,
+  type TextOptions,
+} from './rounds.js';
 
 export type { CutCount, PackTokenizer } from './rounds.js';
 
@@ -55,6 +62,11 @@ export interface Packed {
 export type PackedEntry = Omit<Packed, 'ids'> & { ids: { length: number } };
 
 const LABELS = { a: 0, b: 1, tie: 2 } as const;
+
+/** How a {@link packer} asks its tokenizer for the texts of battles: to encode them before it does. */
+export function packerTextOptions(tokenizer: PackTokenizer, options: PackOptions = {}): TextOptions {
+  return fieldOptions(tokenizer, options.frame ?? GEMMA_FRAME, options.neutralizeSpecialTokens);
+}
 
 /** Packs one battle; for many, make a {@link packer} once. */
 export function packBattle(battle: Battle, tokenizer: PackTokenizer, options: PackOptions = {}): Packed {

@@ -7,10 +7,20 @@ import { cutField, levelOut, shareOut, TRUNCATIONS, type Truncation } from './tr
 
 /** The part of a tokenizer that packing uses; `Tokenizer` of @arena/tokenizer has it. */
 export interface PackTokenizer {
-  encode(text: string, options: { splitSpecialTokens: boolean }): ArrayLike<number>;
+  encode(text: string, options: TextOptions): ArrayLike<number>;
   /** The same in memory that the next call may reuse. Packing prefers it where present. */
-  encodeView?(text: string, options: { splitSpecialTokens: boolean }): ArrayLike<number>;
+  encodeView?(text: string, options: TextOptions): ArrayLike<number>;
   tokenToId(token: string): number | null | undefined;
+  /** Tokens that are cut out of a text. Those of the frame are then read as text in what users wrote. */
+  addedTokens?: readonly { id: number; content: string }[];
+}
+
+/** How a text is read. */
+export interface TextOptions {
+  /** Read control tokens as text. */
+  splitSpecialTokens: boolean;
+  /** Ids of further tokens to read as text. */
+  textTokens?: readonly number[];
 }
 
 /** Options of every packing. */
@@ -18,7 +28,7 @@ export interface BudgetOptions {
   /** Most tokens of a packed sequence. Default 1900. */
   maxTokens?: number;
   truncation?: Truncation;
-  /** Read special tokens in the fields as text, so that a user cannot end the turn. Default true. */
+  /** Read control tokens and those of the frame in the fields as text, so that a user cannot end the turn. Default true. */
   neutralizeSpecialTokens?: boolean;
 }
 
@@ -85,7 +95,7 @@ export function roundPacker(
   // Both are reused for every sequence.
   const out = new TokenList(maxTokens);
   const texts = new TokenList(4 * maxTokens);
-  const options = { splitSpecialTokens: neutralizeSpecialTokens };
+  const options = fieldOptions(tokenizer, frame, neutralizeSpecialTokens);
   const read = (text: string) => (tokenizer.encodeView ?? tokenizer.encode).call(tokenizer, text, options);
 
   return (fields) => {
@@ -154,6 +164,22 @@ export function roundPacker(
       truncation === 'longest-first' ? levelOut(lengths[next], left) : shareOut(lengths[next], left, shares, least);
     return { whole, partial };
   }
+}
+
+/**
+ * How the fields are read: a user writes no control token, and none of the tokens that the frame is made of, however the
+ * tokenizer calls them. White space, which some tokenizers have tokens for, is the user's as well.
+ */
+export function fieldOptions(tokenizer: PackTokenizer, frame: object, neutralize = true): TextOptions {
+  if (!neutralize) return { splitSpecialTokens: false };
+  const content = new Map(tokenizer.addedTokens?.map((token) => [token.id, token.content]));
+  const used = new Set(
+    Object.values(frame)
+      .flat()
+      .flatMap((text: string) => [...Array.from(tokenizer.encode(text, { splitSpecialTokens: false }))]),
+  );
+  const textTokens = [...used].filter((id) => content.has(id) && !/^[\s\u2581]*$/.test(content.get(id)!));
+  return { splitSpecialTokens: true, textTokens };
 }
 
 /** Ids of the byte tokens <0x80> to <0xBF>: the second to fourth byte of a character. */

@@ -2,5 +2,5 @@
 export type { Base } from '../base.js';
 export { baseOfCard, cardOf, formatCard, mergedCard, parseCard, quantizationOf, readCard } from '../card.js';
 export { objectiveOfCard } from '../objectives/choose.js';
-export type { Head } from '../objectives/objective.js';
+export { type Head, labelNames } from '../objectives/objective.js';
 export { describeStyle, type JudgeStyle, styleOf } from '../style.js';

@@ -42,6 +42,11 @@ export type Objective = Head & {
   verdict(logits: ArrayLike<number>): Verdict;
 };
 
+/** Names of the head's labels, as other tools show them: A, B and tie, or reward. */
+export function labelNames({ labels, knowsTies }: Pick<Objective, 'labels' | 'knowsTies'>): string[] {
+  return labels === 1 ? ['reward'] : ['A', 'B', ...(knowsTies ? ['tie'] : [])];
+}
+
 /** Options for an objective. Without settings it can only predict. */
 export interface Labelling {
   labelSmoothing?: number;

@@ -19,9 +19,10 @@ const FORMS = ['nt', 'nn', 'tn'] as const;
 export function tileFile(): string | undefined {
   if (typeof process === 'undefined' || !process.versions?.node) return undefined;
   const { join } = process.getBuiltinModule('node:path');
-  const { homedir } = process.getBuiltinModule('node:os');
+  const { homedir, userInfo } = process.getBuiltinModule('node:os');
   const { LOCALAPPDATA, XDG_CACHE_HOME } = process.env;
-  const cache = (process.platform === 'win32' && LOCALAPPDATA) || XDG_CACHE_HOME || join(homedir(), '.cache');
+  const cache =
+    (process.platform === 'win32' && LOCALAPPDATA) || XDG_CACHE_HOME || join(homedir() || userInfo().homedir, '.cache');
   return join(cache, 'arena', 'webgpu-tiles.json');
 }
 

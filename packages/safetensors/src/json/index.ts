@@ -1,2 +1,2 @@
 /** @file JSON in the form of Python's json module. */
-export { editJson, pythonFloat, pythonJson, rewriteJson } from '../python-json.js';
+export { editJson, parsePythonJson, pythonFloat, pythonJson, rewriteJson } from '../python-json.js';
