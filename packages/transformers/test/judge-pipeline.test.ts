@@ -198,6 +198,16 @@ test('what cannot be used is named', async () => {
   await expect(judgePipeline(strange, standIn)(BATTLES[0])).rejects.toThrow('version 9');
 });
 
+test('its dispose frees the judge', async () => {
+  let freed = 0;
+  const judge = { ...judges.get('two classes')!, dispose: async () => void freed++ };
+  for (const library of [standIn, ...(hasLibrary ? [await loadLibrary()] : [])]) {
+    freed = 0;
+    await judgePipeline(judge, library).dispose();
+    expect(freed).toBe(1);
+  }
+});
+
 test('an aborted call ends with the reason', async () => {
   const pipe = judgePipeline(judges.get('two classes')!, standIn);
   const signal = AbortSignal.abort(new Error('enough'));

@@ -1,5 +1,6 @@
 export declare class TextClassificationPipeline {
   constructor(parts: { task: string; model: unknown; tokenizer: unknown });
+  dispose(): Promise<void>;
 }
 
 export declare class Tensor {

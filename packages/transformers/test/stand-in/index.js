@@ -6,6 +6,10 @@ export class TextClassificationPipeline {
     // biome-ignore lint/correctness/noConstructorReturn: theirs does so
     return Object.setPrototypeOf(Object.assign(closure, parts), new.target.prototype);
   }
+
+  async dispose() {
+    await this.model.dispose();
+  }
 }
 
 export class Tensor {
