@@ -18,12 +18,16 @@ const OURS = /^\/(example\.ts|node_modules\/@arena\/)/;
 const PTX = 'src/**/*.ptx.gz';
 const TINY_TOKENIZER = 'packages/tokenizer/test/fixtures/tiny-tokenizer.json';
 
-/** Files that an example reads, and names that it leaves to the reader. */
+/** Files that an example reads, names that it leaves to the reader, and packages that are too large to install for it. */
 const SETUP = {
   '@arena/tokenizer': { files: { 'gemma-2-2b/tokenizer.json': TINY_TOKENIZER } },
   '@arena/data': {
     files: { 'tokenizer.json': TINY_TOKENIZER, 'train.parquet': 'packages/data/test/fixtures/arena100k.parquet' },
     code: 'const train_step = (...batch: unknown[]) => console.log(batch.length);',
+  },
+  '@arena/transformers': {
+    files: { 'node_modules/@huggingface/transformers': 'packages/transformers/test/stand-in' },
+    large: ['@huggingface/transformers'],
   },
 };
 
@@ -82,7 +86,8 @@ function check(name) {
   if (!names.includes(name)) problems.push('README.md has no line `npm install` with the package in it');
   writeFileSync(join(project, 'package.json'), '{ "type": "module", "private": true }');
   const needed = closure([name, ...names.filter((other) => tarballs.has(other))]);
-  const others = names.filter((other) => !tarballs.has(other));
+  const { files = {}, code = '', large = [] } = SETUP[name] ?? {};
+  const others = names.filter((other) => !tarballs.has(other) && !large.includes(other));
   const installed = attempt('npm install', () =>
     run(
       'npm',
@@ -115,8 +120,7 @@ function check(name) {
       problems.push(`README.md: the example imports ${module}, which its npm install line leaves out`);
     }
   }
-  const { files = {}, code = '' } = SETUP[name] ?? {};
-  for (const [to, from] of Object.entries(files)) cpSync(join(ROOT, from), join(project, to));
+  for (const [to, from] of Object.entries(files)) cpSync(join(ROOT, from), join(project, to), { recursive: true });
   writeFileSync(join(project, 'example.ts'), `${code}\n${example}\nexport * as everything from '${name}';\n`);
   attempt('types', () => compile(project));
   attempt('example', () => run(process.execPath, ['example.js'], project));

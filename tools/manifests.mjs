@@ -28,6 +28,7 @@ const KEYWORDS = {
   runtime: ['webgpu', 'webassembly', 'simd', 'tfjs'],
   safetensors: ['safetensors', 'huggingface', 'weights'],
   tokenizer: ['tokenizer', 'bpe', 'huggingface'],
+  transformers: ['transformers.js', 'huggingface', 'pipeline', 'text-classification'],
   trainer: ['adamw', 'trainer', 'huggingface', 'checkpoint'],
 };
 

@@ -1,11 +1,11 @@
 /** @file Bases by hub id, downloaded from a hub on this machine. */
 import { readdir, readFile, readlink, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { accessToken, hubPlaces } from '@arena/files/hub';
 import { openTokenizer } from '@arena/judge/run';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { tinyGguf } from '../../gguf/test/tiny-base.js';
 import { resolveBase } from '../src/hub/base.js';
-import { accessToken, hubPlaces } from '../src/hub/cache.js';
 import { ignoreInterrupts } from '../src/interrupt.js';
 import { type Hub, openHub } from './hub-server.js';
 import { arena, type Workspace, workspace } from './workspace.js';

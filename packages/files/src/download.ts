@@ -139,6 +139,7 @@ export async function downloadFile(
 ): Promise<void> {
   const { retries = 4, signal } = options;
   signal?.throwIfAborted();
+  if (file.size !== undefined && (await isThere(to, file.name, file.size))) return tell(file.size, file.size);
   const version = await versionOf(file, options);
   const { size } = version;
   if (await isThere(to, file.name, size)) return tell(size, size);

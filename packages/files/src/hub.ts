@@ -15,6 +15,8 @@ export interface HubOptions {
   revision?: string;
   /** One GGUF file of the model, such as `model-q8_0.gguf`, with the other parts of a split one; not its checkpoint. */
   file?: string;
+  /** Every file of the model, also in its folders. Default: those that a classifier or an adapter needs. */
+  all?: boolean;
   /** An access token, for gated and private models. */
   token?: string;
   /** Default {@link HUB_ENDPOINT}. */
@@ -51,8 +53,16 @@ const NEEDED =
  * the licence is not accepted.
  */
 export async function hubModel(id: string, options: HubOptions = {}): Promise<HubModel> {
-  const { revision = 'main', file: wanted, token, endpoint = HUB_ENDPOINT, fetch: request = fetch, signal } = options;
-  if (!/^\w[\w.-]*\/\w[\w.-]*$/.test(id))
+  const {
+    revision = 'main',
+    file: wanted,
+    all = false,
+    token,
+    endpoint = HUB_ENDPOINT,
+    fetch: request = fetch,
+    signal,
+  } = options;
+  if (!(all ? /^\w[\w.-]*(\/\w[\w.-]*)?$/ : /^\w[\w.-]*\/\w[\w.-]*$/).test(id))
     throw new FileError('argument', 'is not a model id such as owner/name', quote(id));
   const secret = cleanToken(token, 'access token');
   const headers: Record<string, string> = secret ? { authorization: `Bearer ${secret}` } : {};
@@ -80,8 +90,9 @@ export async function hubModel(id: string, options: HubOptions = {}): Promise<Hu
   if (typeof commit !== 'string' || !/^[0-9a-f]{40}$/.test(commit) || !Array.isArray(siblings)) {
     throw new FileError('damaged', `${url} did not answer with a commit and a list of files`, id);
   }
+  const isNeeded = wanted === undefined ? (name: string) => all || NEEDED.test(name) : partOf(wanted);
   const files = siblings.flatMap((entry) => {
-    const file = hubFile(entry, wanted === undefined ? (name) => NEEDED.test(name) : partOf(wanted));
+    const file = hubFile(entry, isNeeded);
     return file ? { ...file, url: `${endpoint}/${id}/resolve/${commit}/${file.name}` } : [];
   });
   if (!files.length) {

@@ -1,6 +1,7 @@
 /** @file A trained judge, opened to predict: an adapter with its base, or a merged checkpoint. */
 import type { Battle } from '@arena/data';
-import { type Classifier, readAdapter } from '@arena/decoder';
+import { type Classifier, readAdapter, type ScoreOptions } from '@arena/decoder';
+import { logitsOfSequences } from '@arena/decoder/model';
 import type { Location } from '@arena/files';
 import { placeName } from '@arena/files/source';
 import { loadGemma } from '@arena/gemma';
@@ -32,6 +33,12 @@ export interface Judge {
   predict(pair: Pair, options?: ScoringOptions): Promise<Scored>;
   /** The same for many battles, in order. They share forward passes. */
   predictMany(battles: Battle[], options?: ScoringOptions): Promise<Scored[]>;
+  /**
+   * Logits of sequences of token ids, packed by other means, in order [sequences][labels]. They are of the margin alone.
+   * @example
+   * const [logits] = await judge.logits([judge.tokenizer.encode(text)]);
+   */
+  logits(sequences: readonly Int32Array[], options?: ScoreOptions): Promise<Float32Array[]>;
   /** The adapter folder for PEFT, with arena.json. @throws Error for a merged checkpoint. */
   files(): Promise<Record<string, Uint8Array>>;
   /** Frees the model's memory. */
@@ -97,6 +104,7 @@ export function judgeOf(parts: Pick<Judge, 'model' | 'tokenizer' | 'objective' |
     ...parts,
     predict: async (pair, options) => (await scoreBattles(parts, [battleOf(pair)], options))[0],
     predictMany: (battles, options) => scoreBattles(parts, battles, options),
+    logits: (sequences, options) => logitsOfSequences(model, sequences, options),
     files: async () => judgeFiles(await readAdapter(model), card),
     dispose: () => model.dispose(),
   };

@@ -1,7 +1,9 @@
 import { downloadCheckpoint, opfsFolder, opfsStore } from '@arena/files';
+import { hubModel, opfsHubCache } from '@arena/files/hub';
 import { GEMMA2_2B } from '@arena/gemma';
 import { openCheckpoint, serialize } from '@arena/safetensors';
-import { afterAll, expect, it } from 'vitest';
+import { arenaCache } from '@arena/transformers';
+import { afterAll, expect, it, vi } from 'vitest';
 import { OpfsWorker } from './opfs.js';
 
 const NAME = 'opfs-test';
@@ -61,6 +63,32 @@ it('loads a 4-bit model with adapters from OPFS, and writes one there', async ()
   expect(stored.every((value) => Number.isFinite(value) && value !== 0)).toBe(true);
   expect(stored).toEqual(inMemory);
   expect(written).toEqual(stored);
+});
+
+it('keeps a download of transformers.js where Arena finds it, and finds one of Arena', async () => {
+  const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle(NAME, { create: true });
+  const names = ['config.json', 'onnx/model.onnx'];
+  const sha256 = await digestOf(data);
+  const siblings = names.map((rfilename) => ({ rfilename, size: data.length, lfs: { sha256 } }));
+  const answer = async (url: string) =>
+    url.includes('/api/') ? Response.json({ sha: 'c0ffee'.repeat(7).slice(0, 40), siblings }) : new Response(data);
+  vi.stubGlobal('fetch', answer);
+  try {
+    const kept = opfsHubCache(folder);
+    const cache = arenaCache({ cache: kept });
+    const urlOf = (id: string, name: string) => `https://huggingface.co/${id}/resolve/main/${name}`;
+    const bytes = async (id: string, name: string) =>
+      new Uint8Array(await ((await cache.match(urlOf(id, name))) as Response).arrayBuffer());
+    for (const name of names) await cache.put(urlOf('a/b', name), await answer(urlOf('a/b', name)));
+    for (const name of names) expect(await bytes('a/b', name)).toEqual(data);
+    const source = await kept.folder('a/b')('onnx/model.onnx');
+    expect(await source?.read(0, source.size)).toEqual(data);
+    await kept.download(await hubModel('a/c', { all: true }));
+    for (const name of names) expect(await bytes('a/c', name)).toEqual(data);
+    expect(await cache.match(urlOf('a/d', 'config.json'))).toBeUndefined();
+  } finally {
+    vi.unstubAllGlobals();
+  }
 });
 
 async function digestOf(bytes: Uint8Array): Promise<string> {

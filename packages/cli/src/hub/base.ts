@@ -2,12 +2,12 @@
 import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { hubFolder, type Location } from '@arena/files';
-import { hubModel } from '@arena/files/hub';
+import { accessToken, hubModel, hubPlaces } from '@arena/files/hub';
 import type { Base } from '@arena/judge/card';
 import { openBase } from '@arena/judge/run';
 import { onInterrupt } from '../interrupt.js';
 import { type Progress, progress } from '../progress.js';
-import { accessToken, cachedSnapshot, downloadModel, hubPlaces } from './cache.js';
+import { cachedSnapshot, downloadModel } from './cache.js';
 
 /** A model on the hub, or a GGUF file of one. */
 const HUB_ID = /^(?<id>\w[\w.-]*\/\w[\w.-]*)(?:\/(?<file>[\w.-]+\.gguf))?$/i;

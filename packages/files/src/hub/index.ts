@@ -1,4 +1,7 @@
-/** @file Addresses and files of the hub. */
+/** @file Addresses and files of the hub, and the cache of them. */
 export { CHECKPOINT_FILES, downloadFile, type RemoteFile } from '../download.js';
 export { HUB_ENDPOINT, type HubFile, type HubModel, type HubOptions, hubModel } from '../hub.js';
+export { diskHubCache, type HubCache, hubFolderName } from '../hub-cache.js';
+export { opfsHubCache } from '../hub-cache-opfs.js';
+export { accessToken, type HubPlaces, hubPlaces } from '../hub-places.js';
 export { cleanToken, withoutSecrets } from '../secrets.js';
