@@ -1,6 +1,6 @@
 /** @file The one error that this package throws for files and addresses that cannot be used. */
 
-import { withoutSecrets } from './secrets.js';
+import { withoutSecrets } from './without-secrets.js';
 
 type FileErrorCode = 'not_found' | 'refused' | 'network' | 'changed' | 'damaged' | 'too_large' | 'storage' | 'argument';
 

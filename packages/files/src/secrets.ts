@@ -28,13 +28,3 @@ export function checkHeaders(headers: Record<string, string>, url: string): void
   if (!bad) return;
   throw new FileError('argument', `the header ${bad[0]} holds a character that HTTP does not allow; set it anew`, url);
 }
-
-/** A text without the secrets in its addresses: passwords, and the signatures and tokens of queries. */
-export function withoutSecrets(text: string): string {
-  return text
-    .replace(/([a-z][\w+.-]*:\/\/)[^\s/?#@]*@/gi, '$1***@')
-    .replace(
-      /([?&](?:[\w-]*(?:token|signature|credential|secret|password|key-pair-id|policy|api[-_]?key)|sig|auth)=)[^&\s"')]+/gi,
-      '$1***',
-    );
-}

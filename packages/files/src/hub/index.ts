@@ -4,4 +4,5 @@ export { HUB_ENDPOINT, type HubFile, type HubModel, type HubOptions, hubModel } 
 export { diskHubCache, type HubCache, hubFolderName } from '../hub-cache.js';
 export { opfsHubCache } from '../hub-cache-opfs.js';
 export { accessToken, type HubPlaces, hubPlaces } from '../hub-places.js';
-export { cleanToken, withoutSecrets } from '../secrets.js';
+export { cleanToken } from '../secrets.js';
+export { withoutSecrets } from '../without-secrets.js';
