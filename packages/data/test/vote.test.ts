@@ -78,6 +78,11 @@ describe('a column a class', () => {
     ]);
     expect(rows.map(({ battle }) => battle!.prompt)).toEqual([['p'], ['p', 'q']]);
   });
+  test('an answer that is a list by itself does not make the file one of lists', async () => {
+    const plain = Array.from({ length: 5 }, (_, i) => ({ ...texts, prompt: `p${i}`, ...hot(1, 0, 0) }));
+    const rows = await rowsOfRecords([{ ...plain[0], response_a: '["red", "blue"]', response_b: '["red"]' }, ...plain]);
+    expect(rows.map(({ battle }) => battle?.responseA)).toEqual([['["red", "blue"]'], ...plain.map(() => ['x'])]);
+  });
   test('lists as Python prints them are named, and are not texts', async () => {
     const csv = `id,prompt,response_a,response_b,winner_model_a,winner_model_b,winner_tie\n1,"['p']","['x']","[""y's""]",1,0,0\n`;
     const [row] = await rowsOf(new Blob([csv]));

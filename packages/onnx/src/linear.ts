@@ -18,13 +18,8 @@ const FLOAT32 = 1;
  * y [B, T, out] of x [B, T, in]. In float the adapter is part of the matrix; beside integers and NF4 it stays a product of its own:
  * what training learned is smaller than their steps.
  */
-export function linear(
-  graph: Graph,
-  x: Name,
-  source: ModelSource,
-  { path, inFeatures, outFeatures }: DecoderLinear,
-  kind: WeightKind,
-): Name {
+export function linear(graph: Graph, x: Name, source: ModelSource, module: DecoderLinear, kind: WeightKind): Name {
+  const { path, inFeatures, outFeatures } = module;
   const weight = `${path}.weight`;
   const change = source.lowRank?.(path);
   const form = inFeatures % BLOCK ? 'fp32' : kind;
@@ -33,11 +28,8 @@ export function linear(
       transposed(merged(await source.values(weight), change, inFeatures), outFeatures, inFeatures);
     return graph.node('MatMul', [x, floats(graph, weight, [inFeatures, outFeatures], values, form)]);
   }
-  const y =
-    form === 'bnb4'
-      ? nf4Product(graph, x, source, weight, inFeatures, outFeatures)
-      : blockProduct(graph, x, source, weight, inFeatures, outFeatures, form);
-  return change ? graph.node('Add', [y, lowRankProduct(graph, x, path, change, inFeatures, outFeatures)]) : y;
+  const y = form === 'bnb4' ? nf4Product(graph, x, source, module) : blockProduct(graph, x, source, module, form);
+  return change ? graph.node('Add', [y, lowRankProduct(graph, x, change, module)]) : y;
 }
 
 /** A matrix in float32, or in float16 and widened before use: products stay in float32. */
@@ -68,15 +60,9 @@ function merged(values: Float32Array, change: LowRank | undefined, inFeatures: n
 }
 
 /** com.microsoft MatMulNBits: blocks along the inputs of each row, float scales; in 8 bits the middle code is zero. */
-function blockProduct(
-  graph: Graph,
-  x: Name,
-  source: ModelSource,
-  weight: string,
-  inFeatures: number,
-  outFeatures: number,
-  kind: 'q4' | 'q8',
-): Name {
+function blockProduct(graph: Graph, x: Name, source: ModelSource, module: DecoderLinear, kind: 'q4' | 'q8'): Name {
+  const { path, inFeatures, outFeatures } = module;
+  const weight = `${path}.weight`;
   const bits = kind === 'q4' ? 4 : 8;
   const perRow = inFeatures / BLOCK;
   const blocks = once(
@@ -100,14 +86,9 @@ function blockProduct(
 }
 
 /** com.microsoft MatMulBnb4 on codes as bitsandbytes has them; absmax is not nested there. */
-function nf4Product(
-  graph: Graph,
-  x: Name,
-  source: ModelSource,
-  weight: string,
-  inFeatures: number,
-  outFeatures: number,
-): Name {
+function nf4Product(graph: Graph, x: Name, source: ModelSource, module: DecoderLinear): Name {
+  const { path, inFeatures, outFeatures } = module;
+  const weight = `${path}.weight`;
   const read = once(() => source.nf4!(weight), 2);
   const count = inFeatures * outFeatures;
   const blockSize = NF4_BLOCK;
@@ -126,14 +107,8 @@ function nf4Product(
 /** Values of a block in bitsandbytes' NF4. */
 export const NF4_BLOCK = 64;
 
-function lowRankProduct(
-  graph: Graph,
-  x: Name,
-  path: string,
-  { A, B, r, scaling }: LowRank,
-  inFeatures: number,
-  outFeatures: number,
-): Name {
+function lowRankProduct(graph: Graph, x: Name, { A, B, r, scaling }: LowRank, module: DecoderLinear): Name {
+  const { path, inFeatures, outFeatures } = module;
   const a = graph.constant(`${path}.lora_A`, 'float32', [inFeatures, r], () => bytesOf(transposed(A, r, inFeatures)));
   const scaled = () =>
     transposed(

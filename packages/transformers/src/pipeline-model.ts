@@ -1,5 +1,6 @@
 /** @file A judge as the `model` of a pipeline: tensors in, tensors out. */
 import type { Judge } from '@arena/judge';
+import { labelNames } from '@arena/judge/card';
 import { TransformersError } from './error.js';
 
 /** A tensor of transformers.js, as far as it is read here. */
@@ -19,15 +20,14 @@ export interface ModelInputs {
  * @param tensor Makes a tensor of logits [batch, labels].
  */
 export function pipelineModel<Logits>(judge: Judge, tensor: (rows: Float32Array[]) => Logits) {
-  const { labels, knowsTies } = judge.objective;
-  const names = labels === 1 ? ['reward'] : ['A', 'B', ...(knowsTies ? ['tie'] : [])];
+  const names = labelNames(judge.objective);
   const call = async (inputs: ModelInputs) => ({ logits: tensor(await judge.logits(rowsOf(inputs))) });
   return Object.assign(call, {
     config: {
       model_type: judge.model.config.modelType,
       // one label: sigmoid of the reward
-      problem_type: labels === 1 ? 'multi_label_classification' : 'single_label_classification',
-      num_labels: labels,
+      problem_type: names.length === 1 ? 'multi_label_classification' : 'single_label_classification',
+      num_labels: names.length,
       id2label: Object.fromEntries(names.map((name, i) => [i, name])) as Record<number, string>,
       label2id: Object.fromEntries(names.map((name, i) => [name, i])) as Record<string, number>,
     },

@@ -100,12 +100,8 @@ export function detectSchema(
     return has('anony') || has('tstamp') || has('language') ? 'chatbot33k' : 'mt_bench';
   }
   if (has('prompt', 'response_a', 'response_b')) {
-    const some = has('winner_tie') ? 'some' : 'every';
-    return records.some((record) => holdsArrays(record, some))
-      ? format === 'parquet'
-        ? 'arena55k'
-        : 'lmsys'
-      : plain(format);
+    if (!holdLists(records)) return format === 'jsonl' ? 'jsonl' : 'wsdm';
+    return format === 'parquet' ? 'arena55k' : 'lmsys';
   }
   if (has('messages_a', 'messages_b')) return 'messages';
   if (has('chosen', 'rejected')) return 'preference';
@@ -122,10 +118,6 @@ export function detectSchema(
 const LISTS = ['responses', 'answers', 'completions', 'candidates'];
 const WORTHS = ['scores', 'rewards', 'ranks', 'ranking', 'rank'];
 
-function plain(format: Format): Schema {
-  return format === 'jsonl' ? 'jsonl' : 'wsdm';
-}
-
 /** True when the answers of a record are objects with a rank or score of their own. */
 function holdsWorth(record: Record<string, unknown> | null): boolean {
   const list = LISTS.map((name) => record?.[name]).find((value) => value !== undefined);
@@ -137,11 +129,12 @@ function holdsWorth(record: Record<string, unknown> | null): boolean {
 }
 
 /**
- * True when prompt and both responses, or one of them, are strings that hold lists of texts, in JSON or as Python
- * prints them. Python's are refused row by row, in words.
+ * Whether the texts of these records are strings that hold lists, in JSON or as Python prints them (Python's are refused
+ * row by row, in words): most of them, since an answer may be a list by itself.
  */
-function holdsArrays(record: Record<string, unknown> | null, some: 'some' | 'every'): boolean {
-  return record !== null && ['prompt', 'response_a', 'response_b'][some]((name) => isTextArray(record[name]));
+function holdLists(records: (Record<string, unknown> | null)[]): boolean {
+  const texts = records.flatMap((record) => (record ? [record.prompt, record.response_a, record.response_b] : []));
+  return 2 * texts.filter(isTextArray).length > texts.length;
 }
 
 function isTextArray(value: unknown): boolean {
