@@ -67,6 +67,13 @@ test('slow headers, slow bodies and silent sockets give their places back', { ti
   expect(slow[1].got()).toMatch(/^HTTP\/1\.1 408 .*"error"/s);
 });
 
+test('bytes that are no HTTP are answered, and their sender, who never closes, gives its place back', async () => {
+  const server = await start({ connections: 2 });
+  const odd = [0, 1].map(() => raw(server, 'what is this?\r\n\r\n'));
+  await vi.waitFor(() => expect(odd[1].got()).toMatch(/^HTTP\/1\.1 400 .*not HTTP/s));
+  await vi.waitFor(async () => expect(await post(server, GOOD)).toMatch(/^200/), { timeout: 10_000, interval: 100 });
+});
+
 test('a 413 arrives, however much the client goes on to send', { timeout: 60_000 }, async () => {
   const server = await start();
   const large = 'x'.repeat(60e6);

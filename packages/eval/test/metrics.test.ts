@@ -116,6 +116,18 @@ test('Bradley-Terry says when votes leave a gap open', () => {
   expect(() => metrics.bradleyTerry([['x', 'x', 'a']])).toThrow(/vote 1/);
 });
 
+test('Bradley-Terry rates groups that never met apart, without a ridge too', () => {
+  // 2 wins to 1 and 3 to 1: gaps of ln 2 and ln 3, around 0 in each group
+  const wins = (a: string, b: string, won: number) => [
+    ...Array.from({ length: won }, () => [a, b, 'a'] as const),
+    [a, b, 'b'] as const,
+  ];
+  const got = metrics.bradleyTerry([...wins('a', 'b', 2), ...wins('c', 'd', 3)]);
+  const want = [Math.log(2) / 2, -Math.log(2) / 2, Math.log(3) / 2, -Math.log(3) / 2];
+  for (const [i, value] of want.entries()) near(got.coefficients[i], value, 0, 1e-6);
+  expect(got).toMatchObject({ groups: [0, 0, 1, 1], open: [false, false, false, false], finite: false });
+});
+
 test('order swap', () => {
   for (const { p_ab, p_ba, swap_consistency, first_position_rate, mean_abs_gap, averaged } of read('swap')) {
     const got = metrics.swapAgreement(p_ab, p_ba);

@@ -56,6 +56,14 @@ test('one side that always wins, nothing that is left, and a record that is no b
   );
 });
 
+test('the first of each reason is shown, with its row, however many came before', async () => {
+  const many = Array.from({ length: 12 }, (_, i) => ({ ...row(i + 1, 'model_a'), prompt: null }));
+  const data = file(...many, row(20, 'model_a'), row(21, 'model_b'), row(22, 'left'));
+  const said = describeDrops(await readVotes(data, { name }));
+  expect(said).toMatch(/12 unreadable \(empty_prompt, row 0 first: the prompt is empty\)/);
+  expect(said).toMatch(/1 unreadable \(bad_winner, row 14 first: winner is "left"\)/);
+});
+
 test('a split of too few battles, and labels that are not there, are told', () => {
   const battles = syntheticBattles({ count: 200, seed: 3 });
   const parts = splitVotes(battles, { seed: 42 });

@@ -4,6 +4,7 @@ import { openBaseWeights } from '@arena/gemma/checkpoint';
 import type { Base } from '@arena/judge/card';
 import { quantizationOf } from '@arena/judge/card';
 import type { JudgeFiles } from '@arena/judge/run';
+import { checkAdapter } from '@arena/lora';
 import { resolveTargets } from '@arena/lora/names';
 import { dequantize4bit, type Quantized4bit, readQuantized } from '@arena/quant';
 import { restoreAbsmax } from '@arena/quant/state';
@@ -20,15 +21,15 @@ export interface JudgeSource extends ModelSource {
 
 /**
  * Opens a judge's base and adapter.
- * @throws OnnxError for a base without a head and no adapter with one.
+ * @throws OnnxError for a base without a head and no adapter with one; LoraError for an adapter of another base.
  */
 export async function judgeSource(base: Base, { adapter, card, objective }: JudgeFiles): Promise<JudgeSource> {
   const config = { ...base.config, numLabels: objective.labels };
   const modules = linearModules(config);
   const quantization = adapter && quantizationOf(card, base);
-  const targets = new Map(
-    adapter ? resolveTargets(adapter.config, modules).map((target) => [target.path, target]) : [],
-  );
+  const resolved = adapter ? resolveTargets(adapter.config, modules) : [];
+  if (adapter) checkAdapter(adapter, resolved);
+  const targets = new Map(resolved.map((target) => [target.path, target]));
   const weights = await openBaseWeights(base.location);
   const floats = (name: string, rows?: readonly [number, number]) => weights.readFloat32(name, rows && [...rows]);
 

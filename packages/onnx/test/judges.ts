@@ -38,14 +38,22 @@ export interface TinyJudgeOptions {
   family: keyof typeof FAMILIES;
   loss?: 'cross-entropy' | 'bradley-terry';
   classes?: 2 | 3;
+  /** Width of the model. Default 64. */
+  hidden?: number;
   /** How the base is held: NF4 with double quantisation, or float. */
   quantize?: 'nf4' | 'none';
 }
 
-export async function tinyJudge({ family, loss, classes, quantize = 'nf4' }: TinyJudgeOptions): Promise<TinyJudge> {
+export async function tinyJudge({
+  family,
+  loss,
+  classes,
+  hidden = 64,
+  quantize = 'nf4',
+}: TinyJudgeOptions): Promise<TinyJudge> {
   const votes = syntheticBattles({ count: 200, seed: 3 });
   const location = bytesFolder({
-    ...randomCheckpointFiles(FAMILIES[family], { seed: 5 }),
+    ...randomCheckpointFiles({ ...FAMILIES[family], hidden_size: hidden }, { seed: 5 }),
     'tokenizer.json': tinyBaseFor(votes, { hiddenSize: 32, layers: 2, vocabSize: 700 })['tokenizer.json'],
   });
   const base = await openBase(location, `tiny-${family}`);

@@ -170,6 +170,15 @@ async function diskStoreRead(at: string, name: string): Promise<Uint8Array> {
   return file!.read(0, file!.size);
 }
 
+test('an adapter of another base is named before anything is written', async () => {
+  const [one, other] = [await tinyJudge({ family: 'gemma3' }), await tinyJudge({ family: 'gemma2', hidden: 96 })];
+  const folder = bytesTarget();
+  await expect(writeOnnxFolder(other.base, one.files, { folder, onnx: folder })).rejects.toThrow(
+    'the adapter belongs to another base',
+  );
+  expect(folder.files).toEqual({});
+});
+
 test('a base that is not in NF4 has no bnb4, an unknown form is named', async () => {
   const judge = await tinyJudge({ family: 'gemma3', quantize: 'none' });
   const write = (weights: WeightKind[]) =>
