@@ -46,6 +46,17 @@ export async function openBase(location: Location, name: string = placeName(loca
   return { name, location, config, tokenizer, stored: config.quantized ? '4bit' : 'float', card };
 }
 
+/**
+ * A base with its first layers alone. Its files are the whole base's: who loads weights names the number, too.
+ * @throws JudgeError when the base has fewer.
+ */
+export function withLayers(base: Base, layers: number | undefined): Base {
+  const all = base.config.layers;
+  if (layers === undefined) return base;
+  if (layers <= all.length) return { ...base, config: { ...base.config, layers: all.slice(0, layers) } };
+  throw new JudgeError('settings', `\`layers\` ${layers}: ${base.name} has ${all.length} layers`);
+}
+
 /** Largest tokenizer.json to read. Gemma 3's has 33 MB. */
 const MAX_TOKENIZER_BYTES = 500e6;
 

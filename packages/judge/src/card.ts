@@ -17,6 +17,8 @@ export type ModelCard = Head & {
   base?: string;
   /** Form of the base's linears: NF4, float (null), or as stored in its file. */
   quantization: QuantizationOptions | null | 'stored';
+  /** First layers of the base that the judge has, where these are not all. */
+  layers?: number;
   /** Size and digest of a base that is one file. */
   baseFile?: { bytes: number; sha256: string };
   /** Seed of the run. */
@@ -34,12 +36,13 @@ const HEADS: readonly string[] = ['classes', 'reward'];
 export function cardOf(
   { head, pack }: Head,
   { name, stored }: Pick<Base, 'name' | 'stored'>,
-  { quantize, doubleQuant, seed }: Pick<TrainingSettings, 'quantize' | 'doubleQuant' | 'seed'>,
+  { quantize, doubleQuant, layers, seed }: Pick<TrainingSettings, 'quantize' | 'doubleQuant' | 'layers' | 'seed'>,
 ): ModelCard {
   const how = quantize === 'auto' ? (stored === 'float' ? 'nf4' : 'stored') : quantize;
   const quantization = how === 'nf4' ? { doubleQuant } : how === 'none' ? null : how;
   // TypeScript cannot tie the packing to its head
-  return { format: FORMAT, base: name, head, pack, quantization, seed } as ModelCard;
+  const card = { format: FORMAT, base: name, head, pack, quantization, seed };
+  return (layers === undefined ? card : { ...card, layers }) as ModelCard;
 }
 
 /** The use of a base's linears that a card names, as `loadGemma` takes it. Linears stored in 4 bits stay so. */

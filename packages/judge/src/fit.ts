@@ -18,7 +18,7 @@ import {
   train,
 } from '@arena/trainer';
 import { checkpointFiles, restoreProgress } from '@arena/trainer/checkpoint';
-import type { Base } from './base.js';
+import { type Base, withLayers } from './base.js';
 import { cardOf, type ModelCard, quantizationOf } from './card.js';
 import { keepCheckpoint, withoutCheckpoint } from './checkpoints.js';
 import { JudgeError } from './error.js';
@@ -122,7 +122,8 @@ export async function trainJudge(
 ): Promise<JudgeRun> {
   const settings = completeSettings(given);
   checkSettings(settings);
-  const { base, resume, ranks, signal, onEvent: tell } = options;
+  const { resume, ranks, signal, onEvent: tell } = options;
+  const base = withLayers(options.base, settings.layers);
   const objective = objectiveOf(settings);
   const adapter = newAdapter(base, settings);
   const pack = objective.packer(base.tokenizer);
@@ -151,6 +152,7 @@ export async function trainJudge(
   const advice = recipeAdvice(base.config, settings);
   if (advice) await tell?.({ kind: 'note', note: advice });
   const model = await loadGemma(base.location, {
+    layers: settings.layers,
     quantization: quantizationOf(card, base),
     ...(checkpoint
       ? { adapter: await loadAdapter(place!) }

@@ -84,7 +84,14 @@ export async function openJudge(base: Base, files: JudgeFiles, options: OpenJudg
   const { adapter, card, objective } = files;
   checkBaseFile(base, card);
   const quantization = adapter && quantizationOf(card, base); // a merged checkpoint is used as it is stored
-  const model = await loadGemma(base.location, { adapter, quantization, numLabels: objective.labels, ...options });
+  const { layers } = card;
+  const model = await loadGemma(base.location, {
+    adapter,
+    layers,
+    quantization,
+    numLabels: objective.labels,
+    ...options,
+  });
   return judgeOf({ model, tokenizer: base.tokenizer, objective, card });
 }
 

@@ -82,6 +82,11 @@ export const RULES = {
     enum: ['chat', 'compact'],
     description: "Text around the fields: Gemma's chat turns, or few tokens for small models.",
   },
+  layers: {
+    type: 'integer',
+    minimum: 1,
+    description: 'First layers of the base, as many as this, in place of all: a smaller and faster judge.',
+  },
   rank: { type: 'integer', minimum: 1, description: 'LoRA rank.' },
   alpha: { type: 'number', minimum: 0, description: 'LoRA alpha.' },
   dropout: { type: 'number', minimum: 0, maximum: 0.99, description: 'LoRA dropout.' },

@@ -34,6 +34,8 @@ export interface TrainingSettings {
   maxTokens: number;
   /** `chat`: Gemma's turns; `compact`: few tokens, for small models. */
   frame: 'chat' | 'compact';
+  /** The first layers of the base, as many as this, in place of all: a smaller and faster judge. */
+  layers?: number;
   rank: number;
   alpha: number;
   dropout: number;
@@ -91,6 +93,7 @@ export type DefaultSettings = Omit<
   | 'clean'
   | 'columns'
   | 'winnerValues'
+  | 'layers'
   | 'tokensPerBatch'
   | 'maxSteps'
   | 'evalEvery'

@@ -2,7 +2,7 @@
 import { isSkipped, linearModules, quantizeWeight } from '@arena/decoder/checkpoint';
 import { openBaseWeights } from '@arena/gemma/checkpoint';
 import type { Base } from '@arena/judge/card';
-import { quantizationOf } from '@arena/judge/card';
+import { quantizationOf, withLayers } from '@arena/judge/card';
 import type { JudgeFiles } from '@arena/judge/run';
 import { checkAdapter } from '@arena/lora';
 import { resolveTargets } from '@arena/lora/names';
@@ -24,7 +24,7 @@ export interface JudgeSource extends ModelSource {
  * @throws OnnxError for a base without a head and no adapter with one; LoraError for an adapter of another base.
  */
 export async function judgeSource(base: Base, { adapter, card, objective }: JudgeFiles): Promise<JudgeSource> {
-  const config = { ...base.config, numLabels: objective.labels };
+  const config = { ...withLayers(base, card.layers).config, numLabels: objective.labels };
   const modules = linearModules(config);
   const quantization = adapter && quantizationOf(card, base);
   const resolved = adapter ? resolveTargets(adapter.config, modules) : [];

@@ -31,9 +31,13 @@ async function merge({ base: baseOrId, adapter, out }: MergeFlags): Promise<void
   if (card) await checkNotMerged(baseOrId, await mergedCard(base), card);
   await checkNewFolder(out);
   const judge = card && (await readJudge(folder));
-  const view = await mergedCheckpoint(base, folder, { labels: judge && labelNames(judge.objective) });
+  const view = await mergedCheckpoint(base, folder, {
+    labels: judge && labelNames(judge.objective),
+    layers: card?.layers,
+  });
   const others = judge && {
-    'arena.json': formatCard({ ...judge.card, merged: true }),
+    // the folder has no other layers any more
+    'arena.json': formatCard({ ...judge.card, layers: undefined, merged: true }),
     'README.md': mergedReadme(judge),
   };
   await writeCheckpointFolder(out, view, base, TOKENIZER, others);

@@ -72,6 +72,7 @@ export function define(command: Command): void {
     .addOption(settingOption('--alpha <n>', 'LoRA alpha'))
     .addOption(settingOption('--dropout <p>', 'LoRA dropout'))
     .addOption(settingOption('--targets <list>', 'linear modules that get adapters'))
+    .addOption(settingOption('--layers <n>', 'first layers of the base, as many as this: a smaller and faster judge'))
     .addOption(settingOption('--first-layer <n>', 'layers below have no adapters'))
     .addOption(settingOption('--epochs <n>', 'passes over the training part'))
     .addOption(settingOption('--batch-size <n>', 'battles a batch'))

@@ -1,5 +1,5 @@
 /** @file The model card arena.json: written and read. */
-export type { Base } from '../base.js';
+export { type Base, withLayers } from '../base.js';
 export { baseOfCard, cardOf, formatCard, mergedCard, parseCard, quantizationOf, readCard } from '../card.js';
 export { objectiveOfCard } from '../objectives/choose.js';
 export { type Head, labelNames } from '../objectives/objective.js';
