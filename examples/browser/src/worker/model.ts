@@ -14,6 +14,8 @@ import type { Base } from './base.js';
 import { raceScores } from './race.js';
 import type { Votes } from './votes.js';
 
+/** A reload loses at most so much of a run. */
+const SAVE_SECONDS = 60;
 /** Validation battles that are measured while training. */
 const MEASURED = 100;
 
@@ -75,7 +77,7 @@ export function trainHere(
       await look(step);
     }
   }
-  const options = { base, resume, saveEvery, measured: MEASURED, onEvent, signal };
+  const options = { base, resume, saveEvery, saveSeconds: SAVE_SECONDS, measured: MEASURED, onEvent, signal };
   return trainJudge({ parts: votes.splits }, settings, store, options);
 }
 
