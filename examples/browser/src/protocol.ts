@@ -85,14 +85,15 @@ export interface BaseInfo {
   hiddenSize: number;
   parameters: number;
   vocabulary: number;
-  /** Settings that suit it. */
+  /** Settings that suit it, and the recipe that they are of. */
   form: TrainSettings;
+  recipe?: string;
 }
 
 /** What the form asks for. */
 export type TrainSettings = Pick<
   TrainingSettings,
-  'rank' | 'firstLayer' | 'learningRate' | 'epochs' | 'batchSize' | 'maxTokens'
+  'rank' | 'firstLayer' | 'learningRate' | 'epochs' | 'batchSize' | 'accumulation' | 'maxTokens' | 'loss'
 >;
 
 /** A run that an earlier page left, under way or done. */

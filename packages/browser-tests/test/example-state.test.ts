@@ -14,8 +14,18 @@ import {
 import { verdict } from '../../../examples/browser/src/page/text.js';
 import type { BaseInfo, BattleView, Evaluated, VotesInfo } from '../../../examples/browser/src/protocol.js';
 import { hubName } from '../../../examples/browser/src/worker/hub-name.js';
+import { formFor, settingsOf } from '../../../examples/browser/src/worker/settings.js';
 
-const form = { epochs: 1, batchSize: 8, learningRate: 2e-3, rank: 16, firstLayer: 1, maxTokens: 384 };
+const form = {
+  loss: 'cross-entropy' as const,
+  accumulation: 1,
+  epochs: 1,
+  batchSize: 8,
+  learningRate: 2e-3,
+  rank: 16,
+  firstLayer: 1,
+  maxTokens: 384,
+};
 const base = (tiny: boolean): BaseInfo => ({
   name: 'b',
   tiny,
@@ -87,6 +97,9 @@ test('a step without a run, and the same note twice, change nothing', () => {
   expect(afterEvent(noted, { kind: 'note', text: 'n' })).toBe(noted);
 });
 
+/** What of the settings a link holds: a tiny base's. */
+const { loss: _, accumulation: __, ...linked } = form;
+
 describe('a link repeats a run', () => {
   test('there and back, with the score and without votes or texts', () => {
     const state = { ...full(true), seed: 7, mine: { 1: 'a', 2: 'a', 3: 'b' } as State['mine'] };
@@ -94,7 +107,7 @@ describe('a link repeats a run', () => {
     expect(link).toBe(
       'https://a.b/c#votes=made-up&seed=7&epochs=1&batch=8&rate=0.002&rank=16&first=1&tokens=384&judge=2&you=1',
     );
-    expect(challengeOf(new URL(link).hash)).toEqual({ seed: 7, form, judge: 2, person: 1 });
+    expect(challengeOf(new URL(link).hash)).toEqual({ seed: 7, form: linked, judge: 2, person: 1 });
   });
 
   test('the person is left out until they have voted on all', () => {
@@ -137,5 +150,29 @@ describe('names of models as people copy them', () => {
   ])('%s', (text, expected) => {
     if (expected) expect(hubName(text)).toEqual(expected);
     else expect(() => hubName(text)).toThrow('is expected');
+  });
+});
+
+describe('settings that suit a base', () => {
+  test('a small real one has the recipe, a battle at a time', () => {
+    const { form: small, recipe } = formFor({ hiddenSize: 640, parameters: 268e6 });
+    expect(recipe).toBe('small-base');
+    expect(small).toEqual({
+      ...{ loss: 'bradley-terry', epochs: 1, rank: 16, learningRate: 1e-4, firstLayer: 0, maxTokens: 512 },
+      ...{ batchSize: 1, accumulation: 8 },
+    });
+    const { settings, totalSteps } = settingsOf(small, { base: 'b', hiddenSize: 640, votes: 'v', battles: 1345 });
+    expect(totalSteps).toBe(169); // 1,345 battles, 8 a step
+    expect(settings).toMatchObject({ loss: 'bradley-terry', accumulation: 8, frame: 'chat' });
+  });
+
+  test('a large one has the defaults, a tiny one learns fast', () => {
+    expect(formFor({ hiddenSize: 2304, parameters: 2.6e9 })).toEqual({
+      form: {
+        ...{ loss: 'cross-entropy', epochs: 1, rank: 16, learningRate: 2e-4, firstLayer: 6, maxTokens: 1900 },
+        ...{ batchSize: 1, accumulation: 8 },
+      },
+    });
+    expect(formFor({ hiddenSize: 128, parameters: 7e5 }).form).toMatchObject({ learningRate: 2e-3, batchSize: 8 });
   });
 });

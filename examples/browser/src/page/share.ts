@@ -10,14 +10,14 @@ const NAMES = {
   rank: 'rank',
   firstLayer: 'first',
   maxTokens: 'tokens',
-} as const satisfies Record<keyof TrainSettings, string>;
+} as const satisfies Partial<Record<keyof TrainSettings, string>>;
 
 /** The address of this page with the run's settings, and what person and judge got of ten. */
 export function runLink(state: State, address: string = location.href): string {
   const { seed, form, evaluated, race } = state;
   const words = new URLSearchParams({ votes: 'made-up', seed: String(seed) });
   for (const [key, name] of Object.entries(NAMES)) {
-    const value = form?.[key as keyof TrainSettings];
+    const value = form?.[key as keyof typeof NAMES];
     if (value !== undefined) words.set(name, String(value));
   }
   const counts = raceCounts(state);
@@ -38,17 +38,17 @@ export function challengeOf(hash: string): Challenge | null {
     return Number.isInteger(value) && value >= 0 && value <= most ? value : undefined;
   };
   const form: Partial<TrainSettings> = {};
-  for (const [key, name] of Object.entries(NAMES)) {
+  for (const [key, name] of Object.entries(NAMES) as [keyof typeof NAMES, string][]) {
     const value = Number(words.get(name) ?? Number.NaN);
-    const limit = LIMITS[key as keyof TrainSettings];
+    const limit = LIMITS[key];
     const fits = value >= limit[0] && value <= limit[1] && (key === 'learningRate' || Number.isInteger(value));
-    if (fits) form[key as keyof TrainSettings] = value;
+    if (fits) form[key] = value;
   }
   return { seed: whole('seed', 2 ** 31) ?? 42, form, judge: whole('judge', 10), person: whole('you', 10) };
 }
 
 /** What a link may ask of a machine. */
-const LIMITS: Record<keyof TrainSettings, [number, number]> = {
+const LIMITS: Record<keyof typeof NAMES, [number, number]> = {
   epochs: [1, 10],
   batchSize: [1, 64],
   learningRate: [1e-6, 1],

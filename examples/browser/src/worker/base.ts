@@ -232,7 +232,6 @@ async function opened(location: Location, name: string, kept: Base['kept']): Pro
     hiddenSize: config.hiddenSize,
     parameters: linears + config.vocabSize * config.hiddenSize,
     vocabulary: config.vocabSize,
-    form: formFor(config.hiddenSize),
   };
-  return { ...base, info, kept };
+  return { ...base, info: { ...info, ...formFor(info) }, kept };
 }

@@ -60,11 +60,25 @@ function votesFacts({ name, description, dropped, parts }: NonNullable<State['vo
     [
       'Left out',
       dropped.length
-        ? html`<ul>${dropped.map(({ reason, count }) => html`<li>${count.toLocaleString('en')}: ${reason}</li>`)}</ul>`
+        ? html`<ul>${dropped.map(({ reason, count }) => html`<li>${count.toLocaleString('en')}: ${REASONS[reason] ?? reason}</li>`)}</ul>`
         : 'none',
     ],
   ]);
 }
+
+/** Why battles were left out, in words. */
+const REASONS: Record<string, string> = {
+  tie: 'ties: this judge knows A and B alone',
+  unlabeled: 'without a vote',
+  bothEmpty: 'both answers empty',
+  oneEmpty: 'one answer empty',
+  nullTurn: 'a turn without text',
+  identical: 'both answers the same',
+  duplicate: 'the same battle again',
+  swappedDuplicate: 'the same battle again with the answers exchanged',
+  tooLong: 'too long',
+  nonText: 'with pictures or other things that are no text',
+};
 
 function basePart({ base, kept }: State, lock: string | false): TemplateResult {
   const value = (id: string) => (document.getElementById(id) as HTMLInputElement).value.trim();
@@ -129,7 +143,7 @@ function basePart({ base, kept }: State, lock: string | false): TemplateResult {
 }
 
 const FIELDS: Record<
-  keyof TrainSettings,
+  Exclude<keyof TrainSettings, 'loss'>,
   { id: string; label: string; note: string; min: number; max: number; step?: string }
 > = {
   epochs: {
@@ -139,9 +153,16 @@ const FIELDS: Record<
     min: 1,
     max: 100,
   },
+  accumulation: {
+    id: 'accumulation',
+    label: 'Parts of a step',
+    note: 'So many batches make a step: large steps in little memory.',
+    min: 1,
+    max: 256,
+  },
   batchSize: {
     id: 'batch-size',
-    label: 'Battles a step',
+    label: 'Battles at a time',
     note: 'More need more memory, not more time.',
     min: 1,
     max: 256,
@@ -171,7 +192,8 @@ const FIELDS: Record<
   },
 };
 
-function settingsPart({ form, engine, wanted, offersWebgpu }: State, lock: string | false): TemplateResult {
+function settingsPart({ form, base, engine, wanted, offersWebgpu }: State, lock: string | false): TemplateResult {
+  const recipe = base?.recipe;
   return html`<details id="hood">
     <summary>Under the hood</summary>
     <div class="row">
@@ -183,7 +205,15 @@ function settingsPart({ form, engine, wanted, offersWebgpu }: State, lock: strin
     </div>
     ${
       form
-        ? html`<div class="fields">${(Object.keys(FIELDS) as (keyof TrainSettings)[]).map((key) => {
+        ? html`${recipe ? html`<p class="note">These are the settings of the recipe <code>${recipe}</code>: what runs on real votes showed to be good for a small base and few votes.</p>` : nothing}
+        <div class="fields">
+          <label>Kind of judge
+            <select id="loss" ?disabled=${lock !== false} aria-describedby="loss-note" @change=${({ target }: Event) => setForm({ loss: (target as HTMLSelectElement).value as TrainSettings['loss'] })}>
+              <option value="cross-entropy" ?selected=${form.loss === 'cross-entropy'}>sees both answers</option>
+              <option value="bradley-terry" ?selected=${form.loss === 'bradley-terry'}>scores each answer alone</option>
+            </select>
+            <span id="loss-note" class="soft">One that scores each alone cannot prefer the first place.</span></label>
+          ${(Object.keys(FIELDS) as (keyof typeof FIELDS)[]).map((key) => {
             const { id, label, note, min, max, step = '1' } = FIELDS[key];
             return html`<label>${label}
               <input id=${id} type="number" min=${min} max=${max} step=${step} required .value=${String(form[key])} aria-describedby="${id}-note" ?disabled=${lock !== false}
