@@ -83,6 +83,8 @@ export interface TrainJudgeOptions extends MemoryLimits {
   resume?: { checkpoint?: string };
   /** Steps between two checkpoints. A stopped run saves one more. Default: none. */
   saveEvery?: number;
+  /** Seconds after which a checkpoint is stored at the end of a step, too. */
+  saveSeconds?: number;
   /** Number of newest checkpoints to keep (default: all). */
   keep?: number;
   /** Number of validation battles to measure during training, from the first (default: all). */
@@ -240,7 +242,7 @@ async function fit(
   checkpoint: Checkpoint | undefined,
   settings: TrainingSettings,
   store: Store,
-  { saveEvery, keep, ranks, signal, onEvent: tell }: TrainJudgeOptions,
+  { saveEvery, saveSeconds, keep, ranks, signal, onEvent: tell }: TrainJudgeOptions,
 ): Promise<TrainResult | undefined> {
   const { batchSize, epochs, seed, metric } = settings;
   const learner = trainable(model, { loss: objective.loss, activations: memory.activations });
@@ -284,6 +286,7 @@ async function fit(
           }
         : {}),
       saveEvery,
+      saveSeconds,
       communicator: ranks,
       signal,
       onStep: async (entry, { tokens }) => {
