@@ -37,9 +37,11 @@ export function button({
 /** Both sides' shares as a bar, A from the left. */
 export function sharesBar(probabilityA: number, label: string): TemplateResult {
   const [a, b] = [probabilityA, 1 - probabilityA];
+  // a narrow part has no room for a text that is not cut off
+  const text = (side: string, share: number) => (share < 0.2 ? '' : `${side} ${percent(share, 0)}`);
   return html`<div class="shares" role="img" aria-label="${label}: A ${percent(a, 0)}, B ${percent(b, 0)}">
-    <span class="of-a" style="width:${100 * a}%">A ${percent(a, 0)}</span>
-    <span class="of-b">B ${percent(b, 0)}</span>
+    <span class="of-a" style="width:${100 * a}%">${text('A', a)}</span>
+    <span class="of-b">${text('B', b)}</span>
   </div>`;
 }
 

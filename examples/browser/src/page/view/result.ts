@@ -7,15 +7,13 @@ import { lockOf, raceCounts, type State } from '../state.js';
 import { percent } from '../text.js';
 import { button, term } from './parts.js';
 
+/** Rows of the table; the report has more. */
 const NAMES: Record<string, string> = {
   model: 'the judge, answers as they stand',
   'model, both orders': 'the judge, mean of both orders',
   'always-longer': '“the longer answer wins”',
-  majority: 'always the more frequent side',
   style: 'length, lists and other form',
   'tf-idf': 'word counts',
-  margin: 'the judge without the form of the answers',
-  both: 'the judge with the form of the answers',
 };
 
 export function resultSection(state: State): TemplateResult | typeof nothing {
@@ -63,7 +61,7 @@ function race(state: State): TemplateResult {
   return html`
     <p id="race-line" class="large">${raceLine(counts, total)}</p>
     <div class="scroll" tabindex="0" role="group" aria-label="The race over ${total} battles"><table id="race">
-      <thead><tr><th scope="col">${total} battles that it never saw</th><th scope="col">right</th>${battles.map(
+      <thead><tr><th scope="col">${total} unseen battles</th><th scope="col">right</th>${battles.map(
         (_, i) =>
           html`<th scope="col"><button type="button" class="quiet" aria-label="Show battle ${i + 1}" @click=${() => {
             update({ at: i });
