@@ -30,9 +30,9 @@ export interface HubCache {
   download(model: HubModel, options?: DownloadOptions, revision?: string): Promise<void>;
 }
 
-/** A model's folder in the cache. */
+/** A model's folder in the cache, or a data set's (`datasets/owner/name`). */
 export function hubFolderName(id: string): string {
-  return `models--${id.replace('/', '--')}`;
+  return (id.startsWith('datasets/') ? id : `models/${id}`).replaceAll('/', '--');
 }
 
 /** The cache on disk (Node). Default: Hugging Face's own, {@link hubPlaces}. */
