@@ -259,8 +259,9 @@ async function whoMay(owner: string, { hub, target }: Upload): Promise<string> {
 }
 
 /** A connection that failed. */
-function broken(error: Error & { cause?: Error & { code?: string } }, { id, target, isSending }: Upload): FileError {
-  const why = error.cause?.code || error.cause?.message || error.message;
+function broken(error: Error, { id, target, isSending }: Upload): FileError {
+  const cause = error.cause as { code?: string; message?: string } | undefined;
+  const why = cause?.code || cause?.message || error.message;
   const reason = isSending
     ? `the upload was cut off (${why}) and nothing of it is seen yet: run the same again, what came whole is not sent again`
     : `${target.hubUrl} cannot be reached (${why}): is this machine online?`;
