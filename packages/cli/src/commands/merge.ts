@@ -14,6 +14,7 @@ import { readJudge } from '@arena/judge/run';
 import type { MergeError } from '@arena/lora/merge';
 import type { Command } from 'commander';
 import { TOKENIZER, writeCheckpointFolder } from '../checkpoint-folder.js';
+import { ADAPTER, BASE } from '../flags/places.js';
 import { resolveBase } from '../hub/base.js';
 import { checkNewFolder } from '../output-folder.js';
 import { adapterFolder, checkNotMerged } from '../trained-model.js';
@@ -26,8 +27,8 @@ interface MergeFlags {
 
 export function define(command: Command): void {
   command
-    .requiredOption('--base <dir|hub-id>', 'base: a folder, a GGUF file, or a hub id')
-    .requiredOption('--adapter <dir>', "adapter folder, or its run's")
+    .requiredOption('--base <dir|hub-id>', BASE)
+    .requiredOption('--adapter <dir>', ADAPTER)
     .requiredOption('--out <dir>', 'folder to create')
     .action((flags: MergeFlags) => merge(flags));
 }

@@ -1,7 +1,7 @@
 /** @file The model card arena.json: written and read. */
 export type { Base } from '../base.js';
 export { baseOfCard, cardOf, formatCard, mergedCard, parseCard, quantizationOf, readCard } from '../card.js';
-export type { HubPlace } from '../hub-place.js';
+export { HUB_NAME, type HubPlace } from '../hub-place.js';
 export { objectiveOfCard } from '../objectives/choose.js';
 export { type Head, labelNames } from '../objectives/objective.js';
 export { describeStyle, type JudgeStyle, styleOf } from '../style.js';

@@ -25,9 +25,7 @@ export interface ReadmeInput {
   base?: HubPlace;
   /** Whether the weights have fewer bits than those that were trained on. */
   isQuantized?: boolean;
-  /** Votes on the hub that it learnt from. */
-  datasets?: readonly HubPlace[];
-  /** Of its training. */
+  /** Of its training. Data sets on the hub among them (`hubData`) are named; a person's own files are not. */
   settings?: Partial<TrainingSettings>;
   /** The evaluation of its run, metrics.json. */
   report?: Report;
@@ -55,7 +53,7 @@ export function judgeReadme(input: ReadmeInput): string {
     ...(usage === undefined
       ? ['## Input', inputSection(card), '## How to use it', usageSection({ ...input, base })]
       : ['## How to use it', usage]),
-    ...(settings ? ['## Training', settingsTable(settings, input.datasets)] : []),
+    ...(settings ? ['## Training', settingsTable(settings)] : []),
     '## Limits',
     limits(report),
     '## Licence',
@@ -86,14 +84,15 @@ function limits(report: Report | undefined): string {
 was trained on; on others they have to be measured anew.${leak}`;
 }
 
-function frontMatter({ form, card, base, isQuantized, datasets, report }: ReadmeInput, title: string): Yaml {
+function frontMatter({ form, card, base, isQuantized, settings, report }: ReadmeInput, title: string): Yaml {
+  const datasets = datasetsOf(settings);
   return {
     ...(base ? { base_model: base.id, base_model_relation: relation(form, isQuantized) } : {}),
     library_name:
       form === 'adapter' ? 'peft' : form === 'onnx' ? 'transformers.js' : form === 'gguf' ? 'gguf' : 'transformers',
     pipeline_tag: 'text-classification',
     license: 'gemma',
-    ...(datasets?.length ? { datasets: [...new Set(datasets.map(({ id }) => id))] } : {}),
+    ...(datasets.length ? { datasets: [...new Set(datasets.map(({ id }) => id))] } : {}),
     tags: [
       'arena',
       'gemma',
@@ -112,14 +111,14 @@ function relation(form: JudgeForm, isQuantized = false): string {
   return isQuantized ? 'quantized' : 'finetune';
 }
 
-function results(report: Report, datasets: readonly HubPlace[] | undefined): Yaml {
-  const [set] = datasets ?? [];
+function results(report: Report, datasets: readonly HubPlace[]): Yaml {
+  const [set] = datasets;
   return {
     task: { type: 'text-classification', name: 'Which of two answers people prefer' },
     dataset: {
-      type: datasets?.length === 1 ? set.id : 'votes',
+      type: datasets.length === 1 ? set.id : 'votes',
       name: `${report.data.n} battles that were kept from training`,
-      ...(datasets?.length === 1 && set.commit ? { revision: set.commit } : {}),
+      ...(datasets.length === 1 && set.commit ? { revision: set.commit } : {}),
     },
     metrics: figureMetrics(report),
   };
@@ -153,9 +152,17 @@ const SHOWN: readonly (keyof TrainingSettings)[] = [
   'seed',
 ];
 
+/** The data sets on the hub that the run read. */
+function datasetsOf({ hubData = [] }: Partial<TrainingSettings> = {}): HubPlace[] {
+  return hubData.map((name) => ({
+    id: name.split(/[:@]/)[0].split('/').slice(0, 2).join('/'),
+    commit: name.split('@')[1],
+  }));
+}
+
 /** Settings that say nothing of anybody's machine. */
-function settingsTable(settings: Partial<TrainingSettings>, datasets: readonly HubPlace[] | undefined): string {
-  const votes = datasets?.map(({ id, commit }) => {
+function settingsTable(settings: Partial<TrainingSettings>): string {
+  const votes = datasetsOf(settings).map(({ id, commit }) => {
     const link = `[${id}](https://huggingface.co/datasets/${id})`;
     return commit ? `${link} at ${commit.slice(0, 7)}` : link;
   });
@@ -164,7 +171,7 @@ function settingsTable(settings: Partial<TrainingSettings>, datasets: readonly H
     return value === undefined ? [] : [`| ${key} | ${Array.isArray(value) ? value.join(', ') : String(value)} |`];
   });
   return [
-    ...(votes?.length ? [`Votes: ${votes.join(', ')}.\n`] : []),
+    ...(votes.length ? [`Votes: ${votes.join(', ')}.\n`] : []),
     '| setting | value |',
     '| --- | --- |',
     ...rows,

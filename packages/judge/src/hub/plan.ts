@@ -56,7 +56,6 @@ export async function planPush(folder: string, id: string, { baseId, run }: Push
     labels: found.labels ?? from?.labels ?? (card.head === 'reward' ? ['reward'] : ['A', 'B']),
     id,
     base,
-    datasets: from?.datasets,
     settings: from?.settings,
     report: from?.report,
   });

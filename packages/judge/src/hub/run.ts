@@ -3,7 +3,6 @@ import type { Report } from '@arena/eval';
 import { nodeFs } from '@arena/files/source';
 import type { ModelCard } from '../card.js';
 import { JudgeError } from '../error.js';
-import type { HubPlace } from '../hub-place.js';
 import { labelNames } from '../objectives/objective.js';
 import { readJudge } from '../open.js';
 import type { TrainingSettings } from '../settings.js';
@@ -14,7 +13,6 @@ export interface PushedRun {
   card: ModelCard;
   labels: string[];
   settings?: Partial<TrainingSettings>;
-  datasets?: HubPlace[];
   report?: Report;
 }
 
@@ -36,7 +34,6 @@ export async function readRun(run: string | undefined, found: PushedFolder): Pro
     card,
     labels: labelNames(objective),
     settings,
-    datasets: datasetsOf(settings),
     report: report?.format === 'arena-eval-report' ? report : undefined,
   };
 }
@@ -44,14 +41,6 @@ export async function readRun(run: string | undefined, found: PushedFolder): Pro
 /** What a judge keeps in every form. */
 function signature({ head, pack, seed, style }: ModelCard): string {
   return JSON.stringify({ head, pack, seed, style });
-}
-
-/** The votes that came from the hub, by what the run noted of them. Files of a person's own stay unnamed. */
-function datasetsOf({ hubData = [] }: Partial<TrainingSettings>): HubPlace[] {
-  return hubData.map((name) => ({
-    id: name.split(/[:@]/)[0].split('/').slice(0, 2).join('/'),
-    commit: name.split('@')[1],
-  }));
 }
 
 async function jsonAt(path: string): Promise<unknown> {
