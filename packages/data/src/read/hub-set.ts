@@ -74,7 +74,8 @@ async function describedSet(asked: HubSetName, options: HubSetOptions): Promise<
   if (options.offline) {
     const kept = await keptSet(asked, options);
     if (kept) return kept;
-    throw new FileError('not_found', 'is not in the cache, and the hub is not asked (offline); download it first', id);
+    const reason = 'is not in the cache, and the hub is not asked (offline); download it first';
+    throw new DataError('read', reason, { file: id });
   }
   try {
     return await hubDataset(id, { ...options, revision });

@@ -1,5 +1,4 @@
 /** @file What of a folder goes to the hub: the files that its kind has, with a model card, and nothing else (Node). */
-import { FileError } from '@arena/files';
 import type { HubUpload } from '@arena/files/hub';
 import { nodeFs } from '@arena/files/source';
 import { readGgufBase } from '@arena/gemma';
@@ -145,6 +144,6 @@ async function diskFile(folder: string, name: string): Promise<HubUpload> {
   const { resolve } = process.getBuiltinModule('node:path');
   const path = resolve(folder, name);
   const info = await nodeFs().stat(path);
-  if (!info.isFile()) throw new FileError('argument', 'is not a file', path);
+  if (!info.isFile()) throw new JudgeError('card', `${path}: is not a file`);
   return { path: name, size: info.size, content: pathToFileURL(path) };
 }
