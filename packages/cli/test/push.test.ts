@@ -1,5 +1,5 @@
 /** @file From a data set and a base on the hub to a judge there: `arena train`, `push` and `predict`, with a hub on this machine. */
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { battleToRecord } from '@arena/data/read';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
@@ -118,6 +118,42 @@ test('a judge on the hub predicts as the one here, and on votes of the hub', asy
   expect(there.out).toBe(here.out);
 });
 
+test.each([
+  ['an adapter', () => ['push', w.at('run'), 'me/code']],
+  ['a merged folder', () => ['push', w.at('for-code'), 'me/merged-code']],
+])("the card's code for Node runs: %s", async (_, argv) => {
+  if (argv()[2] === 'me/merged-code') {
+    const merge = ['merge', '--base', 'google/tiny', '--adapter', w.at('run'), '--out', w.at('for-code')];
+    expect(await arena(...merge)).toMatchObject({ code: 0 });
+  }
+  expect(await arena(...argv())).toMatchObject({ code: 0 });
+  const code = /```js\n(.*?)```/s.exec(pushed(argv()[2]).get('README.md')!)![1];
+  const body = code
+    .replace(/^import (.*) from '(.*)';$/gm, "const $1 = modules['$2'];")
+    .replaceAll('{ token', '{ endpoint, token')
+    .replace("openEngine('auto')", "openEngine('wasm')");
+  const AsyncFunction = (async () => {}).constructor as FunctionConstructor;
+  const probability = await AsyncFunction(
+    'modules',
+    'endpoint',
+    `${body}\nawait judge.dispose();\nreturn probabilityA;`,
+  )(
+    {
+      '@arena/files': await import('@arena/files'),
+      '@arena/files/hub': await import('@arena/files/hub'),
+      '@arena/judge': await import('@arena/judge'),
+      '@arena/judge/card': await import('@arena/judge/card'),
+      '@arena/judge/run': await import('@arena/judge/run'),
+      '@arena/runtime': await import('@arena/runtime'),
+    },
+    hub.url,
+  );
+  const pair = ['--prompt', 'Why?', '--a', 'Because.', '--b', 'No idea.', '--engine', 'wasm'];
+  const files = argv()[2] === 'me/code' ? ['google/tiny', '--adapter', w.at('run')] : [w.at('for-code')];
+  const { out } = await arena('predict', '--base', ...files, ...pair);
+  expect(probability).toBeCloseTo(JSON.parse(out).probabilityA, 5);
+});
+
 test('a base in a folder: its id is asked for, and then stands everywhere', async () => {
   expect(await quickTrain(w, 'local')).toMatchObject({ code: 0 });
   expect(await json('local/adapter/adapter_config.json')).toMatchObject({ base_model_name_or_path: w.base }); // PEFT finds it
@@ -162,6 +198,25 @@ test('a merged folder and an ONNX folder, with the figures of the run', async ()
   expect(onnx.get('README.md')).toMatch(/base_model_relation: quantized\nlibrary_name: transformers\.js\n/);
   expect(onnx.get('README.md')).toContain("pipeline('text-classification'");
   for (const text of [...merged.values(), ...onnx.values()]) expect(text).not.toContain(w.folder);
+});
+
+test('a folder of GGUF files keeps its own words for their use', async () => {
+  await mkdir(w.at('gguf'));
+  await cp(w.at('run/adapter/arena.json'), w.at('gguf/arena.json'));
+  for (const name of ['adapter-f32.gguf', 'model-q8_0.gguf', 'head.json', 'notes.txt'])
+    await writeFile(w.at(`gguf/${name}`), '{}');
+  await writeFile(w.at('gguf/README.md'), '---\ntags: [x]\n---\n\n# Old title\n\nRun it with llama.cpp.\n');
+  const push = ['push', w.at('gguf'), 'me/gguf', '--run', w.at('run')];
+  expect((await arena(...push, '--dry-run')).out).toContain('These stay here: notes.txt');
+  expect(await arena(...push)).toMatchObject({ code: 0 });
+  const names = ['NOTICE', 'README.md', 'adapter-f32.gguf', 'arena.json', 'head.json', 'model-q8_0.gguf'];
+  expect([...pushed('me/gguf').keys()].filter((name) => name !== '.gitattributes').sort()).toEqual(names);
+  const readme = pushed('me/gguf').get('README.md')!;
+  expect(readme).toMatch(/base_model_relation: quantized\nlibrary_name: gguf\n/);
+  expect(readme).toContain('## How to use it\n\nRun it with llama.cpp.\n');
+  expect(readme).not.toContain('Old title');
+  await rm(w.at('gguf/model-q8_0.gguf'));
+  expect((await arena(...push, '--dry-run')).out).toContain('base_model_relation: adapter\n');
 });
 
 test('a resumed run reads the commits that it began with; a revision pins a base', async () => {
@@ -223,7 +278,6 @@ test('prepared votes keep the commit of their set; evaluate reads a split', asyn
 });
 
 test('what lies here wins over the hub', async () => {
-  const { mkdir } = await import('node:fs/promises');
   const before = process.cwd();
   await mkdir(w.at('owner'));
   await writeFile(w.at('owner/votes'), lines(BATTLES.slice(0, 3)));

@@ -23,8 +23,8 @@ export interface ReadmeInput {
   id?: string;
   /** The base on the hub. Default: that of `card`. */
   base?: HubPlace;
-  /** Whether the weights have fewer bits than those that were trained on. */
-  isQuantized?: boolean;
+  /** What it is of the base, in the hub's words. (`merge` is of several models.) Default: `adapter`, or `finetune`. */
+  relation?: 'adapter' | 'finetune' | 'quantized';
   /** Of its training. Data sets on the hub among them (`hubData`) are named; a person's own files are not. */
   settings?: Partial<TrainingSettings>;
   /** The evaluation of its run, metrics.json. */
@@ -84,10 +84,12 @@ function limits(report: Report | undefined): string {
 was trained on; on others they have to be measured anew.${leak}`;
 }
 
-function frontMatter({ form, card, base, isQuantized, settings, report }: ReadmeInput, title: string): Yaml {
+function frontMatter({ form, card, base, relation, settings, report }: ReadmeInput, title: string): Yaml {
   const datasets = datasetsOf(settings);
   return {
-    ...(base ? { base_model: base.id, base_model_relation: relation(form, isQuantized) } : {}),
+    ...(base
+      ? { base_model: base.id, base_model_relation: relation ?? (form === 'adapter' ? 'adapter' : 'finetune') }
+      : {}),
     library_name:
       form === 'adapter' ? 'peft' : form === 'onnx' ? 'transformers.js' : form === 'gguf' ? 'gguf' : 'transformers',
     pipeline_tag: 'text-classification',
@@ -103,12 +105,6 @@ function frontMatter({ form, card, base, isQuantized, settings, report }: Readme
     ],
     ...(report ? { 'model-index': [{ name: title, results: [results(report, datasets)] }] } : {}),
   };
-}
-
-/** The hub's word for what was made of the base. (`merge` is of several models.) */
-function relation(form: JudgeForm, isQuantized = false): string {
-  if (form === 'adapter') return 'adapter';
-  return isQuantized ? 'quantized' : 'finetune';
 }
 
 function results(report: Report, datasets: readonly HubPlace[]): Yaml {

@@ -1,6 +1,6 @@
 /** @file What a folder of a judge is, by its files, and which of them belong to that (Node). */
 import { nodeFs } from '@arena/files/source';
-import type { JudgeForm } from '../card/readme.js';
+import type { JudgeForm, ReadmeInput } from '../card/readme.js';
 import type { ModelCard } from '../card.js';
 import { readCard } from '../card.js';
 import { JudgeError } from '../error.js';
@@ -14,7 +14,7 @@ export interface PushedFolder {
   /** Its arena.json, if it has one. */
   card?: ModelCard;
   labels?: string[];
-  isQuantized?: boolean;
+  relation?: ReadmeInput['relation'];
   /** How to use it, from a README of its own. */
   usage?: string;
   /** Files that belong to its form, with `/` in their names; without README.md and NOTICE, which are made. */
@@ -45,7 +45,7 @@ const FILES: Record<JudgeForm, RegExp> = {
     ...TOKENIZER,
   ),
   onnx: only('config\\.json', 'arena\\.json', 'onnx/[\\w.-]+\\.onnx(_data(_\\d+)?)?', ...TOKENIZER),
-  gguf: only('[\\w.-]+\\.gguf', 'arena\\.json'),
+  gguf: only('[\\w.-]+\\.gguf', 'head\\.json', 'arena\\.json'),
 };
 
 function only(...names: string[]): RegExp {
@@ -72,14 +72,16 @@ export async function readFolder(path: string): Promise<PushedFolder> {
     return { ...found, card, labels: labelNames(objective) };
   }
   const card = names.includes('arena.json') ? await readCard(folder) : undefined;
+  const isOf = (pattern: RegExp) => sent.some((name) => pattern.test(name));
   if (form === 'gguf') {
-    const isQuantized = sent.some((name) => /[-._](i?q\d)/i.test(name));
-    return { ...found, form, card, isQuantized, usage: await ownUsage(folder, names) };
+    const models = isOf(/^(?!adapter).*\.gguf$/);
+    const relation = !models ? 'adapter' : isOf(/[-._]i?q\d\w*\.gguf$/i) ? 'quantized' : 'finetune';
+    return { ...found, form, card, relation, usage: await ownUsage(folder, names) };
   }
   const labels = await labelsIn(folder);
   if (form === 'merged') return { ...found, card, labels };
-  const isQuantized = sent.some((name) => /_(quantized|q4|bnb4|fp16|int8)\w*\.onnx$/.test(name));
-  return { ...found, card, labels, isQuantized, usage: await ownUsage(folder, names) };
+  const relation = isOf(/_(quantized|q4|bnb4)\w*\.onnx$/) ? 'quantized' : 'finetune';
+  return { ...found, card, labels, relation, usage: await ownUsage(folder, names) };
 }
 
 function formOf(names: string[], all: string[], path: string): JudgeForm {
