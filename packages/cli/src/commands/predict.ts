@@ -129,7 +129,7 @@ async function battlesOf({
   const rejected: RejectedRow[] = [];
   const passedBy = (file: string, reason: string) =>
     void process.stderr.write(`arena predict: ${file} was passed over: ${reason}\n`);
-  const { source } = await openVotes(data);
+  const { source } = await openVotes(data, { signal: onInterrupt() });
   for await (const _ of readBattles(source, { columns, winnerValues, passedBy, reject: (row) => rejected.push(row) }))
     count++;
   if (rejected.length) {

@@ -68,8 +68,13 @@ In Python:
 
 \`\`\`python
 ${python(card, form, id, base, input.labels.length)}
-\`\`\`${card.style ? "\n\nThe style terms in arena.json are Arena's own: Python gives the judge's margin alone." : ''}`;
+\`\`\`${card.style ? "\n\nThe style terms in arena.json are Arena's own: Python gives the judge's margin alone." : ''}${
+    isMerged || card.quantization === null ? '' : `\n\n${QUANTIZED}`
+  }`;
 }
+
+const QUANTIZED =
+  'Arena computes with the base in 4 bits or in the blocks of its file, as in training, the code above with floats: the probabilities differ a little.';
 
 function python(card: ModelCard, form: ReadmeInput['form'], id: string, base: string, labels: number): string {
   const isMerged = form === 'merged';

@@ -48,7 +48,7 @@ export function judgeReadme(input: ReadmeInput): string {
     : `Says which of two answers to a prompt people prefer: labels ${labels.join(', ')}.`;
   const sections = [
     `# ${title}`,
-    `${what} ${MADE[input.form]}${base ? ` of [${base.id}](https://huggingface.co/${base.id})` : ''}, trained with Arena on people's votes.`,
+    `${what} ${MADE[input.form]}${base ? ` of [${base.id}](https://huggingface.co/${base.id})` : ''}, trained with Arena on people's votes.${trainedOn(card)}`,
     ...(report ? ['## Figures', figureTable(report)] : []),
     ...(usage === undefined
       ? ['## Input', inputSection(card), '## How to use it', usageSection({ ...input, base })]
@@ -60,6 +60,12 @@ export function judgeReadme(input: ReadmeInput): string {
     LICENCE,
   ];
   return `---\n${yaml(frontMatter({ ...input, base }, title))}---\n\n${sections.join('\n\n')}\n`;
+}
+
+/** The file that the base came in. */
+function trainedOn({ baseFile }: ModelCard): string {
+  if (!baseFile) return '';
+  return ` It was trained on that as a GGUF file of ${baseFile.bytes.toLocaleString('en')} bytes, SHA-256 ${baseFile.sha256}.`;
 }
 
 const MADE: Record<JudgeForm, string> = {
