@@ -43,18 +43,22 @@ export function usageSection(input: ReadmeInput): string {
 const card = await mergedCard(files);
 const judge = await openJudge(await openBase(files), { card, objective: objectiveOfCard(card, ${input.labels.length}, '${id}') });`
     : `const judge = await openJudge(await openBase(await at('${base}'), '${base}'), await readJudge(await at('${id}')));`;
-  const imports = isMerged
-    ? `import { mergedCard, objectiveOfCard } from '@arena/judge/card';
-import { openBase } from '@arena/judge/run';`
-    : "import { openBase, readJudge } from '@arena/judge/run';";
+  const imports = [
+    ['hubFolder', 'files'],
+    ['hubModel', 'files/hub'],
+    ['openJudge', 'judge'],
+    ...(isMerged
+      ? [
+          ['mergedCard, objectiveOfCard', 'judge/card'],
+          ['openBase', 'judge/run'],
+        ]
+      : [['openBase, readJudge', 'judge/run']]),
+    ['openEngine', 'runtime'],
+  ].map(([names, from]) => `import { ${names} } from '@arena/${from}';`);
   return `In Node, after \`npm install @arena/judge @arena/files @arena/runtime @tensorflow/tfjs-core\`:
 
 \`\`\`js
-import { hubFolder } from '@arena/files';
-import { hubModel } from '@arena/files/hub';
-import { openJudge } from '@arena/judge';
-${imports}
-import { openEngine } from '@arena/runtime';
+${imports.join('\n')}
 
 const at = async (id) => hubFolder(await hubModel(id, { token: process.env.HF_TOKEN }));
 await openEngine('auto');
