@@ -79,6 +79,14 @@ test('a card without anything known has no base, no figures, and no path', () =>
   expect(text).toContain('Gemma is provided under and subject to the Gemma Terms of Use');
 });
 
+test('a judge of the lower layers: Python cuts the base alike, but not what is merged', () => {
+  const python = (form: 'adapter' | 'merged') =>
+    judgeReadme({ form, card: { ...card, layers: 6 }, labels: ['reward'] });
+  expect(python('adapter')).toContain('config.layer_types = config.layer_types[:6]\nmodel = AutoModel');
+  expect(python('adapter')).toContain('from_pretrained("the-base", config=config, attn_implementation="eager")');
+  expect(python('merged')).not.toContain('config.layer_types');
+});
+
 test('data sets of the hub are named once, files of a person not at all', () => {
   const settings = { hubData: [`o/votes:a@${COMMIT}`, `o/votes/x:b@${COMMIT}`], data: ['/home/me/v.jsonl'] };
   const text = judgeReadme({ form: 'adapter', card, labels: ['reward'], settings });

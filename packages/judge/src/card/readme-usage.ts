@@ -83,6 +83,7 @@ const QUANTIZED =
 function python(card: ModelCard, form: ReadmeInput['form'], id: string, base: string, labels: number): string {
   const isMerged = form === 'merged';
   const isReward = card.head === 'reward';
+  const isCut = card.layers !== undefined && !isMerged; // a merged folder holds those layers alone
   const args = isReward ? 'prompt, answer' : 'prompt, a, b';
   const text = pieces(card)
     .map((piece) => ('text' in piece ? inPython(piece.text) : `{${piece.field}}`))
@@ -93,10 +94,10 @@ function python(card: ModelCard, form: ReadmeInput['form'], id: string, base: st
 print(torch.sigmoid(a - b))  # P(A is preferred)`
     : `print(logits("Why?", "Because.", "No idea.").softmax(-1))  # A, B${labels === 3 ? ', tie' : ''}`;
   return `import torch
-${isMerged ? '' : 'from peft import PeftModel\n'}from transformers import AutoModelForSequenceClassification, AutoTokenizer
+${isMerged ? '' : 'from peft import PeftModel\n'}from transformers import ${isCut ? 'AutoConfig, ' : ''}AutoModelForSequenceClassification, AutoTokenizer
 
 tokenizer = AutoTokenizer.from_pretrained("${from}")
-model = AutoModelForSequenceClassification.from_pretrained("${from}", num_labels=${labels}, attn_implementation="eager")
+${isCut ? `${cutConfig(from, labels, card.layers!)}\n` : ''}model = AutoModelForSequenceClassification.from_pretrained("${from}", ${isCut ? 'config=config' : `num_labels=${labels}`}, attn_implementation="eager")
 ${isMerged ? 'model.eval()' : `model = PeftModel.from_pretrained(model, "${id}").eval()`}
 
 def logits(${args}):
@@ -106,6 +107,13 @@ def logits(${args}):
         return model(**ids).logits[0]
 
 ${ask}`;
+}
+
+/** The base's configuration with its first layers alone. */
+function cutConfig(from: string, labels: number, layers: number): string {
+  return `config = AutoConfig.from_pretrained("${from}", num_labels=${labels})
+config.num_hidden_layers = ${layers}
+config.layer_types = config.layer_types[:${layers}]`;
 }
 
 /** A text within an f-string of Python: JSON's escapes are its own. */

@@ -136,6 +136,7 @@ const SHOWN: readonly (keyof TrainingSettings)[] = [
   'alpha',
   'dropout',
   'targets',
+  'layers',
   'firstLayer',
   'epochs',
   'maxSteps',
