@@ -13,6 +13,10 @@ export interface TrainingSettings {
   base: string;
   /** Names of the votes, such as file names. */
   data: string[];
+  /** A base on the hub with the commit that the run used, `owner/name@commit`. The run notes it. */
+  hubBase?: string;
+  /** Data sets on the hub with the commits that the run read, `owner/name:split@commit`. The run notes them. */
+  hubData?: string[];
   /** The recipe that the settings began with (`@arena/judge/recipes`). */
   recipe?: string;
   /** `bradley-terry`: a reward model that sees one answer at a time. */
@@ -89,6 +93,8 @@ export type DefaultSettings = Omit<
   TrainingSettings,
   | 'base'
   | 'data'
+  | 'hubBase'
+  | 'hubData'
   | 'recipe'
   | 'clean'
   | 'columns'
