@@ -46,6 +46,18 @@ export async function openBase(location: Location, name: string = placeName(loca
   return { name, location, config, tokenizer, stored: config.quantized ? '4bit' : 'float', card };
 }
 
+/** @throws JudgeError when the base is another file than the card's, by its size. */
+export function checkBaseFile(
+  { name, file }: Pick<Base, 'name' | 'file'>,
+  { baseFile }: Pick<ModelCard, 'baseFile'>,
+): void {
+  if (!baseFile || !file || baseFile.bytes === file.bytes) return;
+  throw new JudgeError(
+    'base',
+    `${name}: ${file.bytes} bytes; the adapter was trained on a file of ${baseFile.bytes} (SHA-256 ${baseFile.sha256})`,
+  );
+}
+
 /** Largest tokenizer.json to read. Gemma 3's has 33 MB. */
 const MAX_TOKENIZER_BYTES = 500e6;
 

@@ -1,9 +1,9 @@
 /** @file A LoRA adapter as llama.cpp's `--lora` takes it (convert_lora_to_gguf.py and llama-adapter.cpp there). */
 import { GgufError } from '../errors.js';
-import type { Architecture } from '../fields.js';
 import { ggmlNames } from '../names.js';
 import { encodeBlocks } from './encode.js';
 import type { GgufContent, TensorContent } from './file.js';
+import { type ModelShape, shapePairs } from './shape.js';
 import { given } from './value.js';
 
 /** What an adapter adds to a linear: y += scaling (x A^T) B^T. */
@@ -20,9 +20,8 @@ export interface LoraMatrices {
 
 /** How an adapter is written. */
 export interface LoraOptions {
-  architecture: Architecture;
-  /** Layers of the base. */
-  layers: number;
+  /** Of the base, which llama.cpp has to be able to run. */
+  shape: ModelShape;
   matrices: readonly LoraMatrices[];
   /** Type of the matrices. Default F32. */
   type?: 'F32' | 'F16';
@@ -38,10 +37,12 @@ const FILE_TYPES = { F32: 0, F16: 1 };
 /**
  * The GGUF file of a LoRA adapter. llama.cpp scales each pair by alpha / r, with one alpha for all: it is the one that gives most
  * linears their scaling (with rsLoRA alpha times the root of r), and B of the others is multiplied by what is left.
- * @throws GgufError naming a linear that llama.cpp's model has not, or matrices that are none of rank r.
+ * @throws GgufError naming what the base has and llama.cpp cannot do, a linear that its model has not, or matrices that are none of rank r.
  */
 export function loraGguf(options: LoraOptions): GgufContent {
-  const { architecture, layers, matrices, type = 'F32', name, description } = options;
+  const { shape, matrices, type = 'F32', name, description } = options;
+  const { architecture } = shapePairs(shape, name);
+  const layers = shape.layers.length;
   const names = ggmlNames(architecture, layers);
   const alpha = commonAlpha(matrices);
   const tensors = matrices.flatMap((pair): TensorContent[] => {
