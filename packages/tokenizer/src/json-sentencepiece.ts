@@ -84,7 +84,7 @@ function scoresOf(tokens: readonly string[], types: Int32Array, merges: MergeLis
     if (id === undefined || !ids.has(left) || !ids.has(right)) return;
     if (id !== last) {
       if (cuts[id]) throw unsupported(`two ranks of merges that make ${JSON.stringify(left + right)}`);
-      scores[id] = -made++;
+      scores[id] = 0 - made++;
       last = id;
     }
     cuts[id]++;
@@ -96,7 +96,7 @@ function scoresOf(tokens: readonly string[], types: Int32Array, merges: MergeLis
         throw unsupported(`${cuts[id]} merges for ${JSON.stringify(piece)}, which two pieces make in ${count} ways`);
     } else {
       if (countCuts(piece, ids)) throw unsupported(`no merge for ${JSON.stringify(piece)}, which two pieces make`);
-      scores[id] = -made;
+      scores[id] = 0 - made;
     }
   }
   return scores;
