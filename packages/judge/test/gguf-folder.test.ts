@@ -1,7 +1,7 @@
 /** @file A judge as GGUF files: read back bit for bit, on a GGUF base and on a folder; what cannot be written is refused. */
 import { readFileSync } from 'node:fs';
 import { linearModules } from '@arena/decoder/checkpoint';
-import { bytesFolder, type FileOpener } from '@arena/files';
+import { bytesFolder, type Location } from '@arena/files';
 import { bytesTarget } from '@arena/files/write';
 import { GEMMA3_270M } from '@arena/gemma';
 import { randomCheckpointFiles } from '@arena/gemma/checkpoint';
@@ -17,7 +17,7 @@ import { expect, test } from 'vitest';
 import { tinyGguf } from '../../gguf/test/tiny-base.js';
 
 /** A folder with a Gemma 3 in bfloat16 and a tokenizer.json that was made from SentencePiece's. */
-function folderBase(): FileOpener {
+function folderBase(): Location {
   const fixture = new URL('../../tokenizer/test/fixtures/sentencepiece.json', import.meta.url);
   const { cases: _, versions: __, ...vocabulary } = JSON.parse(readFileSync(fixture, 'utf8'));
   const config = {
