@@ -10,6 +10,17 @@ import llama_cpp
 import numpy
 
 llm = None
+defaults = llama_cpp.llama_cpp.llama_model_default_params
+
+
+def plain_params():
+    # without repacked weights: ggml's AMX kernels, which a build for this machine has, end with SIGSEGV in some sandboxes, on any file
+    params = defaults()
+    params.use_extra_bufts = False
+    return params
+
+
+llama_cpp.llama_cpp.llama_model_default_params = plain_params
 
 
 def versions(threads):
