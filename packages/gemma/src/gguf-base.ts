@@ -8,6 +8,7 @@ import { type GgufFile, ggufConfig, ggufTokenizerFields, ggufWeights, openGguf }
 import type { SentencePieceVocabulary } from '@arena/tokenizer';
 import { gemma2 } from './gemma2.js';
 import { gemma3 } from './gemma3.js';
+import { ggufHubId } from './gguf-hub-id.js';
 
 /** The name that a GGUF file has in a folder that is a function, which nobody can list. */
 const IN_A_FOLDER = 'model.gguf';
@@ -82,6 +83,8 @@ export interface GgufBase {
   vocabulary(): SentencePieceVocabulary;
   /** Whether it says how a chat is written: it was tuned on chats. */
   hasChatTemplate: boolean;
+  /** The checkpoint on the hub that it holds, where it says so. */
+  hubId?: string;
   /** Its tensors under Hugging Face's names. */
   tensors: Weights['tensors'];
   /** Size of the file, or of all its parts. */
@@ -105,6 +108,7 @@ export async function readGgufBase(base: Location): Promise<GgufBase | undefined
         return { ...fields, tokens: [...tokens] };
       },
       hasChatTemplate: metadata.has('tokenizer.chat_template'),
+      hubId: ggufHubId(metadata),
       tensors,
       bytes,
       async sha256() {

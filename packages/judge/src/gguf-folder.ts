@@ -46,7 +46,8 @@ export interface GgufFolderOptions {
 }
 
 /** Keys of a base's file that do not hold for what is made of it. */
-const OF_THE_FILE = /^(split\.|quantize\.|general\.(alignment|file_type|quantization_version|name|description)$)/;
+const OF_THE_FILE =
+  /^(split\.|quantize\.|general\.(alignment|file_type|quantization_version|name|description)$|\w+\.attention\.sliding_window_pattern$)/;
 /** Largest tokenizer.json to read. Gemma 3's has 33 MB. */
 const MAX_TOKENIZER_BYTES = 500e6;
 /** Longest text where a config.json does not say. */
@@ -72,12 +73,16 @@ export async function writeGgufFolder(
     throw new JudgeError('settings', `forms ${JSON.stringify(unknown ?? forms)}: ${GGUF_FORMS.join(', ')} are known`);
   }
   const { card, objective } = files;
-  const ofBase = baseId(card.base ?? base.name);
+  const ofBase = baseId(card.baseHub?.id ?? card.base ?? base.name);
   const labels = labelNames(objective);
   const source = await judgeSource(base, files);
   try {
     if (!files.adapter && forms.some(isLora)) {
       const why = 'an adapter was merged into it, and no longer stands apart: take f16 or q8_0';
+      throw new JudgeError('settings', `${base.name}: ${why}`);
+    }
+    if (card.layers !== undefined && forms.some(isLora)) {
+      const why = `the judge has the lowest ${card.layers} of its layers, and llama.cpp runs a base whole: take f16 or q8_0`;
       throw new JudgeError('settings', `${base.name}: ${why}`);
     }
     const name = `${ofBase} judge`;

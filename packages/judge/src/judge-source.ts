@@ -7,7 +7,7 @@ import { checkAdapter } from '@arena/lora';
 import { mergeWeight } from '@arena/lora/merge';
 import { resolveTargets } from '@arena/lora/names';
 import { dequantize4bit, type Quantized4bit, readQuantized } from '@arena/quant';
-import { type Base, checkBaseFile } from './base.js';
+import { type Base, checkBaseFile, withLayers } from './base.js';
 import { quantizationOf } from './card.js';
 import { JudgeError } from './error.js';
 import type { JudgeFiles } from './open.js';
@@ -51,7 +51,7 @@ export interface JudgeSource {
  */
 export async function judgeSource(base: Base, { adapter, card, objective }: JudgeFiles): Promise<JudgeSource> {
   checkBaseFile(base, card);
-  const config = { ...base.config, numLabels: objective.labels };
+  const config = { ...withLayers(base, card.layers).config, numLabels: objective.labels };
   const modules = linearModules(config);
   const quantization = adapter && quantizationOf(card, base);
   const resolved = adapter ? resolveTargets(adapter.config, modules) : [];

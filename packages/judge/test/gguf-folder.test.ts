@@ -149,6 +149,22 @@ test("a folder's tokenizer: spare rows, the chat's template", async () => {
   expect([tokens.length, tokens.at(600), types[600]]).toEqual([608, '[PAD600]', 5]);
 });
 
+test('a judge of lower layers: a model of as many, and no adapter', async () => {
+  const pattern = { more: [['gemma3.attention.sliding_window_pattern', ['bool'], [true, false]]] };
+  const bytes = await tinyGguf(pattern as Parameters<typeof tinyGguf>[0]);
+  const base = await openBase(bytesFolder({ 'model.gguf': bytes }), 'tiny.gguf');
+  const full = judgeOn(base, { layers_to_transform: [0] });
+  const files = { ...full, card: { ...full.card, layers: 1 } };
+  const { open } = await exported(base, files, 'f32');
+  const { metadata, tensors } = await open('model-f32.gguf');
+  expect(metadata.get('gemma3.block_count')).toBe(1);
+  expect(metadata.has('gemma3.attention.sliding_window_pattern')).toBe(false); // of one layer it is the usual one
+  expect([...tensors.keys()].filter((name) => name.startsWith('blk.1.'))).toEqual([]);
+  await expect(exported(base, files, 'lora')).rejects.toThrow(
+    /the lowest 1 of its layers, and llama.cpp runs a base whole/,
+  );
+});
+
 test('rsLoRA and patterns: alpha and B give the scalings', async () => {
   const base = await ggufBase();
   const files = judgeOn(base, { use_rslora: true, rank_pattern: { down_proj: 2 } });

@@ -5,7 +5,7 @@ import { bytesFolder } from '@arena/files';
 import { GEMMA2_2B, GEMMA3_270M } from '@arena/gemma';
 import { randomCheckpointFiles } from '@arena/gemma/checkpoint';
 import { completeSettings, tinyBaseFor } from '@arena/judge';
-import { type Base, cardOf, objectiveOfCard } from '@arena/judge/card';
+import { type Base, cardOf, objectiveOfCard, withLayers } from '@arena/judge/card';
 import { type JudgeFiles, objectiveOf, openBase } from '@arena/judge/run';
 import { initAdapter, loraConfig } from '@arena/lora';
 import { resolveTargets } from '@arena/lora/names';
@@ -40,6 +40,8 @@ export interface TinyJudgeOptions {
   classes?: 2 | 3;
   /** Width of the model. Default 64. */
   hidden?: number;
+  /** First layers of the base's three, as many as this. Default all. */
+  layers?: number;
   /** How the base is held: NF4 with double quantisation, or float. */
   quantize?: 'nf4' | 'none';
 }
@@ -49,6 +51,7 @@ export async function tinyJudge({
   loss,
   classes,
   hidden = 64,
+  layers,
   quantize = 'nf4',
 }: TinyJudgeOptions): Promise<TinyJudge> {
   const votes = syntheticBattles({ count: 200, seed: 3 });
@@ -63,6 +66,7 @@ export async function tinyJudge({
     loss,
     classes,
     quantize,
+    layers,
     maxTokens: 128,
     frame: 'compact',
   });
@@ -72,9 +76,9 @@ export async function tinyJudge({
     r: 4,
     lora_alpha: 8,
     target_modules: ['q_proj', 'down_proj'],
-    layers_to_transform: [1, 2],
+    layers_to_transform: layers === undefined ? [1, 2] : [layers - 1],
   });
-  const targets = resolveTargets(config, linearModules(base.config));
+  const targets = resolveTargets(config, linearModules(withLayers(base, layers).config));
   const weights = new Map(
     [...initAdapter(config, targets, 7)].map(([path, { A, B }]) => [
       path,

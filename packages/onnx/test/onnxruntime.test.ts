@@ -93,6 +93,7 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
     ['Gemma 2 on NF4', { family: 'gemma2' }],
     ['Gemma 3 in float, three classes', { family: 'gemma3', classes: 3, quantize: 'none' }],
     ['Gemma 3 on NF4, a reward model', { family: 'gemma3', loss: 'bradley-terry' }],
+    ['the lower two layers of Gemma 3, a reward model', { family: 'gemma3', loss: 'bradley-terry', layers: 2 }],
   ])('%s: the same logits, one by one and padded on either side', async (_, options) => {
     const judge = await tinyJudge(options);
     const { rows, logits } = await said(judge);
