@@ -64,7 +64,7 @@ async function has(opener: FileOpener, name: string): Promise<boolean> {
 
 /** The GGUF file of a base as a checkpoint that is open, or undefined for other bases. @throws GgufError, and as {@link ggufAt}. */
 export async function ggufCheckpoint(base: Location): Promise<CheckpointView | undefined> {
-  const file = await openAt(base);
+  const file = await openGgufBase(base);
   if (!file) return undefined;
   try {
     const config = JSON.stringify(ggufConfig(file.metadata, file.tensors, file.place));
@@ -95,7 +95,7 @@ export interface GgufBase {
 
 /** Reads the GGUF file of a base but for its weights; undefined for other bases. @throws GgufError, and as {@link ggufAt}. */
 export async function readGgufBase(base: Location): Promise<GgufBase | undefined> {
-  const file = await openAt(base);
+  const file = await openGgufBase(base);
   if (!file) return undefined;
   try {
     const { metadata, place, bytes } = file;
@@ -112,7 +112,7 @@ export async function readGgufBase(base: Location): Promise<GgufBase | undefined
       tensors,
       bytes,
       async sha256() {
-        const again = await openAt(base);
+        const again = await openGgufBase(base);
         return again!.sha256().finally(() => again!.close());
       },
     };
@@ -125,7 +125,8 @@ function parseGgufConfig({ metadata, tensors, place }: GgufFile): DecoderConfig 
   return parseConfig(JSON.stringify(ggufConfig(metadata, tensors, place)), [gemma2, gemma3], place);
 }
 
-async function openAt(base: Location): Promise<GgufFile | undefined> {
+/** The GGUF file of a base, open; undefined for other bases. @throws GgufError, and as {@link ggufAt}. */
+export async function openGgufBase(base: Location): Promise<GgufFile | undefined> {
   const place = await ggufAt(base);
   return place && openGguf(place.from, place.name);
 }

@@ -61,6 +61,18 @@ export function withLayers(base: Base, layers: number | undefined): Base {
   throw new JudgeError('settings', `\`layers\` ${layers}: ${base.name} has ${all.length} layers`);
 }
 
+/** @throws JudgeError when the base is another file than the card's, by its size. */
+export function checkBaseFile(
+  { name, file }: Pick<Base, 'name' | 'file'>,
+  { baseFile }: Pick<ModelCard, 'baseFile'>,
+): void {
+  if (!baseFile || !file || baseFile.bytes === file.bytes) return;
+  throw new JudgeError(
+    'base',
+    `${name}: ${file.bytes} bytes; the adapter was trained on a file of ${baseFile.bytes} (SHA-256 ${baseFile.sha256})`,
+  );
+}
+
 /** Largest tokenizer.json to read. Gemma 3's has 33 MB. */
 const MAX_TOKENIZER_BYTES = 500e6;
 

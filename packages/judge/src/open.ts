@@ -8,10 +8,9 @@ import { loadGemma } from '@arena/gemma';
 import { type AdapterFiles, loadAdapter } from '@arena/lora';
 import { adapterFolder } from '@arena/lora/names';
 import type { Tokenizer } from '@arena/tokenizer';
-import type { Base } from './base.js';
+import { type Base, checkBaseFile } from './base.js';
 import { judgeReadme } from './card/readme.js';
 import { formatCard, type ModelCard, quantizationOf, readCard } from './card.js';
-import { JudgeError } from './error.js';
 import { objectiveOfCard } from './objectives/choose.js';
 import { labelNames, type Objective } from './objectives/objective.js';
 import { type Scored, type ScoringOptions, scoreBattles } from './score.js';
@@ -94,15 +93,6 @@ export async function openJudge(base: Base, files: JudgeFiles, options: OpenJudg
     ...options,
   });
   return judgeOf({ model, tokenizer: base.tokenizer, objective, card });
-}
-
-/** @throws JudgeError when the base is another file than the card's, by its size. */
-function checkBaseFile({ name, file }: Base, { baseFile }: ModelCard): void {
-  if (!baseFile || !file || baseFile.bytes === file.bytes) return;
-  throw new JudgeError(
-    'base',
-    `${name}: ${file.bytes} bytes; the adapter was trained on a file of ${baseFile.bytes} (SHA-256 ${baseFile.sha256})`,
-  );
 }
 
 /** A judge around a model that is loaded. */

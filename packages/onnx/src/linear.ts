@@ -1,8 +1,9 @@
 /** @file Products with a matrix, in each form that a file may store it in. */
 import type { DecoderLinear } from '@arena/decoder/checkpoint';
+import type { LowRank } from '@arena/judge/export';
 import { fromFloat32 } from '@arena/safetensors/tensor';
 import { bytesOf, type Graph, type Name } from './graph.js';
-import type { LowRank, ModelSource } from './model-source.js';
+import type { ModelSource } from './model-source.js';
 import { BLOCK, type Blocks, toBytes, toNibbles, transposed } from './weight-kinds.js';
 
 /** Form of the linears in the file, by transformers.js' names: floats, blocks of integers, or NF4. */

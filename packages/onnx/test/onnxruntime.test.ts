@@ -16,8 +16,8 @@ import { openJudge } from '@arena/judge';
 import { openEngine } from '@arena/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { classifierGraph } from '../src/classifier-graph.js';
+import { graphSource } from '../src/graph-source.js';
 import { type WeightKind, writeOnnxFolder } from '../src/index.js';
-import { judgeSource } from '../src/judge-source.js';
 import { writeGraph } from '../src/write.js';
 import { type TinyJudge, type TinyJudgeOptions, tinyJudge } from './judges.js';
 
@@ -42,7 +42,7 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
   afterAll(() => rm(folder, { recursive: true }));
 
   async function sessionOf(judge: TinyJudge, kind: WeightKind, largest?: number): Promise<Session> {
-    const source = await judgeSource(judge.base, judge.files);
+    const source = await graphSource(judge.base, judge.files);
     const at = await mkdtemp(join(folder, 'model-'));
     const { files } = await writeGraph(diskStore(at), 'model', classifierGraph(source, kind), { largest });
     await source.close();
@@ -127,7 +127,7 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
     const whole = await logitsOf(await sessionOf(judge, 'fp32'), rows);
     expect(await logitsOf(await sessionOf(judge, 'fp32', 1e5), rows)).toEqual(whole);
     const target = bytesTarget();
-    const source = await judgeSource(judge.base, judge.files);
+    const source = await graphSource(judge.base, judge.files);
     const { files, isSplit } = await writeGraph(target, 'model', classifierGraph(source, 'fp32'), { largest: 1e5 });
     expect([files, isSplit]).toEqual([['model.onnx', 'model.onnx_data'], true]);
     expect(target.files['model.onnx'].length).toBeLessThan(1e5);
