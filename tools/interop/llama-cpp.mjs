@@ -102,7 +102,21 @@ async function heads(base, files, battles) {
   await judge.dispose();
   const { rows: head } = JSON.parse(readFileSync(at('judge/head.json'), 'utf8'));
   const opened = (path, more = {}) => peer.ask({ do: 'open_model', path, threads, ...more });
-  const ask = () => peer.ask({ do: 'heads', rows, head });
+  const each = battles.length === rows.length ? 1 : 2;
+  /** Logits against the judge's, and what becomes of P(A). */
+  const compareHeads = async (what, bound) => {
+    const theirs = await peer.ask({ do: 'heads', rows, head });
+    const [want, got] = [own, theirs].map((all) =>
+      battles.map((_, i) => preferred(all.slice(each * i, each * i + each))),
+    );
+    const changes = want.map((value, i) => Math.abs(value - got[i]));
+    const turned = want.filter((value, i) => value > 0.5 !== got[i] > 0.5).length;
+    note(what, apart(own, theirs), bound, {
+      probability: Math.max(...changes),
+      meanProbability: mean(changes),
+      turned,
+    });
+  };
 
   await opened(at('judge/model-f32.gguf'));
   const texts = battles.flatMap((battle) => stretches(files.card, battle));
@@ -115,28 +129,24 @@ async function heads(base, files, battles) {
   const spread = Math.max(...own.flat()) - Math.min(...own.flat());
   say({ what: `logits of ${rows.length} sequences, ${rows.reduce((sum, row) => sum + row.length, 0)} tokens`, spread });
   // ggml's gelu is a table in float16 (GGML_GELU_FP16 in ggml-cpu/vec.h), whatever the weights are
-  note('logits of model-f32.gguf', apart(own, await ask()), 1e-2);
+  await compareHeads('logits of model-f32.gguf', 1e-2);
   await opened(at('judge/model-f32.gguf'), { cache: 'f16' });
-  note(
-    'logits of model-f32.gguf, llama.cpp as it comes: cache in float16, fused attention',
-    apart(own, await ask()),
-    0.1,
-  );
+  await compareHeads('logits of model-f32.gguf, llama.cpp as it comes: cache in float16, fused attention', 0.1);
   for (const [form, bound] of [
     ['f16', 0.1],
     ['bf16', 1],
     ['q8_0', 1],
   ]) {
     await opened(at(`judge/model-${form}.gguf`));
-    note(`logits of model-${form}.gguf`, apart(own, await ask()), bound);
+    await compareHeads(`logits of model-${form}.gguf`, bound);
   }
   await writeBase(base);
   await opened(at('base-f32.gguf'), { adapter: at('judge/adapter-f32.gguf') });
-  note('logits of the base in float32 with adapter-f32.gguf', apart(own, await ask()), 1e-2);
+  await compareHeads('logits of the base in float32 with adapter-f32.gguf', 1e-2);
   await opened(at('base-f32.gguf'), { adapter: at('judge/adapter-f16.gguf') });
-  note('logits of the base in float32 with adapter-f16.gguf', apart(own, await ask()), 0.1);
+  await compareHeads('logits of the base in float32 with adapter-f16.gguf', 0.1);
   await opened(location, { adapter: at('judge/adapter-f32.gguf') });
-  note('logits of the base as it is with adapter-f32.gguf (activations in 8 bits)', apart(own, await ask()), 1);
+  await compareHeads('logits of the base as it is with adapter-f32.gguf (activations in 8 bits)', 1);
 }
 
 /** A battle's texts as README.md cuts them: one for each sequence. */
@@ -215,14 +225,25 @@ async function ownLetters(model, rows, ids) {
   };
 }
 
+/** P(A) of a battle: of two rewards, or of A, B and perhaps a tie. */
+function preferred(logits) {
+  if (logits.length === 2) return 1 / (1 + Math.exp(logits[1][0] - logits[0][0]));
+  const powers = logits[0].map((value) => Math.exp(value - Math.max(...logits[0])));
+  return powers[0] / (powers[0] + powers[1]);
+}
+
+function mean(values) {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 function apart(got, want) {
   if (got.length !== want.length) throw new Error(`${got.length} rows beside ${want.length}`);
   return Math.max(...got.flatMap((row, i) => row.map((value, k) => Math.abs(value - want[i][k]))));
 }
 
-function note(what, difference, bound) {
+function note(what, difference, bound, more = {}) {
   const passed = difference <= bound;
-  say({ what, difference, bound, passed });
+  say({ what, difference, bound, passed, ...more });
   if (!passed) process.exitCode = 1;
 }
 
