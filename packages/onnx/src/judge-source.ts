@@ -11,6 +11,7 @@ import { restoreAbsmax } from '@arena/quant/state';
 import { OnnxError } from './error.js';
 import { NF4_BLOCK } from './linear.js';
 import type { ModelSource } from './model-source.js';
+import { isStoredType } from './stored-blocks.js';
 
 /** A source whose files are open. */
 export interface JudgeSource extends ModelSource {
@@ -50,9 +51,21 @@ export async function judgeSource(base: Base, { adapter, card, objective }: Judg
       throw new OnnxError(`${base.name}: has no score head, and no adapter brings one: there is nothing to export`);
     const isQuantized = base.stored === '4bit' || (quantization !== undefined && quantization !== 'none');
     const type = quantization && quantization !== 'none' ? (quantization.type ?? 'nf4') : 'nf4';
+    const isAsStored = base.stored === 'blocks' && (quantization === undefined || quantization === 'none');
+    const bits = modules.map(({ path, inFeatures, outFeatures }) => {
+      const { bytes = 0 } = weights.tensors.get(`${path}.weight`) ?? {};
+      return [8 * bytes, inFeatures * outFeatures];
+    });
+    const sum = (place: 0 | 1) => bits.reduce((total, one) => total + one[place], 0);
     return {
       config,
       score,
+      storedBits: isAsStored ? sum(0) / sum(1) : undefined,
+      storedType(name) {
+        const stored = isAsStored ? weights.tensors.get(name)?.stored : undefined;
+        return stored !== undefined && isStoredType(stored) ? stored : undefined;
+      },
+      stored: (name) => weights.readStored(name),
       isNf4: isQuantized && type === 'nf4',
       async values(name, rows) {
         const codes = rows ? undefined : await codesOf(name);

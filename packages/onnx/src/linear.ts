@@ -1,8 +1,10 @@
 /** @file Products with a matrix, in each form that a file may store it in. */
 import type { DecoderLinear } from '@arena/decoder/checkpoint';
 import { fromFloat32 } from '@arena/safetensors/tensor';
+import { storedProduct } from './block-product.js';
 import { bytesOf, type Graph, type Name } from './graph.js';
 import type { LowRank, ModelSource } from './model-source.js';
+import { once } from './once.js';
 import { BLOCK, type Blocks, toBytes, toNibbles, transposed } from './weight-kinds.js';
 
 /** Form of the linears in the file, by transformers.js' names: floats, blocks of integers, or NF4. */
@@ -28,8 +30,29 @@ export function linear(graph: Graph, x: Name, source: ModelSource, module: Decod
       transposed(merged(await source.values(weight), change, inFeatures), outFeatures, inFeatures);
     return graph.node('MatMul', [x, floats(graph, weight, [inFeatures, outFeatures], values, form)]);
   }
-  const y = form === 'bnb4' ? nf4Product(graph, x, source, module) : blockProduct(graph, x, source, module, form);
+  const y = codesProduct(graph, x, source, module, form);
   return change ? graph.node('Add', [y, lowRankProduct(graph, x, change, module)]) : y;
+}
+
+/** Integers: the base's own where it has such blocks and they are small enough for the form. */
+function codesProduct(
+  graph: Graph,
+  x: Name,
+  source: ModelSource,
+  module: DecoderLinear,
+  kind: 'q4' | 'q8' | 'bnb4',
+): Name {
+  if (kind === 'bnb4') return nf4Product(graph, x, source, module);
+  const type = keepsBlocks(source, kind) ? source.storedType?.(`${module.path}.weight`) : undefined;
+  return type ? storedProduct(graph, x, source, module, type) : blockProduct(graph, x, source, module, kind);
+}
+
+/** Most bits a weight, on average over the linears, of a base in blocks that `q4` keeps as it is. */
+const KEPT_BITS = 6;
+
+/** Whether a form keeps a GGUF base's own blocks: rounding them to another grid costs more than it saves. */
+export function keepsBlocks({ storedBits = 0 }: ModelSource, kind: WeightKind): boolean {
+  return storedBits > 0 && (kind === 'q8' || (kind === 'q4' && storedBits <= KEPT_BITS));
 }
 
 /** A matrix in float32, or in float16 and widened before use: products stay in float32. */
@@ -118,16 +141,4 @@ function lowRankProduct(graph: Graph, x: Name, { A, B, r, scaling }: LowRank, mo
     );
   const b = graph.constant(`${path}.lora_B`, 'float32', [r, outFeatures], () => bytesOf(scaled()));
   return graph.node('MatMul', [graph.node('MatMul', [x, a]), b]);
-}
-
-/** One result for constants that are written one after the other; the last of `takers` lets it go. */
-function once<T>(make: () => Promise<T>, takers: number): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  let taken = 0;
-  return () => {
-    const result = (made ??= make());
-    taken = (taken + 1) % takers;
-    if (taken === 0) made = undefined;
-    return result;
-  };
 }

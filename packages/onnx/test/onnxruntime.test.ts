@@ -9,15 +9,20 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { syntheticBattles } from '@arena/data';
+import { linearModules } from '@arena/decoder/checkpoint';
 import { logitsOfSequences } from '@arena/decoder/model';
 import { diskStore } from '@arena/files';
 import { bytesTarget } from '@arena/files/write';
+import { blockSize, dequantize } from '@arena/gguf';
 import { openJudge } from '@arena/judge';
+import { type BlockType, randomBlocks } from '@arena/quant/ops';
+import { Mt19937 } from '@arena/random';
 import { openEngine } from '@arena/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { classifierGraph } from '../src/classifier-graph.js';
 import { type WeightKind, writeOnnxFolder } from '../src/index.js';
-import { judgeSource } from '../src/judge-source.js';
+import { type JudgeSource, judgeSource } from '../src/judge-source.js';
+import { toBytes, toRows } from '../src/weight-kinds.js';
 import { writeGraph } from '../src/write.js';
 import { type TinyJudge, type TinyJudgeOptions, tinyJudge } from './judges.js';
 
@@ -120,6 +125,33 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
     expect(error.q4).toBeGreaterThan(error.q8!);
   });
 
+  test.each(['Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0', 'Q4_K', 'Q5_K', 'Q6_K'] as const)(
+    '%s blocks of a base are kept: q8 says what float32 says',
+    async (type) => {
+      const judge = await tinyJudge({ family: 'gemma3', hidden: 256, quantize: 'none' });
+      const source = inBlocks(await judgeSource(judge.base, judge.files), type);
+      const at = await mkdtemp(join(folder, 'model-'));
+      const sessions: Session[] = [];
+      for (const kind of ['fp32', 'q8'] as const) {
+        const graph = classifierGraph(source, kind);
+        if (kind === 'q8')
+          expect(
+            graph.constants.some(
+              ({ name }) => name.endsWith('q_proj.weight.codes') || name.endsWith('q_proj.weight.codes.low'),
+            ),
+          ).toBe(true);
+        await writeGraph(diskStore(at), kind, graph);
+        sessions.push(await ort.InferenceSession.create(join(at, `${kind}.onnx`)));
+      }
+      const rows = [[2, 5, 9, 40, 300], Array.from({ length: 40 }, (_, i) => 3 + 11 * i)];
+      const should = await logitsOf(sessions[0], rows);
+      const size = Math.max(...should.flat().map(Math.abs));
+      expect(size).toBeGreaterThan(0.01);
+      expect(worst(await logitsOf(sessions[1], rows), should) / size).toBeLessThan(1e-4);
+      await source.close();
+    },
+  );
+
   test('constants beside the model give the same numbers', async () => {
     const judge = await tinyJudge({ family: 'gemma3' });
     const rows = [[2, 5, 9, 40, 300]];
@@ -164,6 +196,50 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
     expect(scores.find(({ label }: { label: string }) => label === 'A').score).toBeCloseTo(probabilityA, 5);
   });
 });
+
+/** A source whose embedding and linears are random blocks. What cannot be kept so has values that q8 holds exactly. */
+function inBlocks(source: JudgeSource, type: BlockType): JudgeSource {
+  const { values: perBlock, bytes } = blockSize(type);
+  const shapes = new Map<string, [number, number]>([
+    ['model.embed_tokens.weight', [source.config.vocabSize, source.config.hiddenSize]],
+    ...linearModules(source.config).map(
+      ({ path, outFeatures, inFeatures }) =>
+        [`${path}.weight`, [outFeatures, inFeatures]] as [string, [number, number]],
+    ),
+  ]);
+  const stored = new Map<string, Uint8Array>();
+  for (const [name, [rows, columns]] of shapes) {
+    if (columns % perBlock) continue;
+    const words = randomBlocks(type, [rows, columns], new Mt19937(stored.size));
+    stored.set(name, new Uint8Array(words.buffer, 0, ((rows * columns) / perBlock) * bytes));
+  }
+  return {
+    ...source,
+    storedBits: (8 * bytes) / perBlock,
+    storedType: (name) => (stored.has(name) ? type : undefined),
+    async *stored(name) {
+      const all = stored.get(name)!;
+      for (let i = 0; i < all.length; i += 1001) yield all.subarray(i, i + 1001); // no whole blocks
+    },
+    async values(name, rows) {
+      const [, columns] = shapes.get(name) ?? [];
+      if (!columns) return source.values(name, rows);
+      const all = stored.get(name);
+      const values = all ? dequantize(type, all) : await source.values(name);
+      const isEmbedding = name === 'model.embed_tokens.weight';
+      const isKept = all && (!isEmbedding || ['Q4_0', 'Q5_0', 'Q8_0'].includes(type));
+      const held = isKept ? values : rounded(values, isEmbedding ? toRows(values, columns) : toBytes(values));
+      return rows ? held.subarray(rows[0] * columns, rows[1] * columns) : held;
+    },
+  };
+}
+
+/** What integers stand for: signed ones, or bytes around 128. */
+function rounded(values: Float32Array, { codes, scales }: { codes: Int8Array | Uint8Array; scales: Float32Array }) {
+  const zero = codes instanceof Uint8Array ? 128 : 0;
+  const group = values.length / scales.length;
+  return values.map((_, i) => (codes[i] - zero) * scales[Math.floor(i / group)]);
+}
 
 async function diskStoreRead(at: string, name: string): Promise<Uint8Array> {
   const file = await diskStore(at).open(name);
