@@ -24,19 +24,17 @@ export function storedProduct(
 ): Name {
   const { path, inFeatures, outFeatures } = module;
   const weight = `${path}.weight`;
-  const { group, bits, zero, hasMinima } = layoutOf(type);
+  const { group, bits, zero, hasMinima, isHalf } = layoutOf(type);
   const perRow = inFeatures / group;
   const blocks = once(
     async () => allCodes(type, source.stored!(weight)),
     { 4: 2, 5: 3, 8: 2 }[bits] + Number(hasMinima),
   );
-  const scales = scalesConstant(
-    graph,
-    `${weight}.scales`,
-    [outFeatures * perRow],
-    type,
-    async () => (await blocks()).scales,
-  );
+  const scalesOf = async () => (await blocks()).scales;
+  const size = [outFeatures * perRow];
+  const scales = isHalf
+    ? halves(graph, `${weight}.scales`, size, scalesOf)
+    : graph.constant(`${weight}.scales`, 'float32', size, async () => bytesOf(await scalesOf()));
   const inputs = [x, codesConstant(graph, weight, outFeatures, perRow, type, blocks), scales];
   const middle = bits === 5 ? FIVE_ZERO : 1 << (bits - 1);
   if (bits === 5) inputs.push(everywhere(graph, middle, outFeatures * perRow));
@@ -64,23 +62,21 @@ function offsetsOf({ scales, minima }: Codes, middle: number): Float32Array {
 }
 
 /** Sums of x over groups of inputs [B, T, in / group]. */
-function groupSums(graph: Graph, x: Name, perRow: number, group: number): Name {
+export function groupSums(graph: Graph, x: Name, perRow: number, group: number): Name {
   return graph.shared(`sums of ${x} by ${group}`, () => {
     const parted = graph.node('Reshape', [x, graph.ints([0, 0, perRow, group])]);
     return graph.node('ReduceSum', [parted, graph.ints([-1])], { keepdims: 0 });
   });
 }
 
-/** Scales, in float16 where they are such numbers. */
-export function scalesConstant(
+/** Numbers that are float16 exactly, as float32: onnxruntime widens them once, when it opens the model. */
+export function halves(
   graph: Graph,
   name: string,
   shape: readonly number[],
-  type: StoredType,
-  scales: () => Promise<Float32Array>,
+  values: () => Promise<Float32Array>,
 ): Name {
-  if (!layoutOf(type).isHalf) return graph.constant(name, 'float32', shape, async () => bytesOf(await scales()));
-  const half = graph.constant(name, 'float16', shape, async () => fromFloat32(await scales(), 'F16'));
+  const half = graph.constant(name, 'float16', shape, async () => fromFloat32(await values(), 'F16'));
   return graph.node('Cast', [half], { to: FLOAT32 });
 }
 

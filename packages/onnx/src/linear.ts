@@ -1,7 +1,7 @@
 /** @file Products with a matrix, in each form that a file may store it in. */
 import type { DecoderLinear } from '@arena/decoder/checkpoint';
 import { fromFloat32 } from '@arena/safetensors/tensor';
-import { storedProduct } from './block-product.js';
+import { groupSums, halves, storedProduct } from './block-product.js';
 import { bytesOf, type Graph, type Name } from './graph.js';
 import type { LowRank, ModelSource } from './model-source.js';
 import { once } from './once.js';
@@ -82,30 +82,36 @@ function merged(values: Float32Array, change: LowRank | undefined, inFeatures: n
   return out;
 }
 
-/** com.microsoft MatMulNBits: blocks along the inputs of each row, float scales; in 8 bits the middle code is zero. */
+/** com.microsoft MatMulNBits: blocks along the inputs of each row; in 8 bits the middle code is zero, in 4 the offset. */
 function blockProduct(graph: Graph, x: Name, source: ModelSource, module: DecoderLinear, kind: 'q4' | 'q8'): Name {
   const { path, inFeatures, outFeatures } = module;
   const weight = `${path}.weight`;
   const bits = kind === 'q4' ? 4 : 8;
   const perRow = inFeatures / BLOCK;
   const blocks = once(
-    async () => {
-      const values = await source.values(weight);
-      return bits === 4 ? toNibbles(values, inFeatures) : toBytes(values);
-    },
-    kind === 'q4' ? 3 : 2,
+    async (): Promise<Blocks> => (bits === 4 ? toNibbles : toBytes)(await source.values(weight)),
+    bits === 4 ? 3 : 2,
   );
-  const take = (part: keyof Blocks) => async () => bytesOf((await blocks())[part]!);
-  const shape = [outFeatures, perRow, (BLOCK * bits) / 8];
-  const inputs = [
-    x,
-    graph.constant(`${weight}.codes`, 'uint8', shape, take('codes')),
-    graph.constant(`${weight}.scales`, 'float32', [outFeatures * perRow], take('scales')),
-  ];
-  if (bits === 4) {
-    inputs.push(graph.constant(`${weight}.zeros`, 'uint8', [outFeatures * Math.ceil(perRow / 2)], take('zeros')));
+  const codes = graph.constant(`${weight}.codes`, 'uint8', [outFeatures, perRow, (BLOCK * bits) / 8], async () =>
+    bytesOf((await blocks()).codes),
+  );
+  const shape = [outFeatures * perRow];
+  const scales = async () => (await blocks()).scales;
+  const attributes = { K: inFeatures, N: outFeatures, bits, block_size: BLOCK };
+  if (bits === 8) {
+    const wide = graph.constant(`${weight}.scales`, 'float32', shape, async () => bytesOf(await scales()));
+    return graph.node('MatMulNBits', [x, codes, wide], attributes, MICROSOFT);
   }
-  return graph.node('MatMulNBits', inputs, { K: inFeatures, N: outFeatures, bits, block_size: BLOCK }, MICROSOFT);
+  const y = graph.node(
+    'MatMulNBits',
+    [x, codes, halves(graph, `${weight}.scales`, shape, scales)],
+    attributes,
+    MICROSOFT,
+  );
+  const offsets = halves(graph, `${weight}.offsets`, [perRow, outFeatures], async () =>
+    transposed((await blocks()).offsets!, outFeatures, perRow),
+  );
+  return graph.node('Add', [y, graph.node('MatMul', [groupSums(graph, x, perRow, BLOCK), offsets])]);
 }
 
 /** com.microsoft MatMulBnb4 on codes as bitsandbytes has them; absmax is not nested there. */

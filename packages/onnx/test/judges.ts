@@ -56,7 +56,14 @@ export async function tinyJudge({
     ...randomCheckpointFiles({ ...FAMILIES[family], hidden_size: hidden }, { seed: 5 }),
     'tokenizer.json': tinyBaseFor(votes, { hiddenSize: 32, layers: 2, vocabSize: 700 })['tokenizer.json'],
   });
-  const base = await openBase(location, `tiny-${family}`);
+  return judgeOn(await openBase(location, `tiny-${family}`), { loss, classes, quantize });
+}
+
+/** A base with an adapter that changes something in two of its layers. */
+export function judgeOn(
+  base: Base,
+  { loss, classes, quantize }: Pick<TinyJudgeOptions, 'loss' | 'classes' | 'quantize'>,
+): TinyJudge {
   const settings = completeSettings({
     base: 'b',
     data: ['d'],
