@@ -2,7 +2,7 @@
 import type { LabelScore } from '@arena/transformers';
 
 /** A battle, as the form has it. */
-export interface Battle {
+interface Battle {
   prompt: string;
   responseA: string;
   responseB: string;

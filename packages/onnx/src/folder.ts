@@ -5,7 +5,7 @@ import type { JudgeFiles } from '@arena/judge/run';
 import { classifierGraph } from './classifier-graph.js';
 import { OnnxError } from './error.js';
 import { judgeSource } from './judge-source.js';
-import { WEIGHT_KINDS, type WeightKind } from './linear.js';
+import { keepsBlocks, WEIGHT_KINDS, type WeightKind } from './linear.js';
 import { onnxReadme } from './readme.js';
 import { writeGraph } from './write.js';
 
@@ -61,9 +61,10 @@ export async function writeOnnxFolder(
     const config = configOf(source.config.padTokenId, objective, weights[0], beside);
     await folder.write('config.json', `${JSON.stringify(config, null, 2)}\n`);
     await folder.write('arena.json', formatCard({ ...card, base: idOf(card.base ?? base.name) }));
+    const kept = weights.filter((kind) => keepsBlocks(source, kind));
     await folder.write(
       'README.md',
-      onnxReadme({ base: idOf(base.name), card, weights, suffix: SUFFIX, before: ownStart(base) }),
+      onnxReadme({ base: idOf(base.name), card, weights, suffix: SUFFIX, kept, before: ownStart(base) }),
     );
   } finally {
     await source.close();

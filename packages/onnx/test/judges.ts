@@ -79,7 +79,7 @@ export function judgeOn(
     r: 4,
     lora_alpha: 8,
     target_modules: ['q_proj', 'down_proj'],
-    layers_to_transform: [1, 2],
+    layers_to_transform: [base.config.layers.length - 2, base.config.layers.length - 1],
   });
   const targets = resolveTargets(config, linearModules(base.config));
   const weights = new Map(

@@ -11,20 +11,22 @@ import { pathToFileURL } from 'node:url';
 import { syntheticBattles } from '@arena/data';
 import { linearModules } from '@arena/decoder/checkpoint';
 import { logitsOfSequences } from '@arena/decoder/model';
-import { diskStore } from '@arena/files';
+import { bytesFolder, diskStore } from '@arena/files';
 import { bytesTarget } from '@arena/files/write';
 import { blockSize, dequantize } from '@arena/gguf';
 import { openJudge } from '@arena/judge';
+import { openBase } from '@arena/judge/run';
 import { type BlockType, randomBlocks } from '@arena/quant/ops';
 import { Mt19937 } from '@arena/random';
 import { openEngine } from '@arena/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { tinyGguf } from '../../gguf/test/tiny-base.js';
 import { classifierGraph } from '../src/classifier-graph.js';
 import { type WeightKind, writeOnnxFolder } from '../src/index.js';
 import { type JudgeSource, judgeSource } from '../src/judge-source.js';
 import { toBytes, toRows } from '../src/weight-kinds.js';
 import { writeGraph } from '../src/write.js';
-import { type TinyJudge, type TinyJudgeOptions, tinyJudge } from './judges.js';
+import { judgeOn, type TinyJudge, type TinyJudgeOptions, tinyJudge } from './judges.js';
 
 const FOLDER = process.env.ARENA_ONNX ?? '';
 /** Without it the tests are left out; CI must have it. */
@@ -253,6 +255,16 @@ test('an adapter of another base is named before anything is written', async () 
     'the adapter belongs to another base',
   );
   expect(folder.files).toEqual({});
+});
+
+test('the card says which form has the blocks of a GGUF base: 8 bits of 8.5, not 4', async () => {
+  const location = bytesFolder({ 'model.gguf': await tinyGguf() });
+  const { base, files } = judgeOn(await openBase(location, 'tiny.gguf'), {});
+  const [folder, onnx] = [bytesTarget(), bytesTarget()];
+  await writeOnnxFolder(base, files, { folder, onnx, weights: ['q8', 'q4'] });
+  const [q8, q4] = new TextDecoder().decode(folder.files['README.md']).match(/^\| onnx\/.*$/gm)!;
+  expect(q8).toContain("model_quantized.onnx | the blocks of the base's GGUF file");
+  expect(q4).toContain('model_q4.onnx | linears in 4 bits');
 });
 
 test('a base that is not in NF4 has no bnb4, an unknown form is named', async () => {
