@@ -6,8 +6,9 @@ import { bytesOf, type Graph, type Name, newGraph } from './graph.js';
 import { layerNodes, rmsNorm, type Shared } from './layers.js';
 import { keepsBlocks, type WeightKind } from './linear.js';
 import type { ModelSource } from './model-source.js';
-import { type Codes, codesOf, layoutOf, type StoredType, wholeBlocks } from './stored-blocks.js';
-import { toRows, transposed } from './weight-kinds.js';
+import { codesOf, layoutOf, type StoredType, wholeBlocks } from './stored-blocks.js';
+import { type Codes, toRows, transposed } from './weight-kinds.js';
+import { isSmall } from './widened.js';
 
 const FLOAT32 = 1;
 /** Added to the scores of tokens that a query does not see. Finite: a row that sees none has a mean, not NaN. */
@@ -18,8 +19,9 @@ const ROWS = 4096;
 /**
  * Inputs `input_ids` and `attention_mask`, int64 [batch, tokens], padded on either side; output `logits`, float32 [batch, labels], of
  * each row's last token that the mask has. Positions count from the left end: RoPE sees only differences.
+ * @param widen Whether integers of linears become float32 when the model is opened; default where that takes at most 1 GB.
  */
-export function classifierGraph(source: ModelSource, kind: WeightKind): Graph {
+export function classifierGraph(source: ModelSource, kind: WeightKind, widen = isSmall(source)): Graph {
   const { config } = source;
   const graph = newGraph();
   for (const name of ['input_ids', 'attention_mask']) {
@@ -28,7 +30,8 @@ export function classifierGraph(source: ModelSource, kind: WeightKind): Graph {
   graph.outputs.push({ name: 'logits', element: 'float32', shape: ['batch', config.numLabels] });
   const shared = sharedNodes(graph);
   let x = embedded(graph, source, kind); // [B, T, H]
-  for (let layer = 0; layer < config.layers.length; layer++) x = layerNodes(graph, x, source, layer, shared, kind);
+  for (let layer = 0; layer < config.layers.length; layer++)
+    x = layerNodes(graph, x, source, layer, shared, { kind, widen });
   const pooled = rmsNorm(graph, lastTokens(graph, x), source, 'model.norm.weight'); // [B, H]
   const head = graph.constant('score.weight', 'float32', [config.hiddenSize, config.numLabels], () =>
     bytesOf(transposed(source.score, config.numLabels, config.hiddenSize)),

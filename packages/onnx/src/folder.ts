@@ -17,6 +17,11 @@ export interface OnnxFolderOptions {
   onnx: FileTarget;
   /** Forms of the weights; each is a file. Default `['fp32']`. */
   weights?: readonly WeightKind[];
+  /**
+   * Whether the linears' integers become float32 in memory when the model is opened: small files, and the speed of float32. Default
+   * where that takes at most 1 GB; larger models are multiplied by in their integers.
+   */
+  widen?: boolean;
   /** Told the name of each file that is written. */
   onFile?: (name: string) => void;
 }
@@ -39,7 +44,7 @@ const SUFFIX: Record<WeightKind, string> = { fp32: '', fp16: '_fp16', q8: '_quan
 export async function writeOnnxFolder(
   base: Base,
   files: JudgeFiles,
-  { folder, onnx, weights = ['fp32'], onFile }: OnnxFolderOptions,
+  { folder, onnx, weights = ['fp32'], widen, onFile }: OnnxFolderOptions,
 ): Promise<void> {
   const unknown = weights.find((kind) => !WEIGHT_KINDS.includes(kind));
   if (unknown || !weights.length) {
@@ -53,7 +58,7 @@ export async function writeOnnxFolder(
     const beside: Partial<Record<string, boolean>> = {};
     for (const kind of weights) {
       const name = `model${SUFFIX[kind]}`;
-      const { files: written, isSplit } = await writeGraph(onnx, name, classifierGraph(source, kind));
+      const { files: written, isSplit } = await writeGraph(onnx, name, classifierGraph(source, kind, widen));
       if (isSplit) beside[`${name}.onnx`] = true;
       for (const one of written) onFile?.(`onnx/${one}`);
     }

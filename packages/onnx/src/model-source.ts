@@ -13,7 +13,7 @@ export interface LowRank {
 }
 
 /** NF4 codes of a linear, as bitsandbytes packs them, with a float scale each block. */
-interface Nf4 {
+export interface Nf4 {
   /** Two codes a byte, the first in the upper half [outFeatures * inFeatures / 2]. */
   codes: Uint8Array;
   /** [outFeatures * inFeatures / blockSize] */

@@ -3,17 +3,18 @@
 /** Inputs that share a scale, in a matrix of integers. */
 export const BLOCK = 32;
 
-/** Codes of a matrix [rows, columns / BLOCK, BLOCK * bits / 8], and for each block what they stand for. */
-export interface Blocks {
+/** A matrix as integers: value = scale (code - zero) + offset, by groups of its inputs. */
+export interface Codes {
+  /** One a byte [values]. */
   codes: Uint8Array;
-  /** [rows * columns / BLOCK] */
+  /** [values / group] */
   scales: Float32Array;
-  /** What the middle code stands for, where it is not 0 [rows * columns / BLOCK]. */
+  /** [values / group], of kinds that have them. */
   offsets?: Float32Array;
 }
 
 /** Rounds a matrix [rows, columns] to integers of 8 bits around 128, the largest entry of each block at 127 from it. */
-export function toBytes(values: Float32Array): Blocks {
+export function toBytes(values: Float32Array): Codes {
   const scales = new Float32Array(values.length / BLOCK);
   const codes = new Uint8Array(values.length);
   for (let block = 0; block < scales.length; block++) {
@@ -35,22 +36,18 @@ const FITS = 2;
 const MIDDLE = 8;
 
 /**
- * Rounds a matrix [rows, columns] to integers of 4 bits, the first code of a byte in the lower half: value = scale (code - 8) + offset,
- * both float16. Those of the least squared error are kept of a few ranges, each fitted by least squares.
+ * Rounds a matrix [rows, columns] to integers of 4 bits: value = scale (code - 8) + offset, both float16. Those of the least squared error are kept of a few ranges, each fitted by least squares.
  */
-export function toNibbles(values: Float32Array): Required<Blocks> {
+export function toNibbles(values: Float32Array): Required<Codes> {
   const scales = new Float32Array(values.length / BLOCK);
   const offsets = new Float32Array(scales.length);
-  const codes = new Uint8Array(values.length / 2);
+  const codes = new Uint8Array(values.length);
   for (let block = 0; block < scales.length; block++) {
     const start = block * BLOCK;
     const { scale, offset } = fitted(values, start);
     scales[block] = scale;
     offsets[block] = offset;
-    for (let i = start; i < start + BLOCK; i++) {
-      const code = MIDDLE + stepOf(values[i], scale, offset);
-      codes[i >> 1] |= i & 1 ? code << 4 : code;
-    }
+    for (let i = start; i < start + BLOCK; i++) codes[i] = MIDDLE + stepOf(values[i], scale, offset);
   }
   return { codes, scales, offsets };
 }

@@ -48,10 +48,14 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  async function sessionOf(judge: TinyJudge, kind: WeightKind, largest?: number): Promise<Session> {
+  async function sessionOf(
+    judge: TinyJudge,
+    kind: WeightKind,
+    { largest, widen }: { largest?: number; widen?: boolean } = {},
+  ): Promise<Session> {
     const source = await judgeSource(judge.base, judge.files);
     const at = await mkdtemp(join(folder, 'model-'));
-    const { files } = await writeGraph(diskStore(at), 'model', classifierGraph(source, kind), { largest });
+    const { files } = await writeGraph(diskStore(at), 'model', classifierGraph(source, kind, widen), { largest });
     await source.close();
     return ort.InferenceSession.create(join(at, files[0]));
   }
@@ -119,7 +123,11 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
     const size = Math.max(...logits.flat().map(Math.abs));
     const error: Partial<Record<WeightKind, number>> = {};
     for (const kind of ['fp16', 'q8', 'q4', 'bnb4'] as const) {
-      error[kind] = worst(await logitsOf(await sessionOf(judge, kind), rows), logits) / size;
+      const [apart, wide] = await Promise.all(
+        [false, true].map(async (widen) => logitsOf(await sessionOf(judge, kind, { widen }), rows)),
+      );
+      error[kind] = worst(wide, logits) / size;
+      expect(worst(wide, apart) / size).toBeLessThan(1e-5); // the same values in other operators
     }
     expect(error.fp16).toBeLessThan(0.01);
     expect(error.q8).toBeLessThan(0.1);
@@ -134,22 +142,25 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
       const source = inBlocks(await judgeSource(judge.base, judge.files), type);
       const at = await mkdtemp(join(folder, 'model-'));
       const sessions: Session[] = [];
-      for (const kind of ['fp32', 'q8'] as const) {
-        const graph = classifierGraph(source, kind);
-        if (kind === 'q8')
-          expect(
-            graph.constants.some(
-              ({ name }) => name.endsWith('q_proj.weight.codes') || name.endsWith('q_proj.weight.codes.low'),
-            ),
-          ).toBe(true);
+      for (const [kind, widen] of [
+        ['fp32', false],
+        ['q8', false],
+        ['q8', true],
+      ] as const) {
+        const graph = classifierGraph(source, kind, widen);
         await writeGraph(diskStore(at), kind, graph);
         sessions.push(await ort.InferenceSession.create(join(at, `${kind}.onnx`)));
+        if (kind === 'fp32') continue;
+        expect(graph.constants.some(({ name }) => /q_proj\.weight\.(codes|low)$/.test(name))).toBe(true);
+        expect(graph.nodes.some(({ op }) => op === 'MatMulNBits')).toBe(!widen);
       }
       const rows = [[2, 5, 9, 40, 300], Array.from({ length: 40 }, (_, i) => 3 + 11 * i)];
       const should = await logitsOf(sessions[0], rows);
       const size = Math.max(...should.flat().map(Math.abs));
       expect(size).toBeGreaterThan(0.01);
-      expect(worst(await logitsOf(sessions[1], rows), should) / size).toBeLessThan(1e-4);
+      for (const session of sessions.slice(1)) {
+        expect(worst(await logitsOf(session, rows), should) / size).toBeLessThan(1e-4);
+      }
       await source.close();
     },
   );
@@ -158,7 +169,7 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
     const judge = await tinyJudge({ family: 'gemma3' });
     const rows = [[2, 5, 9, 40, 300]];
     const whole = await logitsOf(await sessionOf(judge, 'fp32'), rows);
-    expect(await logitsOf(await sessionOf(judge, 'fp32', 1e5), rows)).toEqual(whole);
+    expect(await logitsOf(await sessionOf(judge, 'fp32', { largest: 1e5 }), rows)).toEqual(whole);
     const target = bytesTarget();
     const source = await judgeSource(judge.base, judge.files);
     const { files, isSplit } = await writeGraph(target, 'model', classifierGraph(source, 'fp32'), { largest: 1e5 });

@@ -5,19 +5,19 @@ import { Mt19937 } from '@arena/random';
 import { expect, test } from 'vitest';
 import { codesOf, inFiveBits, inNibbles, isStoredType, layoutOf, wholeBlocks } from '../src/stored-blocks.js';
 
-test.each(BLOCK_TYPES)('%s: scale (code - zero) + minimum is the value', (type) => {
+test.each(BLOCK_TYPES)('%s: scale (code - zero) + offset is the value', (type) => {
   expect(isStoredType(type)).toBe(true);
   const shape = [7, 3 * blockSize(type).values];
   const bytes = new Uint8Array(randomBlocks(type, shape, new Mt19937(3)).buffer, 0, blockBytes(type, shape));
-  const { codes, scales, minima } = codesOf(type, bytes);
+  const { codes, scales, offsets } = codesOf(type, bytes);
   const { zero, group, bits, isHalf, hasMinima } = layoutOf(type);
   const values = dequantize(type, bytes);
   expect(codes.length).toBe(values.length);
-  expect(minima !== undefined).toBe(hasMinima);
+  expect(offsets !== undefined).toBe(hasMinima);
   expect(Math.max(...codes)).toBeLessThan(2 ** bits);
   for (const [i, code] of codes.entries()) {
     const place = Math.floor(i / group);
-    expect(Math.fround(scales[place] * (code - zero) + (minima?.[place] ?? 0)) - values[i]).toBe(0);
+    expect(Math.fround(scales[place] * (code - zero) + (offsets?.[place] ?? 0)) - values[i]).toBe(0);
   }
   // eleven bits of a float16, and none below them
   if (isHalf)
