@@ -5,7 +5,7 @@ import { bytesOf, type Graph, type Name } from './graph.js';
 import { type Integers, roundedIntegers, storedIntegers } from './integers.js';
 import type { LowRank, ModelSource } from './model-source.js';
 import { once } from './once.js';
-import { halves } from './unpacked.js';
+import { floats } from './unpacked.js';
 import { BLOCK, transposed } from './weight-kinds.js';
 import { widened, widenedNf4 } from './widened.js';
 
@@ -42,7 +42,7 @@ export function linear(
   if (form === 'fp32' || form === 'fp16') {
     const values = async () =>
       transposed(merged(await source.values(weight), change, inFeatures), outFeatures, inFeatures);
-    return graph.node('MatMul', [x, floats(graph, weight, [inFeatures, outFeatures], values, form)]);
+    return graph.node('MatMul', [x, floats(graph, weight, [inFeatures, outFeatures], values, form === 'fp16')]);
   }
   if (widen) {
     const matrix = form === 'bnb4' ? wideNf4(graph, source, module) : widened(graph, integersOf(source, module, form));
@@ -66,18 +66,6 @@ const KEPT_BITS = 6;
 /** Whether a form keeps a GGUF base's own blocks: rounding them to another grid costs more than it saves. */
 export function keepsBlocks({ storedBits = 0 }: ModelSource, kind: WeightKind): boolean {
   return storedBits > 0 && (kind === 'q8' || (kind === 'q4' && storedBits <= KEPT_BITS));
-}
-
-/** A matrix in float32, or in float16 and widened before use: products stay in float32. */
-function floats(
-  graph: Graph,
-  name: string,
-  shape: readonly number[],
-  values: () => Promise<Float32Array>,
-  kind: 'fp32' | 'fp16',
-): Name {
-  if (kind === 'fp16') return halves(graph, name, shape, values);
-  return graph.constant(name, 'float32', shape, async () => bytesOf(await values()));
 }
 
 /** W + scaling B A [out, in]. */

@@ -8,8 +8,7 @@ import { bytesOf, type Graph, type Name } from './graph.js';
 import type { Integers } from './integers.js';
 import type { ModelSource, Nf4 } from './model-source.js';
 import { once } from './once.js';
-import { inFiveBits } from './stored-blocks.js';
-import { halves, unpacked } from './unpacked.js';
+import { partsOf } from './unpacked.js';
 
 const FLOAT32 = 1;
 const INT32 = 6;
@@ -24,30 +23,15 @@ export function isSmall({ config }: ModelSource): boolean {
 
 /** The matrix [columns, rows], as MatMul takes it: scale (code - zero) + offset. */
 export function widened(graph: Graph, integers: Integers): Name {
-  const { name, rows, columns, bits, group, zero, hasOffsets, isHalf, read } = integers;
-  const perRow = columns / group;
-  const blocks = once(read, { 4: 2, 5: 3, 8: 2 }[bits] + Number(hasOffsets));
-  const constant = (end: string, bytes: number, content: (codes: Uint8Array) => Uint8Array) =>
-    graph.constant(name + end, 'uint8', [rows, perRow, bytes], async () => content((await blocks()).codes));
-  const eachGroup = (end: string, part: 'scales' | 'offsets') => {
-    const values = async () => (await blocks())[part]!;
-    const shape = [rows, perRow, 1];
-    return isHalf
-      ? halves(graph, name + end, shape, values)
-      : graph.constant(name + end, 'float32', shape, async () => bytesOf(await values()));
-  };
-  const codes =
-    bits === 8
-      ? constant('.codes', group, (all) => all)
-      : unpacked(
-          graph,
-          constant('.low', group / 2, (all) => inFiveBits(all).low),
-          bits === 5 ? constant('.fifth', group / 8, (all) => inFiveBits(all).fifth) : undefined,
-        );
-  const wide = graph.node('Cast', [codes], { to: FLOAT32 });
+  const { rows, columns, group, zero, hasOffsets } = integers;
+  const { bytes, floats } = partsOf(graph, integers);
+  const eachGroup = [rows, columns / group, 1];
+  const wide = graph.node('Cast', [bytes()], { to: FLOAT32 });
   const steps = zero ? graph.node('Sub', [wide, graph.float(zero)]) : wide;
-  const scaled = graph.node('Mul', [steps, eachGroup('.scales', 'scales')]);
-  const values = hasOffsets ? graph.node('Add', [scaled, eachGroup('.offsets', 'offsets')]) : scaled;
+  const scaled = graph.node('Mul', [steps, floats('.scales', eachGroup, ({ scales }) => scales)]);
+  const values = hasOffsets
+    ? graph.node('Add', [scaled, floats('.offsets', eachGroup, ({ offsets }) => offsets!)])
+    : scaled;
   return turned(graph, values, rows, columns);
 }
 
