@@ -17,13 +17,13 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { completeSettings } from '@arena/judge';
 import { evaluationOf, objectiveOf, openBase } from '@arena/judge/run';
-import { baselineFigures, figuresOf, readLines, stepsOf } from './real-votes/figures.mjs';
+import { baselineFigures, cascadeWith, figuresOf, readLines, stepsOf } from './real-votes/figures.mjs';
 import { letterPredictions } from './real-votes/letters.mjs';
 import { peerEvaluation, writePeerInput } from './real-votes/peer.mjs';
 import { runProcess } from './real-votes/process.mjs';
-import { COMMON, runsOf, SPLIT_SEED } from './real-votes/runs.mjs';
+import { COMMON, runsOf, SPLIT_SEED, TEACHER } from './real-votes/runs.mjs';
 import { writeTables } from './real-votes/tables.mjs';
-import { partsOf, preparedFolder, sourcesOf } from './real-votes/votes.mjs';
+import { partsOf, preparedFolder, softFolder, sourcesOf } from './real-votes/votes.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const { values: flags } = parseArgs({
@@ -109,7 +109,10 @@ async function printPlan(wanted, runs) {
 /** A run to its end. @returns its line */
 async function carryOut(run, context) {
   const folder = join(context.runs, run.key);
-  const prepared = await preparedFolder(context, run.share);
+  const whole = await preparedFolder(context, run.share);
+  const prepared = run.settings.softLabels
+    ? await softFolder(whole, (votes, to) => askTeacher(context, votes, to))
+    : whole;
   const parts = await partsOf(prepared);
   const sources = sourcesOf(context.data);
   const shared = { key: run.key, stage: run.stage, who: run.who, name: run.name };
@@ -135,6 +138,7 @@ async function carryOut(run, context) {
     share: run.share,
     trainBattles: parts.train.length,
     ...(await figuresOf(folder, parts, sources)),
+    ...(run.settings.layers ? { cascade: await cascadeWith(folder, join(context.runs, TEACHER), parts) } : {}),
     ...(log ? await stepsOf(folder) : {}),
     ...did,
     machine: { cpu: cpus()[0].model.trim(), cores: cpus().length, threads, loadAtEnd: Number(loadavg()[0].toFixed(1)) },
@@ -182,6 +186,26 @@ async function trainArena(folder, settings, parts) {
     versions: { node: execFileSync(flags.node, ['--version'], { encoding: 'utf8' }).trim() },
     engineFlags,
   };
+}
+
+/** Predictions of the larger judge on votes, one order: it is a reward model. */
+async function askTeacher({ runs, base, cli: command }, votes, to) {
+  const adapter = join(runs, TEACHER, 'adapter');
+  if (!existsSync(adapter)) throw new Error(`${adapter}: the judge to learn from is not there yet`);
+  const words = [
+    command,
+    'predict',
+    '--base',
+    base,
+    '--adapter',
+    adapter,
+    '--data',
+    votes,
+    '--out',
+    to,
+    ...engineFlags,
+  ];
+  await runProcess(flags.node, words, { log: `${to}.log` });
 }
 
 /** The same by transformers and PEFT, with Arena's tokens. */

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promptKey } from '@arena/data/clean';
 import { evaluate } from '@arena/eval';
+import { cascadeCurve } from '@arena/eval/metrics';
 
 /** Names of the report's predictors that are baselines of the table. */
 const IN_REPORT = { longer: 'always-longer', style: 'style', words: 'tf-idf' };
@@ -61,6 +62,21 @@ export async function figuresOf(folder, parts, sources) {
     bySource: slices(({ id }) => sources.get(id)),
     byLanguage: slices(({ language }) => language),
   };
+}
+
+/** What a judge gives on the test part when another is asked where it is not certain. */
+export async function cascadeWith(folder, other, { test }) {
+  const [first, second] = await Promise.all(
+    [folder, other].map(async (one) => {
+      const lines = (await readLines(join(one, 'predictions.jsonl'))).map(marginOf);
+      const said = new Map(lines.map(({ id, probabilityA }) => [id, probabilityA]));
+      return test.map(({ id }) => said.get(id));
+    }),
+  );
+  const labels = test.map(({ winner }) => (winner === 'a' ? 1 : 0));
+  return cascadeCurve(first, second, labels).map(({ share, within, accuracy, logLoss }) =>
+    [share, within, accuracy, logLoss].map(rounded),
+  );
 }
 
 /** A prediction of the margin alone. */

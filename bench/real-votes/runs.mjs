@@ -29,6 +29,14 @@ const TRIED = {
 };
 /** The run that PEFT makes in any case: the best of the peer's own runs. */
 const REFERENCE = 'bt-all';
+/** Smaller judges: the lower layers alone, and with the probabilities of a larger judge in their targets. */
+const SMALLER = {
+  'bt-12-layers': { ...REWARD, layers: 12 },
+  'bt-6-layers': { ...REWARD, layers: 6 },
+  'bt-6-layers-distilled': { ...REWARD, layers: 6, softLabels: 0.5 },
+};
+/** The judge that a distilled one learns from, and that a cascade asks second. */
+export const TEACHER = `arena-${REFERENCE}-s${FIRST_SEED}`;
 const SHARES = [1 / 8, 1 / 4, 1 / 2];
 const KINDS = ['bradley-terry', 'cross-entropy'];
 
@@ -49,7 +57,8 @@ export function runsOf(rows) {
   );
   const shares = chosen.flatMap((name) => SHARES.map((share) => run(3, 'arena', name, FIRST_SEED, share)));
   const baselines = BASELINES.map((name) => run(0, 'baseline', name, FIRST_SEED));
-  const all = [...baselines, ...tried, ...seeds, ...peft, ...shares];
+  const smaller = Object.keys(SMALLER).map((name) => run(4, 'arena', name, FIRST_SEED));
+  const all = [...baselines, ...tried, ...seeds, ...peft, ...shares, ...smaller];
   return all.filter(({ key }, i) => all.findIndex((one) => one.key === key) === i);
 }
 
@@ -66,5 +75,5 @@ export function chosenOf(rows) {
 function run(stage, who, name, seed, share = 1) {
   const part = share === 1 ? '' : `-of-${1 / share}`;
   const key = who === 'baseline' ? `baseline-${name}` : `${who}-${name}${part}-s${seed}`;
-  return { key, stage, who, name, settings: { ...TRIED[name] }, seed, share };
+  return { key, stage, who, name, settings: { ...TRIED[name], ...SMALLER[name] }, seed, share };
 }

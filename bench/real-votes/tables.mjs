@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { readLines } from './figures.mjs';
-import { chosenOf } from './runs.mjs';
+import { chosenOf, TEACHER } from './runs.mjs';
 
 const BEGIN = '<!-- tables of bench/real-votes.mjs -->';
 const END = '<!-- end of the tables -->';
@@ -38,6 +38,8 @@ function tables(rows) {
     section('Three seeds', 'No recipe has several seeds yet.', seedTable(full)),
     section('By source and language', 'No run has ended yet.', sliceTable(rows)),
     section('Fewer votes', 'No run with fewer votes has ended yet.', curveTable(rows)),
+    section('Smaller judges', 'No smaller judge has ended yet.', smallerTable(full)),
+    section('Two judges in turn', 'No smaller judge has ended yet.', cascadeTable(full)),
     section('Time and memory', 'No run has ended yet.', costTable(full)),
   ];
   return parts.join('\n\n');
@@ -191,6 +193,49 @@ function curveTable(rows) {
       interval(test.accuracy),
       interval(test.logLoss),
       number(test.tempered?.logLoss),
+    ]),
+  );
+}
+
+/** The lower layers alone, and the whole model above them. */
+function smallerTable(rows) {
+  const own = rows.filter(({ settings }) => settings?.layers);
+  if (!own.length) return [];
+  const whole = rows.find(({ key }) => key === TEACHER);
+  return table(
+    [
+      'run',
+      'layers',
+      'validation log loss',
+      'test accuracy',
+      'test log loss',
+      'with temperature',
+      'tokens/s in training',
+    ],
+    [...(whole ? [whole] : []), ...own].map(({ name, settings, validation, test, tokensPerSecond }) => [
+      name,
+      settings.layers ?? 'all',
+      number(validation.logLoss[0]),
+      interval(test.accuracy),
+      interval(test.logLoss),
+      number(test.tempered?.logLoss),
+      tokensPerSecond,
+    ]),
+  );
+}
+
+/** Accuracy and log loss where the whole model is asked about the least certain share of a smaller one's battles. */
+function cascadeTable(rows) {
+  const own = rows.filter(({ cascade }) => cascade);
+  const shown = [0, 0.2, 0.5, 0.8, 1];
+  return table(
+    ['first asked', ...shown.map((part) => `${100 * part} % asked again`)],
+    own.map(({ name, cascade }) => [
+      name,
+      ...shown.map((part) => {
+        const near = cascade.reduce((a, b) => (Math.abs(b[0] - part) < Math.abs(a[0] - part) ? b : a));
+        return `${number(near[2])}, ${number(near[3])}`;
+      }),
     ]),
   );
 }

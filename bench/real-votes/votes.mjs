@@ -7,6 +7,7 @@ import { promptKey } from '@arena/data/clean';
 import { applySplits } from '@arena/data/split';
 import { readVotes } from '@arena/judge';
 import { Mt19937, randperm } from '@arena/random';
+import { readLines } from './figures.mjs';
 
 /** Seed of the order in which prompts join a share. */
 const SHARE_SEED = 42;
@@ -25,6 +26,35 @@ export async function preparedFolder({ runs, data, base, cli, splitSeed, maxToke
   if (share === 1) return whole;
   const folder = `${whole}-${share}`;
   if (!existsSync(folder)) await writeShare(whole, folder, share);
+  return folder;
+}
+
+/**
+ * A copy whose training part has the probabilities of a judge as soft labels, made once.
+ * @param predict Writes the judge's predictions on a file of votes to another file.
+ */
+export async function softFolder(whole, predict) {
+  const folder = `${whole}-soft`;
+  if (existsSync(folder)) return folder;
+  const temporary = `${folder}.part`;
+  await rm(temporary, { recursive: true, force: true });
+  await mkdir(temporary, { recursive: true });
+  const splits = JSON.parse(await readFile(join(whole, 'splits.json'), 'utf8'));
+  const train = new Set(splits.train);
+  const records = await readLines(join(whole, 'battles.jsonl'));
+  const lines = (all) => all.map((one) => `${JSON.stringify(one)}\n`).join('');
+  const asked = join(temporary, 'train.jsonl');
+  await writeFile(asked, lines(records.filter(({ id }) => train.has(id))));
+  const answers = join(temporary, 'answers.jsonl');
+  await predict(asked, answers);
+  const said = new Map((await readLines(answers)).map(({ id, probabilityA }) => [id, probabilityA]));
+  const soft = records.map((one) => {
+    const p = said.get(one.id);
+    return p === undefined ? one : { ...one, soft_label: [p, 1 - p] };
+  });
+  await writeFile(join(temporary, 'battles.jsonl'), lines(soft));
+  for (const name of ['splits.json', 'prepared.json']) await cp(join(whole, name), join(temporary, name));
+  await rename(temporary, folder);
   return folder;
 }
 

@@ -3,7 +3,7 @@ import type { Description } from '@arena/data/describe';
 import type { TrainingSettings } from '@arena/judge';
 import type { EngineName } from '@arena/runtime';
 
-interface EngineInfo {
+export interface EngineInfo {
   name: string;
   /** Such as `2 threads` or the graphics adapter. */
   detail: string;
@@ -11,27 +11,56 @@ interface EngineInfo {
 
 /** Files of votes, and what their columns and votes are called where that differs: "prompt=question", "a=1,b=0". */
 export interface VotesChoice {
-  /** null: the built-in synthetic votes. */
+  /** null: made-up votes, drawn by `seed`. */
   files: File[] | null;
+  seed?: number;
   columns?: string;
   winnerValues?: string;
 }
 
 export interface VotesInfo {
   name: string;
+  /** Highest accuracy that a judge of these votes can expect, where that is known: of made-up ones. */
+  ceiling?: number;
   description: Description;
   /** Battles left out, by reason. */
   dropped: { reason: string; count: number }[];
   parts: { train: number; validation: number; test: number };
 }
 
-interface BattleView {
-  index: number;
-  total: number;
+/** A battle as it is shown. */
+export interface BattleView {
+  id: string;
   prompt: string[];
   responseA: string[];
   responseB: string[];
   winner: 'a' | 'b' | 'tie' | null;
+}
+
+/** What the judges without a person say of the battles of the race: P(A is preferred) [battles]. */
+export interface RaceScores {
+  judge: number[];
+  /** "The longer answer wins"; 1/2 for equal lengths. */
+  longer: number[];
+  /** Word counts (tf-idf), fitted on the training part. */
+  words: number[];
+}
+
+/** Accuracy of a predictor on the test part, with its 95 % interval. */
+interface Score {
+  name: string;
+  accuracy: number;
+  low: number | null;
+  high: number | null;
+}
+
+export interface Evaluated {
+  /** The report as a page. */
+  html: string;
+  scores: Score[];
+  /** What the report says first. */
+  sentence: string;
+  race: RaceScores;
 }
 
 /** Where the base comes from. */
@@ -41,26 +70,30 @@ export type BaseChoice =
   | { kind: 'kept'; folder: string }
   /** A folder in Hugging Face's format, or a GGUF file. */
   | { kind: 'url'; url: string }
+  /** A model of Hugging Face's hub: `owner/name`, its page's address, or a GGUF file of it. A token for gated ones. */
+  | { kind: 'hub'; id: string; token?: string }
   /** Files of such a folder, which `name` names; or a GGUF file or all parts of one. */
   | { kind: 'files'; name: string; files: File[] };
 
 /** A base in the browser's private file system. */
-export type KeptBase = { name: string; folder: string };
+export type KeptBase = { name: string; folder: string; bytes: number };
 
 export interface BaseInfo {
   name: string;
+  tiny: boolean;
   layers: number;
   hiddenSize: number;
   parameters: number;
   vocabulary: number;
-  /** Settings that suit it. */
+  /** Settings that suit it, and the recipe that they are of. */
   form: TrainSettings;
+  recipe?: string;
 }
 
 /** What the form asks for. */
 export type TrainSettings = Pick<
   TrainingSettings,
-  'rank' | 'firstLayer' | 'learningRate' | 'epochs' | 'batchSize' | 'maxTokens'
+  'rank' | 'firstLayer' | 'learningRate' | 'epochs' | 'batchSize' | 'accumulation' | 'maxTokens' | 'loss'
 >;
 
 /** A run that an earlier page left, under way or done. */
@@ -70,6 +103,13 @@ export interface SavedRun {
   done: boolean;
   votes: string;
   base: string;
+}
+
+/** A battle without a vote. */
+export interface Pair {
+  prompt: string;
+  responseA: string;
+  responseB: string;
 }
 
 export interface Judgement {
@@ -88,19 +128,25 @@ interface Tasks {
   savedRun(): SavedRun | null;
   useVotes(choice: VotesChoice): VotesInfo;
   battle(index: number): BattleView;
+  /** Ten battles of the test part with a vote, which training never sees. */
+  race(): BattleView[];
   useBase(choice: BaseChoice): BaseInfo;
   keptBases(): KeptBase[];
-  /** Ends when training does; true when it came to its end, false when it was stopped. */
-  train(settings: TrainSettings): boolean;
+  deleteBase(folder: string): void;
+  /**
+   * Ends when training does; true when it came to its end, false when it was stopped. `pinned`: the battle that is judged
+   * at the start and again and again.
+   */
+  train(run: { form: TrainSettings; pinned?: Pair }): boolean;
   /** Opens the saved run's votes and base, and trains on where it was not done. */
   continueRun(): boolean;
   forgetRun(): void;
   setPaused(paused: boolean): void;
+  /** Ends the task that is under way, whatever it is; that task then fails with 'stopped', or gives what it has. */
   stop(): void;
-  /** The report as a page, and its table as text. */
-  evaluate(): { html: string; table: string };
-  judge(battle: { prompt: string; responseA: string; responseB: string }): Judgement;
-  /** The adapter folder as a zip. */
+  evaluate(): Evaluated;
+  judge(pair: Pair): Judgement;
+  /** A zip with the adapter, and with the base where that is tiny: nobody else has it. */
   saveAdapter(): Uint8Array;
   /** A zip that {@link Tasks.saveAdapter} gave, or the files of an adapter folder. */
   useAdapter(files: File[]): string;
@@ -112,12 +158,15 @@ export type Result<K extends TaskName> = ReturnType<Tasks[K]>;
 
 /** What the Worker tells while it works. */
 export type Event =
-  | { kind: 'progress'; label: string; done: number; total: number }
+  /** `total` 0: not known. */
+  | { kind: 'progress'; label: string; done: number; total: number; unit?: string }
   | { kind: 'votes'; votes: VotesInfo }
   | { kind: 'base'; base: BaseInfo }
   | { kind: 'start'; totalSteps: number; trained: number; memory: number }
   | { kind: 'step'; step: number; totalSteps: number; loss: number; tokensPerSecond: number; secondsLeft: number }
   | { kind: 'measured'; step: number; loss: number; accuracy: number }
+  /** P(A) of the pinned battle. */
+  | { kind: 'pinned'; step: number; probabilityA: number }
   | { kind: 'note'; text: string }
   /** The GPU failed, and a new device is open: no judge is. */
   | { kind: 'lost' };

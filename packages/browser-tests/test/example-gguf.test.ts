@@ -12,14 +12,17 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { splitTinyGguf, tinyGguf } from '../../gguf/test/tiny-base.js';
 import { CHROMIUM, CHROMIUM_FLAGS } from '../chromium.js';
 import {
+  adapterIn,
   keepReplies,
   openExample,
   PATIENCE,
   type ServedPage,
   saidOnPage,
   serveExample,
+  settings,
   shownError,
   status,
+  train as trainOn,
 } from './example-page.js';
 
 const REAL = process.env.ARENA_GEMMA3_270M ?? '';
@@ -52,13 +55,13 @@ async function drop(...paths: string[]): Promise<void> {
     }
     return transfer;
   }, files);
-  await page.dispatchEvent('#base-drop', 'drop', { dataTransfer: data });
+  await page.dispatchEvent('.drop:has(#base-files)', 'drop', { dataTransfer: data });
 }
 
 /** The error that a choice of files gives. */
 async function refusal(...paths: string[]): Promise<string> {
   await page.setInputFiles('#base-files', paths);
-  await page.waitForSelector('#error:not([hidden])', PATIENCE);
+  await page.waitForSelector('#error', PATIENCE);
   const text = (await shownError(page))!;
   expect(text).not.toContain('\n');
   return text;
@@ -88,9 +91,15 @@ async function openWithVotes(): Promise<void> {
 }
 
 async function train(fields: Record<string, string>): Promise<void> {
-  for (const [id, value] of Object.entries(fields)) await page.fill(`#${id}`, value);
-  await page.click('#train');
-  await status(page, 'trained');
+  await settings(page, fields);
+  await trainOn(page);
+}
+
+/** Gives the page an address of a base. */
+async function fetchBase(url: string): Promise<void> {
+  if (!(await page.isVisible('#base-url'))) await page.click('summary:has-text("another address")');
+  await page.fill('#base-url', url);
+  await page.click('#base-url-load');
 }
 
 /** P(A) on the page. */
@@ -98,16 +107,16 @@ async function ask(): Promise<number> {
   await page.fill('#try-prompt', PAIR.prompt);
   await page.fill('#try-a', PAIR.responseA);
   await page.fill('#try-b', PAIR.responseB);
-  await page.click('#try-form button');
-  await status(page, 'judged');
+  await page.click('#try-judge');
+  await status(page, 'Judged');
   return saidOnPage(page);
 }
 
 async function savedAdapter(): Promise<Record<string, Uint8Array>> {
   const [saving] = await Promise.all([page.waitForEvent('download'), page.click('#adapter-save')]);
   await saving.saveAs(at('adapter.zip'));
-  await status(page, 'saved');
-  return unzipSync(await readFile(at('adapter.zip')));
+  await status(page, 'Saved');
+  return adapterIn(unzipSync(await readFile(at('adapter.zip'))));
 }
 
 /** P(A) in Node with the page's adapter on the same file. */
@@ -172,12 +181,12 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page with a GGUF base', () =
 
     await openExample(page, served.url);
     await page.click('#continue');
-    await status(page, 'trained');
+    await status(page, 'Trained');
     expect(await ask()).toBe(said);
 
     await openWithVotes(); // the base by itself
-    expect(await page.textContent('#base-kept')).toBe('tiny.gguf');
-    await page.click('#base-open');
+    expect(await page.textContent('.bases')).toMatch(/tiny\.gguf.*1 MB/s);
+    await page.click('.base-open');
     await status(page, 'base is ready');
     await page.setInputFiles('#adapter-files', at('adapter.zip'));
     await status(page, 'is open');
@@ -198,8 +207,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page with a GGUF base', () =
     const bytes = await tinyGguf({ seed: 2 });
     await made('page/fetched.gguf', bytes);
     await openWithVotes();
-    await page.fill('#base-url', `${served.url}fetched.gguf`);
-    await page.click('#base-load');
+    await fetchBase(`${served.url}fetched.gguf`);
     await status(page, 'base is ready');
     await rm(at('page/fetched.gguf')); // from here on it is the kept one
     await train({ 'batch-size': '16', rank: '2' });
@@ -233,9 +241,8 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page with a GGUF base', () =
     expect(await refusal(one, two)).toMatch(/one\.gguf, two\.gguf: these are 2 models/);
     expect(await refusal(at('votes.jsonl'))).toBe('votes.jsonl: a GGUF file (.gguf) is expected');
     await made('page/cut.gguf', good.subarray(0, -1000));
-    await page.fill('#base-url', `${served.url}cut.gguf`);
-    await page.click('#base-load');
-    await page.waitForFunction(() => document.getElementById('error')!.textContent!.includes('tensor'), null, PATIENCE);
+    await fetchBase(`${served.url}cut.gguf`);
+    await page.waitForFunction(() => document.getElementById('error')?.textContent?.includes('tensor'), null, PATIENCE);
     expect(await keptFiles()).toEqual({});
   }, 120_000);
 
@@ -258,7 +265,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page with a GGUF base', () =
     await openWithVotes();
     await drop(file);
     await status(page, 'base is ready');
-    expect(await page.textContent('#note')).toContain('keeps no files of this page');
+    expect(await page.textContent('#notes')).toContain('keeps no files of this page');
     await train({ 'batch-size': '16', rank: '2' });
     const said = await ask();
     expect(Math.abs((await askNode(file, await savedAdapter())) - said)).toBeLessThan(1e-5);
@@ -271,8 +278,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page with a GGUF base', () =
     async () => {
       await symlink(REAL, at('page/real.gguf'));
       await openWithVotes();
-      await page.fill('#base-url', `${served.url}real.gguf`);
-      await page.click('#base-load');
+      await fetchBase(`${served.url}real.gguf`);
       await status(page, 'base is ready');
       expect(await page.textContent('#base-facts')).toContain('18 layers of width 640, 262,144 tokens');
       await train({ 'batch-size': '8', 'max-tokens': '80' });

@@ -35,21 +35,46 @@ export async function serveExample(name = 'browser'): Promise<ServedPage> {
   };
 }
 
-/** Opens the page and waits for its engine. */
+/** Opens the page and waits until it has an engine and its first battle. */
 export async function openExample(page: Page, url: string): Promise<void> {
   await page.goto(url);
-  await page.waitForFunction(
-    () => document.getElementById('engine')!.textContent!.startsWith('engine'),
-    null,
-    PATIENCE,
-  );
+  await page.waitForSelector('#battle .answer', PATIENCE);
+  await idle(page);
+}
+
+/** Waits until no task is under way. */
+export async function idle(page: Page): Promise<void> {
+  await page.waitForFunction(() => !document.querySelector('#now progress'), null, PATIENCE);
+}
+
+/** Fills in settings under the hood. */
+export async function settings(page: Page, fields: Record<string, string>): Promise<void> {
+  if (!(await page.isVisible('#rank'))) await page.click('#hood summary');
+  for (const [id, value] of Object.entries(fields)) {
+    await page.fill(`#${id}`, value);
+    await page.press(`#${id}`, 'Tab');
+  }
+}
+
+/** Presses the one button, and waits until the judge is trained and measured. */
+export async function train(page: Page): Promise<void> {
+  await page.click('#train');
+  await status(page, 'Trained');
+}
+
+/** The files of the adapter in a zip of the page. */
+export function adapterIn(zip: Record<string, Uint8Array>): Record<string, Uint8Array> {
+  const own = Object.entries(zip).filter(([name]) => name.startsWith('adapter/'));
+  return Object.fromEntries(own.map(([name, bytes]) => [name.replace('adapter/', ''), bytes]));
 }
 
 /** Waits for a word in the status line; the page's error, if any, is the test's. */
 export async function status(page: Page, word: string): Promise<void> {
+  // an action is drawn in the next frame: until then the page shows what was before
+  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
   await page.waitForFunction(
     (wanted) =>
-      document.getElementById('status')!.textContent!.includes(wanted) || !document.getElementById('error')!.hidden,
+      document.getElementById('status')!.textContent!.includes(wanted) || document.getElementById('error') !== null,
     word,
     PATIENCE,
   );

@@ -6,7 +6,7 @@ import { type Browser, chromium, type Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tinyGguf } from '../../gguf/test/tiny-base.js';
 import { CHROMIUM, CHROMIUM_FLAGS, WEBGPU_FLAGS } from '../chromium.js';
-import { openExample, PATIENCE, type ServedPage, serveExample, status } from './example-page.js';
+import { openExample, PATIENCE, type ServedPage, serveExample, settings, status, train } from './example-page.js';
 
 let served: ServedPage;
 let browser: Browser;
@@ -50,8 +50,9 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page on engine webgpu', () =
   it('takes the engine that is chosen and keeps the choice; training goes on by itself after the GPU failed', async () => {
     await openExample(page, served.url);
     expect(await page.textContent('#engine')).toContain('engine wasm');
+    await page.click('#hood summary');
     await page.selectOption('#engine-choice', 'webgpu');
-    await status(page, 'engine is ready');
+    await status(page, 'Computes with webgpu');
     expect(await page.textContent('#engine')).toMatch(/engine webgpu, .*swiftshader/i);
     await openExample(page, page.url());
     expect(await page.inputValue('#engine-choice')).toBe('webgpu');
@@ -61,16 +62,15 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page on engine webgpu', () =
     await status(page, 'votes are ready');
     await page.click('#base-tiny');
     await status(page, 'base is ready');
-    const settings = { 'batch-size': '1', rank: '2', 'first-layer': '3', 'max-tokens': '96' };
-    for (const [id, value] of Object.entries(settings)) await page.fill(`#${id}`, value);
+    await settings(page, { 'batch-size': '1', rank: '2', 'first-layer': '3', 'max-tokens': '96' });
     await page.click('#train');
     await reachedStep(7); // a tenth of the steps, and so a checkpoint, is behind
     const session = await browser.newBrowserCDPSession();
     await session.send('Browser.crashGpuProcess').catch(() => {}); // no answer comes
-    await page.waitForSelector('#note:not([hidden])', PATIENCE);
-    expect(await page.textContent('#note')).toContain('training continues from the last checkpoint');
-    await status(page, 'trained');
-    expect(await page.isEnabled('#evaluate')).toBe(true);
+    await page.waitForSelector('#notes p', PATIENCE);
+    expect(await page.textContent('#notes')).toContain('training continues from the last checkpoint');
+    await status(page, 'Trained');
+    expect(await page.isVisible('#race')).toBe(true);
   }, 600_000);
 
   it('trains on a GGUF file, and says that the engine widens its blocks', async () => {
@@ -82,10 +82,8 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page on engine webgpu', () =
     await status(page, 'votes are ready');
     await page.setInputFiles('#base-files', base);
     await status(page, 'base is ready');
-    for (const [id, value] of Object.entries({ 'batch-size': '16', rank: '2', 'max-tokens': '96' }))
-      await page.fill(`#${id}`, value);
-    await page.click('#train');
-    await status(page, 'trained');
-    expect(await page.textContent('#note')).toMatch(/^engine webgpu has no kernels for blocks of Q8_0: 14 matrices/);
+    await settings(page, { 'batch-size': '16', rank: '2', 'max-tokens': '96' });
+    await train(page);
+    expect(await page.textContent('#notes')).toMatch(/^engine webgpu has no kernels for blocks of Q8_0: 14 matrices/);
   }, 600_000);
 });

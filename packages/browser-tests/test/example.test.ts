@@ -2,16 +2,15 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { cleanBattles, syntheticBattles } from '@arena/data';
-import { tinyBaseFor } from '@arena/judge';
-import { unzipSync } from 'fflate';
+import { unzipSync, zipSync } from 'fflate';
 import { type Browser, chromium, type Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHROMIUM, CHROMIUM_FLAGS } from '../chromium.js';
 import {
+  idle,
   keepReplies,
   openExample,
   PATIENCE,
@@ -30,6 +29,7 @@ const troubles: string[] = [];
 const status = (word: string) => statusOf(page, word);
 const shownError = () => shownErrorOf(page);
 const open = () => openExample(page, served.url);
+const at = (name: string) => join(served.folder, name);
 
 /** The command, built. */
 const ARENA = fileURLToPath(new URL('bin.js', import.meta.resolve('@arena/cli')));
@@ -59,18 +59,13 @@ async function keepAsEarlierPages(): Promise<void> {
   });
 }
 
-/** P(A) that the command gives, of the page's adapter and its base as folders. */
-async function saidInCommand(zip: string): Promise<number> {
-  const { battles } = cleanBattles(syntheticBattles({ count: 1200, seed: 42 }));
-  const folders = {
-    base: tinyBaseFor(battles, { hiddenSize: 64, layers: 4 }),
-    adapter: unzipSync(await readFile(zip)),
-  };
-  for (const [folder, files] of Object.entries(folders)) {
-    await mkdir(join(served.folder, folder));
-    for (const [name, bytes] of Object.entries(files)) await writeFile(join(served.folder, folder, name), bytes);
+/** P(A) that the command gives, of the zip alone. */
+async function saidInCommand(zip: Uint8Array): Promise<number> {
+  for (const [name, bytes] of Object.entries(unzipSync(zip))) {
+    await mkdir(dirname(at(`zip/${name}`)), { recursive: true });
+    await writeFile(at(`zip/${name}`), bytes);
   }
-  const places = ['--base', join(served.folder, 'base'), '--adapter', join(served.folder, 'adapter')];
+  const places = ['--base', at('zip/base'), '--adapter', at('zip/adapter')];
   const texts = ['--prompt', PAIR.prompt, '--a', PAIR.a, '--b', PAIR.b];
   const { stdout } = await promisify(execFile)(process.execPath, [
     ARENA,
@@ -82,10 +77,24 @@ async function saidInCommand(zip: string): Promise<number> {
   return JSON.parse(stdout).probabilityA;
 }
 
-async function judge(): Promise<string> {
-  await page.click('#try-form button');
-  await status('judged');
+/** Types the pair, and reads what the judge says of it by itself. */
+async function judged(): Promise<string> {
+  for (const [id, text] of [
+    ['try-prompt', PAIR.prompt],
+    ['try-a', PAIR.a],
+    ['try-b', PAIR.b],
+  ]) {
+    await page.fill(`#${id}`, text);
+  }
+  await page.waitForSelector('#verdict .shares', PATIENCE);
+  await idle(page);
   return (await page.textContent('#verdict'))!;
+}
+
+async function download(button: string, name: string): Promise<Buffer> {
+  const [saving] = await Promise.all([page.waitForEvent('download'), page.click(button)]);
+  await saving.saveAs(at(name));
+  return readFile(at(name));
 }
 
 describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
@@ -103,17 +112,16 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
     await served?.close();
   });
 
-  it('reads votes, trains, goes on after a reload, evaluates, judges, and gives the adapter away and back', async () => {
+  it('a vote, a judge in one click that goes on after a reload, a race, a question, and all of it in a zip', async () => {
     await open();
     expect(await page.textContent('#engine')).toContain('2 threads');
     // this Chromium was started without a GPU
     expect(await page.locator('#engine-choice [value=webgpu]').isDisabled()).toBe(true);
-    await page.click('#votes-synthetic');
-    await status('votes are ready');
-    expect(await page.textContent('#votes-facts')).toMatch(/battles1,2\d\d with \d+ prompts/);
-    expect(await page.textContent('#battle')).toContain('preferred');
-    await page.click('#base-tiny');
-    await status('base is ready');
+    expect(await page.textContent('#votes-facts')).toMatch(/2,\d\d\d with [\d,]+ prompts/);
+    await page.press('body', 'a');
+    expect(await page.textContent('#voted')).toMatch(/^You chose A/);
+    await page.press('body', 'b'); // a vote is cast once
+    expect(await page.textContent('#voted')).toMatch(/^You chose A/);
 
     await page.click('#train');
     await page.waitForFunction(
@@ -121,103 +129,166 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
       null,
       PATIENCE,
     );
+    expect(await page.textContent('#pinned')).toMatch(/Step 0: \d+ % for A|Step \d+: \d+ % for A, \d+ % before/);
     await page.click('#pause');
-    await status('paused');
+    await status('Paused');
     await open(); // the page goes away in the middle of the run
-    await page.waitForSelector('#saved:not([hidden])');
     const saved = await page.textContent('#saved-text');
-    expect(saved).toMatch(/synthetic votes with tiny base.*: step \d+ of \d+/);
+    expect(saved).toMatch(/made-up votes with tiny base.*: step \d+ of \d+/);
     await keepAsEarlierPages();
     await open();
-    await page.waitForSelector('#saved:not([hidden])');
     expect(await page.textContent('#saved-text')).toBe(saved);
     await page.click('#continue');
-    await status('trained');
+    await status('Trained');
     expect(await page.locator('#chart-loss svg').count()).toBe(1);
     expect(await page.locator('#chart-accuracy svg').count()).toBe(1);
 
-    await page.click('#evaluate');
-    await status('evaluated');
-    const accuracy = Number(/both orders +([\d.]+) %/.exec((await page.textContent('#table'))!)![1]);
-    expect(accuracy).toBeGreaterThan(75); // people's votes are coins in one case of ten
-    expect(await page.locator('#report').getAttribute('srcdoc')).toContain('<svg');
+    expect(await page.textContent('#race-line')).toMatch(/^The judge \d+ of 10\. And you\?$/);
+    await page.click('#vote-a');
+    expect(await page.textContent('#race-line')).toMatch(/^You [01] of 1, the judge \d+ of 10\.$/);
+    const figures = (await page.textContent('#figures'))!;
+    const accuracy = Number(/mean of both orders\s*([\d.]+) %/.exec(figures)![1]);
+    expect(accuracy).toBeGreaterThan(80); // people's votes are coins in one case of ten
+    expect(figures).toContain('more than 90 % cannot be expected');
+    expect(await page.evaluate(() => document.querySelector('iframe')!.srcdoc)).toContain('<base href="about:srcdoc">');
 
-    await page.fill('#try-prompt', PAIR.prompt);
-    await page.fill('#try-a', PAIR.a);
-    await page.fill('#try-b', PAIR.b);
-    const verdict = await judge();
-    expect(verdict).toMatch(/People would prefer [AB]: A [\d.]+ %, B [\d.]+ %/);
-
-    const [saving] = await Promise.all([page.waitForEvent('download'), page.click('#adapter-save')]);
-    const zip = join(served.folder, 'adapter.zip');
-    await saving.saveAs(zip);
-    expect((await readFile(zip)).subarray(0, 2).toString()).toBe('PK');
+    const verdict = await judged();
+    expect(verdict).toMatch(/(People would|Too close)/);
+    const zip = await download('#adapter-save', 'judge.zip');
     expect(Math.abs((await saidInCommand(zip)) - (await saidOnPage(page)))).toBeLessThan(1e-5);
-    await page.setInputFiles('#adapter-files', zip);
-    await status('is open');
-    expect(await judge()).toBe(verdict);
 
     await open(); // what was trained is still there
-    await page.waitForSelector('#saved:not([hidden])');
     expect(await page.textContent('#saved-title')).toBe('A trained judge is kept here');
-    await page.click('#continue');
-    await status('trained');
+    await page.setInputFiles('#adapter-files', at('judge.zip')); // its base comes with it
+    await status('is open');
+    expect(await judged()).toBe(verdict);
+    await page.setInputFiles('#adapter-files', []);
+    await page.setInputFiles('#adapter-files', at('judge.zip')); // the same file again
+    await status('is open');
+
+    const files = unzipSync(zip);
+    files['base/model.safetensors'][files['base/model.safetensors'].length - 1] ^= 1;
+    await writeFile(at('changed.zip'), zipSync(files, { level: 0 }));
+    await page.setInputFiles('#adapter-files', at('changed.zip'));
+    await page.waitForSelector('#error', PATIENCE);
+    expect(await shownError()).toContain('the base in this zip is not the one');
+    await writeFile(at('no.zip'), 'PK and no zip');
+    await page.setInputFiles('#adapter-files', at('no.zip'));
+    await page.waitForFunction(() => document.getElementById('error')?.textContent?.includes('no.zip: cannot be read'));
     expect(troubles).toEqual([]);
   }, 900_000);
 
+  it('other votes take away what was trained on the old ones; a link repeats a run', async () => {
+    await open();
+    await page.click('#continue');
+    await status('Trained');
+    await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+    await page.click('#share-link');
+    await status('The link is copied');
+    const link = await page.evaluate(() => navigator.clipboard.readText());
+    expect(new URLSearchParams(new URL(link).hash.slice(1)).get('judge')).toMatch(/^\d+$/);
+    expect(link).not.toMatch(/bicycle|prompt/);
+    expect((await download('#share-picture', 'score.png')).subarray(1, 4).toString()).toBe('PNG');
+
+    await page.click('#votes-synthetic');
+    await status('votes are ready');
+    for (const gone of ['#training', '#result', '#try', '#base-facts dl']) {
+      expect(await page.locator(gone).count()).toBe(0);
+    }
+    expect(await page.locator('#adapter-save').getAttribute('aria-disabled')).toBe('true');
+
+    const other = await page.context().newPage();
+    await openExample(other, link);
+    expect(await other.textContent('#battle')).toMatch(/Somebody trained a judge that got \d+\./);
+    await other.close();
+  }, 300_000);
+
+  it('a task that takes long is stopped, whatever it is', async () => {
+    await open();
+    const long = at('long.jsonl');
+    const row = (id: number) =>
+      JSON.stringify({
+        id,
+        prompt: `q ${id}`,
+        response_a: 'one',
+        response_b: 'two',
+        winner: id % 2 ? 'model_a' : 'model_b',
+      });
+    await writeFile(long, Array.from({ length: 60_000 }, (_, id) => row(id)).join('\n'));
+    await page.setInputFiles('#votes-files', long);
+    await page.click('#stop-task');
+    await status('Stopped');
+    expect(await page.textContent('#votes-facts')).toContain('made-up votes');
+  }, 120_000);
+
   it('a file that is no votes, too few votes, and a second tab that trains get a sentence each', async () => {
     await open();
-    const wrong = join(served.folder, 'wrong.csv');
+    const wrong = at('wrong.csv');
     await writeFile(wrong, 'name,age\nAda,36\n');
     await page.setInputFiles('#votes-files', wrong);
-    await page.waitForSelector('#error:not([hidden])');
+    await page.waitForSelector('#error');
     expect(await shownError()).toMatch(/wrong\.csv/);
-    const few = join(served.folder, 'few.jsonl');
+    const few = at('few.jsonl');
     const row = { id: 1, prompt: 'hi', response_a: 'one', response_b: 'two', winner: 'model_a' };
     await writeFile(few, `${JSON.stringify(row)}\n`);
     await page.setInputFiles('#votes-files', few);
     await page.waitForFunction(
-      () => document.getElementById('error')!.textContent!.includes('too few'),
+      () => document.getElementById('error')?.textContent?.includes('too few'),
       null,
       PATIENCE,
     );
 
-    const named = join(served.folder, 'named.csv');
+    const named = at('named.csv');
     const rows = Array.from({ length: 60 }, (_, i) => `question ${i},one ${i},two ${i},${i % 2}`);
     await writeFile(named, `q,first,second,label\n${rows.join('\n')}\n`);
-    await page.click('summary:has-text("other names")');
+    await page.click('#votes-naming summary');
     await page.fill('#votes-columns', 'prompt=q,response_a=first,response_b=second,winner=label');
     await page.setInputFiles('#votes-files', named);
     await page.waitForFunction(
-      () => document.getElementById('error')!.textContent!.includes('winner is "0"'),
+      () => document.getElementById('error')?.textContent?.includes('winner is "0"'),
       null,
       PATIENCE,
     );
     await page.fill('#votes-values', 'a=1,b=0');
-    await page.setInputFiles('#votes-files', []);
     await page.setInputFiles('#votes-files', named);
     await status('votes are ready');
-    expect(await page.textContent('#votes-facts')).toMatch(/battles60 with 60 prompts/);
+    expect(await page.textContent('#votes-facts')).toMatch(/60 with 60 prompts/);
 
-    await page.click('#votes-synthetic');
-    await status('votes are ready');
-    await page.click('#base-tiny');
-    await status('base is ready');
     const other = await page.context().newPage();
     await other.goto(served.url);
     await other.evaluate(() => {
       void navigator.locks.request('arena-training', () => new Promise(() => {}));
     });
     await page.click('#train');
-    await page.waitForSelector('#error:not([hidden])');
+    await page.waitForSelector('#error', PATIENCE);
     expect(await shownError()).toContain('another tab of this page is training');
     await other.close();
   }, 120_000);
 
+  it('without a Worker, and in a browser that keeps nothing, it says so and stays usable', async () => {
+    const context = await browser.newContext();
+    const bare = await context.newPage();
+    await bare.route('**/worker-*.js', (route) => route.abort());
+    await bare.goto(served.url);
+    await bare.waitForSelector('#error', PATIENCE);
+    expect(await bare.textContent('#error')).toContain('load the page again');
+    await bare.unroute('**/worker-*.js');
+    await bare.route('**/worker-*.js', async (route) => {
+      const response = await route.fetch();
+      const refuse = `StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException('no', 'SecurityError'));`;
+      await route.fulfill({ response, body: `${refuse}\n${await response.text()}` });
+    });
+    await openExample(bare, served.url);
+    await bare.click('#train');
+    await statusOf(bare, 'Trained');
+    expect(await bare.textContent('#notes')).toContain('keeps no files of this page');
+    await context.close();
+  }, 300_000);
+
   it('fits a phone and has a name for every control', async () => {
-    await page.setViewportSize({ width: 360, height: 740 });
+    await page.setViewportSize({ width: 320, height: 740 });
     await open();
-    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(320);
     const nameless = await page.evaluate(() =>
       [...document.querySelectorAll<HTMLInputElement>('button, input, select, textarea')]
         .filter((one) => !(one.textContent?.trim() || one.getAttribute('aria-label') || one.labels?.length))

@@ -83,6 +83,12 @@ export const COMMANDS: CommandEntry[] = [
     load: () => import('./commands/export.js'),
   },
   {
+    name: 'push',
+    description:
+      'upload an adapter, a run, or a merged, ONNX or GGUF folder to the hub, with a model card; private by default',
+    load: () => import('./commands/push.js'),
+  },
+  {
     name: 'dashboard',
     description: 'a local page with the live charts of the runs in a folder',
     load: () => import('./commands/dashboard.js'),

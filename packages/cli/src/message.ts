@@ -6,7 +6,7 @@ import { RULES } from '@arena/judge/settings';
 import { proxyNote } from './hub/proxy.js';
 
 /** Options of @arena/judge that are no settings and have a flag. */
-const OPTIONS = ['raw'];
+const OPTIONS = ['raw', 'baseId', 'run'];
 
 /** Characters of a message: what is longer holds the text of a file. */
 const LONGEST = 2000;

@@ -10,6 +10,8 @@ export interface Progress {
 export interface ProgressOptions {
   label: string;
   total: number;
+  /** What was done before, by an earlier process: it says nothing of the rate. Default 0. */
+  from?: number;
   /** Word for the unit of the rate. */
   unit: string;
   stream?: NodeJS.WriteStream;
@@ -24,15 +26,22 @@ export function muteProgress(): void {
 }
 
 /** Shows share, rate and time left. Without a terminal it prints a line at each tenth. */
-export function progress({ label, total, unit, stream = process.stderr, now = Date.now }: ProgressOptions): Progress {
+export function progress({
+  label,
+  total,
+  from = 0,
+  unit,
+  stream = process.stderr,
+  now = Date.now,
+}: ProgressOptions): Progress {
   if (muted) return { update: () => {}, finish: () => {} };
   const start = now();
   let drawn = -Infinity;
-  let printedTenth = 0;
+  let printedTenth = Math.floor((10 * from) / total);
   const line = (done: number, text: string) => {
     const seconds = (now() - start) / 1000;
-    const rate = seconds > 0 ? done / seconds : 0;
-    const left = done && done < total ? `, ${duration((total - done) / rate)} left` : '';
+    const rate = seconds > 0 ? (done - from) / seconds : 0;
+    const left = rate && done < total ? `, ${duration((total - done) / rate)} left` : '';
     return `${label} ${done}/${total}  ${rateText(rate, unit)}${left}${text ? `  ${text}` : ''}`;
   };
   return {

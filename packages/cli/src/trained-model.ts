@@ -5,7 +5,7 @@ import { readConfig } from '@arena/gemma';
 import { type Judge, type ModelCard, openJudge } from '@arena/judge';
 import { describeStyle, mergedCard, objectiveOfCard, styleOf } from '@arena/judge/card';
 import { type JudgeFiles, openBase, readJudge } from '@arena/judge/run';
-import { baseName, resolveBase } from './hub/base.js';
+import { baseName, resolveAdapter, resolveBase } from './hub/base.js';
 
 /** The files of a trained model, read without the base's weights. */
 export interface TrainedFiles extends JudgeFiles {
@@ -15,15 +15,16 @@ export interface TrainedFiles extends JudgeFiles {
   folder: string;
 }
 
-/** The adapter's folder. The path may also name the run that made it. */
-export async function adapterFolder(path: string): Promise<string> {
+/** The adapter's folder. The path may also name the run that made it, or its id on the hub. */
+export async function adapterFolder(pathOrId: string): Promise<string> {
+  const path = await resolveAdapter(pathOrId);
   const within = join(path, 'adapter');
   return (await stat(within).catch(() => undefined)) ? within : path;
 }
 
 /**
  * Reads the files beside the weights.
- * @param adapterPath The folder of an adapter or of its run. None for a merged checkpoint.
+ * @param adapterPath The folder of an adapter or of its run, or an id on the hub. None for a merged checkpoint.
  * @throws Error naming the file that is missing, when the head is not what the card says, or the base holds another
  * adapter already.
  */

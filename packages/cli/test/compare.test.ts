@@ -33,6 +33,14 @@ test('a folder and a file: table, pair and lead; without --data it says what tha
   expect(out).toContain('The prompts are not known');
 });
 
+test('--cascade: what asking the second where the first is not certain gives', async () => {
+  const { out, code } = await arena('compare', w.at('two.jsonl'), w.at('one'), '--cascade');
+  expect(code).toBe(0);
+  expect(out).toContain('**two.jsonl, and one where two.jsonl is not certain**');
+  expect(out).toMatch(/\| 0.0 % \| never \| 50.0 % \|/);
+  expect(out).toMatch(/\| 100.0 % \| 0\.200 \| 75.0 % \|/);
+});
+
 test('with --data and --out: a csv too, and three files', async () => {
   const run = await arena(
     'compare',

@@ -39,8 +39,8 @@ test('a folder with the graphs, the tokenizer, and a README that says how', asyn
 });
 
 test.each<[string, string[], RegExp]>([
-  ['neither', [], /give either --checkpoint or --onnx/],
-  ['both', ['--onnx', 'q4', '--checkpoint', 'c'], /give either --checkpoint or --onnx/],
+  ['neither', [], /give one of --checkpoint, --onnx and --gguf/],
+  ['both', ['--onnx', 'q4', '--checkpoint', 'c'], /give one of --checkpoint, --onnx and --gguf/],
   ['an unknown form', ['--onnx', 'int3'], /'int3' is none of fp32, fp16, q8, q4, bnb4/],
   ['no base', ['--onnx', 'q4'], /--onnx needs --base/],
   ['--base beside a checkpoint', ['--checkpoint', 'c', '--base', 'b'], /belong to --onnx/],

@@ -26,8 +26,9 @@ async function onPage(name: string, more: Partial<GivenSettings>): Promise<numbe
   const files = tinyBaseFor(battles, { hiddenSize: 64, layers: 4 });
   const engine = await openEngine('wasm', { threads: 1 });
   const base = await openBase(bytesFolder(files), 'tiny base of random weights');
-  const form = { ...formFor(base.config.hiddenSize), learningRate: 1e-2 };
-  const names = { base: base.name, hiddenSize: base.config.hiddenSize, votes: 'votes', battles: parts.train.length };
+  const { hiddenSize } = base.config;
+  const form = { ...formFor({ hiddenSize, parameters: 1e6 }).form, learningRate: 1e-2 };
+  const names = { base: base.name, hiddenSize, votes: 'votes', battles: parts.train.length };
   const { settings } = settingsOf(form, names);
   const store = memoryStore();
   const run = await trainJudge({ parts }, { ...settings, ...more }, store, { base });

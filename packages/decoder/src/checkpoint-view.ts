@@ -40,3 +40,10 @@ export async function configText(source: CheckpointSource): Promise<{ text: stri
 export async function weightsOf(source: CheckpointSource): Promise<Weights> {
   return typeof source === 'object' ? source.weights : textWeights(await openWeights(source));
 }
+
+/** A checkpoint that is open; one that is not is opened, and its weights are the caller's to close. */
+export async function openedView(source: CheckpointSource): Promise<CheckpointView> {
+  if (typeof source === 'object') return source;
+  const { text } = await configText(source);
+  return { weights: await weightsOf(source), config: text };
+}

@@ -56,6 +56,12 @@ export function opfsHubCache(directory?: FileSystemDirectoryHandle): HubCache {
         const { folder, name } = await placeOf(id, ['snapshots', commit, ...path], false);
         return folder ? opfsFolder(folder)(name) : null;
       },
+    async list(id, revision = 'main') {
+      const commit = await commitOf(id, revision);
+      const folder = commit && (await open([hubFolderName(id), 'snapshots', commit], false));
+      const files = folder ? await filesIn(folder, '') : [];
+      return commit && files.length ? { commit, files } : undefined;
+    },
     pathOf: async () => undefined,
     async add(model, file, content, revision = 'main') {
       const { folder, name } = await placeOf(model.id, ['snapshots', model.commit, ...parts(file.name)], true);
@@ -71,4 +77,16 @@ export function opfsHubCache(directory?: FileSystemDirectoryHandle): HubCache {
       await setName(model, revision);
     },
   };
+}
+
+/** Files of a folder and its folders, by path. */
+async function filesIn(folder: FileSystemDirectoryHandle, path: string): Promise<{ name: string; size: number }[]> {
+  const files: { name: string; size: number }[] = [];
+  const entries = (folder as unknown as { entries(): AsyncIterable<[string, FileSystemHandle]> }).entries();
+  for await (const [name, handle] of entries) {
+    const whole = `${path}${name}`;
+    if (handle.kind === 'directory') files.push(...(await filesIn(handle as FileSystemDirectoryHandle, `${whole}/`)));
+    else files.push({ name: whole, size: (await (handle as FileSystemFileHandle).getFile()).size });
+  }
+  return files.sort((a, b) => (a.name < b.name ? -1 : 1));
 }

@@ -19,6 +19,8 @@ import { type FillFile, makeFolder, storing } from './write.js';
 export interface HubCache {
   /** Opens the files of a model that are here, by names such as `onnx/model.onnx`; null for others. */
   folder(id: string, revision?: string): FileOpener;
+  /** The files of a model that are here, and their commit; undefined where there is none. */
+  list(id: string, revision?: string): Promise<{ commit: string; files: { name: string; size: number }[] } | undefined>;
   /** Path of a file that is here (Node); undefined for others and in OPFS. */
   pathOf(id: string, file: string, revision?: string): Promise<string | undefined>;
   /**
@@ -30,9 +32,9 @@ export interface HubCache {
   download(model: HubModel, options?: DownloadOptions, revision?: string): Promise<void>;
 }
 
-/** A model's folder in the cache. */
+/** A model's folder in the cache, or a data set's (`datasets/owner/name`). */
 export function hubFolderName(id: string): string {
-  return `models--${id.replace('/', '--')}`;
+  return (id.startsWith('datasets/') ? id : `models/${id}`).replaceAll('/', '--');
 }
 
 /** The cache on disk (Node). Default: Hugging Face's own, {@link hubPlaces}. */
@@ -73,6 +75,17 @@ export function diskHubCache(cache: string = hubPlaces().cache): HubCache {
       const path = parts(file).join('/');
       const place = await snapshot(id, revision);
       return place === undefined ? null : diskFolder(place)(path);
+    },
+    async list(id, revision) {
+      const place = await snapshot(id, revision);
+      const entries = place && (await fs.readdir(place, { recursive: true }).catch(() => undefined));
+      if (!entries) return undefined;
+      const files: { name: string; size: number }[] = [];
+      for (const entry of entries.sort()) {
+        const info = await fs.stat(join(place, entry)).catch(() => undefined); // a link whose content is not there yet
+        if (info?.isFile()) files.push({ name: entry.replaceAll('\\', '/'), size: info.size });
+      }
+      return files.length ? { commit: place.slice(-40), files } : undefined;
     },
     async pathOf(id, file, revision) {
       const names = parts(file);

@@ -1,4 +1,4 @@
-/** @file A model on Hugging Face's hub: its files, their sizes and their SHA-256. */
+/** @file A model or a data set on Hugging Face's hub: its files, their sizes and their SHA-256. */
 import type { RemoteFile } from './download.js';
 import { FileError, quote } from './error.js';
 import { codeOfStatus, refusalReason } from './refusal.js';
@@ -32,8 +32,9 @@ export interface HubFile extends RemoteFile {
   blob: string;
 }
 
-/** A model at one commit. */
+/** A model at one commit, or a data set. */
 export interface HubModel {
+  /** Such as `google/gemma-2-2b`; of a data set `datasets/owner/name`. */
   id: string;
   commit: string;
   files: HubFile[];
@@ -41,9 +42,9 @@ export interface HubModel {
   headers: Record<string, string>;
 }
 
-/** Files that a classifier or an adapter needs: configuration, tokenizer and weights at the top of the folder. */
+/** Files that a classifier or an adapter needs: configuration, tokenizer, weights and arena.json at the top of the folder. */
 const NEEDED =
-  /^((adapter_|generation_|tokenizer_)?config\.json|tokenizer\.json|special_tokens_map\.json|model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json|adapter_model\.safetensors)$/;
+  /^((adapter_|generation_|tokenizer_)?config\.json|tokenizer\.json|special_tokens_map\.json|model(-\d+-of-\d+)?\.safetensors|model\.safetensors\.index\.json|adapter_model\.safetensors|arena\.json)$/;
 
 /**
  * Asks the hub for a model's files. `downloadCheckpoint(model.files, store, { headers: model.headers })` downloads
@@ -53,20 +54,48 @@ const NEEDED =
  * the licence is not accepted.
  */
 export async function hubModel(id: string, options: HubOptions = {}): Promise<HubModel> {
-  const {
-    revision = 'main',
-    file: wanted,
-    all = false,
-    token,
-    endpoint = HUB_ENDPOINT,
-    fetch: request = fetch,
-    signal,
-  } = options;
-  if (!(all ? /^\w[\w.-]*(\/\w[\w.-]*)?$/ : /^\w[\w.-]*\/\w[\w.-]*$/).test(id))
+  const { file: wanted, all = false } = options;
+  if (!(all ? /^\w[\w.-]*(\/\w[\w.-]*)?$/ : MODEL_ID).test(id))
     throw new FileError('argument', 'is not a model id such as owner/name', quote(id));
+  const isNeeded = wanted === undefined ? (name: string) => all || NEEDED.test(name) : partOf(wanted);
+  const { described: _, ...model } = await repository(id, id, isNeeded, options);
+  if (model.files.length) return model;
+  const missing = wanted === undefined ? 'configuration or safetensors weights' : `file ${quote(wanted)}`;
+  throw new FileError('not_found', `holds no ${missing}`, id);
+}
+
+/** An id such as `owner/name`. */
+export const MODEL_ID = /^\w[\w.-]*\/\w[\w.-]*$/;
+
+/** A data set at one commit: all of its files, and what its card says of them. */
+export interface HubDataset extends HubModel {
+  /** `configs` of the card: which files are which split of which configuration. As the hub gives it, unchecked. */
+  configs?: unknown;
+}
+
+/**
+ * Asks the hub for a data set's files.
+ * @param id Such as `lmarena-ai/arena-human-preference-140k`.
+ * @throws FileError as {@link hubModel}.
+ */
+export async function hubDataset(id: string, options: Omit<HubOptions, 'file' | 'all'> = {}): Promise<HubDataset> {
+  if (!MODEL_ID.test(id)) throw new FileError('argument', 'is not the id of a data set such as owner/name', quote(id));
+  const { described, ...set } = await repository(`datasets/${id}`, id, () => true, options);
+  const card = described.cardData as { configs?: unknown } | null | undefined;
+  return { ...set, configs: card?.configs };
+}
+
+/** A repository at one commit, with the hub's whole answer. */
+async function repository(
+  id: string,
+  shown: string,
+  isNeeded: (name: string) => boolean,
+  { revision = 'main', token, endpoint = HUB_ENDPOINT, fetch: request = fetch, signal }: HubOptions,
+): Promise<HubModel & { described: Record<string, unknown> }> {
   const secret = cleanToken(token, 'access token');
   const headers: Record<string, string> = secret ? { authorization: `Bearer ${secret}` } : {};
-  const url = `${endpoint}/api/models/${id}/revision/${encodeURIComponent(revision)}?blobs=true`;
+  const path = id.startsWith('datasets/') ? id : `models/${id}`;
+  const url = `${endpoint}/api/${path}/revision/${encodeURIComponent(revision)}?blobs=true`;
   let response: Response;
   try {
     response = await request(url, { headers, signal });
@@ -76,30 +105,27 @@ export async function hubModel(id: string, options: HubOptions = {}): Promise<Hu
     throw new FileError(
       'network',
       `${endpoint} cannot be reached (${cause?.message || message}): is this machine online?`,
-      id,
+      shown,
     );
   }
   if (!response.ok) {
     await response.body?.cancel();
-    throw new FileError(codeOfStatus(response.status), refusalReason(response), id);
+    const what = id === shown ? 'model' : 'data set';
+    throw new FileError(codeOfStatus(response.status), refusalReason(response, what), shown, {
+      cause: { status: response.status },
+    });
   }
-  const { sha: commit, siblings } = ((await response.json().catch(() => undefined)) ?? {}) as {
-    sha?: unknown;
-    siblings?: unknown;
-  };
+  const described = ((await response.json().catch(() => undefined)) ?? {}) as Record<string, unknown>;
+  const { sha: commit, siblings } = described;
   if (typeof commit !== 'string' || !/^[0-9a-f]{40}$/.test(commit) || !Array.isArray(siblings)) {
-    throw new FileError('damaged', `${url} did not answer with a commit and a list of files`, id);
+    throw new FileError('damaged', `${url} did not answer with a commit and a list of files`, shown);
   }
-  const isNeeded = wanted === undefined ? (name: string) => all || NEEDED.test(name) : partOf(wanted);
   const files = siblings.flatMap((entry) => {
     const file = hubFile(entry, isNeeded);
-    return file ? { ...file, url: `${endpoint}/${id}/resolve/${commit}/${file.name}` } : [];
+    const address = file?.name.split('/').map(encodeURIComponent).join('/');
+    return file ? { ...file, url: `${endpoint}/${id}/resolve/${commit}/${address}` } : [];
   });
-  if (!files.length) {
-    const missing = wanted === undefined ? 'configuration or safetensors weights' : `file ${quote(wanted)}`;
-    throw new FileError('not_found', `holds no ${missing}`, id);
-  }
-  return { id, commit, files, headers };
+  return { id, commit, files, headers, described };
 }
 
 /** Opens a model's files on the hub. Files that {@link hubModel} does not list are absent. */

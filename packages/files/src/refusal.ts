@@ -21,22 +21,27 @@ export function codeOfStatus(status: number): FileError['code'] {
 }
 
 /** Why an answer is not ok, and what to do. */
-export function refusalReason({ status, statusText, headers }: Response): string {
+export function refusalReason({ status, statusText, headers, url }: Response, what = whatAt(url)): string {
   const answered = `the server answered ${status} ${statusText}`.trimEnd();
-  const known = status === 429 || status >= 500 ? undefined : reasonOf(status, headers.get('x-error-code'));
+  const known = status === 429 || status >= 500 ? undefined : reasonOf(status, headers.get('x-error-code'), what);
   return known ? `${answered}: ${known}` : answered;
 }
 
-function reasonOf(status: number, code: string | null): string | undefined {
+/** What the hub keeps at an address. */
+function whatAt(url: string): string {
+  return /\/datasets\//.test(url) ? 'data set' : 'model';
+}
+
+function reasonOf(status: number, code: string | null, what: string): string | undefined {
   // Without a token the hub also answers 401 for a model that does not exist: the code tells the two apart.
-  if (code === 'RepoNotFound') return 'there is no such model, or it is private and the token may not see it';
-  if (code === 'RevisionNotFound') return 'the model has no such revision';
-  if (code === 'EntryNotFound') return 'the model has no such file';
+  if (code === 'RepoNotFound') return `there is no such ${what}, or it is private and the token may not see it`;
+  if (code === 'RevisionNotFound') return `the ${what} has no such revision`;
+  if (code === 'EntryNotFound') return `the ${what} has no such file`;
   if (status === 401) {
     return 'no valid access token was given: make one on Hugging Face (settings, access tokens) and set HF_TOKEN';
   }
   if (status === 403) {
-    return "the token is known but may not read this: accept the licence on the model's page, with the token's account";
+    return `the token is known but may not read this: accept the licence on the ${what}'s page, with the token's account`;
   }
   return status === 404 ? 'there is nothing at this address' : undefined;
 }

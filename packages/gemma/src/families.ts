@@ -12,9 +12,11 @@ import {
   type CheckpointView,
   type DescribeOptions,
   describeCheckpoint,
+  lowerLayers,
   type MergedCheckpoint,
   type ModelDescription,
   mergedCheckpoint as merged,
+  openedView,
   type QuantizedCheckpointOptions,
   quantizedCheckpoint as quantized,
   type RandomCheckpointOptions,
@@ -32,8 +34,14 @@ import { ggufCheckpoint } from './gguf-base.js';
 /** What {@link loadGemma} and its neighbours take for their own. */
 const GEMMA_FAMILIES: Family[] = [gemma2, gemma3];
 
+/** Which part of a base is taken. */
+export interface BasePart {
+  /** Its first layers, as many as this; the others are not read. Default all. */
+  layers?: number;
+}
+
 /** {@link LoadOptions} but for the families. */
-export type LoadGemmaOptions = Omit<LoadOptions, 'families'>;
+export type LoadGemmaOptions = Omit<LoadOptions, 'families'> & BasePart;
 
 /**
  * Opens a Gemma base as a classifier on the current engine: `loadClassifier` of @arena/decoder with the families of this package.
@@ -44,13 +52,16 @@ export type LoadGemmaOptions = Omit<LoadOptions, 'families'>;
  * const model = await loadGemma('gemma-2-2b', { quantization: {}, adapter: await loadAdapter('run/adapter') });
  * const small = await loadGemma('gemma-3-270m-q4_k_m.gguf'); // its blocks stay as they are stored
  */
-export function loadGemma(source: CheckpointSource, options: LoadGemmaOptions = {}): Promise<Classifier> {
-  return opened(source, (one) => loadClassifier(one, { ...options, families: GEMMA_FAMILIES }));
+export function loadGemma(
+  source: CheckpointSource,
+  { layers, ...options }: LoadGemmaOptions = {},
+): Promise<Classifier> {
+  return opened(source, layers, (one) => loadClassifier(one, { ...options, families: GEMMA_FAMILIES }));
 }
 
 /** Reads and checks `config.json` of a checkpoint, or what stands for it in a GGUF file. @throws Error naming the file and the field. */
 export function readConfig(source: CheckpointSource, numLabels?: number): Promise<DecoderConfig> {
-  return looked(source, (one) => readConfigOf(one, { families: GEMMA_FAMILIES, numLabels }));
+  return looked(source, undefined, (one) => readConfigOf(one, { families: GEMMA_FAMILIES, numLabels }));
 }
 
 /** Reads the text of a config.json. @throws Error naming the file and the field. */
@@ -61,9 +72,9 @@ export function parseGemmaConfig(text: string, path = 'config.json'): DecoderCon
 /** Describes a Gemma checkpoint without loading it: {@link describeCheckpoint} with {@link GEMMA_FAMILIES}. */
 export function describeGemma(
   source: CheckpointSource,
-  options: Omit<DescribeOptions, 'families'> = {},
+  { layers, ...options }: Omit<DescribeOptions, 'families'> & BasePart = {},
 ): Promise<ModelDescription> {
-  return looked(source, (one) => describeCheckpoint(one, { ...options, families: GEMMA_FAMILIES }));
+  return looked(source, layers, (one) => describeCheckpoint(one, { ...options, families: GEMMA_FAMILIES }));
 }
 
 /**
@@ -93,9 +104,9 @@ export function randomCheckpointFiles(
 export function mergedCheckpoint(
   base: CheckpointSource,
   adapter: Location,
-  options: { labels?: readonly string[] } = {},
+  { layers, ...options }: { labels?: readonly string[] } & BasePart = {},
 ): Promise<MergedCheckpoint> {
-  return opened(base, (one) => merged(one, adapter, { ...options, families: GEMMA_FAMILIES }));
+  return opened(base, layers, (one) => merged(one, adapter, { ...options, families: GEMMA_FAMILIES }));
 }
 
 /**
@@ -111,27 +122,41 @@ export function quantizedCheckpoint(
   base: CheckpointSource,
   options: Omit<QuantizedCheckpointOptions, 'families'> = {},
 ): Promise<CheckpointView> {
-  return opened(base, (one) => quantized(one, { ...options, families: GEMMA_FAMILIES }));
+  return opened(base, undefined, (one) => quantized(one, { ...options, families: GEMMA_FAMILIES }));
 }
 
-/** Opens a GGUF base for what takes it over. It is closed here when that fails. */
-async function opened<T>(source: CheckpointSource, work: (source: CheckpointSource) => Promise<T>): Promise<T> {
-  const view = typeof source === 'object' ? undefined : await ggufCheckpoint(source);
+/** Opens a GGUF base, or a part of any, for what takes it over. It is closed here when that fails. */
+async function opened<T>(
+  source: CheckpointSource,
+  layers: number | undefined,
+  work: (source: CheckpointSource) => Promise<T>,
+): Promise<T> {
+  const view = await viewOf(source, layers);
   if (!view) return work(source);
   try {
-    return await work(view);
+    return await work(layers === undefined ? view : lowerLayers(view, layers));
   } catch (error) {
     await view.weights.close().catch(() => {}); // closed already where the loader got so far
     throw error;
   }
 }
 
-/** Opens a GGUF base for a look. */
-async function looked<T>(source: CheckpointSource, work: (source: CheckpointSource) => Promise<T>): Promise<T> {
-  const view = typeof source === 'object' ? undefined : await ggufCheckpoint(source);
+/** Opens a GGUF base, or a part of any, for a look. */
+async function looked<T>(
+  source: CheckpointSource,
+  layers: number | undefined,
+  work: (source: CheckpointSource) => Promise<T>,
+): Promise<T> {
+  const view = await viewOf(source, layers);
   try {
-    return await work(view ?? source);
+    return await work(view && layers !== undefined ? lowerLayers(view, layers) : (view ?? source));
   } finally {
-    await view?.weights.close();
+    if (typeof source !== 'object') await view?.weights.close();
   }
+}
+
+/** A base opened here: a GGUF file's, or any whose lower layers alone are wanted. */
+async function viewOf(source: CheckpointSource, layers: number | undefined): Promise<CheckpointView | undefined> {
+  const gguf = typeof source === 'object' ? undefined : await ggufCheckpoint(source);
+  return gguf ?? (layers === undefined ? undefined : openedView(source));
 }

@@ -8,6 +8,7 @@ import { type GgufFile, ggufConfig, ggufTokenizerFields, ggufWeights, openGguf }
 import type { SentencePieceVocabulary } from '@arena/tokenizer';
 import { gemma2 } from './gemma2.js';
 import { gemma3 } from './gemma3.js';
+import { ggufHubId } from './gguf-hub-id.js';
 
 /** The name that a GGUF file has in a folder that is a function, which nobody can list. */
 const IN_A_FOLDER = 'model.gguf';
@@ -63,7 +64,7 @@ async function has(opener: FileOpener, name: string): Promise<boolean> {
 
 /** The GGUF file of a base as a checkpoint that is open, or undefined for other bases. @throws GgufError, and as {@link ggufAt}. */
 export async function ggufCheckpoint(base: Location): Promise<CheckpointView | undefined> {
-  const file = await openAt(base);
+  const file = await openGgufBase(base);
   if (!file) return undefined;
   try {
     const config = JSON.stringify(ggufConfig(file.metadata, file.tensors, file.place));
@@ -82,6 +83,8 @@ export interface GgufBase {
   vocabulary(): SentencePieceVocabulary;
   /** Whether it says how a chat is written: it was tuned on chats. */
   hasChatTemplate: boolean;
+  /** The checkpoint on the hub that it holds, where it says so. */
+  hubId?: string;
   /** Its tensors under Hugging Face's names. */
   tensors: Weights['tensors'];
   /** Size of the file, or of all its parts. */
@@ -92,7 +95,7 @@ export interface GgufBase {
 
 /** Reads the GGUF file of a base but for its weights; undefined for other bases. @throws GgufError, and as {@link ggufAt}. */
 export async function readGgufBase(base: Location): Promise<GgufBase | undefined> {
-  const file = await openAt(base);
+  const file = await openGgufBase(base);
   if (!file) return undefined;
   try {
     const { metadata, place, bytes } = file;
@@ -105,10 +108,11 @@ export async function readGgufBase(base: Location): Promise<GgufBase | undefined
         return { ...fields, tokens: [...tokens] };
       },
       hasChatTemplate: metadata.has('tokenizer.chat_template'),
+      hubId: ggufHubId(metadata),
       tensors,
       bytes,
       async sha256() {
-        const again = await openAt(base);
+        const again = await openGgufBase(base);
         return again!.sha256().finally(() => again!.close());
       },
     };
@@ -121,7 +125,8 @@ function parseGgufConfig({ metadata, tensors, place }: GgufFile): DecoderConfig 
   return parseConfig(JSON.stringify(ggufConfig(metadata, tensors, place)), [gemma2, gemma3], place);
 }
 
-async function openAt(base: Location): Promise<GgufFile | undefined> {
+/** The GGUF file of a base, open; undefined for other bases. @throws GgufError, and as {@link ggufAt}. */
+export async function openGgufBase(base: Location): Promise<GgufFile | undefined> {
   const place = await ggufAt(base);
   return place && openGguf(place.from, place.name);
 }

@@ -8,15 +8,13 @@ import {
   architectureOf,
   type Fields,
   fieldsOf,
+  LAYERS_27B,
   layerCount,
   type Metadata,
   shown,
 } from './fields.js';
 import { withLlamaKeys } from './ollama.js';
 import type { GgufTensor } from './tensor-table.js';
-
-/** Layers of the 27B models, whose scale of attention llama.cpp derives from the hidden width. */
-const LAYERS_27B: Readonly<Record<Architecture, number>> = { gemma2: 46, gemma3: 62 };
 
 /**
  * The config.json of a Gemma 2 or 3 (`model_type` `gemma2` or `gemma3_text`, keys of transformers 5), without labels.

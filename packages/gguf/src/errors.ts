@@ -3,7 +3,8 @@ import { quote } from '@arena/files/source';
 
 /**
  * What is wrong: another format, a version that is not read, a file or length beyond the file's end, a metadata value, a
- * tensor's place or shape, a ggml type that is not decoded, an architecture that is not known, a part of a split file.
+ * tensor's place or shape, a ggml type that is not decoded, an architecture that is not known, a part of a split file,
+ * a model to write that llama.cpp has no way to run.
  */
 export type GgufErrorCode =
   | 'not_gguf'
@@ -13,7 +14,8 @@ export type GgufErrorCode =
   | 'tensor'
   | 'type'
   | 'architecture'
-  | 'missing_part';
+  | 'missing_part'
+  | 'llama_cpp';
 
 /** A GGUF file that cannot be used. `file`, and `key` or `tensor`, name the place where they are known. */
 export class GgufError extends Error {

@@ -10,6 +10,9 @@ const ARCHITECTURES = ['gemma2', 'gemma3'] as const;
 
 export type Architecture = (typeof ARCHITECTURES)[number];
 
+/** Layers of the 27B models, whose scale of attention llama.cpp derives from the hidden width. */
+export const LAYERS_27B: Readonly<Record<Architecture, number>> = { gemma2: 46, gemma3: 62 };
+
 /** The architecture of a model. @throws GgufError naming one that is not known. */
 export function architectureOf(metadata: Metadata, file: string): Architecture {
   const architecture = metadata.get('general.architecture');

@@ -30,6 +30,11 @@ export interface GgufFile {
    * @throws GgufError when there is no such tensor, there are no such rows, or its type is not decoded.
    */
   readFloat32(name: string, rows?: [begin: number, end: number]): Promise<Float32Array>;
+  /**
+   * A metadata value as it is stored, with its type in front, so that it can be written elsewhere as it is.
+   * @throws GgufError when there is no such key.
+   */
+  readStoredValue(key: string): Promise<Uint8Array>;
   /** A tensor's blocks as they are stored, whole rows at a time, or those of its rows `[begin, end)`. */
   readStored(name: string, rows?: [begin: number, end: number]): AsyncGenerator<Uint8Array>;
   close(): Promise<void>;
@@ -142,6 +147,12 @@ function modelOf(parts: Part[], place: string, close: () => Promise<void>): Gguf
         at += (bytes.length / block.bytes) * block.values;
       }
       return out;
+    },
+    async readStoredValue(key) {
+      const { source, header } = parts[0];
+      const range = header.places.get(key);
+      if (!range) throw new GgufError('metadata', 'is not among the metadata', place, { key });
+      return source.read(...range);
     },
     async *readStored(name, rows) {
       const { source, range } = find(name, rows);

@@ -96,6 +96,11 @@ export function ggmlType(id: number): GgmlType | undefined {
   return NUMBERS[id];
 }
 
+/** The number of a type in a file. */
+export function typeId(type: GgmlType): number {
+  return Number(Object.keys(NUMBERS).find((id) => NUMBERS[Number(id)] === type));
+}
+
 /** What a number that is no type of today was, for a message. */
 export function oddType(id: number): string {
   const dropped = DROPPED[id];

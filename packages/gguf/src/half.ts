@@ -17,3 +17,18 @@ export function halfTable(): Float32Array {
   table = values;
   return values;
 }
+
+/** The float16 code nearest to a float32, given by its bits; ties to even. */
+export function halfOf(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000;
+  const size = bits & 0x7fffffff;
+  if (size > 0x7f800000) return sign | 0x7e00 | ((size >>> 13) & 0x1ff); // NaN, quiet
+  if (size >= 0x477ff000) return sign | 0x7c00; // rounds beyond the largest
+  if (size >= 0x38800000) return sign | ((size - 0x38000000 + 0xfff + ((size >>> 13) & 1)) >>> 13);
+  if (size < 0x33000000) return sign; // less than half the smallest
+  // subnormal: the fraction with its leading 1, in steps of 2^-24
+  const shift = 126 - (size >>> 23);
+  const fraction = (size & 0x7fffff) | 0x800000;
+  const half = 1 << (shift - 1);
+  return sign | ((fraction + half - 1 + ((fraction >>> shift) & 1)) >>> shift);
+}

@@ -2,13 +2,14 @@
 import type { ByteSource } from '@arena/files';
 import { cursorAt, need, readCount, readU32 } from './cursor.js';
 import { GgufError } from './errors.js';
-import { type GgufValue, readMetadata } from './metadata.js';
+import { type GgufValue, readMetadata, type ValuePlaces } from './metadata.js';
 import { otherFormat, SNIFF_BYTES } from './not-gguf.js';
 import { alignmentOf, type GgufTensor, readTensorTable } from './tensor-table.js';
 
 export interface GgufHeader {
   version: 2 | 3;
   metadata: Map<string, GgufValue>;
+  places: ValuePlaces;
   tensors: Map<string, GgufTensor>;
 }
 
@@ -44,7 +45,7 @@ export async function readHeader(source: ByteSource): Promise<GgufHeader> {
   }
   const tensorCount = await readCount(cursor, TENSOR_BYTES, 'the number of tensors');
   const pairCount = await readCount(cursor, PAIR_BYTES, 'the number of metadata pairs');
-  const metadata = await readMetadata(cursor, pairCount);
+  const { metadata, places } = await readMetadata(cursor, pairCount);
   const alignment = alignmentOf(metadata.get('general.alignment'), file);
-  return { version, metadata, tensors: await readTensorTable(cursor, tensorCount, alignment) };
+  return { version, metadata, places, tensors: await readTensorTable(cursor, tensorCount, alignment) };
 }

@@ -50,19 +50,28 @@ interface NumberType {
   array(buffer: ArrayBuffer): GgufNumbers;
 }
 
+/** Bytes of the file that a key's value and its type take. */
+export type ValuePlaces = Map<string, [begin: number, end: number]>;
+
 /**
  * Reads `count` pairs.
  * @throws GgufError naming the key: twice, of an unknown type, an array of arrays, longer than the file.
  */
-export async function readMetadata(cursor: Cursor, count: number): Promise<Map<string, GgufValue>> {
+export async function readMetadata(
+  cursor: Cursor,
+  count: number,
+): Promise<{ metadata: Map<string, GgufValue>; places: ValuePlaces }> {
   const metadata = new Map<string, GgufValue>();
+  const places: ValuePlaces = new Map();
   for (let i = 0; i < count; i++) {
     const key = await readName(cursor, `the key of metadata pair ${i + 1} of ${count}`);
     if (metadata.has(key)) throw new GgufError('metadata', 'stands twice in the metadata', cursor.source.name, { key });
+    const begin = cursor.at;
     const type = await readU32(cursor, 'the type of its value', { key });
     metadata.set(key, await readValue(cursor, type, { key }));
+    places.set(key, [begin, cursor.at]);
   }
-  return metadata;
+  return { metadata, places };
 }
 
 async function readValue(cursor: Cursor, type: number, place: Place): Promise<GgufValue> {

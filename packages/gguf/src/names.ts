@@ -60,3 +60,9 @@ export function isVision(name: string): boolean {
 export function isRopeFactors(name: string): boolean {
   return /^(blk\.\d+\.)?rope_freqs\.weight$/.test(name);
 }
+
+/** ggml's names by Hugging Face's, of all tensors that a model of the architecture may have. */
+export function ggmlNames(architecture: Architecture, layers: number): Map<string, { ggml: string; norm: boolean }> {
+  const all = [...expectedTensors(architecture, layers), HEAD];
+  return new Map(all.map(([ggml, { name, norm }]) => [name, { ggml, norm }]));
+}

@@ -9,12 +9,15 @@ import { type GgufBase, readConfig, readGgufBase, type TinyBaseOptions, tinyBase
 import { loadTokenizer, sentencePieceTokenizer, type Tokenizer } from '@arena/tokenizer';
 import { type ModelCard, mergedCard } from './card.js';
 import { JudgeError } from './error.js';
+import { type HubPlace, hubPlaceOf } from './hub-place.js';
 
 /** A base without loaded weights. */
 export interface Base {
   /** Name in adapters and cards: a hub id, an address, a path. */
   name: string;
   location: Location;
+  /** Where it is on the hub, if its name, its path or its file say so. */
+  hub?: HubPlace;
   config: DecoderConfig;
   tokenizer: Tokenizer;
   /** Storage of its linear layers: `4bit` by bitsandbytes, `blocks` of a GGUF file. */
@@ -41,9 +44,33 @@ export async function openBase(location: Location, name: string = placeName(loca
       `${name}: its tokenizer has ${tokenizer.vocabSize} tokens, its ${gguf ? 'embedding' : 'config.json'} ${config.vocabSize}: they are of two models`,
     );
   }
-  if (gguf) return { name, location, config, tokenizer, stored: 'blocks', file: gguf };
+  const hub = hubPlaceOf(name, location, gguf?.hubId);
+  if (gguf) return { name, location, hub, config, tokenizer, stored: 'blocks', file: gguf };
   const card = await mergedCard(location);
-  return { name, location, config, tokenizer, stored: config.quantized ? '4bit' : 'float', card };
+  return { name, location, hub, config, tokenizer, stored: config.quantized ? '4bit' : 'float', card };
+}
+
+/**
+ * A base with its first layers alone. Its files are the whole base's: who loads weights names the number, too.
+ * @throws JudgeError when the base has fewer.
+ */
+export function withLayers(base: Base, layers: number | undefined): Base {
+  const all = base.config.layers;
+  if (layers === undefined) return base;
+  if (layers <= all.length) return { ...base, config: { ...base.config, layers: all.slice(0, layers) } };
+  throw new JudgeError('settings', `\`layers\` ${layers}: ${base.name} has ${all.length} layers`);
+}
+
+/** @throws JudgeError when the base is another file than the card's, by its size. */
+export function checkBaseFile(
+  { name, file }: Pick<Base, 'name' | 'file'>,
+  { baseFile }: Pick<ModelCard, 'baseFile'>,
+): void {
+  if (!baseFile || !file || baseFile.bytes === file.bytes) return;
+  throw new JudgeError(
+    'base',
+    `${name}: ${file.bytes} bytes; the adapter was trained on a file of ${baseFile.bytes} (SHA-256 ${baseFile.sha256})`,
+  );
 }
 
 /** Largest tokenizer.json to read. Gemma 3's has 33 MB. */

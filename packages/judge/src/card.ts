@@ -6,6 +6,7 @@ import { readTextAt } from '@arena/files/text';
 import type { LoadGemmaOptions } from '@arena/gemma';
 import type { Base } from './base.js';
 import { JudgeError } from './error.js';
+import type { HubPlace } from './hub-place.js';
 import type { Head } from './objectives/objective.js';
 import type { TrainingSettings } from './settings.js';
 import type { JudgeStyle } from './style.js';
@@ -15,8 +16,12 @@ export type ModelCard = Head & {
   format: typeof FORMAT;
   /** The adapter's name for its base. Cards of the browser page's first versions lack it. */
   base?: string;
+  /** Where the base is on the hub, if that was known. */
+  baseHub?: HubPlace;
   /** Form of the base's linears: NF4, float (null), or as stored in its file. */
   quantization: QuantizationOptions | null | 'stored';
+  /** First layers of the base that the judge has, where these are not all. */
+  layers?: number;
   /** Size and digest of a base that is one file. */
   baseFile?: { bytes: number; sha256: string };
   /** Seed of the run. */
@@ -33,13 +38,14 @@ const HEADS: readonly string[] = ['classes', 'reward'];
 /** The card of a judge with these settings. */
 export function cardOf(
   { head, pack }: Head,
-  { name, stored }: Pick<Base, 'name' | 'stored'>,
-  { quantize, doubleQuant, seed }: Pick<TrainingSettings, 'quantize' | 'doubleQuant' | 'seed'>,
+  { name, hub, stored }: Pick<Base, 'name' | 'hub' | 'stored'>,
+  { quantize, doubleQuant, layers, seed }: Pick<TrainingSettings, 'quantize' | 'doubleQuant' | 'layers' | 'seed'>,
 ): ModelCard {
   const how = quantize === 'auto' ? (stored === 'float' ? 'nf4' : 'stored') : quantize;
   const quantization = how === 'nf4' ? { doubleQuant } : how === 'none' ? null : how;
   // TypeScript cannot tie the packing to its head
-  return { format: FORMAT, base: name, head, pack, quantization, seed } as ModelCard;
+  const card = { format: FORMAT, base: name, ...(hub ? { baseHub: hub } : {}), head, pack, quantization, seed };
+  return (layers === undefined ? card : { ...card, layers }) as ModelCard;
 }
 
 /** The use of a base's linears that a card names, as `loadGemma` takes it. Linears stored in 4 bits stay so. */

@@ -18,7 +18,7 @@ import {
   train,
 } from '@arena/trainer';
 import { checkpointFiles, restoreProgress } from '@arena/trainer/checkpoint';
-import type { Base } from './base.js';
+import { type Base, withLayers } from './base.js';
 import { cardOf, type ModelCard, quantizationOf } from './card.js';
 import { keepCheckpoint, withoutCheckpoint } from './checkpoints.js';
 import { JudgeError } from './error.js';
@@ -83,6 +83,8 @@ export interface TrainJudgeOptions extends MemoryLimits {
   resume?: { checkpoint?: string };
   /** Steps between two checkpoints. A stopped run saves one more. Default: none. */
   saveEvery?: number;
+  /** Seconds after which a checkpoint is stored at the end of a step, too. */
+  saveSeconds?: number;
   /** Number of newest checkpoints to keep (default: all). */
   keep?: number;
   /** Number of validation battles to measure during training, from the first (default: all). */
@@ -122,7 +124,8 @@ export async function trainJudge(
 ): Promise<JudgeRun> {
   const settings = completeSettings(given);
   checkSettings(settings);
-  const { base, resume, ranks, signal, onEvent: tell } = options;
+  const { resume, ranks, signal, onEvent: tell } = options;
+  const base = withLayers(options.base, settings.layers);
   const objective = objectiveOf(settings);
   const adapter = newAdapter(base, settings);
   const pack = objective.packer(base.tokenizer);
@@ -151,6 +154,7 @@ export async function trainJudge(
   const advice = recipeAdvice(base.config, settings);
   if (advice) await tell?.({ kind: 'note', note: advice });
   const model = await loadGemma(base.location, {
+    layers: settings.layers,
     quantization: quantizationOf(card, base),
     ...(checkpoint
       ? { adapter: await loadAdapter(place!) }
@@ -238,7 +242,7 @@ async function fit(
   checkpoint: Checkpoint | undefined,
   settings: TrainingSettings,
   store: Store,
-  { saveEvery, keep, ranks, signal, onEvent: tell }: TrainJudgeOptions,
+  { saveEvery, saveSeconds, keep, ranks, signal, onEvent: tell }: TrainJudgeOptions,
 ): Promise<TrainResult | undefined> {
   const { batchSize, epochs, seed, metric } = settings;
   const learner = trainable(model, { loss: objective.loss, activations: memory.activations });
@@ -282,6 +286,7 @@ async function fit(
           }
         : {}),
       saveEvery,
+      saveSeconds,
       communicator: ranks,
       signal,
       onStep: async (entry, { tokens }) => {

@@ -2,6 +2,7 @@
 
 export { tinyBaseFor } from './base.js';
 export type { ModelCard } from './card.js';
+export { type CascadeOptions, predictInTurn } from './cascade.js';
 export { JudgeError } from './error.js';
 export { type EvaluateJudgeOptions, evaluateJudge } from './evaluate.js';
 export { type RunEvent, type TrainJudgeOptions, trainJudge } from './fit.js';

@@ -8,11 +8,11 @@ import { loadGemma } from '@arena/gemma';
 import { type AdapterFiles, loadAdapter } from '@arena/lora';
 import { adapterFolder } from '@arena/lora/names';
 import type { Tokenizer } from '@arena/tokenizer';
-import type { Base } from './base.js';
+import { type Base, checkBaseFile } from './base.js';
+import { judgeReadme } from './card/readme.js';
 import { formatCard, type ModelCard, quantizationOf, readCard } from './card.js';
-import { JudgeError } from './error.js';
 import { objectiveOfCard } from './objectives/choose.js';
-import type { Objective } from './objectives/objective.js';
+import { labelNames, type Objective } from './objectives/objective.js';
 import { type Scored, type ScoringOptions, scoreBattles } from './score.js';
 
 /** Two answers without a vote: a text each, or a text a turn. */
@@ -84,17 +84,15 @@ export async function openJudge(base: Base, files: JudgeFiles, options: OpenJudg
   const { adapter, card, objective } = files;
   checkBaseFile(base, card);
   const quantization = adapter && quantizationOf(card, base); // a merged checkpoint is used as it is stored
-  const model = await loadGemma(base.location, { adapter, quantization, numLabels: objective.labels, ...options });
+  const { layers } = card;
+  const model = await loadGemma(base.location, {
+    adapter,
+    layers,
+    quantization,
+    numLabels: objective.labels,
+    ...options,
+  });
   return judgeOf({ model, tokenizer: base.tokenizer, objective, card });
-}
-
-/** @throws JudgeError when the base is another file than the card's, by its size. */
-function checkBaseFile({ name, file }: Base, { baseFile }: ModelCard): void {
-  if (!baseFile || !file || baseFile.bytes === file.bytes) return;
-  throw new JudgeError(
-    'base',
-    `${name}: ${file.bytes} bytes; the adapter was trained on a file of ${baseFile.bytes} (SHA-256 ${baseFile.sha256})`,
-  );
 }
 
 /** A judge around a model that is loaded. */
@@ -112,7 +110,15 @@ export function judgeOf(parts: Pick<Judge, 'model' | 'tokenizer' | 'objective' |
 
 /** A judge's folder. */
 export function judgeFiles(adapter: AdapterFiles, card: ModelCard): Record<string, Uint8Array> {
-  return { ...adapterFolder(adapter), 'arena.json': new TextEncoder().encode(formatCard(card)) };
+  const labels = labelNames(objectiveOfCard(card, adapter.score?.shape[0] ?? 0, 'adapter'));
+  const { r: rank, lora_alpha: alpha, lora_dropout: dropout, target_modules: targets } = adapter.config;
+  const settings = { rank, alpha, dropout, ...(Array.isArray(targets) ? { targets } : {}), seed: card.seed };
+  const texts = {
+    'README.md': judgeReadme({ form: 'adapter', card, labels, settings }),
+    'arena.json': formatCard(card),
+  };
+  const encoded = Object.entries(texts).map(([name, text]) => [name, new TextEncoder().encode(text)]);
+  return { ...adapterFolder(adapter), ...Object.fromEntries(encoded) };
 }
 
 /** A pair as a battle without a vote. */

@@ -9,6 +9,7 @@ import { totalSteps } from '@arena/trainer/optimizer';
 import type { Base } from './base.js';
 import { type ModelCard, quantizationOf } from './card.js';
 import { JudgeError } from './error.js';
+import { pinnedCommit } from './hub-place.js';
 import type { Objective } from './objectives/objective.js';
 import type { TrainingSettings } from './settings.js';
 
@@ -22,7 +23,7 @@ export interface NewAdapter {
  * The adapter for settings, on this base.
  * @throws JudgeError when the base has no layer to train; LoraError when it has none of the modules.
  */
-export function newAdapter({ name, config }: Base, settings: TrainingSettings): NewAdapter {
+export function newAdapter({ name, hub, config }: Base, settings: TrainingSettings): NewAdapter {
   const { rank, alpha, dropout, targets, firstLayer } = settings;
   const layers = config.layers.length;
   if (firstLayer >= layers) {
@@ -37,7 +38,9 @@ export function newAdapter({ name, config }: Base, settings: TrainingSettings): 
     lora_dropout: dropout,
     target_modules: targets,
     layers_to_transform: Array.from({ length: layers - firstLayer }, (_, i) => firstLayer + i),
-    base_model_name_or_path: name,
+    // an id is found on every machine; a path that nothing names stays, for PEFT finds the base there
+    base_model_name_or_path: hub?.id ?? name,
+    revision: pinnedCommit(name, hub),
   });
   return { config: lora, targets: resolveTargets(lora, linearModules(config)) };
 }

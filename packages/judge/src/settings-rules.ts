@@ -23,6 +23,16 @@ export const RULES = {
     minItems: 1,
     description: 'What the votes are called: file names.',
   },
+  hubBase: {
+    type: 'string',
+    description: 'A base on the hub with the commit that the run used; the run notes it.',
+  },
+  hubData: {
+    type: 'array',
+    items: { type: 'string' },
+    minItems: 1,
+    description: 'Data sets on the hub with the commits that the run read; the run notes them.',
+  },
   recipe: {
     enum: RECIPES.map(({ name }) => name),
     description: 'Settings that runs showed to be good, in place of the defaults.',
@@ -81,6 +91,11 @@ export const RULES = {
   frame: {
     enum: ['chat', 'compact'],
     description: "Text around the fields: Gemma's chat turns, or few tokens for small models.",
+  },
+  layers: {
+    type: 'integer',
+    minimum: 1,
+    description: 'First layers of the base, as many as this, in place of all: a smaller and faster judge.',
   },
   rank: { type: 'integer', minimum: 1, description: 'LoRA rank.' },
   alpha: { type: 'number', minimum: 0, description: 'LoRA alpha.' },

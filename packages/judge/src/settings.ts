@@ -13,6 +13,10 @@ export interface TrainingSettings {
   base: string;
   /** Names of the votes, such as file names. */
   data: string[];
+  /** A base on the hub with the commit that the run used, `owner/name@commit`. The run notes it. */
+  hubBase?: string;
+  /** Data sets on the hub with the commits that the run read, `owner/name:split@commit`. The run notes them. */
+  hubData?: string[];
   /** The recipe that the settings began with (`@arena/judge/recipes`). */
   recipe?: string;
   /** `bradley-terry`: a reward model that sees one answer at a time. */
@@ -34,6 +38,8 @@ export interface TrainingSettings {
   maxTokens: number;
   /** `chat`: Gemma's turns; `compact`: few tokens, for small models. */
   frame: 'chat' | 'compact';
+  /** The first layers of the base, as many as this, in place of all: a smaller and faster judge. */
+  layers?: number;
   rank: number;
   alpha: number;
   dropout: number;
@@ -87,10 +93,13 @@ export type DefaultSettings = Omit<
   TrainingSettings,
   | 'base'
   | 'data'
+  | 'hubBase'
+  | 'hubData'
   | 'recipe'
   | 'clean'
   | 'columns'
   | 'winnerValues'
+  | 'layers'
   | 'tokensPerBatch'
   | 'maxSteps'
   | 'evalEvery'

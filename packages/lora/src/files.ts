@@ -70,9 +70,11 @@ export async function saveAdapter(
 }
 
 function modelCard({ base_model_name_or_path: base }: LoraConfig): string {
-  const head = base
-    ? `base_model: ${base}\nlibrary_name: peft\ntags:\n- base_model:adapter:${base}\n- lora`
-    : 'library_name: peft\ntags:\n- lora';
+  // a path of this machine helps nobody, and the hub refuses a card with one
+  const head =
+    base && /^\w[\w.-]*\/\w[\w.-]*$/.test(base)
+      ? `base_model: ${base}\nlibrary_name: peft\ntags:\n- base_model:adapter:${base}\n- lora`
+      : 'library_name: peft\ntags:\n- lora';
   return `---\n${head}\n---\n\nA LoRA adapter with a sequence-classification head, trained with Arena on human preference votes.\n`;
 }
 

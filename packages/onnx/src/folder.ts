@@ -1,10 +1,11 @@
 /** @file A judge as a folder that onnxruntime and transformers.js open: the graph, a config.json, a card. */
 import type { FileTarget } from '@arena/files/write';
 import { type Base, formatCard, labelNames } from '@arena/judge/card';
+import { baseId, ownStart } from '@arena/judge/export';
 import type { JudgeFiles } from '@arena/judge/run';
 import { classifierGraph } from './classifier-graph.js';
 import { OnnxError } from './error.js';
-import { judgeSource } from './judge-source.js';
+import { graphSource } from './graph-source.js';
 import { keepsBlocks, WEIGHT_KINDS, type WeightKind } from './linear.js';
 import { onnxReadme } from './readme.js';
 import { writeGraph } from './write.js';
@@ -50,7 +51,7 @@ export async function writeOnnxFolder(
   if (unknown || !weights.length) {
     throw new OnnxError(`weights ${JSON.stringify(unknown ?? weights)}: ${WEIGHT_KINDS.join(', ')} are known`);
   }
-  const source = await judgeSource(base, files);
+  const source = await graphSource(base, files);
   try {
     if (weights.includes('bnb4') && !source.isNf4) {
       throw new OnnxError(`${base.name}: its linears are not in NF4, which bnb4 writes as they are; take q4 or q8`);
@@ -65,25 +66,15 @@ export async function writeOnnxFolder(
     const { card, objective } = files;
     const config = configOf(source.config.padTokenId, objective, weights[0], beside);
     await folder.write('config.json', `${JSON.stringify(config, null, 2)}\n`);
-    await folder.write('arena.json', formatCard({ ...card, base: idOf(card.base ?? base.name) }));
+    await folder.write('arena.json', formatCard({ ...card, base: baseId(card.base ?? base.name) }));
     const kept = weights.filter((kind) => keepsBlocks(source, kind));
     await folder.write(
       'README.md',
-      onnxReadme({ base: idOf(base.name), card, weights, suffix: SUFFIX, kept, before: ownStart(base) }),
+      onnxReadme({ base: baseId(base.name), card, weights, suffix: SUFFIX, kept, before: ownStart(base) }),
     );
   } finally {
     await source.close();
   }
-}
-
-/** A hub id stays; of a path, which is another machine's, the last part. */
-function idOf(name: string): string {
-  return /^[\w.-]+\/[\w.-]+$/.test(name) && !name.startsWith('.') ? name : (name.split(/[\\/]/).at(-1) ?? name);
-}
-
-/** The text of the tokens that the tokenizer puts before every text. */
-function ownStart({ tokenizer }: Base): string {
-  return tokenizer.decode(tokenizer.encode(''));
 }
 
 /**

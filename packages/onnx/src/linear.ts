@@ -1,9 +1,10 @@
 /** @file Products with a matrix, in each form that a file may store it in. */
 import type { DecoderLinear } from '@arena/decoder/checkpoint';
+import type { LowRank } from '@arena/judge/export';
 import { blockProduct } from './block-product.js';
 import { bytesOf, type Graph, type Name } from './graph.js';
 import { type Integers, roundedIntegers, storedIntegers } from './integers.js';
-import type { LowRank, ModelSource } from './model-source.js';
+import type { ModelSource } from './model-source.js';
 import { once } from './once.js';
 import { floats } from './unpacked.js';
 import { BLOCK, transposed } from './weight-kinds.js';

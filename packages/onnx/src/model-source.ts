@@ -1,16 +1,7 @@
 /** @file What a graph is made from: a config, the matrices as they are computed with, and an adapter beside them. */
 import type { DecoderConfig } from '@arena/decoder';
+import type { LowRank } from '@arena/judge/export';
 import type { StoredType } from './stored-blocks.js';
-
-/** A low-rank change of a linear: y += scaling (x A^T) B^T. */
-export interface LowRank {
-  /** [r, inFeatures] */
-  A: Float32Array;
-  /** [outFeatures, r] */
-  B: Float32Array;
-  r: number;
-  scaling: number;
-}
 
 /** NF4 codes of a linear, as bitsandbytes packs them, with a float scale each block. */
 export interface Nf4 {

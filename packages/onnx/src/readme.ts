@@ -1,6 +1,6 @@
 /** @file The README.md of an exported folder: what the model is, and how to run it in one line. */
-import { GEMMA_ANSWER_FRAME, GEMMA_FRAME } from '@arena/data';
 import type { ModelCard } from '@arena/judge';
+import { frameParts } from '@arena/judge/export';
 import type { WeightKind } from './linear.js';
 
 /** What the text says. */
@@ -29,13 +29,12 @@ const KEPT =
 /** The text. */
 export function onnxReadme({ base, card, weights, suffix, kept, before }: ReadmeInput): string {
   const isReward = card.head === 'reward';
-  const frame: Record<string, string> = { ...(card.pack.frame ?? (isReward ? GEMMA_ANSWER_FRAME : GEMMA_FRAME)) };
-  if (before && frame.start.startsWith(before)) frame.start = frame.start.slice(before.length);
-  const parts = isReward
-    ? ['start', 'prompt', '*prompt*', 'response', '*answer*', 'end']
-    : ['start', 'prompt', '*prompt*', 'responseA', '*a*', 'responseB', '*b*', 'end'];
-  const template = parts
-    .map((part) => (part.startsWith('*') ? `\${${part.slice(1, -1)}}` : literal(frame[part])))
+  const template = frameParts(card)
+    .map((part, i) => {
+      if ('field' in part) return `\${${part.field}}`;
+      const own = i === 0 && before && part.text.startsWith(before) ? part.text.slice(before.length) : part.text;
+      return literal(own);
+    })
     .join('');
   const args = isReward ? 'prompt, answer' : 'prompt, a, b';
   return `# A judge of two answers, as ONNX

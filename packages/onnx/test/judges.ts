@@ -5,7 +5,7 @@ import { bytesFolder } from '@arena/files';
 import { GEMMA2_2B, GEMMA3_270M } from '@arena/gemma';
 import { randomCheckpointFiles } from '@arena/gemma/checkpoint';
 import { completeSettings, tinyBaseFor } from '@arena/judge';
-import { type Base, cardOf, objectiveOfCard } from '@arena/judge/card';
+import { type Base, cardOf, objectiveOfCard, withLayers } from '@arena/judge/card';
 import { type JudgeFiles, objectiveOf, openBase } from '@arena/judge/run';
 import { initAdapter, loraConfig } from '@arena/lora';
 import { resolveTargets } from '@arena/lora/names';
@@ -40,6 +40,8 @@ export interface TinyJudgeOptions {
   classes?: 2 | 3;
   /** Width of the model. Default 64. */
   hidden?: number;
+  /** First layers of the base's three, as many as this. Default all. */
+  layers?: number;
   /** How the base is held: NF4 with double quantisation, or float. */
   quantize?: 'nf4' | 'none';
 }
@@ -49,6 +51,7 @@ export async function tinyJudge({
   loss,
   classes,
   hidden = 64,
+  layers,
   quantize = 'nf4',
 }: TinyJudgeOptions): Promise<TinyJudge> {
   const votes = syntheticBattles({ count: 200, seed: 3 });
@@ -56,13 +59,13 @@ export async function tinyJudge({
     ...randomCheckpointFiles({ ...FAMILIES[family], hidden_size: hidden }, { seed: 5 }),
     'tokenizer.json': tinyBaseFor(votes, { hiddenSize: 32, layers: 2, vocabSize: 700 })['tokenizer.json'],
   });
-  return judgeOn(await openBase(location, `tiny-${family}`), { loss, classes, quantize });
+  return judgeOn(await openBase(location, `tiny-${family}`), { loss, classes, layers, quantize });
 }
 
 /** A base with an adapter that changes something in two of its layers. */
 export function judgeOn(
   base: Base,
-  { loss, classes, quantize }: Pick<TinyJudgeOptions, 'loss' | 'classes' | 'quantize'>,
+  { loss, classes, layers, quantize }: Pick<TinyJudgeOptions, 'loss' | 'classes' | 'layers' | 'quantize'>,
 ): TinyJudge {
   const settings = completeSettings({
     base: 'b',
@@ -70,18 +73,21 @@ export function judgeOn(
     loss,
     classes,
     quantize,
+    layers,
     maxTokens: 128,
     frame: 'compact',
   });
   const card = cardOf(objectiveOf(settings), base, settings);
   const objective = objectiveOf(settings);
+  const count = layers ?? base.config.layers.length;
+  const upper = layers === undefined ? [count - 2, count - 1] : [count - 1];
   const config = loraConfig({
     r: 4,
     lora_alpha: 8,
     target_modules: ['q_proj', 'down_proj'],
-    layers_to_transform: [base.config.layers.length - 2, base.config.layers.length - 1],
+    layers_to_transform: upper,
   });
-  const targets = resolveTargets(config, linearModules(base.config));
+  const targets = resolveTargets(config, linearModules(withLayers(base, layers).config));
   const weights = new Map(
     [...initAdapter(config, targets, 7)].map(([path, { A, B }]) => [
       path,

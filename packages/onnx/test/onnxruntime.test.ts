@@ -22,8 +22,8 @@ import { openEngine } from '@arena/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { tinyGguf } from '../../gguf/test/tiny-base.js';
 import { classifierGraph } from '../src/classifier-graph.js';
+import { type GraphSource, graphSource } from '../src/graph-source.js';
 import { type WeightKind, writeOnnxFolder } from '../src/index.js';
-import { type JudgeSource, judgeSource } from '../src/judge-source.js';
 import { toBytes, toRows } from '../src/weight-kinds.js';
 import { writeGraph } from '../src/write.js';
 import { judgeOn, type TinyJudge, type TinyJudgeOptions, tinyJudge } from './judges.js';
@@ -53,7 +53,7 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
     kind: WeightKind,
     { largest, widen }: { largest?: number; widen?: boolean } = {},
   ): Promise<Session> {
-    const source = await judgeSource(judge.base, judge.files);
+    const source = await graphSource(judge.base, judge.files);
     const at = await mkdtemp(join(folder, 'model-'));
     const { files } = await writeGraph(diskStore(at), 'model', classifierGraph(source, kind, widen), { largest });
     await source.close();
@@ -104,6 +104,7 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
     ['Gemma 2 on NF4', { family: 'gemma2' }],
     ['Gemma 3 in float, three classes', { family: 'gemma3', classes: 3, quantize: 'none' }],
     ['Gemma 3 on NF4, a reward model', { family: 'gemma3', loss: 'bradley-terry' }],
+    ['the lower two layers of Gemma 3, a reward model', { family: 'gemma3', loss: 'bradley-terry', layers: 2 }],
   ])('%s: the same logits, one by one and padded on either side', async (_, options) => {
     const judge = await tinyJudge(options);
     const { rows, logits } = await said(judge);
@@ -139,7 +140,7 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
     '%s blocks of a base are kept: q8 says what float32 says',
     async (type) => {
       const judge = await tinyJudge({ family: 'gemma3', hidden: 256, quantize: 'none' });
-      const source = inBlocks(await judgeSource(judge.base, judge.files), type);
+      const source = inBlocks(await graphSource(judge.base, judge.files), type);
       const at = await mkdtemp(join(folder, 'model-'));
       const sessions: Session[] = [];
       for (const [kind, widen] of [
@@ -171,7 +172,7 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
     const whole = await logitsOf(await sessionOf(judge, 'fp32'), rows);
     expect(await logitsOf(await sessionOf(judge, 'fp32', { largest: 1e5 }), rows)).toEqual(whole);
     const target = bytesTarget();
-    const source = await judgeSource(judge.base, judge.files);
+    const source = await graphSource(judge.base, judge.files);
     const { files, isSplit } = await writeGraph(target, 'model', classifierGraph(source, 'fp32'), { largest: 1e5 });
     expect([files, isSplit]).toEqual([['model.onnx', 'model.onnx_data'], true]);
     expect(target.files['model.onnx'].length).toBeLessThan(1e5);
@@ -211,7 +212,7 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
 });
 
 /** A source whose embedding and linears are random blocks. What cannot be kept so has values that q8 holds exactly. */
-function inBlocks(source: JudgeSource, type: BlockType): JudgeSource {
+function inBlocks(source: GraphSource, type: BlockType): GraphSource {
   const { values: perBlock, bytes } = blockSize(type);
   const shapes = new Map<string, [number, number]>([
     ['model.embed_tokens.weight', [source.config.vocabSize, source.config.hiddenSize]],

@@ -2,6 +2,7 @@
 
 export { type EncoderPool, type EncoderPoolOptions, openEncoderPool } from './encoder-pool.js';
 export { TokenizerError } from './error.js';
+export { sentencePieceVocabulary } from './json-sentencepiece.js';
 export { loadTokenizer } from './load-tokenizer.js';
 export { sentencePieceTokenizer } from './sentencepiece.js';
 export { tokenizerJson } from './sentencepiece-json.js';

@@ -90,6 +90,8 @@ export interface TrainOptions extends AdamWOptions {
   restoreBest?: boolean;
   /** Optimizer steps between two calls of `onSave`. */
   saveEvery?: number;
+  /** Seconds after which `onSave` is called at the end of a step, too: of long steps, few are lost. */
+  saveSeconds?: number;
   onStep?: (entry: LogEntry, progress: TrainProgress & { totalSteps: number; tokens: number }) => void | Promise<void>;
   onEvaluate?: (entry: EvaluationEntry, outcome: EarlyStoppingState) => void | Promise<void>;
   /** The place to save a checkpoint. */
@@ -176,6 +178,8 @@ interface Run {
   now: TrainProgress;
   outcome: Outcome;
   tokens: number;
+  /** When `onSave` was called last, or the run began; `performance.now()`. */
+  savedAt: number;
   /** Runs a callback: only the first rank has callbacks. The others see its failure at the next exchange. */
   tell(callback: () => void | Promise<void>): Promise<void>;
 }
@@ -211,6 +215,7 @@ async function openRun(options: TrainOptions): Promise<Run> {
     now,
     outcome: outcomeOf(options, now.evaluations),
     tokens: 0,
+    savedAt: performance.now(),
     async tell(callback) {
       if (!ranks) return callback();
       if (ranks.rank === 0) await Promise.resolve().then(callback).catch(ranks.fail);
@@ -336,8 +341,13 @@ async function evaluateWhenDue(run: Run, { epochAfter: epoch }: Step): Promise<v
   await run.tell(() => options.onEvaluate?.(entry, run.outcome));
 }
 
-async function saveWhenDue({ options, now, stepsPerEpoch, tell }: Run, { epoch }: Step): Promise<void> {
-  if (options.saveEvery && now.step % options.saveEvery === 0) await tell(() => options.onSave?.(now));
+async function saveWhenDue(run: Run, { epoch }: Step): Promise<void> {
+  const { options, now, stepsPerEpoch, tell } = run;
+  const { saveEvery, saveSeconds = Number.POSITIVE_INFINITY } = options;
+  if ((saveEvery && now.step % saveEvery === 0) || performance.now() - run.savedAt >= 1000 * saveSeconds) {
+    await tell(() => options.onSave?.(now));
+    run.savedAt = performance.now();
+  }
   if (now.step % stepsPerEpoch === 0) await tell(() => options.onEpochEnd?.(epoch, now));
 }
 

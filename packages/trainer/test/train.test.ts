@@ -248,6 +248,20 @@ describe('loraPlus', () => {
 });
 
 describe('checkpoints', () => {
+  test('are due after steps, and after seconds, whichever comes first', async () => {
+    const savedAt = async (saving: { saveEvery?: number; saveSeconds?: number }) => {
+      const model = await loadGemma(base, LORA);
+      const steps: number[] = [];
+      await train({ ...optionsFor(model), maxSteps: 4, ...saving, onSave: ({ step }) => void steps.push(step) });
+      await model.dispose();
+      return steps;
+    };
+    expect(await savedAt({ saveEvery: 2, saveSeconds: 1e9 })).toEqual([2, 4]);
+    expect(await savedAt({ saveSeconds: 0 })).toEqual([1, 2, 3, 4]);
+    expect(await savedAt({ saveEvery: 3, saveSeconds: 0 })).toEqual([1, 2, 3, 4]); // once a step
+    expect(await savedAt({})).toEqual([]);
+  });
+
   test('an edited file is named', async () => {
     const directory = await scratch();
     const model = await loadGemma(base, LORA);

@@ -10,7 +10,7 @@ import { diskStore, readFileAt } from '@arena/files';
 import { diskHubCache, hubModel, opfsHubCache } from '@arena/files/hub';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { classifierGraph } from '../../onnx/src/classifier-graph.js';
-import { judgeSource } from '../../onnx/src/judge-source.js';
+import { graphSource } from '../../onnx/src/graph-source.js';
 import { writeGraph } from '../../onnx/src/write.js';
 import { tinyJudge } from '../../onnx/test/judges.js';
 import { arenaCache } from '../src/index.js';
@@ -207,7 +207,7 @@ test.skipIf(!hasLibrary)(
   async () => {
     const { base, files: judge } = await tinyJudge({ family: 'gemma3' });
     const at = join(folder, 'export');
-    const source = await judgeSource(base, judge);
+    const source = await graphSource(base, judge);
     await writeGraph(diskStore(at), 'model', classifierGraph(source, 'fp32'), { largest: 1e5 });
     await source.close();
     const tokenizer = await readFileAt(base.location, 'tokenizer.json');

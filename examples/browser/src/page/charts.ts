@@ -1,69 +1,62 @@
-/** @file The live charts of a run: training loss, and loss and accuracy on validation battles. */
-import { chartSvg, type Mark, niceAxis } from '@arena/eval/page';
-import { get } from './dom.js';
+/** @file The charts of a run: training loss, and accuracy on votes that training does not see. */
+import { chartSvg, type Mark, niceAxis, type Series } from '@arena/eval/page';
+import type { Run } from './state.js';
 
 /** Points that a line is drawn with at most. */
 const MOST = 300;
 
-export interface RunCharts {
-  step(step: number, loss: number): void;
-  measured(step: number, loss: number, accuracy: number): void;
-  clear(): void;
+/** Loss over the steps as an `<svg>`. The axis has the whole run from the start, so that nothing jumps. */
+export function lossChart({ losses, measured, totalSteps }: Run): string {
+  const smooth = smoothed(losses);
+  const watched = measured.map(({ step, loss }) => ({ x: step, y: loss }));
+  const all = [...smooth, ...watched].map(({ y }) => y);
+  if (!all.length) return '';
+  return chartSvg({
+    title: 'Loss: how surprised the judge is by the votes',
+    x: stepAxis(totalSteps),
+    y: niceAxis([...all, 0.2, 0.75], 'loss', (y) => y.toFixed(1)),
+    series: [
+      { name: 'votes it learns from', colour: 'a', marks: thin(smooth), line: true, radius: 0 },
+      ...series('votes it does not see', 'b', watched),
+    ],
+  });
 }
 
-/** Charts in the elements `chart-loss` and `chart-accuracy`; drawn at most once a frame. */
-export function runCharts(): RunCharts {
-  let raw: Mark[] = [];
-  let smooth: Mark[] = [];
-  let losses: Mark[] = [];
-  let accuracies: Mark[] = [];
-  let planned = false;
-  const draw = () => {
-    planned = false;
-    const steps = niceAxis([0, Math.max(1, raw.at(-1)?.x ?? 1)], 'step', (x) => x.toFixed(0));
-    const all = [...smooth, ...losses].map(({ y }) => y);
-    get('chart-loss').innerHTML = all.length
-      ? chartSvg({
-          title: 'Loss',
-          x: steps,
-          y: niceAxis(all, 'loss', (y) => y.toFixed(2)),
-          series: [
-            { name: 'training (smoothed)', colour: 'a', marks: thin(smooth), line: true, radius: 0 },
-            { name: 'validation', colour: 'b', marks: losses, line: true },
-          ],
-        })
-      : '';
-    get('chart-accuracy').innerHTML = accuracies.length
-      ? chartSvg({
-          title: 'Accuracy on validation battles',
-          x: steps,
-          y: niceAxis([0.4, 1], 'accuracy', (y) => `${Math.round(100 * y)} %`),
-          series: [{ name: 'validation', colour: 'b', marks: accuracies, line: true }],
-          guide: { from: { x: steps.from, y: 0.5 }, to: { x: steps.to, y: 0.5 } },
-        })
-      : '';
-  };
-  const plan = () => {
-    if (!planned) requestAnimationFrame(draw);
-    planned = true;
-  };
-  return {
-    step(step, loss) {
-      raw.push({ x: step, y: loss });
-      const last = smooth.at(-1)?.y ?? loss;
-      smooth.push({ x: step, y: last + (loss - last) * Math.max(0.05, 1 / raw.length) });
-      plan();
-    },
-    measured(step, loss, accuracy) {
-      losses.push({ x: step, y: loss });
-      accuracies.push({ x: step, y: accuracy });
-      plan();
-    },
-    clear() {
-      [raw, smooth, losses, accuracies] = [[], [], [], []];
-      plan();
-    },
-  };
+/** Accuracy on unseen votes, with "the longer answer wins" and guessing. */
+export function accuracyChart({ measured, totalSteps }: Run, longer: number | null): string {
+  const marks = measured.map(({ step, accuracy }) => ({ x: step, y: accuracy }));
+  const flat = (y: number) => [
+    { x: 0, y },
+    { x: totalSteps, y },
+  ];
+  return chartSvg({
+    title: 'Votes that the judge gets right, of those it does not see',
+    x: stepAxis(totalSteps),
+    y: niceAxis([0.4, 1], 'right', (y) => `${Math.round(100 * y)} %`),
+    series: [
+      ...series('the judge', 'b', marks),
+      ...(longer === null
+        ? []
+        : [{ name: 'the longer answer', colour: 'c' as const, marks: flat(longer), line: true, radius: 0 }]),
+    ],
+    guide: { from: flat(0.5)[0], to: flat(0.5)[1] },
+  });
+}
+
+function series(name: string, colour: Series['colour'], marks: Mark[]): Series[] {
+  return marks.length ? [{ name, colour, marks, line: true }] : [];
+}
+
+function stepAxis(totalSteps: number) {
+  return niceAxis([0, Math.max(1, totalSteps)], 'step', (x) => x.toFixed(0));
+}
+
+function smoothed(losses: Mark[]): Mark[] {
+  let last = losses[0]?.y ?? 0;
+  return losses.map(({ x, y }, i) => {
+    last += (y - last) * Math.max(0.05, 1 / (i + 1));
+    return { x, y: last };
+  });
 }
 
 function thin(marks: Mark[]): Mark[] {

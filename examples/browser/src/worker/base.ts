@@ -6,12 +6,13 @@ import {
   type DownloadProgress,
   downloadCheckpoint,
   filesFolder,
+  hubFolder,
   type Location,
   opfsFolder,
   opfsStore,
   readFileAt,
 } from '@arena/files';
-import { CHECKPOINT_FILES } from '@arena/files/hub';
+import { CHECKPOINT_FILES, hubModel } from '@arena/files/hub';
 import type { FileStore } from '@arena/files/write';
 import { tinyBaseFor } from '@arena/judge';
 import type { Base as JudgeBase } from '@arena/judge/card';
@@ -19,6 +20,7 @@ import { openBase as openJudgeBase } from '@arena/judge/run';
 import type { BaseChoice, BaseInfo, KeptBase } from '../protocol.js';
 import { copyFile } from './copy-file.js';
 import { filesAt, firstOf, ggufPlace, isGguf } from './gguf.js';
+import { hubName } from './hub-name.js';
 import { formFor } from './settings.js';
 import { type Directory, folder, hasStorage, isFull } from './storage.js';
 
@@ -26,11 +28,18 @@ export interface Base extends JudgeBase {
   info: BaseInfo;
   /** How to open it again after the page was reloaded; null where the browser keeps no files. */
   kept: Reopened | null;
+  /** Of a tiny base: nobody else has it. */
+  files?: Record<string, Uint8Array>;
 }
 
 /** `gguf`: the first file of a base in GGUF. */
-type Stored = KeptBase & { kind: 'stored'; gguf?: string };
-type Reopened = { kind: 'tiny' } | Stored;
+type Stored = Omit<KeptBase, 'bytes'> & { kind: 'stored'; gguf?: string };
+/** `width`: of a tiny base; earlier pages had 64 and did not say. */
+type Reopened = { kind: 'tiny'; width?: number } | Stored;
+
+/** What the tiny base is called, and its width: that of `arena quickstart`. */
+const TINY = 'tiny base of random weights';
+const TINY_WIDTH = 128;
 
 /** Says what is in the folder of a kept base. Earlier pages kept none. */
 const LABEL = 'base.json';
@@ -42,24 +51,35 @@ interface Found {
   /** To read it without keeping it. */
   place: Location;
   /** Brings its files to a folder. */
-  bring(to: FileStore, onProgress: (progress: DownloadProgress) => void): Promise<unknown>;
+  bring(to: FileStore, options: Bringing): Promise<unknown>;
+}
+
+/** How files are brought: told of, and stopped. */
+interface Bringing {
+  onProgress: (progress: DownloadProgress) => void;
+  signal: AbortSignal;
 }
 
 /** Brings the chosen base here and opens it. What was downloaded before is not downloaded again. */
 export async function chooseBase(
   choice: BaseChoice,
   battles: Battle[],
-  onProgress: (progress: DownloadProgress) => void,
+  { onProgress, signal }: Bringing,
 ): Promise<Base> {
-  if (choice.kind === 'tiny') return openBase({ kind: 'tiny' }, battles);
+  if (choice.kind === 'tiny') return openBase({ kind: 'tiny', width: TINY_WIDTH }, battles);
   if (choice.kind === 'kept') {
     const kept = (await storedBases()).find((one) => one.folder === choice.folder);
     if (!kept) throw new Error('this base is no longer kept here');
     return openBase(kept, battles);
   }
-  const found = choice.kind === 'url' ? foundAt(choice.url) : await foundAmong(choice.files, choice.name);
+  const found = await find(choice, signal);
   if (!(await hasStorage())) return opened(found.place, found.name, null);
-  return keep(found, battles, onProgress);
+  return keep(found, battles, { onProgress, signal });
+}
+
+function find(choice: Exclude<BaseChoice, { kind: 'tiny' | 'kept' }>, signal: AbortSignal): Found | Promise<Found> {
+  if (choice.kind === 'hub') return foundOnHub(choice.id, choice.token, signal);
+  return choice.kind === 'url' ? foundAt(choice.url) : foundAmong(choice.files, choice.name);
 }
 
 function foundAt(url: string): Found {
@@ -69,7 +89,22 @@ function foundAt(url: string): Found {
     name: url,
     gguf: files?.[0].name,
     place: url,
-    bring: (to, onProgress) => downloadCheckpoint(files ?? url, to, { onProgress }),
+    bring: (to, options) => downloadCheckpoint(files ?? url, to, options),
+  };
+}
+
+/** A model of the hub: its id, its page's address, or a GGUF file of it. */
+async function foundOnHub(text: string, token: string | undefined, signal: AbortSignal): Promise<Found> {
+  const { id, file } = hubName(text);
+  const model = await hubModel(id, { file, token, signal });
+  const gguf = file === undefined ? undefined : firstOf(model.files.map(({ name }) => name));
+  const { headers } = model;
+  const open = hubFolder(model);
+  return {
+    name: file === undefined ? id : `${id}/${file}`,
+    gguf,
+    place: gguf ? ggufPlace(open, gguf) : open,
+    bring: (to, options) => downloadCheckpoint(model.files, to, { ...options, headers }),
   };
 }
 
@@ -85,8 +120,8 @@ async function foundAmong(files: File[], name: string): Promise<Found> {
       name: gguf,
       gguf,
       place,
-      async bring(to, onProgress) {
-        for (const file of models) await copyFile(file, to, onProgress);
+      async bring(to, { onProgress, signal }) {
+        for (const file of models) await copyFile(file, to, onProgress, signal);
       },
     };
   }
@@ -95,10 +130,10 @@ async function foundAmong(files: File[], name: string): Promise<Found> {
   return {
     name,
     place: filesFolder(wanted),
-    async bring(to, onProgress) {
+    async bring(to, options) {
       const remote = wanted.map((file) => ({ name: file.name, size: file.size, url: URL.createObjectURL(file) }));
       try {
-        await downloadCheckpoint(remote, to, { onProgress });
+        await downloadCheckpoint(remote, to, options);
       } finally {
         for (const { url } of remote) URL.revokeObjectURL(url);
       }
@@ -110,19 +145,16 @@ function isCheckpointFile(name: string): boolean {
   return (CHECKPOINT_FILES as readonly string[]).includes(name) || /\.safetensors(\.index\.json)?$/.test(name);
 }
 
-async function keep(
-  { name, gguf, bring }: Found,
-  battles: Battle[],
-  onProgress: (progress: DownloadProgress) => void,
-): Promise<Base> {
+async function keep({ name, gguf, bring }: Found, battles: Battle[], { onProgress, signal }: Bringing): Promise<Base> {
   const place = encodeURIComponent(name).replaceAll('%', '_').slice(-120);
   const store = opfsStore(await folder('bases', place));
   let bytes = 0;
   try {
-    await bring(store, (progress) => {
+    const told = (progress: DownloadProgress) => {
       bytes = progress.totalBytes;
       onProgress(progress);
-    });
+    };
+    await bring(store, { onProgress: told, signal });
   } catch (error) {
     if (!isFull(error)) throw error;
     // browsers do not say truly how much is left
@@ -142,7 +174,23 @@ async function keep(
 
 /** The bases that are kept here. */
 export async function keptBases(): Promise<KeptBase[]> {
-  return (await storedBases()).map(({ name, folder }) => ({ name, folder }));
+  const bases = await storedBases();
+  return Promise.all(
+    bases.map(async ({ name, folder: place }) => ({ name, folder: place, bytes: await sizeOf(place) })),
+  );
+}
+
+/** Takes a kept base away. */
+export async function deleteBase(place: string): Promise<void> {
+  await (await folder('bases')).removeEntry(place, { recursive: true });
+}
+
+async function sizeOf(place: string): Promise<number> {
+  let bytes = 0;
+  for await (const entry of ((await folder('bases', place)) as Directory).values()) {
+    if (entry.kind === 'file') bytes += (await (entry as FileSystemFileHandle).getFile()).size;
+  }
+  return bytes;
 }
 
 async function storedBases(): Promise<Stored[]> {
@@ -159,11 +207,18 @@ async function storedBases(): Promise<Stored[]> {
 /** Opens a base that is here. */
 export async function openBase(kept: Reopened, battles: Battle[]): Promise<Base> {
   if (kept.kind === 'tiny') {
-    const files = bytesFolder(tinyBaseFor(battles, { hiddenSize: 64, layers: 4 }));
-    return opened(files, 'tiny base of random weights', kept);
+    const { width: hiddenSize = 64 } = kept;
+    const files = tinyBaseFor(battles, { hiddenSize, layers: 4 });
+    return { ...(await opened(bytesFolder(files), TINY, kept)), files };
   }
   const files = opfsFolder(await folder('bases', kept.folder));
   return opened(kept.gguf ? ggufPlace(files, kept.gguf) : files, kept.name, kept);
+}
+
+/** A tiny base that comes in a zip with its adapter. A reload does not have it. */
+export async function reopenedTiny(location: Location, files: Record<string, Uint8Array>): Promise<Base> {
+  const base = await opened(location, TINY, null);
+  return { ...base, info: { ...base.info, tiny: true }, files };
 }
 
 async function opened(location: Location, name: string, kept: Base['kept']): Promise<Base> {
@@ -172,11 +227,11 @@ async function opened(location: Location, name: string, kept: Base['kept']): Pro
   const linears = linearModules(config).reduce((sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures, 0);
   const info = {
     name,
+    tiny: kept?.kind === 'tiny',
     layers: config.layers.length,
     hiddenSize: config.hiddenSize,
     parameters: linears + config.vocabSize * config.hiddenSize,
     vocabulary: config.vocabSize,
-    form: formFor(config.hiddenSize),
   };
-  return { ...base, info, kept };
+  return { ...base, info: { ...info, ...formFor(info) }, kept };
 }

@@ -10,6 +10,7 @@ export async function copyFile(
   file: File,
   to: FileStore,
   onProgress: (progress: DownloadProgress) => void,
+  signal: AbortSignal,
 ): Promise<void> {
   const { name, size } = file;
   const tell = (bytes: number) => onProgress({ file: name, bytes, totalBytes: size });
@@ -17,6 +18,7 @@ export async function copyFile(
   if (before && (await isCopy(before, file))) return tell(size);
   await to.write(name, async (write) => {
     for await (const [begin, bytes] of piecesOf(file)) {
+      signal.throwIfAborted();
       tell(begin);
       await write(bytes);
     }

@@ -9,10 +9,13 @@ import {
   trainJudge,
 } from '@arena/judge';
 import type { JudgeRun } from '@arena/judge/run';
-import type { Event, Judgement } from '../protocol.js';
+import type { Evaluated, Event, Judgement, Pair } from '../protocol.js';
 import type { Base } from './base.js';
+import { raceScores } from './race.js';
 import type { Votes } from './votes.js';
 
+/** A reload loses at most so much of a run. */
+const SAVE_SECONDS = 60;
 /** Validation battles that are measured while training. */
 const MEASURED = 100;
 
@@ -23,6 +26,8 @@ export interface Control {
   opened(): Promise<void>;
   /** Fulfilled at once, or when the pause ends. */
   resumed(): Promise<void>;
+  /** A battle to judge at the start, and whenever something is measured. */
+  pinned?: Pair;
 }
 
 /** Trains, from a checkpoint of the store if one is named, telling the page of every step. */
@@ -32,21 +37,30 @@ export function trainHere(
   settings: TrainingSettings,
   store: Store,
   checkpoint: string | undefined,
-  { signal, opened, resumed }: Control,
+  { signal, opened, resumed, pinned }: Control,
   tell: (event: Event) => void,
 ): Promise<JudgeRun> {
   let begin = 0;
   let firstStep = 0;
   const resume = checkpoint === undefined ? undefined : { checkpoint };
   const saveEvery = settings.evalEvery;
+  let learning: Judge | undefined;
+  async function look(step: number): Promise<void> {
+    if (!pinned || !learning) return;
+    tell({ kind: 'pinned', step, probabilityA: (await judgePair(learning, pinned)).mean });
+  }
   async function onEvent(event: RunEvent): Promise<void> {
     if (event.kind === 'loading') tell({ ...event, kind: 'progress', label: 'opening the base' });
     if (event.kind === 'note') tell({ kind: 'note', text: event.note });
-    if (event.kind === 'opened') await opened();
+    if (event.kind === 'opened') {
+      learning = event.judge;
+      await opened();
+    }
     if (event.kind === 'begin') {
       begin = performance.now();
       firstStep = event.checkpoint?.step ?? 0;
       tell({ kind: 'start', totalSteps: event.totalSteps, trained: event.trained, memory: event.memory.total });
+      await look(firstStep);
     }
     if (event.kind === 'step') {
       const { totalSteps, tokens, entry } = event;
@@ -60,21 +74,34 @@ export function trainHere(
     if (event.kind === 'measured') {
       const { step, eval_loss: loss, eval_accuracy: accuracy } = event.entry;
       tell({ kind: 'measured', step, loss, accuracy });
+      await look(step);
     }
   }
-  const options = { base, resume, saveEvery, measured: MEASURED, onEvent, signal };
+  const options = { base, resume, saveEvery, saveSeconds: SAVE_SECONDS, measured: MEASURED, onEvent, signal };
   return trainJudge({ parts: votes.splits }, settings, store, options);
 }
 
-/** Scores the test part and makes the report. */
-export async function reportOn(judge: Judge, votes: Votes, title: string, tell: (event: Event) => void) {
-  const onProgress = (done: number, total: number) => tell({ kind: 'progress', label: 'scoring', done, total });
-  const { files, table } = await evaluateJudge(judge, votes.splits, { title, seed: DEFAULT_SETTINGS.seed, onProgress });
-  return { html: files['report.html'], table };
+/** Scores the test part, makes the report, and lets the judge race. */
+export async function reportOn(
+  judge: Judge,
+  votes: Votes,
+  title: string,
+  tell: (event: Event) => void,
+  signal: AbortSignal,
+): Promise<Evaluated> {
+  const onProgress = (done: number, total: number) =>
+    tell({ kind: 'progress', label: 'scoring votes it has not seen', done, total });
+  const { seed } = DEFAULT_SETTINGS;
+  const { files, report, table } = await evaluateJudge(judge, votes.splits, { title, seed, onProgress, signal });
+  const scores = report.predictors.flatMap(({ name, accuracy: { value, low, high } }) =>
+    value === null ? [] : [{ name, accuracy: value, low, high }],
+  );
+  const sentence = table.trimEnd().split('\n').at(-1)!;
+  return { html: files['report.html'], scores, sentence, race: await raceScores(judge, votes) };
 }
 
 /** What people would prefer of one battle. */
-export async function judgePair(judge: Judge, pair: Parameters<Judge['predict']>[0]): Promise<Judgement> {
+export async function judgePair(judge: Judge, pair: Pair): Promise<Judgement> {
   const said = await judge.predict(pair);
   const { probabilityA: asGiven, probabilityASwapped, rawProbabilityA, rawProbabilityASwapped } = said;
   const exchanged = probabilityASwapped ?? asGiven; // a reward model sees no order

@@ -1,14 +1,15 @@
 /** @file The Worker that computes: the page asks for one task after another and stays free to answer its user. */
 
-import { bytesFolder, readFileAt } from '@arena/files';
+import { bytesFolder, type DownloadProgress, readFileAt } from '@arena/files';
 import { type Judge, openJudge } from '@arena/judge';
 import { cardOf } from '@arena/judge/card';
 import { objectiveOf, readJudge } from '@arena/judge/run';
 import { DeviceLostError, type Engine, openEngine } from '@arena/runtime';
-import { unzipSync, zipSync } from 'fflate';
-import type { Argument, Event, Request, Result, TaskName, TrainSettings } from '../protocol.js';
-import { type Base, chooseBase, keptBases, openBase } from './base.js';
+import type { Argument, Event, Pair, Request, Result, TaskName, TrainSettings } from '../protocol.js';
+import { readAway, takeAway } from './away.js';
+import { type Base, chooseBase, deleteBase, keptBases, openBase } from './base.js';
 import { judgePair, reportOn, trainHere } from './model.js';
+import { raceBattles, viewOf } from './race.js';
 import { settingsOf } from './settings.js';
 import { forgetRun, newestFolder, readJson, runStore } from './storage.js';
 import { loadVotes, restoreVotes, type Votes, votesToText } from './votes.js';
@@ -17,6 +18,7 @@ let engine: Engine | undefined;
 let votes: Votes | undefined;
 let base: Base | undefined;
 let judge: Judge | undefined;
+/** Stops the task that is under way. */
 let stopping: AbortController | undefined;
 let pause: { over: Promise<void>; end: () => void } | undefined;
 
@@ -25,7 +27,9 @@ const onProgress = (done: number, total: number) => tell({ kind: 'progress', lab
 const onNote = (text: string) => tell({ kind: 'note', text });
 const store = runStore((why) => onNote(`${why}: training continues, but a reload would lose it.`));
 
-type Handlers = { [K in TaskName]: (argument: Argument<K>) => Promise<Result<K>> | Result<K> };
+type Handlers = {
+  [K in TaskName]: (argument: Argument<K>, signal: AbortSignal) => Promise<Result<K>> | Result<K>;
+};
 
 const handlers: Handlers = {
   async open(name) {
@@ -48,40 +52,49 @@ const handlers: Handlers = {
     const step = Number(checkpoint?.split('-')[1] ?? totalSteps);
     return { step, totalSteps, done: !checkpoint, votes: votesName, base: baseName };
   },
-  async useVotes(choice) {
-    votes = await loadVotes(choice, (done) => tell({ kind: 'progress', label: 'reading votes', done, total: 0 }));
+  async useVotes(choice, signal) {
+    const onRow = (done: number) => tell({ kind: 'progress', label: 'reading votes', done, total: 0 });
+    votes = await loadVotes(choice, onRow, signal);
     if (base?.kept?.kind === 'tiny') base = undefined; // its tokenizer was made from other votes
     await closeJudge();
     return votes.info;
   },
   battle(index) {
     const { battles } = need(votes, 'choose votes first');
-    const { prompt, responseA, responseB, winner } = battles[index];
-    return { index, total: battles.length, prompt, responseA, responseB, winner };
+    return viewOf(battles[index]);
   },
-  async useBase(choice) {
+  race: () => raceBattles(need(votes, 'choose votes first')).map(viewOf),
+  async useBase(choice, signal) {
     const { battles } = need(votes, 'choose votes first');
-    base = await chooseBase(choice, battles, ({ file, bytes, totalBytes }) =>
+    const onProgress = ({ file, bytes, totalBytes }: DownloadProgress) =>
       tell({
         kind: 'progress',
         label: `keeping ${file}`,
         done: Math.round(bytes / 1e6),
         total: Math.round(totalBytes / 1e6),
-      }),
-    );
+        unit: 'MB',
+      });
+    base = await chooseBase(choice, battles, { onProgress, signal });
     await closeJudge();
     if (!base.kept) onNote('This browser keeps no files of this page: a reload forgets the base.');
     return base.info;
   },
   keptBases,
-  train: (settings) =>
+  deleteBase,
+  train: ({ form, pinned }, signal) =>
     alone(async () => {
       const [from, on] = [need(votes, 'choose votes first'), need(base, 'choose a base first')];
-      const begin = () => fit(from, on, settings);
-      return goOnAfterLoss(begin, async () => ((await savedRun()) ? trainOn() : begin()));
+      const begin = () => fit(from, on, form, { pinned, signal });
+      return goOnAfterLoss(begin, async () => ((await savedRun()) ? trainOn(signal) : begin()));
     }),
-  continueRun: () => alone(() => goOnAfterLoss(trainOn, trainOn)),
-  forgetRun,
+  continueRun: (_, signal) =>
+    alone(() =>
+      goOnAfterLoss(
+        () => trainOn(signal),
+        () => trainOn(signal),
+      ),
+    ),
+  forgetRun: () => alone(forgetRun),
   setPaused(paused) {
     pause?.end();
     pause = undefined;
@@ -96,22 +109,29 @@ const handlers: Handlers = {
     stopping?.abort(new Error('stopped'));
     pause?.end();
   },
-  evaluate: () =>
+  evaluate: (_, signal) =>
     reportOn(
       need(judge, NO_JUDGE),
       need(votes, 'choose votes first'),
       `${votes!.info.name} with ${base!.info.name}`,
       tell,
+      signal,
     ),
   judge: (pair) => judgePair(need(judge, NO_JUDGE), pair),
-  saveAdapter: async () => zipSync(await need(judge, NO_JUDGE).files(), { level: 6 }),
-  async useAdapter(files) {
+  saveAdapter: async () => takeAway(await need(judge, NO_JUDGE).files(), base!),
+  async useAdapter(files, signal) {
+    const { adapter, base: own } = await readAway(files);
+    if (own) {
+      base = own;
+      tell({ kind: 'base', base: own.info });
+    }
     const on = need(base, 'choose the base that the adapter was trained on first');
     const { settings } = settingsOf({ ...on.info.form, maxTokens: 1900 }, namesOf(on));
     const unsaid = cardOf(objectiveOf(settings), on, settings); // of an adapter that was trained elsewhere
-    const trained = await readJudge(bytesFolder(await adapterBytes(files)), unsaid);
+    const trained = await readJudge(bytesFolder(adapter), unsaid);
+    checkBase(trained.card.base, on);
     await closeJudge();
-    judge = await openJudge(on, trained, { onProgress, onNote });
+    judge = await openJudge(on, trained, { onProgress, onNote, signal });
     return `adapter of rank ${trained.adapter!.config.r} on ${on.info.name}`;
   },
 };
@@ -140,16 +160,16 @@ async function savedRun(): Promise<(RunFile & { checkpoint?: string }) | null> {
 const NO_RUN = 'there is no saved run';
 
 /** Opens the saved run's votes and base, and trains on where it was not done. */
-async function trainOn(): Promise<boolean> {
+async function trainOn(signal: AbortSignal): Promise<boolean> {
   const { settings, votesName, base: kept, checkpoint } = need(await savedRun(), NO_RUN);
   const text = await readFileAt(store.location(), 'votes.jsonl');
   votes = await restoreVotes(votesName, new TextDecoder().decode(need(text, 'the saved run has no votes.jsonl')));
   tell({ kind: 'votes', votes: votes.info });
   base = await openBase(need(kept, 'the base of the saved run was not kept'), votes.battles);
   tell({ kind: 'base', base: base.info });
-  if (checkpoint) return fit(votes, base, settings, checkpoint);
+  if (checkpoint) return fit(votes, base, settings, { checkpoint, signal });
   await closeJudge();
-  judge = await openJudge(base, await readJudge(store.location('adapter')), { onProgress, onNote });
+  judge = await openJudge(base, await readJudge(store.location('adapter')), { onProgress, onNote, signal });
   return true;
 }
 
@@ -185,13 +205,18 @@ async function openAfterLoss(): Promise<void> {
 }
 
 /** Trains anew, or from a checkpoint of the saved run. False when it was stopped. */
-async function fit(from: Votes, on: Base, form: TrainSettings, checkpoint?: string): Promise<boolean> {
+async function fit(
+  from: Votes,
+  on: Base,
+  form: TrainSettings,
+  { checkpoint, pinned, signal }: { checkpoint?: string; pinned?: Pair; signal: AbortSignal },
+): Promise<boolean> {
   await closeJudge();
   const { settings, totalSteps } = settingsOf(form, namesOf(on, from));
   const file: RunFile = { settings: form, votesName: from.info.name, baseName: on.name, base: on.kept, totalSteps };
-  stopping = new AbortController();
   const control = {
-    signal: stopping.signal,
+    signal,
+    pinned,
     async opened() {
       if (!checkpoint) {
         await forgetRun();
@@ -206,7 +231,6 @@ async function fit(from: Votes, on: Base, form: TrainSettings, checkpoint?: stri
     judge = run.judge;
     return run.result !== undefined;
   } finally {
-    stopping = undefined;
     pause = undefined;
   }
 }
@@ -217,7 +241,9 @@ function namesOf(on: Base, from?: Votes) {
 }
 
 /** Runs the body if no other tab trains: both would write the same saved run. */
-async function alone(body: () => Promise<boolean>): Promise<boolean> {
+async function alone<T>(body: () => Promise<T>): Promise<T> {
+  // a page that is not on a safe address has no locks, and no storage that two tabs could both write
+  if (!navigator.locks) return body();
   return navigator.locks.request('arena-training', { ifAvailable: true }, (lock) => {
     if (!lock) throw new Error('another tab of this page is training; stop it there first');
     return body();
@@ -229,16 +255,22 @@ async function closeJudge(): Promise<void> {
   judge = undefined;
 }
 
-async function adapterBytes(files: File[]): Promise<Record<string, Uint8Array>> {
-  const found: Record<string, Uint8Array> = {};
-  for (const file of files) {
-    const bytes = new Uint8Array(await file.arrayBuffer());
-    if (!file.name.endsWith('.zip')) found[file.name] = bytes;
-    // names without their folder: only the adapter's own are looked for
-    else for (const [name, content] of Object.entries(unzipSync(bytes))) found[name.split('/').at(-1)!] = content;
-  }
-  return found;
+/** An adapter says the name of its base. Earlier pages left it out. @throws Error for another one. */
+function checkBase(name: string | undefined, on: Base): void {
+  if (name === undefined || name === on.name || on.files) return;
+  const last = (path: string) => path.split(/[\\/]/).at(-1);
+  if (last(name) !== last(on.name)) throw new Error(`this adapter was trained on ${name}; ${on.name} is open`);
 }
+
+/** Tasks that take long, one at a time. */
+const STOPPABLE: ReadonlySet<TaskName> = new Set([
+  'useVotes',
+  'useBase',
+  'train',
+  'continueRun',
+  'evaluate',
+  'useAdapter',
+]);
 
 function need<T>(value: T | null | undefined, message: string): T {
   if (value === null || value === undefined) throw new Error(message);
@@ -247,8 +279,12 @@ function need<T>(value: T | null | undefined, message: string): T {
 
 addEventListener('message', async ({ data: { id, task, argument } }: MessageEvent<Request>) => {
   try {
-    const handler = handlers[task] as (argument: unknown) => unknown;
-    postMessage({ id, result: await handler(argument) });
+    const handler = handlers[task] as (argument: unknown, signal: AbortSignal) => unknown;
+    const control = new AbortController();
+    if (STOPPABLE.has(task)) stopping = control;
+    const result = await handler(argument, control.signal);
+    if (stopping === control) stopping = undefined;
+    postMessage({ id, result });
   } catch (error) {
     let message = (error as Error).message ?? String(error);
     if (error instanceof DeviceLostError) {

@@ -14,6 +14,7 @@ interface CompareFlags {
   data?: string[];
   out?: string;
   common: boolean;
+  cascade: boolean;
   ties: 'drop' | 'half';
   rounds: number;
   seed: number;
@@ -24,6 +25,7 @@ export function define(command: Command): void {
     .argument('<run...>', 'folders that train or evaluate wrote, or files of predictions (jsonl or csv)')
     .option('--data <file...>', 'the votes, for intervals by prompt, and where the predictions have no winner')
     .option('--common', 'compare the battles that all runs have, where they differ', false)
+    .option('--cascade', 'of two: what asking the second only where the first is not certain gives', false)
     .addOption(
       new Option('--ties <what>', 'leave ties out, or count them half').choices(['drop', 'half']).default('drop'),
     )
@@ -33,7 +35,10 @@ export function define(command: Command): void {
     .action((paths: string[], flags: CompareFlags) => compare(paths, flags));
 }
 
-async function compare(paths: string[], { data, out, common, ties, rounds, seed }: CompareFlags): Promise<void> {
+async function compare(
+  paths: string[],
+  { data, out, common, cascade, ties, rounds, seed }: CompareFlags,
+): Promise<void> {
   if (paths.length < 2) throw new Error(`one run is given (${paths[0]}); two or more are needed`);
   const work = async () => {
     const runs = sharedRuns(await readRuns(paths), common);
@@ -41,7 +46,7 @@ async function compare(paths: string[], { data, out, common, ties, rounds, seed 
     const title = runs.map(({ name }) => name).join(' against ');
     const promptsKnown = data !== undefined;
     const known = promptsKnown ? { promptKey } : { promptsKnown }; // without prompts, the id takes the prompt's place
-    const comparison = compareRuns(runs, battles, { ties, bootstrapRounds: rounds, seed, title, ...known });
+    const comparison = compareRuns(runs, battles, { ties, bootstrapRounds: rounds, seed, title, cascade, ...known });
     if (!promptsKnown) console.error('give the votes with --data for intervals over prompts');
     if (out) {
       await replaceFile(join(out, 'comparison.json'), renderComparison(comparison, 'json'));

@@ -13,6 +13,7 @@ interface DescribeFlags {
   maxTokens: number;
   rank: number;
   targets: string;
+  layers?: number;
   firstLayer: number;
   quantize: boolean;
   memory?: number;
@@ -25,6 +26,7 @@ export function define(command: Command): void {
     .option('--max-tokens <n>', 'tokens of the largest batch', integer(1), DEFAULT_SETTINGS.maxTokens)
     .option('--rank <n>', 'LoRA rank', integer(1), DEFAULT_SETTINGS.rank)
     .option('--targets <list>', 'linear modules that get adapters', DEFAULT_SETTINGS.targets.join(','))
+    .option('--layers <n>', 'first layers of the base, as many as this, in place of all', integer(1))
     .option('--first-layer <n>', 'layers below have no adapters', integer(0), 0)
     .option('--no-quantize', 'keep the base in float')
     .option(
@@ -36,16 +38,32 @@ export function define(command: Command): void {
     .action((flags: DescribeFlags) => describe(flags));
 }
 
-async function describe({ base, maxTokens, rank, targets, firstLayer, quantize, memory, json }: DescribeFlags) {
+async function describe({
+  base,
+  maxTokens,
+  rank,
+  targets,
+  firstLayer,
+  quantize,
+  memory,
+  json,
+  ...flags
+}: DescribeFlags) {
   const location = await peekBase(base);
-  const layers = (await readConfig(location)).layers.length;
+  const layers = flags.layers ?? (await readConfig(location)).layers.length;
   if (firstLayer >= layers) throw new Error(`--first-layer ${firstLayer}: the base has ${layers} layers`);
   const lora = loraConfig({
     r: rank,
     target_modules: targets.split(',').map((name) => name.trim()),
     layers_to_transform: Array.from({ length: layers - firstLayer }, (_, i) => firstLayer + i),
   });
-  const description = await describeGemma(location, { lora, tokens: maxTokens, quantize, budgetBytes: memory });
+  const description = await describeGemma(location, {
+    lora,
+    layers: flags.layers,
+    tokens: maxTokens,
+    quantize,
+    budgetBytes: memory,
+  });
   console.log(json ? JSON.stringify(description, null, 2) : describeText(description));
 }
 

@@ -7,6 +7,7 @@ import type { Command } from 'commander';
 import { addCleanOption } from '../flags/clean-option.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
 import { addNamingOptions, type NamingFlags } from '../flags/naming-options.js';
+import { ADAPTER, BASE } from '../flags/places.js';
 import { rawOption } from '../flags/raw-option.js';
 import { folderStore } from '../folder-store.js';
 import { onInterrupt } from '../interrupt.js';
@@ -26,11 +27,11 @@ interface EvaluateFlags extends EngineFlags, NamingFlags {
 
 export function define(command: Command): void {
   command
-    .requiredOption('--base <dir|hub-id>', 'base: a folder, a GGUF file, or a hub id')
-    .option('--adapter <dir>', "adapter folder, or its run's; none for a base that arena merge wrote")
+    .requiredOption('--base <dir|hub-id>', BASE)
+    .option('--adapter <dir>', `${ADAPTER}; none for a base that arena merge wrote`)
     .requiredOption(
       '--data <file...>',
-      'votes that the adapter was not trained on, or a prepared folder, whose test part is taken',
+      'votes that the adapter was not trained on (files, or a data set on the hub), or a prepared folder, whose test part is taken',
     )
     .requiredOption('--out <dir>', 'new or empty folder for the results');
   addEngineOptions(addCleanOption(addNamingOptions(command.addOption(rawOption())))).action((flags: EvaluateFlags) =>

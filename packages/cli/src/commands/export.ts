@@ -1,8 +1,9 @@
-/** @file `arena export`: a run in the formats of other tools: a checkpoint for the Hugging Face Trainer, a judge as ONNX. */
+/** @file `arena export`: a run in the formats of other tools: a checkpoint for the Hugging Face Trainer, a judge as ONNX or GGUF. */
 import { join } from 'node:path';
 import { diskStore, writeFolder } from '@arena/files';
 import { replaceFolder } from '@arena/files/write';
 import type { TrainingSettings } from '@arena/judge';
+import { GGUF_FORMS, type GgufForm, writeGgufFolder } from '@arena/judge/export';
 import { openBase } from '@arena/judge/run';
 import { WEIGHT_KINDS, type WeightKind, writeOnnxFolder } from '@arena/onnx';
 import { loadCheckpoint } from '@arena/trainer';
@@ -16,6 +17,7 @@ import { readTrained } from '../trained-model.js';
 interface ExportFlags {
   checkpoint?: string;
   onnx?: WeightKind[];
+  gguf?: GgufForm[];
   base?: string;
   adapter?: string;
   out: string;
@@ -30,26 +32,34 @@ export function define(command: Command): void {
     .option(
       '--onnx <weights>',
       `for onnxruntime and transformers.js: a judge with weights in ${WEIGHT_KINDS.join(', ')}, or several with commas`,
-      weightKinds,
+      listOf(WEIGHT_KINDS),
     )
-    .option('--base <dir|hub-id>', 'with --onnx: the base')
+    .option(
+      '--gguf <forms>',
+      `for llama.cpp, without the head: the adapter (lora, lora-f16), or the base with it merged (${GGUF_FORMS.slice(2).join(', ')}); several with commas`,
+      listOf(GGUF_FORMS),
+    )
+    .option('--base <dir|hub-id>', 'with --onnx and --gguf: the base')
     .option(
       '--adapter <dir>',
-      "with --onnx: the adapter's folder, or its run's; none for a base that arena merge wrote",
+      "with --onnx and --gguf: the adapter's folder, or its run's; none for a base that arena merge wrote",
     )
     .requiredOption('--out <dir>', 'folder to create, such as hf/checkpoint-N')
     .action((flags: ExportFlags) => exportRun(flags));
 }
 
-async function exportRun({ checkpoint, onnx, base, adapter, out }: ExportFlags): Promise<void> {
-  if ((checkpoint === undefined) === (onnx === undefined)) throw new Error('give either --checkpoint or --onnx');
+async function exportRun({ checkpoint, onnx, gguf, base, adapter, out }: ExportFlags): Promise<void> {
+  if ([checkpoint, onnx, gguf].filter((one) => one !== undefined).length !== 1) {
+    throw new Error('give one of --checkpoint, --onnx and --gguf');
+  }
   if (checkpoint !== undefined && (base ?? adapter) !== undefined) {
-    throw new Error('--base and --adapter belong to --onnx: a checkpoint names its own');
+    throw new Error('--base and --adapter belong to --onnx and --gguf: a checkpoint names its own');
   }
   await checkNewFolder(out);
   if (checkpoint !== undefined) return exportCheckpoint(checkpoint, out);
-  if (base === undefined) throw new Error('--onnx needs --base');
-  await exportOnnx(base, adapter, onnx!, out);
+  if (base === undefined) throw new Error(`${onnx ? '--onnx' : '--gguf'} needs --base`);
+  if (onnx) await exportOnnx(base, adapter, onnx, out);
+  else await exportGguf(base, adapter, gguf!, out);
 }
 
 async function exportCheckpoint(folder: string, out: string): Promise<void> {
@@ -86,10 +96,29 @@ async function exportOnnx(
   );
 }
 
+async function exportGguf(
+  baseOrId: string,
+  adapter: string | undefined,
+  forms: GgufForm[],
+  out: string,
+): Promise<void> {
+  const files = await readTrained(baseOrId, adapter);
+  const base = await openBase(files.base);
+  const onFile = (name: string) => console.log(`${name} written`);
+  await replaceFolder(out, (folder) => writeGgufFolder(base, files, { folder: diskStore(folder), forms, onFile }), {
+    isNew: true,
+  });
+  console.log(
+    `${out}: for llama.cpp, which has no head for Gemma: it is in head.json, and README.md says how to use it`,
+  );
+}
+
 /** "q4,fp32" as a list. */
-function weightKinds(text: string): WeightKind[] {
-  const kinds = text.split(',').map((kind) => kind.trim());
-  const odd = kinds.find((kind) => !(WEIGHT_KINDS as readonly string[]).includes(kind));
-  if (odd !== undefined) throw new InvalidArgumentError(`'${odd}' is none of ${WEIGHT_KINDS.join(', ')}.`);
-  return [...new Set(kinds)] as WeightKind[];
+function listOf<T extends string>(known: readonly T[]): (text: string) => T[] {
+  return (text) => {
+    const kinds = text.split(',').map((kind) => kind.trim());
+    const odd = kinds.find((kind) => !(known as readonly string[]).includes(kind));
+    if (odd !== undefined) throw new InvalidArgumentError(`'${odd}' is none of ${known.join(', ')}.`);
+    return [...new Set(kinds)] as T[];
+  };
 }

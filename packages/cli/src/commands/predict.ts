@@ -6,7 +6,9 @@ import { battleOf } from '@arena/judge/votes';
 import type { Command } from 'commander';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
 import { addNamingOptions, type NamingFlags } from '../flags/naming-options.js';
+import { ADAPTER, BASE } from '../flags/places.js';
 import { rawOption } from '../flags/raw-option.js';
+import { openVotes } from '../hub/votes.js';
 import { onInterrupt } from '../interrupt.js';
 import { answerOf } from '../predict/answer.js';
 import { predictionKey, writePredictions } from '../predict/prediction-file.js';
@@ -30,9 +32,12 @@ const WINDOW = 1024;
 
 export function define(command: Command): void {
   command
-    .requiredOption('--base <dir|hub-id>', 'base: a folder, a GGUF file, or a hub id')
-    .option('--adapter <dir>', "adapter folder, or its run's; none for a base that arena merge wrote")
-    .option('--data <file...>', 'battles, with or without votes')
+    .requiredOption('--base <dir|hub-id>', BASE)
+    .option('--adapter <dir>', `${ADAPTER}; none for a base that arena merge wrote`)
+    .option(
+      '--data <file...>',
+      'battles, with or without votes: files, or a data set on the hub (owner/name:split@revision)',
+    )
     .option('--prompt <text>', 'a single battle: its prompt')
     .option('--a <text>', 'a single battle: answer A')
     .option('--b <text>', 'a single battle: answer B')
@@ -124,7 +129,8 @@ async function battlesOf({
   const rejected: RejectedRow[] = [];
   const passedBy = (file: string, reason: string) =>
     void process.stderr.write(`arena predict: ${file} was passed over: ${reason}\n`);
-  for await (const _ of readBattles(data, { columns, winnerValues, passedBy, reject: (row) => rejected.push(row) }))
+  const { source } = await openVotes(data, { signal: onInterrupt() });
+  for await (const _ of readBattles(source, { columns, winnerValues, passedBy, reject: (row) => rejected.push(row) }))
     count++;
   if (rejected.length) {
     const [{ file, row, detail }] = rejected;
@@ -133,5 +139,5 @@ async function battlesOf({
     );
   }
   if (!count) throw new Error(`${data.join(', ')}: there is no battle in it`);
-  return { count, read: () => readBattles(data, { columns, winnerValues }) };
+  return { count, read: () => readBattles(source, { columns, winnerValues }) };
 }

@@ -16,8 +16,10 @@ import { type Command, Option } from 'commander';
 import { integer } from '../flags/arguments.js';
 import { addCleanOption } from '../flags/clean-option.js';
 import { addNamingOptions, type NamingFlags } from '../flags/naming-options.js';
+import { VOTES } from '../flags/places.js';
 import { settingOption } from '../flags/setting-option.js';
 import { resolveBase } from '../hub/base.js';
+import { type NamedVotes, openVotes } from '../hub/votes.js';
 import { onInterrupt } from '../interrupt.js';
 import { checkNewFolder } from '../output-folder.js';
 import { appender } from '../prepare/appender.js';
@@ -45,7 +47,7 @@ interface PrepareFlags extends NamingFlags {
 
 export function define(command: Command): void {
   command
-    .requiredOption('--data <file...>', 'votes: parquet, csv or jsonl in any known schema')
+    .requiredOption('--data <file...>', VOTES)
     .requiredOption('--tokenizer <dir|hub-id>', 'the base, for its tokenizer: a folder, a GGUF file, or a hub id')
     .requiredOption('--out <dir>', 'folder to create')
     .addOption(settingOption('--max-tokens <n>', 'longest packed battle'))
@@ -85,8 +87,10 @@ async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): 
     ...(flags.truncation === 'head+tail' ? {} : { truncation: flags.truncation }),
   };
   packer(tokenizer, packing); // rejects wrong settings before it reads anything
+  const votes = await openVotes(data, { signal });
+  const hubData = votes.hubData.length ? votes.hubData : undefined;
   const fill = async (temporary: string) => {
-    const { outlines, ...leftOut } = await storeBattles(data, join(temporary, BATTLES), {
+    const { outlines, ...leftOut } = await storeBattles(votes, join(temporary, BATTLES), {
       ties: flags.ties === 'keep',
       softLabels: true,
       clean: flags.clean,
@@ -104,7 +108,13 @@ async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): 
     );
     const partOf = new Map(SPLIT_NAMES.flatMap((name) => splits[name].map((battle) => [battle, name] as const)));
     const { source, bytes } = await tokenizerSource(folder);
-    const writer = await preparedWriter(temporary, { sources: data, cleaning: flags.clean, packing, tokenizer: bytes });
+    const writer = await preparedWriter(temporary, {
+      sources: data,
+      hubData,
+      cleaning: flags.clean,
+      packing,
+      tokenizer: bytes,
+    });
     const card = openDataCard({ detectLanguage: scriptOf });
     const bar = progress({ label: 'tokenising', total: outlines.length, unit: 'battles' });
     let done = 0;
@@ -139,10 +149,11 @@ async function prepare({ data, tokenizer: base, out, ...flags }: PrepareFlags): 
  * @throws Error when two remaining battles share an id: a split is saved by ids.
  */
 async function storeBattles(
-  data: string[],
+  votes: NamedVotes,
   path: string,
   options: DatasetOptions,
 ): Promise<LeftOut & { outlines: Battle[] }> {
+  const { names } = votes;
   const outlines: Battle[] = [];
   const file = await appender(path);
   const text = new TextEncoder();
@@ -152,7 +163,7 @@ async function storeBattles(
     const other = rows.get(id);
     if (other !== undefined) {
       throw new Error(
-        `${data.join(', ')}: two battles have the id ${JSON.stringify(id)} (rows ${other} and ${row}${data.length > 1 ? ', counted on over all files' : ''}); ` +
+        `${names.join(', ')}: two battles have the id ${JSON.stringify(id)} (rows ${other} and ${row}${names.length > 1 ? ', counted on over all files' : ''}); ` +
           'drop repeated ones (--clean duplicate=drop), or give the copies ids of their own',
       );
     }
@@ -160,7 +171,7 @@ async function storeBattles(
     outlines.push({ ...battle, responseA: [], responseB: [] });
     return file.add(text.encode(`${JSON.stringify(battleToRecord(battle))}\n`));
   };
-  const leftOut = await readDataset(data, { keep }, options).finally(() => file.finish());
+  const leftOut = await readDataset(votes, { keep }, options).finally(() => file.finish());
   return { outlines, ...leftOut };
 }
 

@@ -13,6 +13,7 @@ import { addCleanOption } from '../flags/clean-option.js';
 import { addOpposites, configWords } from '../flags/config-file.js';
 import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
 import { addNamingOptions } from '../flags/naming-options.js';
+import { VOTES } from '../flags/places.js';
 import { settingOption } from '../flags/setting-option.js';
 import { onInterrupt } from '../interrupt.js';
 import { isObject, readJson } from '../json-file.js';
@@ -50,9 +51,9 @@ export function define(command: Command): void {
   command
     .requiredOption(
       '--base <dir|hub-id>',
-      'base with its tokenizer: a folder, a GGUF file, or a hub id, which is downloaded once',
+      'base with its tokenizer: a folder, a GGUF file, or a hub id (owner/name[@revision]), which is downloaded once',
     )
-    .requiredOption('--data <file...>', 'votes: parquet, csv or jsonl in any known schema')
+    .requiredOption('--data <file...>', VOTES)
     .requiredOption('--out <dir>', 'new or empty folder for the results')
     .addOption(settingOption('--recipe <name>', 'settings that runs showed to be good, where no flag says otherwise'))
     .addOption(settingOption('--max-tokens <n>', 'longest packed battle'))
@@ -72,6 +73,7 @@ export function define(command: Command): void {
     .addOption(settingOption('--alpha <n>', 'LoRA alpha'))
     .addOption(settingOption('--dropout <p>', 'LoRA dropout'))
     .addOption(settingOption('--targets <list>', 'linear modules that get adapters'))
+    .addOption(settingOption('--layers <n>', 'first layers of the base, as many as this: a smaller and faster judge'))
     .addOption(settingOption('--first-layer <n>', 'layers below have no adapters'))
     .addOption(settingOption('--epochs <n>', 'passes over the training part'))
     .addOption(settingOption('--batch-size <n>', 'battles a batch'))
@@ -269,7 +271,7 @@ async function checkResumed(out: string, settings: TrainingSettings): Promise<vo
 }
 
 /** Settings that decide the steps: a style that is fitted after them may be asked for or not. */
-function trainedBy({ style, ...rest }: TrainingSettings): Record<string, unknown> {
+function trainedBy({ style, hubBase: _, hubData: __, ...rest }: TrainingSettings): Record<string, unknown> {
   return JSON.parse(JSON.stringify(style === 'offset' ? { ...rest, style } : rest));
 }
 

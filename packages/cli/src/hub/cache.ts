@@ -6,16 +6,35 @@ import { accessToken, diskHubCache, type HubModel, hubFolderName, hubModel, hubP
 import { readGgufBase } from '@arena/gemma';
 import { openCheckpoint } from '@arena/safetensors';
 
-/**
- * The newest snapshot of a model in the cache, if it is complete.
- * @param file A GGUF file of the model. Then only that file counts.
- */
-export async function cachedSnapshot(id: string, file?: string): Promise<string | undefined> {
+/** What a model is asked for. */
+export type Content = 'base' | 'adapter';
+
+/** Which snapshot of a model, and what has to be in it. */
+export interface SnapshotOptions {
+  /** A GGUF file of the model. Then only that file counts. */
+  file?: string;
+  /** A branch, tag or commit. Default `main`. */
+  revision?: string;
+  content: Content;
+}
+
+/** The newest snapshot of a model in the cache, or that of a revision, if it is complete. */
+export async function cachedSnapshot(
+  id: string,
+  { file, revision = 'main', content }: SnapshotOptions,
+): Promise<string | undefined> {
   const folder = modelFolder(id);
-  const revision = await readFile(join(folder, 'refs', 'main'), 'utf8').catch(() => undefined);
-  if (revision === undefined) return undefined;
-  const snapshot = join(folder, 'snapshots', revision.trim());
-  if (!(await stat(join(snapshot, file ?? 'config.json')).catch(() => undefined))) return undefined;
+  const named = () => readFile(join(folder, 'refs', ...revision.split('/')), 'utf8').catch(() => undefined);
+  const commit = /^[0-9a-f]{40}$/.test(revision) ? revision : await named();
+  if (commit === undefined) return undefined;
+  const snapshot = join(folder, 'snapshots', commit.trim());
+  const isThere = async (name: string) => Boolean(await stat(join(snapshot, name)).catch(() => undefined));
+  if (content === 'adapter') {
+    return (await isThere('adapter_config.json')) && (await isThere('adapter_model.safetensors'))
+      ? snapshot
+      : undefined;
+  }
+  if (!(await isThere(file ?? 'config.json'))) return undefined;
   try {
     if (file !== undefined) await readGgufBase(join(snapshot, file));
     else await (await openCheckpoint(snapshot)).close();
@@ -28,6 +47,8 @@ export async function cachedSnapshot(id: string, file?: string): Promise<string 
 export interface DownloadModelOptions {
   /** A GGUF file of the model. Then only that file is downloaded, with the other parts of a split one. */
   file?: string;
+  /** A branch, tag or commit. Default `main`. */
+  revision?: string;
   /** Called with the model once the hub has described it. */
   onModel?: (model: HubModel, bytes: number) => void;
   onProgress?: (progress: DownloadProgress) => void;
@@ -41,16 +62,16 @@ export interface DownloadModelOptions {
  * licence is not accepted, or the disk is too small.
  */
 export async function downloadModel(id: string, options: DownloadModelOptions = {}): Promise<string> {
-  const { file, onModel, onProgress, signal } = options;
+  const { file, revision, onModel, onProgress, signal } = options;
   const { endpoint } = hubPlaces();
-  const model = await hubModel(id, { file, endpoint, token: await accessToken(), signal });
+  const model = await hubModel(id, { file, revision, endpoint, token: await accessToken(), signal });
   const folder = modelFolder(id);
   const blobs = join(folder, 'blobs');
   await mkdir(blobs, { recursive: true });
   const bytes = model.files.reduce((sum, { size }) => sum + size, 0);
   await checkSpace(blobs, model, bytes);
   onModel?.(model, bytes);
-  await diskHubCache().download(model, { onProgress, signal });
+  await diskHubCache().download(model, { onProgress, signal }, revision);
   return join(folder, 'snapshots', model.commit);
 }
 

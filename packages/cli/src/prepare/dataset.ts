@@ -1,9 +1,10 @@
-/** @file The votes of `--data`: files in any known schema, or a prepared folder. */
+/** @file The votes of `--data`: files in any known schema, data sets on the hub, or a prepared folder. */
 import type { Battle } from '@arena/data';
 import type { CleanPolicy } from '@arena/data/clean';
 import type { TrainingSettings } from '@arena/judge';
 import type { Cleaning } from '@arena/judge/settings';
 import { type LeftOut, streamVotes } from '@arena/judge/votes';
+import { type NamedVotes, type OpenVotesOptions, openVotes } from '../hub/votes.js';
 import { openPrepared, type Prepared, preparedBattles } from './prepared.js';
 
 /** Battles for training, and what was dropped. */
@@ -11,6 +12,8 @@ export interface Dataset extends LeftOut {
   battles: Battle[];
   /** Set for a folder of `arena prepare`: training uses its parts. */
   prepared?: Prepared;
+  /** Data sets on the hub with the commits that were read, also by the command that prepared them. */
+  hubData: string[];
 }
 
 export interface DatasetOptions {
@@ -33,12 +36,16 @@ export interface DatasetOptions {
  * Reads files in any known schema, or a prepared folder, and cleans them.
  * @throws Error when nothing is left, or only one side ever wins; a prepared folder together with other files.
  */
-export async function loadDataset(files: string[], options: DatasetOptions = {}): Promise<Dataset> {
+export async function loadDataset(
+  files: string[],
+  { before, ...options }: DatasetOptions & Pick<OpenVotesOptions, 'before'> = {},
+): Promise<Dataset> {
   const battles: Battle[] = [];
   const isPrepared = (await preparedBattles(files[0])) !== undefined;
   const read: Battle[] = []; // parts of a prepared folder may name battles that this run drops
+  const votes = await openVotes(files, { before, signal: options.signal });
   const leftOut = await readDataset(
-    files,
+    votes,
     {
       seen: (battle) => void (isPrepared && read.push(battle)),
       keep: (battle) => void battles.push(battle),
@@ -46,7 +53,7 @@ export async function loadDataset(files: string[], options: DatasetOptions = {})
     options,
   );
   const prepared = isPrepared ? await openPrepared(files[0], battles, read) : undefined;
-  return { battles, ...leftOut, prepared };
+  return { battles, ...leftOut, prepared, hubData: prepared?.manifest.hubData ?? votes.hubData };
 }
 
 /** A prepared folder is cleaned already: drops only the battles that this run cannot use. */
@@ -71,7 +78,7 @@ export interface BattleSink {
  * @throws Error as `loadDataset`
  */
 export async function readDataset(
-  files: string[],
+  { names: files, source }: NamedVotes,
   { seen, keep }: BattleSink,
   { clean, ...options }: DatasetOptions = {},
 ): Promise<LeftOut> {
@@ -92,5 +99,5 @@ export async function readDataset(
   const name = files.join(', ');
   return stored[0]
     ? streamVotes(stored[0], keep, { name, seen, ...options, schema: 'jsonl', clean: KEPT })
-    : streamVotes(files, keep, { name, seen, ...options, clean });
+    : streamVotes(source, keep, { name, seen, ...options, clean });
 }

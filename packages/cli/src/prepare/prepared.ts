@@ -16,6 +16,8 @@ interface PreparedManifest {
   format: 'arena-prepared-1';
   /** Files that the battles came from. */
   sources: string[];
+  /** The data sets of the hub among them, with the commits that were read. */
+  hubData?: string[];
   /** The value of `--clean`. */
   cleaning?: Cleaning;
   packing: PackOptions;
@@ -40,6 +42,7 @@ const tokensFile = (name: SplitName) => `tokens-${name}.safetensors`;
 /** What {@link preparedWriter} needs. */
 export interface PreparedInput {
   sources: string[];
+  hubData?: string[];
   cleaning?: Cleaning;
   packing: PackOptions;
   /** The bytes of tokenizer.json. */
@@ -57,7 +60,7 @@ export interface PreparedWriter {
 /** Opens a writer in a folder with battles.jsonl, for the tokens of its battles. */
 export async function preparedWriter(
   folder: string,
-  { sources, cleaning, packing, tokenizer }: PreparedInput,
+  { sources, hubData, cleaning, packing, tokenizer }: PreparedInput,
 ): Promise<PreparedWriter> {
   const packed: Record<SplitName, PackedEntry[]> = { train: [], validation: [], test: [] };
   const spools = new Map<SplitName, { path: string; file: Appender; key: ReturnType<typeof openPackingKey> }>();
@@ -84,7 +87,7 @@ export async function preparedWriter(
       await rm(path);
     }
     await replaceFile(join(folder, 'splits.json'), `${JSON.stringify(splitsToFile(splits), null, 1)}\n`);
-    const manifest: PreparedManifest = { format: 'arena-prepared-1', sources, cleaning, packing, keys };
+    const manifest: PreparedManifest = { format: 'arena-prepared-1', sources, hubData, cleaning, packing, keys };
     await replaceFile(join(folder, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
   }
   return { add, finish, packed };

@@ -10,6 +10,7 @@ import {
   type PredictionColumns,
   parsePredictions,
 } from '@arena/eval';
+import { openVotes } from '../hub/votes.js';
 import { preparedBattles } from '../prepare/prepared.js';
 
 /** A run as read from its file. */
@@ -146,7 +147,8 @@ export async function battlesOfFiles(
   const found = new Map<string, Battle>();
   for (const file of files) {
     const stored = await preparedBattles(file);
-    for await (const battle of readBattles(stored ?? file, { signal, schema: stored ? 'jsonl' : undefined })) {
+    const source = stored ?? (await openVotes([file], { signal })).source;
+    for await (const battle of readBattles(source, { signal, schema: stored ? 'jsonl' : undefined })) {
       if (!wanted.has(battle.id)) continue;
       if (found.has(battle.id)) throw new Error(`${file}: two battles have the id ${JSON.stringify(battle.id)}`);
       found.set(battle.id, battle);

@@ -29,12 +29,11 @@ export function showRun({ settings, out, resume, tensorboard, profile, ranks, sa
     bar = undefined;
   };
 
-  async function showStep(entry: LogEntry, totalSteps: number, rate: number): Promise<void> {
-    bar ??= progress({ label: 'training step', total: totalSteps, unit: 'steps' });
+  async function showStep(entry: LogEntry, rate: number): Promise<void> {
     weight = 0.95 * weight + 0.05;
     smoothed = 0.95 * smoothed + 0.05 * entry.loss;
     const { step, loss, grad_norm, learning_rate, epoch } = entry;
-    bar.update(
+    bar?.update(
       step,
       `loss ${(smoothed / weight).toFixed(3)}  lr ${learning_rate.toExponential(1)}  ${rate} tokens/s${measured}`,
     );
@@ -73,7 +72,7 @@ export function showRun({ settings, out, resume, tensorboard, profile, ranks, sa
         if (base.card) say('the base has a merged adapter: training continues from it, with its head');
         break;
       case 'begin': {
-        const { memory, checkpoint } = event;
+        const { memory, checkpoint, totalSteps } = event;
         say(describePlan(memory));
         if (checkpoint) say(`going on from step ${checkpoint.step} (${checkpoint.place})`);
         if (tensorboard && !ranks?.rank) {
@@ -82,11 +81,12 @@ export function showRun({ settings, out, resume, tensorboard, profile, ranks, sa
         }
         if (profile) watched = startProfile();
         begin = Date.now();
+        bar = progress({ label: 'training step', total: totalSteps, from: checkpoint?.step, unit: 'steps' });
         break;
       }
       case 'step': {
         const rate = Math.round(event.tokens / ((Date.now() - begin) / 1000));
-        await showStep(event.entry, event.totalSteps, rate);
+        await showStep(event.entry, rate);
         break;
       }
       case 'measured':

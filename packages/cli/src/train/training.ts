@@ -2,8 +2,9 @@
 import { freemem } from 'node:os';
 import type { Battle, Packed, PackOptions } from '@arena/data';
 import { applySplits, type SplitsFile, splitsToFile } from '@arena/data/split';
+import { replaceFile } from '@arena/files/write';
 import { evaluateJudge, type TrainingSettings, trainJudge } from '@arena/judge';
-import type { Base } from '@arena/judge/card';
+import { type Base, judgeReadme, labelNames } from '@arena/judge/card';
 import { keepEvaluation, latestCheckpoint, newAdapter, type Objective, objectiveOf } from '@arena/judge/run';
 import { checkLabels } from '@arena/judge/settings';
 import { describeDrops, splitVotes, type TrainingVotes, type VoteParts } from '@arena/judge/votes';
@@ -45,7 +46,8 @@ export interface TrainingJob {
 export async function runTraining(job: TrainingJob): Promise<{ table: string; seconds: number }> {
   const { settings, out, title, say, ranks, saveEvery, keep, halves, signal } = job;
   const start = Date.now();
-  const base = await openNamedBase(settings.base);
+  const before = job.resume ? await settingsBefore(out) : {};
+  const base = await openNamedBase(settings.base, before.hubBase);
   newAdapter(base, settings); // checks the base before it reads the votes
   const objective = objectiveOf(settings);
   const dataset = await loadDataset(settings.data, {
@@ -54,6 +56,7 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
     clean: settings.clean,
     columns: settings.columns,
     winnerValues: settings.winnerValues,
+    before: before.hubData,
     signal,
   });
   const drops = describeDrops(dataset);
@@ -64,7 +67,8 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
   const isFirst = !ranks?.rank;
   const store = folderStore(out);
   const shown = showRun(job, base);
-  const { judge, result, validation } = await trainJudge({ ...votes, packed }, settings, store, {
+  const noted = { ...settings, ...hubNames(base, dataset) };
+  const { judge, result, validation } = await trainJudge({ ...votes, packed }, noted, store, {
     base,
     resume: job.resume ? { checkpoint: isFirst ? await latestCheckpoint(store) : undefined } : undefined,
     memoryBytes: job.memoryBytes ?? (() => 0.8 * freemem()),
@@ -86,12 +90,29 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
       const evaluation = await evaluateJudge(judge, votes.parts, { title, seed, validation, onProgress, signal });
       bar.finish();
       await keepEvaluation(store, evaluation);
+      const { card } = judge;
+      const labels = labelNames(judge.objective);
+      const readme = judgeReadme({ form: 'adapter', card, labels, settings: noted, report: evaluation.report });
+      await replaceFile(`${out}/adapter/README.md`, readme);
       table = evaluation.table;
     }
     return { table, seconds: (Date.now() - start) / 1000 };
   } finally {
     await judge.dispose();
   }
+}
+
+/** The settings of the run in a folder. Other ranks may not see it. */
+async function settingsBefore(out: string): Promise<Partial<TrainingSettings>> {
+  return (await readJson(`${out}/run.json`).catch(() => ({}))) as Partial<TrainingSettings>;
+}
+
+/** What came from the hub, with its commits. */
+function hubNames({ hub }: Base, { hubData }: Dataset): Pick<TrainingSettings, 'hubBase' | 'hubData'> {
+  return {
+    ...(hub?.commit ? { hubBase: `${hub.id}@${hub.commit}` } : {}),
+    ...(hubData.length ? { hubData } : {}),
+  };
 }
 
 /** The progress of scoring validation and test in both orders. */

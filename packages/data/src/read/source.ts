@@ -5,12 +5,21 @@ import { nodeFs, partsOf } from '@arena/files/source';
 import { fileKind, KIND_BYTES } from '@arena/files/text';
 import { DataError } from '../error.js';
 
-/**
- * Something that `readBattles` reads: a file or folder path (Node), an http(s) URL, a Blob, bytes, or several of those.
- */
-export type BattleSource = string | URL | Blob | Uint8Array | ArrayBuffer | BattleSource[];
+/** A file that is opened when its turn comes, such as one of a data set on the hub. */
+export interface BattleFile {
+  /** Its path, as messages name it. */
+  name: string;
+  open(): Promise<ByteSource>;
+}
 
-const DATA_FILE = /\.(parquet|csv|tsv|jsonl|ndjson|json)(\.(gz|zst))?$/i;
+/**
+ * Something that `readBattles` reads: a file or folder path (Node), an http(s) URL, a Blob, bytes, a file to open, or
+ * several of those.
+ */
+export type BattleSource = string | URL | Blob | Uint8Array | ArrayBuffer | BattleFile | BattleSource[];
+
+/** Names of files of votes. */
+export const DATA_FILE = /\.(parquet|csv|tsv|jsonl|ndjson|json)(\.(gz|zst))?$/i;
 /** Files that no reader of a folder counts: hidden ones (macOS, checksums) and those of Spark (`_SUCCESS`). */
 const HIDDEN = /^[._]/;
 
@@ -47,6 +56,8 @@ async function* openAll(source: BattleSource): AsyncGenerator<DataFile> {
       yield dataFile(await urlSource(url.href, { withoutRanges: 'hold' }), url.pathname.split('/').at(-1) || url.host);
   } else if (typeof source === 'string') {
     yield* openPath(source);
+  } else if (source && 'open' in source) {
+    yield dataFile(await source.open(), source.name);
   } else {
     throw new DataError(
       'argument',

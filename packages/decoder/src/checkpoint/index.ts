@@ -1,5 +1,5 @@
 /** @file Checkpoints as views: merged, quantised, random, described. */
-export { type CheckpointSource, type CheckpointView, weightsOf } from '../checkpoint-view.js';
+export { type CheckpointSource, type CheckpointView, openedView, weightsOf } from '../checkpoint-view.js';
 export { type CheckpointPart, type DescribeOptions, describeCheckpoint, type ModelDescription } from '../describe.js';
 export { checkpointEmbedding, type EmbeddingTable } from '../embedding-table.js';
 export {
@@ -9,6 +9,7 @@ export {
   quantizedCheckpoint,
 } from '../export.js';
 export { isSkipped, type Quantization, type QuantizationOptions, quantizeWeight } from '../frozen-weight.js';
+export { lowerLayers } from '../lower-layers.js';
 export {
   type RandomCheckpointOptions,
   type RandomWeightsOptions,

@@ -21,6 +21,7 @@ export {
   type Temperature,
   topLabel,
 } from './calibration.js';
+export { type CascadePoint, cascadeCurve } from './cascade.js';
 export { fitLogistic, type LogisticModel, type LogisticOptions, type SparseRows, sparseRows } from './logistic.js';
 export {
   macroF1,

@@ -14,6 +14,7 @@ import {
 import { type Clustering, resample } from '../bootstrap/draws.js';
 import { ScoreSums } from '../bootstrap/score-sums.js';
 import { EvaluationInputError } from '../error.js';
+import { type CascadePoint, cascadeCurve } from '../metrics/cascade.js';
 import { type Page, pageHtml, pageMarkdown, type Table, tableMarkdown } from '../page/page.js';
 import { type RangeRow, rangesSvg, shareAxis } from '../page/svg.js';
 import { eceNote, numberFigure, percent, percentFigure, pointsFigure, pValue, tiesNote } from '../text.js';
@@ -41,6 +42,8 @@ export interface CompareOptions {
   promptKey?: PromptKey;
   /** false: the prompts are unknown, and the battles' prompts are placeholders. Default true. */
   promptsKnown?: boolean;
+  /** Of two runs: what the first gives with the second asked where the first is least certain. Default false. */
+  cascade?: boolean;
 }
 
 /** What {@link compareRuns} gives, as plain JSON. `data` is as in `Report`; `n` counts the battles scored. */
@@ -55,6 +58,8 @@ export interface RunComparison {
   runs: Omit<PredictorScores, 'description' | 'fittedOn' | 'coefficients'>[];
   /** Each pair once, the earlier run first. */
   pairs: Comparison[];
+  /** With the option `cascade`. */
+  cascade?: CascadePoint[];
 }
 
 const BINS = 15;
@@ -83,10 +88,16 @@ export function compareRuns(
     title = 'Comparison',
     promptsKnown = true,
     promptKey = promptText,
+    cascade = false,
   } = options;
   if (runs.length < 2 || runs.length > MOST_RUNS) {
     throw new EvaluationInputError('argument', `${runs.length} runs are given; 2 to ${MOST_RUNS} can be compared`);
   }
+  if (cascade && runs.length > 2)
+    throw new EvaluationInputError(
+      'argument',
+      `${runs.length} runs are given; a cascade is of two, the fast one first`,
+    );
   const names = runs.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
@@ -119,6 +130,7 @@ export function compareRuns(
     notes: notesOf(data, pairs.length, ties),
     runs: table.map(({ name, accuracy, logLoss, brier, auc, ece }) => ({ name, accuracy, logLoss, brier, auc, ece })),
     pairs,
+    ...(cascade ? { cascade: cascadeCurve(predictors[0].probabilities, predictors[1].probabilities, labels) } : {}),
   };
 }
 
@@ -155,7 +167,7 @@ export function renderComparison(comparison: RunComparison, format: 'html' | 'ma
 
 /** The two tables and the notes as markdown, for a terminal. */
 export function comparisonSummary(comparison: RunComparison): string {
-  const tables = [runTable(comparison), pairTable(comparison)].map(tableMarkdown);
+  const tables = [runTable(comparison), pairTable(comparison), ...cascadeTables(comparison)].map(tableMarkdown);
   return [leadOf(comparison), ...tables, ...comparison.notes.map((note) => `- ${note}`)].join('\n\n');
 }
 
@@ -186,6 +198,15 @@ function pageOf(comparison: RunComparison): Page {
         tables: [pairTable(comparison)],
         charts: [],
       },
+      ...cascadeTables(comparison).map((table) => ({
+        title: 'In turn',
+        paragraphs: [
+          `${runs[0].name} is asked about all battles, ${runs[1].name} about those where P(A) of the first is within a distance of 1/2. ` +
+            'The threshold is read off these very battles: on others it does a little worse.',
+        ],
+        tables: [table],
+        charts: [],
+      })),
       {
         title: 'How this was made',
         paragraphs: [
@@ -246,4 +267,21 @@ function pairTable({ pairs }: RunComparison): Table {
       pValue(mcnemar.exactP),
     ]),
   };
+}
+
+function cascadeTables({ cascade, runs }: RunComparison): Table[] {
+  if (!cascade?.length) return [];
+  const [{ name: first }, { name: second }] = runs;
+  return [
+    {
+      caption: `${first}, and ${second} where ${first} is not certain`,
+      columns: [`${second} asked`, 'where |P(A) - 1/2| is at most', 'Accuracy', 'Log loss'],
+      rows: cascade.map(({ share, within, accuracy, logLoss }) => [
+        percent(share),
+        within === null ? 'never' : within.toFixed(3),
+        percent(accuracy),
+        logLoss.toFixed(4),
+      ]),
+    },
+  ];
 }

@@ -7,3 +7,4 @@ export {
   randomCheckpointFiles,
   writeRandomCheckpoint,
 } from '../families.js';
+export { openGgufBase } from '../gguf-base.js';
