@@ -47,7 +47,7 @@ export interface RaceScores {
 }
 
 /** Accuracy of a predictor on the test part, with its 95 % interval. */
-export interface Score {
+interface Score {
   name: string;
   accuracy: number;
   low: number | null;

@@ -1,4 +1,4 @@
-/** @file examples/browser, bundled and served as its users get it. */
+/** @file Pages of examples/, bundled and served as its users get it. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { build, preview } from 'vite';
 import { expect } from 'vitest';
 import shared from '../../../vitest.package.js';
 
-const ROOT = fileURLToPath(new URL('../../../examples/browser', import.meta.url));
+const EXAMPLES = new URL('../../../examples/', import.meta.url);
 export const PATIENCE = { timeout: 300_000 };
 
 export interface ServedPage {
@@ -18,10 +18,11 @@ export interface ServedPage {
   close(): Promise<void>;
 }
 
-export async function serveExample(): Promise<ServedPage> {
+/** @param name Its folder in examples/. */
+export async function serveExample(name = 'browser'): Promise<ServedPage> {
   const folder = await mkdtemp(join(tmpdir(), 'arena-example-'));
   const outDir = join(folder, 'page');
-  const config = { root: ROOT, logLevel: 'error', resolve: shared.resolve } as const;
+  const config = { root: fileURLToPath(new URL(name, EXAMPLES)), logLevel: 'error', resolve: shared.resolve } as const;
   await build({ ...config, build: { outDir } });
   const server = await preview({ ...config, build: { outDir }, preview: { port: 0, host: 'localhost' } });
   return {

@@ -33,6 +33,10 @@ export interface JudgeSource {
   merged(name: string, rows?: readonly [number, number]): Promise<Float32Array>;
   /** The 4-bit codes of a linear's weight, where it has them: as stored, or made as training made them. */
   codes(name: string): Promise<Quantized4bit | undefined>;
+  /** A tensor's stored bytes, in consecutive parts. */
+  readStored: Weights['readStored'];
+  /** Whether linears in blocks of ggml are computed with as the file has them. */
+  isAsStored: boolean;
   /** Whether its linears are in 4 bits, and of which type. */
   quantType?: 'nf4' | 'fp4';
   /** Paths of the linears that the adapter changes. */
@@ -87,6 +91,8 @@ export async function judgeSource(base: Base, { adapter, card, objective }: Judg
       config,
       tensors: weights.tensors,
       score,
+      readStored: (name) => weights.readStored(name),
+      isAsStored: base.stored === 'blocks' && (quantization === undefined || quantization === 'none'),
       quantType: isQuantized ? (quantization !== 'none' && quantization?.type) || 'nf4' : undefined,
       codes,
       values,

@@ -4,9 +4,11 @@ import { inverseFrequencies } from '@arena/decoder/ops';
 import { fromFloat32 } from '@arena/safetensors/tensor';
 import { bytesOf, type Graph, type Name, newGraph } from './graph.js';
 import { layerNodes, rmsNorm, type Shared } from './layers.js';
-import type { WeightKind } from './linear.js';
+import { keepsBlocks, type WeightKind } from './linear.js';
 import type { ModelSource } from './model-source.js';
-import { toRows, transposed } from './weight-kinds.js';
+import { codesOf, layoutOf, type StoredType, wholeBlocks } from './stored-blocks.js';
+import { type Codes, toRows, transposed } from './weight-kinds.js';
+import { isSmall } from './widened.js';
 
 const FLOAT32 = 1;
 /** Added to the scores of tokens that a query does not see. Finite: a row that sees none has a mean, not NaN. */
@@ -17,8 +19,9 @@ const ROWS = 4096;
 /**
  * Inputs `input_ids` and `attention_mask`, int64 [batch, tokens], padded on either side; output `logits`, float32 [batch, labels], of
  * each row's last token that the mask has. Positions count from the left end: RoPE sees only differences.
+ * @param widen Whether integers of linears become float32 when the model is opened; default where that takes at most 1 GB.
  */
-export function classifierGraph(source: ModelSource, kind: WeightKind): Graph {
+export function classifierGraph(source: ModelSource, kind: WeightKind, widen = isSmall(source)): Graph {
   const { config } = source;
   const graph = newGraph();
   for (const name of ['input_ids', 'attention_mask']) {
@@ -27,7 +30,8 @@ export function classifierGraph(source: ModelSource, kind: WeightKind): Graph {
   graph.outputs.push({ name: 'logits', element: 'float32', shape: ['batch', config.numLabels] });
   const shared = sharedNodes(graph);
   let x = embedded(graph, source, kind); // [B, T, H]
-  for (let layer = 0; layer < config.layers.length; layer++) x = layerNodes(graph, x, source, layer, shared, kind);
+  for (let layer = 0; layer < config.layers.length; layer++)
+    x = layerNodes(graph, x, source, layer, shared, { kind, widen });
   const pooled = rmsNorm(graph, lastTokens(graph, x), source, 'model.norm.weight'); // [B, H]
   const head = graph.constant('score.weight', 'float32', [config.hiddenSize, config.numLabels], () =>
     bytesOf(transposed(source.score, config.numLabels, config.hiddenSize)),
@@ -36,8 +40,9 @@ export function classifierGraph(source: ModelSource, kind: WeightKind): Graph {
   return graph;
 }
 
-/** Rows of the embedding table by id, times the model's factor. Integers have a scale a row. */
-function embedded(graph: Graph, { config, values }: ModelSource, kind: WeightKind): Name {
+/** Rows of the embedding table by id, times the model's factor. Integers have a scale a row, or a GGUF base's own blocks. */
+function embedded(graph: Graph, source: ModelSource, kind: WeightKind): Name {
+  const { config, values } = source;
   const { vocabSize, hiddenSize, embeddingScale } = config;
   const name = 'model.embed_tokens.weight';
   const shape = [vocabSize, hiddenSize];
@@ -50,6 +55,13 @@ function embedded(graph: Graph, { config, values }: ModelSource, kind: WeightKin
     };
   const gather = (table: Name) => graph.node('Gather', [table, 'input_ids'], { axis: 0 });
   const wide = (x: Name) => graph.node('Cast', [x], { to: FLOAT32 });
+  /** Integers with a scale a row. */
+  function byteRows(): Name {
+    const make = (part: 'codes' | 'scales') => mapped((some) => bytesOf(toRows(some, hiddenSize)[part]));
+    const codes = graph.constant(`${name}.codes`, 'int8', shape, make('codes'));
+    const scales = graph.constant(`${name}.scales`, 'float32', [vocabSize, 1], make('scales'));
+    return graph.node('Mul', [wide(gather(codes)), gather(scales)]);
+  }
   let taken: Name;
   if (kind === 'fp32') taken = gather(graph.constant(name, 'float32', shape, mapped(bytesOf)));
   else if (kind === 'fp16')
@@ -64,21 +76,35 @@ function embedded(graph: Graph, { config, values }: ModelSource, kind: WeightKin
       ),
     );
   else {
-    const codes = graph.constant(
-      `${name}.codes`,
-      'int8',
-      shape,
-      mapped((some) => bytesOf(toRows(some, hiddenSize).codes)),
-    );
-    const scales = graph.constant(
-      `${name}.scales`,
-      'float32',
-      [vocabSize, 1],
-      mapped((some) => bytesOf(toRows(some, hiddenSize).scales)),
-    );
-    taken = graph.node('Mul', [wide(gather(codes)), gather(scales)]);
+    const type = keepsBlocks(source, kind) ? source.storedType?.(name) : undefined;
+    taken = type && canGather(type) ? storedRows(graph, source, name, type) : byteRows();
   }
   return graph.node('Mul', [taken, graph.float(embeddingScale)]);
+}
+
+/** Blocks whose scales are float16 and whose zero is a code: 8 bits and 16 a group are all that a row needs. */
+function canGather(type: StoredType): boolean {
+  const { isHalf, hasMinima } = layoutOf(type);
+  return isHalf && !hasMinima;
+}
+
+/** Rows of a table in blocks, each group times its scale [B, T, H]. */
+function storedRows(graph: Graph, source: ModelSource, name: Name, type: StoredType): Name {
+  const { vocabSize, hiddenSize } = source.config;
+  const { group, zero } = layoutOf(type);
+  const perRow = hiddenSize / group;
+  const make = (part: (codes: Codes) => Uint8Array) =>
+    async function* () {
+      for await (const blocks of wholeBlocks(type, source.stored!(name))) yield part(codesOf(type, blocks));
+    };
+  const signed = ({ codes }: Codes) => bytesOf(Int8Array.from(codes, (code) => code - zero));
+  const halves = ({ scales }: Codes) => fromFloat32(scales, 'F16');
+  const codes = graph.constant(`${name}.codes`, 'int8', [vocabSize, perRow, group], make(signed));
+  const scales = graph.constant(`${name}.scales`, 'float16', [vocabSize, perRow, 1], make(halves));
+  const taken = (table: Name) =>
+    graph.node('Cast', [graph.node('Gather', [table, 'input_ids'], { axis: 0 })], { to: FLOAT32 });
+  const whole = graph.node('Mul', [taken(codes), taken(scales)]); // [B, T, groups, group]
+  return graph.node('Reshape', [whole, graph.ints([0, 0, hiddenSize])]);
 }
 
 /** The state of each row's last token in the mask [B, H]. */

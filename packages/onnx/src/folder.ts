@@ -6,7 +6,7 @@ import type { JudgeFiles } from '@arena/judge/run';
 import { classifierGraph } from './classifier-graph.js';
 import { OnnxError } from './error.js';
 import { graphSource } from './graph-source.js';
-import { WEIGHT_KINDS, type WeightKind } from './linear.js';
+import { keepsBlocks, WEIGHT_KINDS, type WeightKind } from './linear.js';
 import { onnxReadme } from './readme.js';
 import { writeGraph } from './write.js';
 
@@ -18,6 +18,11 @@ export interface OnnxFolderOptions {
   onnx: FileTarget;
   /** Forms of the weights; each is a file. Default `['fp32']`. */
   weights?: readonly WeightKind[];
+  /**
+   * Whether the linears' integers become float32 in memory when the model is opened: small files, and the speed of float32. Default
+   * where that takes at most 1 GB; larger models are multiplied by in their integers.
+   */
+  widen?: boolean;
   /** Told the name of each file that is written. */
   onFile?: (name: string) => void;
 }
@@ -40,7 +45,7 @@ const SUFFIX: Record<WeightKind, string> = { fp32: '', fp16: '_fp16', q8: '_quan
 export async function writeOnnxFolder(
   base: Base,
   files: JudgeFiles,
-  { folder, onnx, weights = ['fp32'], onFile }: OnnxFolderOptions,
+  { folder, onnx, weights = ['fp32'], widen, onFile }: OnnxFolderOptions,
 ): Promise<void> {
   const unknown = weights.find((kind) => !WEIGHT_KINDS.includes(kind));
   if (unknown || !weights.length) {
@@ -54,7 +59,7 @@ export async function writeOnnxFolder(
     const beside: Partial<Record<string, boolean>> = {};
     for (const kind of weights) {
       const name = `model${SUFFIX[kind]}`;
-      const { files: written, isSplit } = await writeGraph(onnx, name, classifierGraph(source, kind));
+      const { files: written, isSplit } = await writeGraph(onnx, name, classifierGraph(source, kind, widen));
       if (isSplit) beside[`${name}.onnx`] = true;
       for (const one of written) onFile?.(`onnx/${one}`);
     }
@@ -62,9 +67,10 @@ export async function writeOnnxFolder(
     const config = configOf(source.config.padTokenId, objective, weights[0], beside);
     await folder.write('config.json', `${JSON.stringify(config, null, 2)}\n`);
     await folder.write('arena.json', formatCard({ ...card, base: baseId(card.base ?? base.name) }));
+    const kept = weights.filter((kind) => keepsBlocks(source, kind));
     await folder.write(
       'README.md',
-      onnxReadme({ base: baseId(base.name), card, weights, suffix: SUFFIX, before: ownStart(base) }),
+      onnxReadme({ base: baseId(base.name), card, weights, suffix: SUFFIX, kept, before: ownStart(base) }),
     );
   } finally {
     await source.close();

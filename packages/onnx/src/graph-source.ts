@@ -1,4 +1,5 @@
 /** @file A trained judge as what a graph is made from: NF4 codes where its linears have them. */
+import { linearModules } from '@arena/decoder/checkpoint';
 import type { Base } from '@arena/judge/card';
 import { type JudgeSource, judgeSource } from '@arena/judge/export';
 import type { JudgeFiles } from '@arena/judge/run';
@@ -6,6 +7,7 @@ import { restoreAbsmax } from '@arena/quant/state';
 import { OnnxError } from './error.js';
 import { NF4_BLOCK } from './linear.js';
 import type { ModelSource } from './model-source.js';
+import { isStoredType } from './stored-blocks.js';
 
 /** A source whose files are open. */
 export interface GraphSource extends ModelSource {
@@ -19,6 +21,12 @@ export async function graphSource(base: Base, files: JudgeFiles): Promise<GraphS
   const source: JudgeSource = await judgeSource(base, files);
   return {
     ...source,
+    storedBits: source.isAsStored ? bitsOf(source) : undefined,
+    storedType(name) {
+      const stored = source.isAsStored ? source.tensors.get(name)?.stored : undefined;
+      return stored !== undefined && isStoredType(stored) ? stored : undefined;
+    },
+    stored: source.readStored,
     isNf4: source.quantType === 'nf4',
     async nf4(name) {
       const codes = await source.codes(name);
@@ -31,4 +39,11 @@ export async function graphSource(base: Base, files: JudgeFiles): Promise<GraphS
       return { codes: codes.codes, absmax: restoreAbsmax(codes), blockSize: codes.blockSize };
     },
   };
+}
+
+/** Bits a weight of the linears, on average. */
+function bitsOf({ config, tensors }: JudgeSource): number {
+  const modules = linearModules(config);
+  const bits = modules.reduce((sum, { path }) => sum + 8 * (tensors.get(`${path}.weight`)?.bytes ?? 0), 0);
+  return bits / modules.reduce((sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures, 0);
 }

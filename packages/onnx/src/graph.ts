@@ -27,6 +27,10 @@ export interface Graph {
   constant(name: Name, element: Element, shape: readonly number[], content: Bytes): Name;
   /** A small constant of float32. */
   float(value: number): Name;
+  /** A small constant of bytes [values]. */
+  bytes(values: readonly number[]): Name;
+  /** What `make` added under that name, once. */
+  shared(name: string, make: () => Name): Name;
   /** A small constant of int64 [values], or a scalar of a number. */
   ints(values: number | readonly number[]): Name;
 }
@@ -36,6 +40,7 @@ export function newGraph(): Graph {
   const nodes: Node[] = [];
   const constants: Constant[] = [];
   const known = new Set<Name>();
+  const made = new Map<string, Name>();
   let count = 0;
   const constant = (name: Name, element: Element, shape: readonly number[], content: Bytes): Name => {
     if (known.has(name)) return name;
@@ -64,6 +69,12 @@ export function newGraph(): Graph {
     several,
     node: (op, inputs, attributes, domain) => several(op, inputs, 1, attributes, domain)[0],
     float: (value) => constant(`float_${value}`, 'float32', [], () => bytesOf(Float32Array.of(value))),
+    bytes: (values) => constant(`bytes_${values.join('_')}`, 'uint8', [values.length], () => Uint8Array.from(values)),
+    shared(name, make) {
+      const result = made.get(name) ?? make();
+      made.set(name, result);
+      return result;
+    },
     ints(values) {
       const list = typeof values === 'number' ? [values] : values;
       const shape = typeof values === 'number' ? [] : [values.length];

@@ -2,7 +2,7 @@
 import type { DecoderConfig } from '@arena/decoder';
 import { linearModules } from '@arena/decoder/checkpoint';
 import { bytesOf, type Graph, type Name } from './graph.js';
-import { linear, type WeightKind } from './linear.js';
+import { type LinearForm, linear } from './linear.js';
 import type { ModelSource } from './model-source.js';
 
 /** What all layers share. */
@@ -20,13 +20,13 @@ export function layerNodes(
   source: ModelSource,
   index: number,
   shared: Shared,
-  kind: WeightKind,
+  form: LinearForm,
 ): Name {
   const { config } = source;
   const modules = linearModules(config).filter(({ layer }) => layer === index);
   const path = `model.layers.${index}`;
   const product = (input: Name, name: string) =>
-    linear(graph, input, source, modules.find((one) => one.name === name)!, kind);
+    linear(graph, input, source, modules.find((one) => one.name === name)!, form);
   const norm = (input: Name, name: string) => rmsNorm(graph, input, source, `${path}.${name}.weight`);
   const attended = attention(graph, norm(x, 'input_layernorm'), config.layers[index], shared, {
     product,

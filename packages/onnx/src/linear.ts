@@ -1,10 +1,14 @@
 /** @file Products with a matrix, in each form that a file may store it in. */
 import type { DecoderLinear } from '@arena/decoder/checkpoint';
 import type { LowRank } from '@arena/judge/export';
-import { fromFloat32 } from '@arena/safetensors/tensor';
+import { blockProduct } from './block-product.js';
 import { bytesOf, type Graph, type Name } from './graph.js';
+import { type Integers, roundedIntegers, storedIntegers } from './integers.js';
 import type { ModelSource } from './model-source.js';
-import { BLOCK, type Blocks, toBytes, toNibbles, transposed } from './weight-kinds.js';
+import { once } from './once.js';
+import { floats } from './unpacked.js';
+import { BLOCK, transposed } from './weight-kinds.js';
+import { widened, widenedNf4 } from './widened.js';
 
 /** Form of the linears in the file, by transformers.js' names: floats, blocks of integers, or NF4. */
 export const WEIGHT_KINDS = ['fp32', 'fp16', 'q8', 'q4', 'bnb4'] as const;
@@ -13,13 +17,25 @@ export const WEIGHT_KINDS = ['fp32', 'fp16', 'q8', 'q4', 'bnb4'] as const;
 export type WeightKind = (typeof WEIGHT_KINDS)[number];
 
 const MICROSOFT = 'com.microsoft';
-const FLOAT32 = 1;
+
+/** Form of the linears in the file, and in memory. */
+export interface LinearForm {
+  kind: WeightKind;
+  /** Integers become float32 when the model is opened. */
+  widen: boolean;
+}
 
 /**
- * y [B, T, out] of x [B, T, in]. In float the adapter is part of the matrix; beside integers and NF4 it stays a product of its own:
- * what training learned is smaller than their steps.
+ * y [B, T, out] of x [B, T, in]. In float the adapter is part of the matrix; beside integers and NF4 it stays apart in the file: what
+ * training learned is smaller than their steps.
  */
-export function linear(graph: Graph, x: Name, source: ModelSource, module: DecoderLinear, kind: WeightKind): Name {
+export function linear(
+  graph: Graph,
+  x: Name,
+  source: ModelSource,
+  module: DecoderLinear,
+  { kind, widen }: LinearForm,
+): Name {
   const { path, inFeatures, outFeatures } = module;
   const weight = `${path}.weight`;
   const change = source.lowRank?.(path);
@@ -27,23 +43,30 @@ export function linear(graph: Graph, x: Name, source: ModelSource, module: Decod
   if (form === 'fp32' || form === 'fp16') {
     const values = async () =>
       transposed(merged(await source.values(weight), change, inFeatures), outFeatures, inFeatures);
-    return graph.node('MatMul', [x, floats(graph, weight, [inFeatures, outFeatures], values, form)]);
+    return graph.node('MatMul', [x, floats(graph, weight, [inFeatures, outFeatures], values, form === 'fp16')]);
   }
-  const y = form === 'bnb4' ? nf4Product(graph, x, source, module) : blockProduct(graph, x, source, module, form);
+  if (widen) {
+    const matrix = form === 'bnb4' ? wideNf4(graph, source, module) : widened(graph, integersOf(source, module, form));
+    const all = change ? graph.node('Add', [matrix, lowRankMatrix(graph, change, module)]) : matrix;
+    return graph.node('MatMul', [x, all]);
+  }
+  const y =
+    form === 'bnb4' ? nf4Product(graph, x, source, module) : blockProduct(graph, x, integersOf(source, module, form));
   return change ? graph.node('Add', [y, lowRankProduct(graph, x, change, module)]) : y;
 }
 
-/** A matrix in float32, or in float16 and widened before use: products stay in float32. */
-function floats(
-  graph: Graph,
-  name: string,
-  shape: readonly number[],
-  values: () => Promise<Float32Array>,
-  kind: 'fp32' | 'fp16',
-): Name {
-  if (kind === 'fp32') return graph.constant(name, 'float32', shape, async () => bytesOf(await values()));
-  const half = graph.constant(name, 'float16', shape, async () => fromFloat32(await values(), 'F16'));
-  return graph.node('Cast', [half], { to: FLOAT32 });
+/** The base's own where it has such blocks and they are small enough for the form. */
+function integersOf(source: ModelSource, module: DecoderLinear, kind: 'q4' | 'q8'): Integers {
+  const type = keepsBlocks(source, kind) ? source.storedType?.(`${module.path}.weight`) : undefined;
+  return type ? storedIntegers(source, module, type) : roundedIntegers(source, module, kind === 'q4' ? 4 : 8);
+}
+
+/** Most bits a weight, on average over the linears, of a base in blocks that `q4` keeps as it is. */
+const KEPT_BITS = 6;
+
+/** Whether a form keeps a GGUF base's own blocks: rounding them to another grid costs more than it saves. */
+export function keepsBlocks({ storedBits = 0 }: ModelSource, kind: WeightKind): boolean {
+  return storedBits > 0 && (kind === 'q8' || (kind === 'q4' && storedBits <= KEPT_BITS));
 }
 
 /** W + scaling B A [out, in]. */
@@ -58,32 +81,6 @@ function merged(values: Float32Array, change: LowRank | undefined, inFeatures: n
     }
   }
   return out;
-}
-
-/** com.microsoft MatMulNBits: blocks along the inputs of each row, float scales; in 8 bits the middle code is zero. */
-function blockProduct(graph: Graph, x: Name, source: ModelSource, module: DecoderLinear, kind: 'q4' | 'q8'): Name {
-  const { path, inFeatures, outFeatures } = module;
-  const weight = `${path}.weight`;
-  const bits = kind === 'q4' ? 4 : 8;
-  const perRow = inFeatures / BLOCK;
-  const blocks = once(
-    async () => {
-      const values = await source.values(weight);
-      return bits === 4 ? toNibbles(values, inFeatures) : toBytes(values);
-    },
-    kind === 'q4' ? 3 : 2,
-  );
-  const take = (part: keyof Blocks) => async () => bytesOf((await blocks())[part]!);
-  const shape = [outFeatures, perRow, (BLOCK * bits) / 8];
-  const inputs = [
-    x,
-    graph.constant(`${weight}.codes`, 'uint8', shape, take('codes')),
-    graph.constant(`${weight}.scales`, 'float32', [outFeatures * perRow], take('scales')),
-  ];
-  if (bits === 4) {
-    inputs.push(graph.constant(`${weight}.zeros`, 'uint8', [outFeatures * Math.ceil(perRow / 2)], take('zeros')));
-  }
-  return graph.node('MatMulNBits', inputs, { K: inFeatures, N: outFeatures, bits, block_size: BLOCK }, MICROSOFT);
 }
 
 /** com.microsoft MatMulBnb4 on codes as bitsandbytes has them; absmax is not nested there. */
@@ -108,27 +105,29 @@ function nf4Product(graph: Graph, x: Name, source: ModelSource, module: DecoderL
 /** Values of a block in bitsandbytes' NF4. */
 export const NF4_BLOCK = 64;
 
-function lowRankProduct(graph: Graph, x: Name, { A, B, r, scaling }: LowRank, module: DecoderLinear): Name {
+function wideNf4(graph: Graph, source: ModelSource, { path, inFeatures, outFeatures }: DecoderLinear): Name {
+  const name = `${path}.weight`;
+  const matrix = { name, rows: outFeatures, columns: inFeatures, blockSize: NF4_BLOCK };
+  return widenedNf4(graph, matrix, () => source.nf4!(name));
+}
+
+/** A^T [in, r] and scaling B^T [r, out]. */
+function lowRankPair(graph: Graph, { A, B, r, scaling }: LowRank, module: DecoderLinear): [Name, Name] {
   const { path, inFeatures, outFeatures } = module;
   const a = graph.constant(`${path}.lora_A`, 'float32', [inFeatures, r], () => bytesOf(transposed(A, r, inFeatures)));
-  const scaled = () =>
-    transposed(
-      B.map((value) => value * scaling),
-      outFeatures,
-      r,
-    );
-  const b = graph.constant(`${path}.lora_B`, 'float32', [r, outFeatures], () => bytesOf(scaled()));
+  const b = graph.constant(`${path}.lora_B`, 'float32', [r, outFeatures], () => {
+    const scaled = B.map((value) => value * scaling);
+    return bytesOf(transposed(scaled, outFeatures, r));
+  });
+  return [a, b];
+}
+
+function lowRankProduct(graph: Graph, x: Name, change: LowRank, module: DecoderLinear): Name {
+  const [a, b] = lowRankPair(graph, change, module);
   return graph.node('MatMul', [graph.node('MatMul', [x, a]), b]);
 }
 
-/** One result for constants that are written one after the other; the last of `takers` lets it go. */
-function once<T>(make: () => Promise<T>, takers: number): () => Promise<T> {
-  let made: Promise<T> | undefined;
-  let taken = 0;
-  return () => {
-    const result = (made ??= make());
-    taken = (taken + 1) % takers;
-    if (taken === 0) made = undefined;
-    return result;
-  };
+/** The adapter's change of the matrix [in, out]. */
+function lowRankMatrix(graph: Graph, change: LowRank, module: DecoderLinear): Name {
+  return graph.node('MatMul', lowRankPair(graph, change, module));
 }

@@ -9,6 +9,8 @@ export interface ReadmeInput {
   card: ModelCard;
   weights: readonly WeightKind[];
   suffix: Record<WeightKind, string>;
+  /** The forms that have the blocks of a GGUF base as they are. */
+  kept: readonly WeightKind[];
   /** What the tokenizer puts before every text by itself, such as `<bos>`. */
   before: string;
 }
@@ -17,12 +19,15 @@ const FORMS: Record<WeightKind, string> = {
   fp32: 'float32, the adapter merged: the same probabilities as Arena to 1e-5',
   fp16: 'weights in float16, products in float32',
   q8: 'linears and embedding in 8 bits, the adapter beside them in float32',
-  q4: 'linears in 4 bits in blocks of 32, embedding in 8 bits, the adapter beside them in float32',
+  q4: 'linears in 4 bits in blocks of 32, fitted by least squares, embedding in 8 bits, the adapter beside them in float32',
   bnb4: "linears in bitsandbytes' NF4, the codes that the adapter was trained on, and the adapter in float32",
 };
 
+const KEPT =
+  "the blocks of the base's GGUF file, the adapter beside them in float32: the same probabilities as Arena to 1e-4";
+
 /** The text. */
-export function onnxReadme({ base, card, weights, suffix, before }: ReadmeInput): string {
+export function onnxReadme({ base, card, weights, suffix, kept, before }: ReadmeInput): string {
   const isReward = card.head === 'reward';
   const template = frameParts(card)
     .map((part, i) => {
@@ -40,7 +45,7 @@ has no class for a Gemma classifier and runs any graph with \`input_ids\`, \`att
 
 | file | weights |
 | --- | --- |
-${weights.map((kind) => `| onnx/model${suffix[kind]}.onnx | ${FORMS[kind]} |`).join('\n')}
+${weights.map((kind) => `| onnx/model${suffix[kind]}.onnx | ${kept.includes(kind) ? KEPT : FORMS[kind]} |`).join('\n')}
 
 ${before ? `The tokenizer puts ${before} before the text by itself.\n\n` : ''}\`\`\`js
 import { pipeline } from '@huggingface/transformers';

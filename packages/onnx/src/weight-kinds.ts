@@ -3,17 +3,18 @@
 /** Inputs that share a scale, in a matrix of integers. */
 export const BLOCK = 32;
 
-/** Codes of a matrix [rows, columns / BLOCK, BLOCK * bits / 8], and for each block a scale and, in 4 bits, the code of zero. */
-export interface Blocks {
+/** A matrix as integers: value = scale (code - zero) + offset, by groups of its inputs. */
+export interface Codes {
+  /** One a byte [values]. */
   codes: Uint8Array;
-  /** [rows * columns / BLOCK] */
+  /** [values / group] */
   scales: Float32Array;
-  /** Two a byte, the first in the lower half [rows, ceil(columns / BLOCK / 2)]. */
-  zeros?: Uint8Array;
+  /** [values / group], of kinds that have them. */
+  offsets?: Float32Array;
 }
 
 /** Rounds a matrix [rows, columns] to integers of 8 bits around 128, the largest entry of each block at 127 from it. */
-export function toBytes(values: Float32Array): Blocks {
+export function toBytes(values: Float32Array): Codes {
   const scales = new Float32Array(values.length / BLOCK);
   const codes = new Uint8Array(values.length);
   for (let block = 0; block < scales.length; block++) {
@@ -28,57 +29,71 @@ export function toBytes(values: Float32Array): Blocks {
 }
 
 /** Shares of a block's range that are tried: cutting its ends off may leave a smaller error in all. */
-const SHARES = [1, 0.95, 0.9, 0.85, 0.8, 0.75];
+const SHARES = [1, 0.9, 0.8];
+/** How often scale and offset are fitted to the codes, and the codes rounded again. */
+const FITS = 2;
+/** The code in the middle. */
+const MIDDLE = 8;
 
 /**
- * Rounds a matrix [rows, columns] to integers of 4 bits, the first code of a byte in the lower half. Scale and zero of a block are
- * those of the least squared error among a few around its range.
+ * Rounds a matrix [rows, columns] to integers of 4 bits: value = scale (code - 8) + offset, both float16. Those of the least squared error are kept of a few ranges, each fitted by least squares.
  */
-export function toNibbles(values: Float32Array, columns: number): Blocks {
-  const perRow = columns / BLOCK;
-  const rows = values.length / columns;
-  const scales = new Float32Array(rows * perRow);
-  const codes = new Uint8Array(values.length / 2);
-  const zeros = new Uint8Array(rows * Math.ceil(perRow / 2));
+export function toNibbles(values: Float32Array): Required<Codes> {
+  const scales = new Float32Array(values.length / BLOCK);
+  const offsets = new Float32Array(scales.length);
+  const codes = new Uint8Array(values.length);
   for (let block = 0; block < scales.length; block++) {
     const start = block * BLOCK;
-    const { scale, zero } = bestOf(values, start);
+    const { scale, offset } = fitted(values, start);
     scales[block] = scale;
-    const place = block % perRow;
-    const byte = Math.floor(block / perRow) * Math.ceil(perRow / 2) + (place >> 1);
-    zeros[byte] |= place & 1 ? zero << 4 : zero;
-    for (let i = start; i < start + BLOCK; i++) {
-      const code = codeOf(values[i], scale, zero);
-      codes[i >> 1] |= i & 1 ? code << 4 : code;
-    }
+    offsets[block] = offset;
+    for (let i = start; i < start + BLOCK; i++) codes[i] = MIDDLE + stepOf(values[i], scale, offset);
   }
-  return { codes, scales, zeros };
+  return { codes, scales, offsets };
 }
 
-function bestOf(values: Float32Array, start: number): { scale: number; zero: number } {
-  let [low, high] = [0, 0];
-  for (let i = start; i < start + BLOCK; i++) {
-    low = Math.min(low, values[i]);
-    high = Math.max(high, values[i]);
+function fitted(values: Float32Array, start: number): { scale: number; offset: number } {
+  let [low, high] = [values[start], values[start]];
+  for (let i = start + 1; i < start + BLOCK; i++) {
+    if (values[i] < low) low = values[i];
+    else if (values[i] > high) high = values[i];
   }
-  if (high === low) return { scale: 0, zero: 8 };
-  const middle = Math.round((-low / (high - low)) * 15);
-  let best = { scale: 0, zero: 8, error: Number.POSITIVE_INFINITY };
-  for (let zero = Math.max(0, middle - 1); zero <= Math.min(15, middle + 1); zero++) {
-    const whole = Math.max(zero < 15 ? high / (15 - zero) : 0, zero > 0 ? -low / zero : 0);
-    for (const share of SHARES) {
-      const scale = Math.fround(whole * share);
-      let error = 0;
-      for (let i = start; i < start + BLOCK; i++)
-        error += (values[i] - (codeOf(values[i], scale, zero) - zero) * scale) ** 2;
-      if (error < best.error) best = { scale, zero, error };
+  let best = { scale: 0, offset: half((low + high) / 2), error: Number.POSITIVE_INFINITY };
+  for (const share of SHARES) {
+    // the 16 codes span 15 steps; the middle one is half a step above the middle of the range
+    let scale = half(((high - low) * share) / 15);
+    let offset = half((low + high) / 2 + scale / 2);
+    for (let fit = 0; fit <= FITS && scale; fit++) {
+      let [error, q, qq, v, vq] = [0, 0, 0, 0, 0];
+      for (let i = start; i < start + BLOCK; i++) {
+        const step = stepOf(values[i], scale, offset);
+        error += (values[i] - (scale * step + offset)) ** 2;
+        q += step;
+        qq += step * step;
+        v += values[i];
+        vq += values[i] * step;
+      }
+      if (error < best.error) best = { scale, offset, error };
+      const spread = BLOCK * qq - q * q;
+      if (!spread) break;
+      const slope = (BLOCK * vq - q * v) / spread;
+      scale = half(slope);
+      offset = half((v - slope * q) / BLOCK);
     }
   }
   return best;
 }
 
-function codeOf(value: number, scale: number, zero: number): number {
-  return scale === 0 ? zero : Math.min(15, Math.max(0, Math.round(value / scale) + zero));
+/** Steps from the middle: -8 to 7. */
+function stepOf(value: number, scale: number, offset: number): number {
+  return scale === 0 ? 0 : Math.min(7, Math.max(-MIDDLE, Math.round((value - offset) / scale)));
+}
+
+/** The nearest float16: 11 bits, and no finer than 2^-24. */
+function half(value: number): number {
+  if (Math.abs(value) < 2 ** -14) return Math.round(value * 2 ** 24) / 2 ** 24;
+  const carried = value * (2 ** 42 + 1); // leaves 53 - 42 bits
+  return carried - (carried - value);
 }
 
 /** Rows of integers from -127 to 127 with a scale each: [rows, columns] and [rows]. */

@@ -59,7 +59,14 @@ export async function tinyJudge({
     ...randomCheckpointFiles({ ...FAMILIES[family], hidden_size: hidden }, { seed: 5 }),
     'tokenizer.json': tinyBaseFor(votes, { hiddenSize: 32, layers: 2, vocabSize: 700 })['tokenizer.json'],
   });
-  const base = await openBase(location, `tiny-${family}`);
+  return judgeOn(await openBase(location, `tiny-${family}`), { loss, classes, layers, quantize });
+}
+
+/** A base with an adapter that changes something in two of its layers. */
+export function judgeOn(
+  base: Base,
+  { loss, classes, layers, quantize }: Pick<TinyJudgeOptions, 'loss' | 'classes' | 'layers' | 'quantize'>,
+): TinyJudge {
   const settings = completeSettings({
     base: 'b',
     data: ['d'],
@@ -72,11 +79,13 @@ export async function tinyJudge({
   });
   const card = cardOf(objectiveOf(settings), base, settings);
   const objective = objectiveOf(settings);
+  const count = layers ?? base.config.layers.length;
+  const upper = layers === undefined ? [count - 2, count - 1] : [count - 1];
   const config = loraConfig({
     r: 4,
     lora_alpha: 8,
     target_modules: ['q_proj', 'down_proj'],
-    layers_to_transform: layers === undefined ? [1, 2] : [layers - 1],
+    layers_to_transform: upper,
   });
   const targets = resolveTargets(config, linearModules(withLayers(base, layers).config));
   const weights = new Map(

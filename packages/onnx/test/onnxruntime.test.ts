@@ -9,17 +9,24 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { syntheticBattles } from '@arena/data';
+import { linearModules } from '@arena/decoder/checkpoint';
 import { logitsOfSequences } from '@arena/decoder/model';
-import { diskStore } from '@arena/files';
+import { bytesFolder, diskStore } from '@arena/files';
 import { bytesTarget } from '@arena/files/write';
+import { blockSize, dequantize } from '@arena/gguf';
 import { openJudge } from '@arena/judge';
+import { openBase } from '@arena/judge/run';
+import { type BlockType, randomBlocks } from '@arena/quant/ops';
+import { Mt19937 } from '@arena/random';
 import { openEngine } from '@arena/runtime';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { tinyGguf } from '../../gguf/test/tiny-base.js';
 import { classifierGraph } from '../src/classifier-graph.js';
-import { graphSource } from '../src/graph-source.js';
+import { type GraphSource, graphSource } from '../src/graph-source.js';
 import { type WeightKind, writeOnnxFolder } from '../src/index.js';
+import { toBytes, toRows } from '../src/weight-kinds.js';
 import { writeGraph } from '../src/write.js';
-import { type TinyJudge, type TinyJudgeOptions, tinyJudge } from './judges.js';
+import { judgeOn, type TinyJudge, type TinyJudgeOptions, tinyJudge } from './judges.js';
 
 const FOLDER = process.env.ARENA_ONNX ?? '';
 /** Without it the tests are left out; CI must have it. */
@@ -41,10 +48,14 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
-  async function sessionOf(judge: TinyJudge, kind: WeightKind, largest?: number): Promise<Session> {
+  async function sessionOf(
+    judge: TinyJudge,
+    kind: WeightKind,
+    { largest, widen }: { largest?: number; widen?: boolean } = {},
+  ): Promise<Session> {
     const source = await graphSource(judge.base, judge.files);
     const at = await mkdtemp(join(folder, 'model-'));
-    const { files } = await writeGraph(diskStore(at), 'model', classifierGraph(source, kind), { largest });
+    const { files } = await writeGraph(diskStore(at), 'model', classifierGraph(source, kind, widen), { largest });
     await source.close();
     return ort.InferenceSession.create(join(at, files[0]));
   }
@@ -113,7 +124,11 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
     const size = Math.max(...logits.flat().map(Math.abs));
     const error: Partial<Record<WeightKind, number>> = {};
     for (const kind of ['fp16', 'q8', 'q4', 'bnb4'] as const) {
-      error[kind] = worst(await logitsOf(await sessionOf(judge, kind), rows), logits) / size;
+      const [apart, wide] = await Promise.all(
+        [false, true].map(async (widen) => logitsOf(await sessionOf(judge, kind, { widen }), rows)),
+      );
+      error[kind] = worst(wide, logits) / size;
+      expect(worst(wide, apart) / size).toBeLessThan(1e-5); // the same values in other operators
     }
     expect(error.fp16).toBeLessThan(0.01);
     expect(error.q8).toBeLessThan(0.1);
@@ -121,11 +136,41 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
     expect(error.q4).toBeGreaterThan(error.q8!);
   });
 
+  test.each(['Q4_0', 'Q4_1', 'Q5_0', 'Q5_1', 'Q8_0', 'Q4_K', 'Q5_K', 'Q6_K'] as const)(
+    '%s blocks of a base are kept: q8 says what float32 says',
+    async (type) => {
+      const judge = await tinyJudge({ family: 'gemma3', hidden: 256, quantize: 'none' });
+      const source = inBlocks(await graphSource(judge.base, judge.files), type);
+      const at = await mkdtemp(join(folder, 'model-'));
+      const sessions: Session[] = [];
+      for (const [kind, widen] of [
+        ['fp32', false],
+        ['q8', false],
+        ['q8', true],
+      ] as const) {
+        const graph = classifierGraph(source, kind, widen);
+        await writeGraph(diskStore(at), kind, graph);
+        sessions.push(await ort.InferenceSession.create(join(at, `${kind}.onnx`)));
+        if (kind === 'fp32') continue;
+        expect(graph.constants.some(({ name }) => /q_proj\.weight\.(codes|low)$/.test(name))).toBe(true);
+        expect(graph.nodes.some(({ op }) => op === 'MatMulNBits')).toBe(!widen);
+      }
+      const rows = [[2, 5, 9, 40, 300], Array.from({ length: 40 }, (_, i) => 3 + 11 * i)];
+      const should = await logitsOf(sessions[0], rows);
+      const size = Math.max(...should.flat().map(Math.abs));
+      expect(size).toBeGreaterThan(0.01);
+      for (const session of sessions.slice(1)) {
+        expect(worst(await logitsOf(session, rows), should) / size).toBeLessThan(1e-4);
+      }
+      await source.close();
+    },
+  );
+
   test('constants beside the model give the same numbers', async () => {
     const judge = await tinyJudge({ family: 'gemma3' });
     const rows = [[2, 5, 9, 40, 300]];
     const whole = await logitsOf(await sessionOf(judge, 'fp32'), rows);
-    expect(await logitsOf(await sessionOf(judge, 'fp32', 1e5), rows)).toEqual(whole);
+    expect(await logitsOf(await sessionOf(judge, 'fp32', { largest: 1e5 }), rows)).toEqual(whole);
     const target = bytesTarget();
     const source = await graphSource(judge.base, judge.files);
     const { files, isSplit } = await writeGraph(target, 'model', classifierGraph(source, 'fp32'), { largest: 1e5 });
@@ -166,6 +211,50 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
   });
 });
 
+/** A source whose embedding and linears are random blocks. What cannot be kept so has values that q8 holds exactly. */
+function inBlocks(source: GraphSource, type: BlockType): GraphSource {
+  const { values: perBlock, bytes } = blockSize(type);
+  const shapes = new Map<string, [number, number]>([
+    ['model.embed_tokens.weight', [source.config.vocabSize, source.config.hiddenSize]],
+    ...linearModules(source.config).map(
+      ({ path, outFeatures, inFeatures }) =>
+        [`${path}.weight`, [outFeatures, inFeatures]] as [string, [number, number]],
+    ),
+  ]);
+  const stored = new Map<string, Uint8Array>();
+  for (const [name, [rows, columns]] of shapes) {
+    if (columns % perBlock) continue;
+    const words = randomBlocks(type, [rows, columns], new Mt19937(stored.size));
+    stored.set(name, new Uint8Array(words.buffer, 0, ((rows * columns) / perBlock) * bytes));
+  }
+  return {
+    ...source,
+    storedBits: (8 * bytes) / perBlock,
+    storedType: (name) => (stored.has(name) ? type : undefined),
+    async *stored(name) {
+      const all = stored.get(name)!;
+      for (let i = 0; i < all.length; i += 1001) yield all.subarray(i, i + 1001); // no whole blocks
+    },
+    async values(name, rows) {
+      const [, columns] = shapes.get(name) ?? [];
+      if (!columns) return source.values(name, rows);
+      const all = stored.get(name);
+      const values = all ? dequantize(type, all) : await source.values(name);
+      const isEmbedding = name === 'model.embed_tokens.weight';
+      const isKept = all && (!isEmbedding || ['Q4_0', 'Q5_0', 'Q8_0'].includes(type));
+      const held = isKept ? values : rounded(values, isEmbedding ? toRows(values, columns) : toBytes(values));
+      return rows ? held.subarray(rows[0] * columns, rows[1] * columns) : held;
+    },
+  };
+}
+
+/** What integers stand for: signed ones, or bytes around 128. */
+function rounded(values: Float32Array, { codes, scales }: { codes: Int8Array | Uint8Array; scales: Float32Array }) {
+  const zero = codes instanceof Uint8Array ? 128 : 0;
+  const group = values.length / scales.length;
+  return values.map((_, i) => (codes[i] - zero) * scales[Math.floor(i / group)]);
+}
+
 async function diskStoreRead(at: string, name: string): Promise<Uint8Array> {
   const file = await diskStore(at).open(name);
   return file!.read(0, file!.size);
@@ -178,6 +267,16 @@ test('an adapter of another base is named before anything is written', async () 
     'the adapter belongs to another base',
   );
   expect(folder.files).toEqual({});
+});
+
+test('the card says which form has the blocks of a GGUF base: 8 bits of 8.5, not 4', async () => {
+  const location = bytesFolder({ 'model.gguf': await tinyGguf() });
+  const { base, files } = judgeOn(await openBase(location, 'tiny.gguf'), {});
+  const [folder, onnx] = [bytesTarget(), bytesTarget()];
+  await writeOnnxFolder(base, files, { folder, onnx, weights: ['q8', 'q4'] });
+  const [q8, q4] = new TextDecoder().decode(folder.files['README.md']).match(/^\| onnx\/.*$/gm)!;
+  expect(q8).toContain("model_quantized.onnx | the blocks of the base's GGUF file");
+  expect(q4).toContain('model_q4.onnx | linears in 4 bits');
 });
 
 test('a base that is not in NF4 has no bnb4, an unknown form is named', async () => {

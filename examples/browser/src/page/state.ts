@@ -15,7 +15,7 @@ import type {
 } from '../protocol.js';
 
 /** What the Worker is doing. */
-export interface Task {
+interface Task {
   label: string;
   /** 0 to 1; null where nobody knows. */
   share: number | null;

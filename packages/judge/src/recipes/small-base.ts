@@ -10,7 +10,7 @@ import type { Recipe } from './recipe.js';
  * So far the figures are those of transformers and PEFT with these settings, seed 42, without choosing a step: test accuracy 0.644
  * to 0.649 [0.597, 0.699], log loss 0.668, 0.639 with the temperature of the validation part; "the longer answer wins" has 0.573.
  * A second epoch has 0.634 and 1.249 (at twice the rate); a classifier on q, k and v of layers 6 to 17 has 0.569 and 0.707.
- * Arena's first run has 0.618 [0.562, 0.673] and 0.662, 0.652 with the temperature: docs/benchmarks/real-votes.md.
+ * Arena, seeds 42, 43 and 44: 0.625 (0.613 to 0.644) and 0.665, 0.654 with the temperature: docs/benchmarks/real-votes.md.
  */
 export const smallBase: Recipe = {
   name: 'small-base',
