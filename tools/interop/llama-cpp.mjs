@@ -128,7 +128,7 @@ async function heads(base, files, battles) {
   );
   const spread = Math.max(...own.flat()) - Math.min(...own.flat());
   say({ what: `logits of ${rows.length} sequences, ${rows.reduce((sum, row) => sum + row.length, 0)} tokens`, spread });
-  // ggml's gelu is a table in float16 (GGML_GELU_FP16 in ggml-cpu/vec.h), whatever the weights are
+  // ggml rounds gelu to float16 on a CPU (GGML_GELU_FP16 in ggml-cpu/vec.h), whatever the weights are
   await compareHeads('logits of model-f32.gguf', 1e-2);
   await opened(at('judge/model-f32.gguf'), { cache: 'f16' });
   await compareHeads('logits of model-f32.gguf, llama.cpp as it comes: cache in float16, fused attention', 0.1);
