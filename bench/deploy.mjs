@@ -11,7 +11,7 @@
  * --python FILE   a Python with onnxruntime and numpy
  * --threads N     default 2
  * --keep DIR      where the exported folder is kept, or is already
- * A battle is one order, alone, one after the other; a battle of at most 200 tokens is short. Prints a table, and JSON after it.
+ * A battle is one order, alone, one after the other, after one that is not counted; a battle of at most 200 tokens is short. Prints a table, and JSON after it.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -69,6 +69,7 @@ const tokens = packed.map((sequences) => sequences.flat().length);
 const wanted = (name) => new RegExp(flags.only).test(name);
 const rows = [];
 const results = {};
+const profiles = {};
 
 // Arena in Node, on its own kernels: the others are held against it
 let judge = await openedJudge();
@@ -116,6 +117,7 @@ console.log(
   `\n${battles.length} battles of ${Math.round(mean(tokens))} tokens on average, ${short} of them short; ${threads} threads\n`,
 );
 console.log(table(rows));
+for (const [kind, shares] of Object.entries(profiles)) console.log(`\n${kind} in the tab: ${shares.join(', ')}`);
 console.log(JSON.stringify(results));
 
 /** Votes for A or B. */
@@ -147,6 +149,7 @@ async function openedJudge(options = {}) {
 async function eachOf(list, one) {
   const p = [];
   const times = [];
+  await one(list[0], 0); // memory is taken and code is compiled
   for (const [i, item] of list.entries()) {
     const begin = performance.now();
     p.push(await one(item, i));
@@ -215,8 +218,18 @@ async function inTabs(kinds) {
     const tab = await openTab(mounts);
     const { opened, logits, times } = await tab.transformers({ model: 'judge', dtype: kind, threads }, some);
     await tab.close();
+    profiles[kind] = await profileOf(mounts, kind, some.slice(0, 3));
     note(`transformers.js, tab (wasm), ${kind}`, size, opened, { p: logits.map(probability), times });
   }
+}
+
+/** Where onnxruntime-web spends its time, in shares, in a session of its own: writing it down takes time. */
+async function profileOf(mounts, dtype, some) {
+  const tab = await openTab(mounts);
+  const spent = await tab.profile({ model: 'judge', dtype, threads }, some);
+  await tab.close();
+  const all = spent.reduce((sum, [, time]) => sum + time, 0);
+  return spent.slice(0, 6).map(([op, time]) => `${op} ${Math.round((100 * time) / all)} %`);
 }
 
 async function sizeOfFolder(path) {

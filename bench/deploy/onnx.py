@@ -16,13 +16,20 @@ opened = 1000 * (time.perf_counter() - begin)
 logits, times = [], []
 with open(ids) as file:
     battles = json.load(file)
-for battle in battles:
-    begin = time.perf_counter()
+
+
+def answer(battle):
     said = []
     for sequence in battle:
         tokens = numpy.array([sequence], dtype=numpy.int64)
         (rows,) = session.run(None, {"input_ids": tokens, "attention_mask": numpy.ones_like(tokens)})
         said += rows[0].tolist()
+    return said
+
+
+answer(battles[0])  # not counted: memory is taken
+for battle in battles:
+    begin = time.perf_counter()
+    logits.append(answer(battle))
     times.append(1000 * (time.perf_counter() - begin))
-    logits.append(said)
 json.dump({"opened": opened, "logits": logits, "times": times}, sys.stdout)

@@ -73,6 +73,17 @@ export async function openTab(mounts) {
   await page.waitForFunction(() => globalThis.judges);
   return {
     transformers: (options, sequences) => page.evaluate(([a, b]) => judges.transformers(a, b), [options, sequences]),
+    /** Milliseconds by kind of operation, all battles together, the longest first. */
+    async profile(options, sequences) {
+      const spent = new Map();
+      page.on('console', (message) => {
+        const [, duration] = /"cat" : "Node".*?"dur" :(\d+)/.exec(message.text()) ?? [];
+        const [, op] = /"op_name" : "(\w+)"/.exec(message.text()) ?? [];
+        if (duration && op) spent.set(op, (spent.get(op) ?? 0) + Number(duration) / 1000);
+      });
+      await page.evaluate(([a, b]) => judges.transformers(a, b), [{ ...options, profile: true }, sequences]);
+      return [...spent].sort((a, b) => b[1] - a[1]);
+    },
     arena: (options, battles) => page.evaluate(([a, b]) => judges.arena(a, b), [options, battles]),
     async close() {
       await browser.close();

@@ -37,8 +37,9 @@ export function codesOf(type: StoredType, blocks: Uint8Array): Codes {
   const values = dequantize(type, blocks);
   const scales = new Float32Array(values.length / group);
   const offsets = zero ? undefined : new Float32Array(scales.length);
-  const halves = halfTable();
-  const half = (at: number) => halves[blocks[at] | (blocks[at + 1] << 8)];
+  // blocks have an even number of bytes, and their float16 lie at even places
+  const words = toFloat32({ dtype: 'F16', data: blocks });
+  const half = (at: number) => words[at >> 1];
   for (let p = 0, at = 0; p < blocks.length; p += bytes) {
     for (let j = 0; j < perBlock / group; j++, at++) {
       if (type === 'Q6_K') scales[at] = half(p + 208) * ((blocks[p + 192 + j] << 24) >> 24);
@@ -59,14 +60,6 @@ export function codesOf(type: StoredType, blocks: Uint8Array): Codes {
   });
   return offsets ? { codes, scales, offsets } : { codes, scales };
 }
-
-/** Every float16 by its bits. */
-function halfTable(): Float32Array {
-  table ??= toFloat32({ dtype: 'F16', data: new Uint8Array(Uint16Array.from({ length: 65536 }, (_, i) => i).buffer) });
-  return table;
-}
-
-let table: Float32Array | undefined;
 
 /** Parts of a file as parts of whole blocks. */
 export async function* wholeBlocks(type: StoredType, parts: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
