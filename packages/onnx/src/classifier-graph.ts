@@ -6,8 +6,8 @@ import { bytesOf, type Graph, type Name, newGraph } from './graph.js';
 import { layerNodes, rmsNorm, type Shared } from './layers.js';
 import { keepsBlocks, type WeightKind } from './linear.js';
 import type { ModelSource } from './model-source.js';
-import { codesOf, layoutOf, type StoredType, wholeBlocks } from './stored-blocks.js';
-import { type Codes, toRows, transposed } from './weight-kinds.js';
+import { codesOf, factorsOf, layoutOf, type StoredType, wholeBlocks } from './stored-blocks.js';
+import { toRows, transposed } from './weight-kinds.js';
 import { isSmall } from './widened.js';
 
 const FLOAT32 = 1;
@@ -93,12 +93,16 @@ function storedRows(graph: Graph, source: ModelSource, name: Name, type: StoredT
   const { vocabSize, hiddenSize } = source.config;
   const { group, zero } = layoutOf(type);
   const perRow = hiddenSize / group;
-  const make = (part: (codes: Codes) => Uint8Array) =>
+  const make = (part: (blocks: Uint8Array) => Uint8Array) =>
     async function* () {
-      for await (const blocks of wholeBlocks(type, source.stored!(name))) yield part(codesOf(type, blocks));
+      for await (const blocks of wholeBlocks(type, source.stored!(name))) yield part(blocks);
     };
-  const signed = ({ codes }: Codes) => bytesOf(Int8Array.from(codes, (code) => code - zero));
-  const halves = ({ scales }: Codes) => fromFloat32(scales, 'F16');
+  const signed = (blocks: Uint8Array) => {
+    const { codes } = codesOf(type, blocks);
+    for (let i = 0; i < codes.length; i++) codes[i] -= zero; // two's complement
+    return codes;
+  };
+  const halves = (blocks: Uint8Array) => fromFloat32(factorsOf(type, blocks).scales, 'F16');
   const codes = graph.constant(`${name}.codes`, 'int8', [vocabSize, perRow, group], make(signed));
   const scales = graph.constant(`${name}.scales`, 'float16', [vocabSize, perRow, 1], make(halves));
   const taken = (table: Name) =>

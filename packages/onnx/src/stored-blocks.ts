@@ -33,32 +33,43 @@ export function layoutOf(type: StoredType) {
 
 /** The integers of whole blocks: their values in steps of the scale. */
 export function codesOf(type: StoredType, blocks: Uint8Array): Codes {
-  const { values: perBlock, bytes, group, zero } = LAYOUTS[type];
+  const { group, zero } = LAYOUTS[type];
   const values = dequantize(type, blocks);
-  const scales = new Float32Array(values.length / group);
-  const offsets = zero ? undefined : new Float32Array(scales.length);
+  const factors = factorsOf(type, blocks);
+  const { scales, offsets } = factors;
+  const codes = new Uint8Array(values.length);
+  for (let at = 0, i = 0; at < scales.length; at++) {
+    const offset = offsets ? offsets[at] : 0;
+    const perValue = scales[at] ? 1 / scales[at] : 0;
+    for (const end = i + group; i < end; i++) codes[i] = Math.round((values[i] - offset) * perValue) + zero;
+  }
+  return { codes, ...factors };
+}
+
+/** Scales of whole blocks, and the offsets of types that have them: the code of zero is 0 there. */
+export function factorsOf(type: StoredType, blocks: Uint8Array): Omit<Codes, 'codes'> {
+  const { values: perBlock, bytes, group, zero } = LAYOUTS[type];
+  const groups = perBlock / group;
+  const scales = new Float32Array((blocks.length / bytes) * groups);
+  const offsets = new Float32Array(zero ? 0 : scales.length);
   // blocks have an even number of bytes, and their float16 lie at even places
   const words = toFloat32({ dtype: 'F16', data: blocks });
   const half = (at: number) => words[at >> 1];
   for (let p = 0, at = 0; p < blocks.length; p += bytes) {
-    for (let j = 0; j < perBlock / group; j++, at++) {
+    for (let j = 0; j < groups; j++, at++) {
       if (type === 'Q6_K') scales[at] = half(p + 208) * ((blocks[p + 192 + j] << 24) >> 24);
-      else if (perBlock === 32) {
+      else if (groups === 1) {
         scales[at] = half(p);
-        if (offsets) offsets[at] = half(p + 2);
+        if (!zero) offsets[at] = half(p + 2);
       } else {
         // 12 bytes after d and dmin: 6 bits of scale and minimum for each of 8 groups
         const [low, middle, high] = [4, 8, 12].map((from) => blocks[p + from + (j & 3)]);
         scales[at] = half(p) * (j < 4 ? low & 63 : (high & 15) | ((low >> 2) & 48));
-        offsets![at] = -half(p + 2) * (j < 4 ? middle & 63 : (high >> 4) | ((middle >> 2) & 48));
+        offsets[at] = -half(p + 2) * (j < 4 ? middle & 63 : (high >> 4) | ((middle >> 2) & 48));
       }
     }
   }
-  const codes = Uint8Array.from(values, (value, i) => {
-    const at = Math.floor(i / group);
-    return zero + (scales[at] ? Math.round((value - (offsets ? offsets[at] : 0)) / scales[at]) : 0);
-  });
-  return offsets ? { codes, scales, offsets } : { codes, scales };
+  return zero ? { scales } : { scales, offsets };
 }
 
 /** Parts of a file as parts of whole blocks. */
