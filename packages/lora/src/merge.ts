@@ -6,7 +6,11 @@ import type { LoraWeights } from './init.js';
 import type { LoraTarget } from './targets.js';
 
 /** W + scaling * B A in float32 [outFeatures, inFeatures]; `weight` does not change. */
-export function mergeWeight(weight: Float32Array, { A, B }: LoraWeights, target: LoraTarget): Float32Array {
+export function mergeWeight(
+  weight: Float32Array,
+  { A, B }: LoraWeights,
+  target: Pick<LoraTarget, 'r' | 'inFeatures' | 'outFeatures' | 'scaling'>,
+): Float32Array {
   const { r, inFeatures, outFeatures, scaling } = target;
   const merged = Float32Array.from(weight);
   const row = new Float64Array(inFeatures);

@@ -1,6 +1,7 @@
 /** @file Products with a matrix, in each form that a file may store it in. */
 import type { DecoderLinear } from '@arena/decoder/checkpoint';
 import type { LowRank } from '@arena/judge/export';
+import { mergeWeight } from '@arena/lora/merge';
 import { blockProduct } from './block-product.js';
 import { bytesOf, type Graph, type Name } from './graph.js';
 import { type Integers, roundedIntegers, storedIntegers } from './integers.js';
@@ -41,8 +42,10 @@ export function linear(
   const change = source.lowRank?.(path);
   const form = inFeatures % BLOCK ? 'fp32' : kind;
   if (form === 'fp32' || form === 'fp16') {
-    const values = async () =>
-      transposed(merged(await source.values(weight), change, inFeatures), outFeatures, inFeatures);
+    const values = async () => {
+      const own = await source.values(weight);
+      return transposed(change ? mergeWeight(own, change, { ...change, ...module }) : own, outFeatures, inFeatures);
+    };
     return graph.node('MatMul', [x, floats(graph, weight, [inFeatures, outFeatures], values, form === 'fp16')]);
   }
   if (widen) {
@@ -67,20 +70,6 @@ const KEPT_BITS = 6;
 /** Whether a form keeps a GGUF base's own blocks: rounding them to another grid costs more than it saves. */
 export function keepsBlocks({ storedBits = 0 }: ModelSource, kind: WeightKind): boolean {
   return storedBits > 0 && (kind === 'q8' || (kind === 'q4' && storedBits <= KEPT_BITS));
-}
-
-/** W + scaling B A [out, in]. */
-function merged(values: Float32Array, change: LowRank | undefined, inFeatures: number): Float32Array {
-  if (!change) return values;
-  const { A, B, r, scaling } = change;
-  const out = Float32Array.from(values);
-  for (let o = 0; o * inFeatures < out.length; o++) {
-    for (let k = 0; k < r; k++) {
-      const b = B[o * r + k] * scaling;
-      for (let i = 0; i < inFeatures; i++) out[o * inFeatures + i] += b * A[k * inFeatures + i];
-    }
-  }
-  return out;
 }
 
 /** com.microsoft MatMulBnb4 on codes as bitsandbytes has them; absmax is not nested there. */

@@ -175,7 +175,9 @@ let planned: ReturnType<typeof setTimeout> | undefined;
 function plan(): void {
   clearTimeout(planned);
   const { base, hasJudge, pair } = current();
-  if (hasJudge && base?.tiny && isWhole(pair)) planned = setTimeout(() => void judge(), PATIENCE);
+  if (!(hasJudge && base?.tiny && isWhole(pair))) return;
+  // while another task is under way, it waits
+  planned = setTimeout(() => (current().task ? plan() : void judge()), PATIENCE);
 }
 
 export function isWhole({ prompt, responseA, responseB }: Pair): boolean {

@@ -185,15 +185,15 @@ export function lockOf({ task }: Pick<State, 'task'>): string | false {
 
 /** How many of the battles of the race a side has right; a person only of those that were voted on. */
 export function raceCounts({ race, mine, evaluated }: Pick<State, 'race' | 'mine' | 'evaluated'>) {
-  const right = (picks: ('a' | 'b' | undefined)[]) => picks.filter((pick, i) => pick === race[i].winner).length;
-  const person = race.map(({ id }) => mine[id]);
-  const picks = (p: number[] | undefined) =>
-    race.map((_, i) => (p === undefined ? undefined : p[i] >= 0.5 ? 'a' : 'b'));
+  const right = (pick: (i: number) => 'a' | 'b' | undefined) =>
+    race.filter(({ winner }, i) => pick(i) === winner).length;
+  const by = (p: number[] | undefined) => (i: number) => p && (p[i] >= 0.5 ? 'a' : 'b');
+  const person = (i: number) => mine[race[i].id];
   return {
-    person: { right: right(person), of: person.filter(Boolean).length },
-    judge: right(picks(evaluated?.race.judge) as ('a' | 'b' | undefined)[]),
-    longer: right(picks(evaluated?.race.longer) as ('a' | 'b' | undefined)[]),
-    words: right(picks(evaluated?.race.words) as ('a' | 'b' | undefined)[]),
+    person: { right: right(person), of: race.filter((_, i) => person(i)).length },
+    judge: right(by(evaluated?.race.judge)),
+    longer: right(by(evaluated?.race.longer)),
+    words: right(by(evaluated?.race.words)),
   };
 }
 

@@ -97,7 +97,7 @@ export async function reportOn(
     value === null ? [] : [{ name, accuracy: value, low, high }],
   );
   const sentence = table.trimEnd().split('\n').at(-1)!;
-  return { html: files['report.html'], scores, sentence, race: await raceScores(judge, votes) };
+  return { html: files['report.html'], scores, sentence, race: raceScores(files['predictions.jsonl'], votes) };
 }
 
 /** What people would prefer of one battle. */

@@ -55,7 +55,7 @@ const handlers: Handlers = {
   async useVotes(choice, signal) {
     const onRow = (done: number) => tell({ kind: 'progress', label: 'reading votes', done, total: 0 });
     votes = await loadVotes(choice, onRow, signal);
-    if (base?.kept?.kind === 'tiny') base = undefined; // its tokenizer was made from other votes
+    if (base?.files) base = undefined; // its tokenizer was made from other votes
     await closeJudge();
     return votes.info;
   },

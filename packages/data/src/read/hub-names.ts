@@ -35,7 +35,7 @@ export interface ChosenFiles {
 /**
  * The files of the split that is asked for: else of `train`, or of the only one.
  * @param names All files of the data set.
- * @param card `configs` of its card, if it has any.
+ * @param card `configs` of its card; empty where the card names none.
  * @throws DataError naming what there is when the configuration, the split or any file of votes is missing.
  */
 export function chooseFiles(names: readonly string[], card: unknown, asked: HubSetName): ChosenFiles {

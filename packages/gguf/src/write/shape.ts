@@ -30,7 +30,7 @@ interface LayerShape {
 }
 
 const ARCHITECTURES: Readonly<Record<string, Architecture>> = { gemma2: 'gemma2', gemma3_text: 'gemma3' };
-/** Of a window, which llama.cpp's gemma2 has in any case: as large as any text. */
+/** The window of a Gemma 2 without one: llama.cpp's gemma2 always has a window, and no text is as long as this. */
 const NO_WINDOW = 2 ** 24;
 
 /**

@@ -44,7 +44,8 @@ function offer({ votes, base }: State): string {
   const count = votes ? votes.parts.train.toLocaleString('en') : 'the';
   if (base && !base.tiny) return `On ${count} votes, with ${base.name}, in this tab.`;
   const kind = votes?.ceiling ? 'made-up votes' : 'votes';
-  return `A language model learns from ${count} ${kind}, in this tab. About 15 seconds.`;
+  const time = votes?.ceiling ? ' About 20 seconds on two cores.' : '';
+  return `A language model learns from ${count} ${kind}, in this tab.${time}`;
 }
 
 function challenged({ judge, person }: NonNullable<State['challenge']>): TemplateResult {

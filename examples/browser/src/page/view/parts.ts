@@ -46,7 +46,7 @@ export function sharesBar(probabilityA: number, label: string): TemplateResult {
 }
 
 /** Names and values. */
-export function facts(entries: [string, unknown][]): TemplateResult {
+export function facts(entries: [name: unknown, value: unknown][]): TemplateResult {
   return html`<dl>${entries.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }
 

@@ -46,10 +46,7 @@ function votesFacts({ name, description, dropped, parts }: NonNullable<State['vo
     ['Battles', `${battles.toLocaleString('en')} with ${prompts.toLocaleString('en')} prompts`],
     ['A wins', percent(aWins)],
     [
-      term(
-        'The longer answer wins',
-        'A judge has to do better than this rule, which reads nothing.',
-      ) as unknown as string,
+      term('The longer answer wins', 'A judge has to do better than this rule, which reads nothing.'),
       percent(longerWins),
     ],
     ['Languages', some(named)],
