@@ -6,7 +6,7 @@ import { type LoraConfig, type LoraTarget, loraConfig } from '@arena/lora';
 import { resolveTargets } from '@arena/lora/names';
 import type { MicroBatch } from '@arena/trainer';
 import { totalSteps } from '@arena/trainer/optimizer';
-import type { Base } from './base.js';
+import { type Base, withLayers } from './base.js';
 import { type ModelCard, quantizationOf } from './card.js';
 import { JudgeError } from './error.js';
 import { pinnedCommit } from './hub-place.js';
@@ -21,15 +21,17 @@ export interface NewAdapter {
 
 /**
  * The adapter for settings, on this base.
- * @throws JudgeError when the base has no layer to train; LoraError when it has none of the modules.
+ * @throws JudgeError when the base has fewer layers than the settings ask for, or none to train; LoraError when it has none of the modules.
  */
-export function newAdapter({ name, hub, config }: Base, settings: TrainingSettings): NewAdapter {
+export function newAdapter(base: Base, settings: TrainingSettings): NewAdapter {
   const { rank, alpha, dropout, targets, firstLayer } = settings;
+  const { name, hub, config } = withLayers(base, settings.layers);
   const layers = config.layers.length;
   if (firstLayer >= layers) {
+    const there = settings.layers === undefined ? 'the base has' : '`layers` leaves';
     throw new JudgeError(
       'settings',
-      `\`firstLayer\` ${firstLayer}: the base has ${layers} layers (0 to ${layers - 1}), so no layer would be trained`,
+      `\`firstLayer\` ${firstLayer}: ${there} ${layers} layers (0 to ${layers - 1}), so no layer would be trained`,
     );
   }
   const lora = loraConfig({

@@ -168,7 +168,7 @@ test('a run that cannot be is refused before the base is loaded, and leaves noth
     trainJudge({ parts }, settings(more), store, { base, onEvent, ...options });
   await expect(run({ firstLayer: 2 })).rejects.toThrow('`firstLayer` 2: the base has 2 layers (0 to 1)');
   await expect(run({ layers: 3 })).rejects.toThrow('`layers` 3: tiny has 2');
-  await expect(run({ layers: 1 })).rejects.toThrow('`firstLayer` 1: the base has 1 layers (0 to 0)');
+  await expect(run({ layers: 1 })).rejects.toThrow('`firstLayer` 1: `layers` leaves 1 layers (0 to 0)');
   await expect(run({ targets: ['qproj'] })).rejects.toThrow('no linear layer matches');
   await expect(run({ rank: 0 })).rejects.toThrow('`rank` is 0');
   await expect(run({}, { memoryBytes: () => 1e5 })).rejects.toThrow('lower the tokens of a batch');
