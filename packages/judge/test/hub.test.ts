@@ -94,12 +94,13 @@ test('data sets of the hub are named once, files of a person not at all', () => 
   expect(text).not.toContain('/home');
 });
 
-test('braces of a frame stay themselves in the Python code', () => {
+test('Python reads each part and each field by itself, as packing does: a token across a seam would be another', () => {
   const frame = { start: '<bos>{x}', prompt: '\nQ: ', response: '\n"A": ', end: '\n', marker: '', omitted: '' };
   const text = judgeReadme({
     form: 'adapter',
     card: { ...card, pack: { maxTokens: 99, frame } } as ModelCard,
     labels: ['reward'],
   });
-  expect(text).toContain('text = f"<bos>{{x}}\\nQ: {prompt}\\n\\"A\\": {answer}\\n"');
+  expect(text).toContain('parts = ["<bos>{x}\\nQ: ", prompt, "\\n\\"A\\": ", answer, "\\n"]');
+  expect(text).toContain('for part in parts for token in tokenizer(part, add_special_tokens=False)');
 });

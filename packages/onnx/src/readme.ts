@@ -56,7 +56,8 @@ await judge(text(${isReward ? "'Why is the sky blue?', 'Rayleigh scattering.'" :
 \`\`\`
 
 Special tokens in that text are the frame's. A prompt or answer that holds \`<end_of_turn>\` or another of them makes one, too: \`@arena/transformers\` packs
-as training did, cuts long texts, and does not let it. ${card.style ? "The style terms in arena.json are not in the graph: its logits are the judge's margin alone." : ''}
+as training did, cuts long texts, and does not let it. It also tokenises the frame and each text by itself: the line above tokenises all at
+once, which gives other tokens where a frame's part ends with a space. ${card.style ? "The style terms in arena.json are not in the graph: its logits are the judge's margin alone." : ''}
 `;
 }
 

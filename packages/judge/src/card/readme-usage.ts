@@ -1,31 +1,16 @@
 /** @file How a judge is used, in a README.md: the text that it reads, and code for Node, a page and Python. */
-import { GEMMA_ANSWER_FRAME, GEMMA_FRAME } from '@arena/data';
 import type { ModelCard } from '../card.js';
+import { frameParts } from '../export-names.js';
 import type { ReadmeInput } from './readme.js';
-
-/** A piece of the input: a fixed text, or the name of a field. */
-type Piece = { text: string } | { field: string };
-
-/** The pieces of the input of one turn, in order. */
-function pieces({ head, pack }: ModelCard): Piece[] {
-  const isReward = head === 'reward';
-  const frame = (pack.frame ?? (isReward ? GEMMA_ANSWER_FRAME : GEMMA_FRAME)) as unknown as Record<string, string>;
-  const text = (name: string): Piece => ({ text: frame[name] });
-  const field = (name: string): Piece => ({ field: name });
-  const answers = isReward
-    ? [text('response'), field('answer')]
-    : [text('responseA'), field('a'), text('responseB'), field('b')];
-  return [text('start'), text('prompt'), field('prompt'), ...answers, text('end')];
-}
 
 /** The text that the judge reads, for people. */
 export function inputSection(card: ModelCard): string {
-  const text = pieces(card)
-    .map((piece) => ('text' in piece ? piece.text : `{${piece.field}}`))
+  const text = frameParts(card)
+    .map((part) => ('text' in part ? part.text : `{${part.field}}`))
     .join('');
   const { maxTokens } = card.pack;
-  return `At most ${maxTokens} tokens of this text, special tokens as such; \`arena.json\` has its parts. Arena cuts the middle of longer fields (\`[...]\`), and
-reads special tokens within a field as plain text.
+  return `At most ${maxTokens} tokens of this text, special tokens as such; \`arena.json\` has its parts. Each part and each field is tokenised by itself, so that no token
+lies across a seam. Arena cuts the middle of longer fields (\`[...]\`), and reads special tokens within a field as plain text.
 
 \`\`\`text
 ${text}
@@ -85,9 +70,7 @@ function python(card: ModelCard, form: ReadmeInput['form'], id: string, base: st
   const isReward = card.head === 'reward';
   const isCut = card.layers !== undefined && !isMerged; // a merged folder holds those layers alone
   const args = isReward ? 'prompt, answer' : 'prompt, a, b';
-  const text = pieces(card)
-    .map((piece) => ('text' in piece ? inPython(piece.text) : `{${piece.field}}`))
-    .join('');
+  const parts = frameParts(card).map((part) => ('text' in part ? JSON.stringify(part.text) : part.field));
   const from = isMerged ? id : base;
   const ask = isReward
     ? `a, b = logits("Why?", "Because.")[0], logits("Why?", "No idea.")[0]
@@ -101,10 +84,10 @@ ${isCut ? `${cutConfig(from, labels, card.layers!)}\n` : ''}model = AutoModelFor
 ${isMerged ? 'model.eval()' : `model = PeftModel.from_pretrained(model, "${id}").eval()`}
 
 def logits(${args}):
-    text = f"${text}"
-    ids = tokenizer(text, add_special_tokens=False, return_tensors="pt")
+    parts = [${parts.join(', ')}]
+    ids = [token for part in parts for token in tokenizer(part, add_special_tokens=False).input_ids]
     with torch.no_grad():
-        return model(**ids).logits[0]
+        return model(torch.tensor([ids])).logits[0]
 
 ${ask}`;
 }
@@ -114,9 +97,4 @@ function cutConfig(from: string, labels: number, layers: number): string {
   return `config = AutoConfig.from_pretrained("${from}", num_labels=${labels})
 config.num_hidden_layers = ${layers}
 config.layer_types = config.layer_types[:${layers}]`;
-}
-
-/** A text within an f-string of Python: JSON's escapes are its own. */
-function inPython(text: string): string {
-  return JSON.stringify(text).slice(1, -1).replace(/[{}]/g, '$&$&');
 }
