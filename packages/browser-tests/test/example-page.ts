@@ -70,8 +70,6 @@ export function adapterIn(zip: Record<string, Uint8Array>): Record<string, Uint8
 
 /** Waits for a word in the status line; the page's error, if any, is the test's. */
 export async function status(page: Page, word: string): Promise<void> {
-  // an action is drawn in the next frame: until then the page shows what was before
-  await page.evaluate(() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn))));
   await page.waitForFunction(
     (wanted) =>
       document.getElementById('status')!.textContent!.includes(wanted) || document.getElementById('error') !== null,

@@ -1,11 +1,11 @@
 /** @file What a person can do: each action asks the Worker, and changes the state by what comes back. */
 import type { BaseChoice, Pair, TrainSettings, VotesChoice } from '../protocol.js';
-import { current, update } from './app.js';
+import { current, update, updateInFrame } from './app.js';
 import { afterEvent, type State, withBase, withEngine, withJudge, withVotes } from './state.js';
 import { startWorker } from './worker-client.js';
 
 const worker = startWorker(
-  (event) => update((state) => afterEvent(state, event)),
+  (event) => updateInFrame((state) => afterEvent(state, event)),
   ({ message }) => update({ error: message, task: null }),
 );
 
