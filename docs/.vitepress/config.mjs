@@ -27,7 +27,7 @@ export default defineConfig({
     anchor: { slugify: slugOf },
     config: (md) => md.use(siteLinks),
     theme: { light: 'github-light-high-contrast', dark: 'github-dark' },
-    languageAlias: { jsonl: 'json', mermaid: 'text' },
+    languageAlias: { jsonl: 'json' },
   },
   themeConfig: {
     logo: '/mark.svg',

@@ -16,11 +16,12 @@ function siteLink(page, target) {
   return `${REPOSITORY}/${kind}/main/${file.replace(/\/$/, '')}${anchor ? `#${anchor}` : ''}`;
 }
 
-/** For markdown-it: gives every link its target on the site. */
+/** For markdown-it: gives every link its target on the site. Diagrams stay text: a library that draws them has 3 MB. */
 export function siteLinks(md) {
   md.core.ruler.push('site-links', ({ tokens, env }) => {
-    for (const { children } of tokens) {
-      for (const token of children ?? []) {
+    for (const block of tokens) {
+      if (block.type === 'fence' && block.info === 'mermaid') block.info = 'text';
+      for (const token of block.children ?? []) {
         const href = token.type === 'link_open' && token.attrGet('href');
         if (href && env.relativePath) token.attrSet('href', siteLink(env.relativePath, href));
       }
