@@ -1,7 +1,8 @@
 /**
  * @file Checks of the code blocks of pages: shell is parsed and its `arena` lines by the real program, TypeScript and
  * JavaScript are compiled, JSON and Python are parsed. A block that nothing runs says why: `no-run: REASON` after its
- * language; one that cannot even be compiled: `no-check: REASON`. Blocks of one page that go together: `continued`.
+ * language; one that cannot even be compiled: `no-check: REASON`. A block that goes on from the one before it has the
+ * word `continued`; names that it leaves to the reader are declared by a comment before it, `<!-- given: declare … -->`.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
@@ -20,8 +21,14 @@ const STARTS = ['arena', 'npx', 'npm', 'node', 'pnpm', 'git', 'mpirun'];
 
 /** Who runs blocks, by page. The others need a mark unless a check of their own says enough. */
 const RUNNERS = [
-  { by: 'tools/check-packages.mjs', runs: ({ page, lang, isFirst }) => isReadme(page) && isFirst && SCRIPT.includes(lang) },
-  { by: 'tools/interop/python-page.mjs', runs: ({ page, lang }) => page === 'docs/guide/python.md' && lang === 'python' },
+  {
+    by: 'tools/check-packages.mjs',
+    runs: ({ page, lang, isFirst }) => isReadme(page) && isFirst && SCRIPT.includes(lang),
+  },
+  {
+    by: 'tools/interop/python-page.mjs',
+    runs: ({ page, lang }) => page === 'docs/guide/python.md' && lang === 'python',
+  },
   { by: 'tools/tutorials.mjs', runs: ({ page }) => /^docs\/(tutorials\/|start\/five-minutes)/.test(page) },
 ];
 
@@ -50,14 +57,14 @@ export async function blockProblems(pages) {
       if (mark && !reason) say(`${mark} needs its reason: \`\`\`${lang} ${mark}: REASON`);
       const excused = Boolean(mark || runner);
       if (SHELL.includes(lang) || (!lang && looksLikeShell(code))) {
-        for (const problem of await shellProblems(code, excused)) say(problem);
+        for (const problem of await shellProblems(code, dirname(page), excused)) say(problem);
       } else if (mark === 'no-check') continue;
       else if (lang === 'json') parse(code, say);
       else if (lang === 'jsonl') for (const row of code.trim().split('\n')) parse(row, say);
       else if (lang === 'python') {
         python.push({ page, line, code });
         if (!excused) say('nothing runs this block: mark it `no-run: REASON`');
-      } else if (SCRIPT.includes(lang) && runner?.by !== 'tools/tutorials.mjs') scripts.push({ page, ...block });
+      } else if (SCRIPT.includes(lang) && !runner) scripts.push({ page, ...block });
     }
   }
   return [...problems, ...scriptProblems(scripts), ...pythonProblems(python)];
@@ -76,14 +83,17 @@ function looksLikeShell(code) {
 }
 
 /** What is wrong with a block of shell. @param isExcused Whether it is run elsewhere, or says why not. */
-async function shellProblems(code, isExcused) {
+async function shellProblems(code, folder, isExcused) {
   const syntax = spawnSync('bash', ['-n'], { input: code, encoding: 'utf8' });
   if (syntax.status) return [`no shell: ${syntax.stderr.trim().split('\n')[0]}`];
   const problems = [];
+  let place = folder;
   for (const command of commandsOf(code)) {
-    const said = await commandProblem(command);
+    const said = await commandProblem(command, place);
+    if (command[0] === 'cd' && existsSync(join(ROOT, command[1] ?? ''))) place = command[1];
     if (said === UNKNOWN) {
-      if (!isExcused) problems.push(`nothing runs \`${command.slice(0, 3).join(' ')}\`: mark the block \`no-run: REASON\``);
+      if (!isExcused)
+        problems.push(`nothing runs \`${command.slice(0, 3).join(' ')}\`: mark the block \`no-run: REASON\``);
     } else if (said) problems.push(`\`${command.slice(0, 3).join(' ')} …\`: ${said}`);
   }
   return problems;
@@ -92,8 +102,10 @@ async function shellProblems(code, isExcused) {
 const UNKNOWN = Symbol('a command of somebody else');
 
 /** What is wrong with a command of a block; UNKNOWN where this cannot say it. */
-async function commandProblem(words) {
-  const at = words.findIndex((word) => word === 'arena' || word.endsWith('packages/cli/dist/bin.js') || /^@arena\/cli(@|$)/.test(word));
+async function commandProblem(words, folder) {
+  const at = words.findIndex(
+    (word) => word === 'arena' || word.endsWith('packages/cli/dist/bin.js') || /^@arena\/cli(@|$)/.test(word),
+  );
   const [first, ...rest] = words;
   const isInstall = ['npm', 'pnpm', 'yarn', 'deno', 'bun'].includes(first) && ['install', 'i', 'add'].includes(rest[0]);
   if (at >= 0 && !isInstall && (at > 0 || words[at] === 'arena'))
@@ -103,27 +115,37 @@ async function commandProblem(words) {
     return wrong && `there is no package ${wrong}`;
   }
   if (first === 'npx' && /^pnpm@/.test(rest.find((word) => !word.startsWith('-')) ?? ''))
-    return pnpmProblem(rest.slice(rest.findIndex((word) => /^pnpm@/.test(word)) + 1));
+    return pnpmProblem(rest.slice(rest.findIndex((word) => /^pnpm@/.test(word)) + 1), folder);
   if (first === 'npx' && rest[0] === 'vitest') {
     const project = rest[rest.indexOf('--project') + 1].replace(/:.*/, '');
     return projects.has(project) ? undefined : `there is no project ${project}`;
   }
   if (first === 'npx' && rest[0] === 'arena-build-wasm') return undefined;
-  if (first === 'node' && /\.m?js$/.test(rest[0] ?? '')) return existsSync(join(ROOT, rest[0])) ? undefined : UNKNOWN;
+  if (first === 'node' && /\.m?js$/.test(rest[0] ?? ''))
+    return [ROOT, join(ROOT, folder)].some((one) => existsSync(join(one, rest[0]))) ? undefined : UNKNOWN;
   return PLAIN.includes(first) ? undefined : UNKNOWN;
 }
 
 const packageNames = new Set(publicPackages().map(({ name }) => name));
-const projects = new Set([
-  'tools',
-  ...readdirSync(join(ROOT, 'packages')).map((folder) => JSON.parse(readFileSync(join(ROOT, 'packages', folder, 'package.json'), 'utf8')).name),
-]);
+const manifestOf = (folder) => JSON.parse(readFileSync(join(ROOT, folder, 'package.json'), 'utf8'));
+const manifests = ['packages', 'examples'].flatMap((place) =>
+  readdirSync(join(ROOT, place))
+    .filter((name) => existsSync(join(ROOT, place, name, 'package.json')))
+    .map((name) => manifestOf(join(place, name))),
+);
+const projects = new Set(['tools', ...manifests.map(({ name }) => name)]);
 
-function pnpmProblem([word = 'install', ...rest]) {
-  const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+function pnpmProblem([word = 'install', ...rest], folder) {
+  if (word === '--filter') {
+    const { scripts } = manifests.find(({ name }) => name === rest[0]) ?? {};
+    return scripts && rest[1] in scripts ? undefined : `${rest[0]} has no script '${rest[1]}'`;
+  }
+  const scripts = ['.', folder]
+    .filter((one) => existsSync(join(ROOT, one, 'package.json')))
+    .flatMap((one) => Object.keys(manifestOf(one).scripts ?? {}));
   const name = word === 'run' ? rest[0] : word;
   const own = ['install', 'pack', 'changeset', 'publish', 'exec'];
-  return name in scripts || own.includes(name) ? undefined : `package.json has no script '${name}'`;
+  return [...scripts, ...own].includes(name) ? undefined : `package.json has no script '${name}'`;
 }
 
 /** What TypeScript says of blocks, each a module of its own, or with the one before it. */
@@ -138,12 +160,13 @@ function scriptProblems(blocks) {
   modules.forEach(({ page, parts }, i) => {
     const name = `page-${i}.${/x$/.test(parts[0].lang) ? 'tsx' : 'ts'}`;
     let text = '';
-    const starts = parts.map(({ code, line }) => {
+    const starts = parts.map(({ code, line, given = '' }) => {
+      text += `${given.replace(/\s+/g, ' ')}\n`;
       const begin = text.split('\n').length;
       text += code;
       return { begin, line };
     });
-    files.set(join(ROOT, folderFor(page), name), { page, starts, text: `${text}\nexport {};\n` });
+    files.set(join(ROOT, folderFor(page), name), { page, starts, parts, text: `${text}\nexport {};\n` });
   });
   if (!files.size) return [];
   const read = ts.readConfigFile(join(ROOT, 'tsconfig.json'), ts.sys.readFile).config;
@@ -154,17 +177,22 @@ function scriptProblems(blocks) {
   host.readFile = (path) => files.get(path)?.text ?? readFile(path);
   host.fileExists = (path) => files.has(path) || fileExists(path);
   const program = ts.createProgram([...files.keys()], options, host);
-  return [...files].flatMap(([path, { page, starts }]) => {
+  return [...files].flatMap(([path, { page, starts, parts }]) => {
     const source = program.getSourceFile(path);
     const found = [...program.getSyntacticDiagnostics(source), ...program.getSemanticDiagnostics(source)];
-    return found.map(({ start, messageText }) => {
-      const at = source.getLineAndCharacterOfPosition(start ?? 0).line + 1;
-      const part = starts.findLast(({ begin }) => begin <= at) ?? starts[0];
-      const what = ts.flattenDiagnosticMessageText(messageText, ' ');
-      return `${page}:${part.line + 1 + at - part.begin}: ${what}`;
-    });
+    return found
+      .filter(({ messageText }) => !isUntyped(messageText, parts))
+      .map(({ start, messageText }) => {
+        const at = source.getLineAndCharacterOfPosition(start ?? 0).line + 1;
+        const part = starts.findLast(({ begin }) => begin <= at) ?? starts[0];
+        const what = ts.flattenDiagnosticMessageText(messageText, ' ');
+        return `${page}:${part.line + 1 + at - part.begin}: ${what}`;
+      });
   });
 }
+
+/** A complaint about what JavaScript cannot say: the type of an options object. */
+const isUntyped = (message, parts) => parts[0].lang === 'js' && /on type '\{\}'\.$/.test(String(message));
 
 /** A folder from which a page's imports resolve. */
 function folderFor(page) {
@@ -182,10 +210,13 @@ for at, code in enumerate(json.load(sys.stdin)):
   try {
     const input = JSON.stringify(blocks.map(({ code }) => code));
     const said = execFileSync('python3', ['-c', script], { input, encoding: 'utf8' });
-    return said.split('\n').filter(Boolean).map((row) => {
-      const [at, line, what] = JSON.parse(row);
-      return `${blocks[at].page}:${blocks[at].line + line}: no Python: ${what}`;
-    });
+    return said
+      .split('\n')
+      .filter(Boolean)
+      .map((row) => {
+        const [at, line, what] = JSON.parse(row);
+        return `${blocks[at].page}:${blocks[at].line + line}: no Python: ${what}`;
+      });
   } catch (error) {
     if (error.code !== 'ENOENT') throw error;
     console.log(`python3 is not here: ${blocks.length} blocks of Python are not parsed`);

@@ -3,6 +3,9 @@
 /** A block's mark: the reason why a check leaves it alone. `no-run` blocks are still parsed. */
 const MARK = /\b(no-run|no-check)(?::\s*(.*))?$/;
 
+/** A comment at the end of a text, with what it declares. */
+const GIVEN = /<!-- given:((?:(?!-->)[\s\S])*)-->\s*$/;
+
 /** Lines of a page with what they are: text, or code of a block. */
 function linesOf(text) {
   let fence;
@@ -22,16 +25,17 @@ function linesOf(text) {
 
 /**
  * The code blocks of a page. `lang` is '' without one; `words` are what follows it, `mark` and `reason` a mark among
- * them; `file` is a name in brackets, as in ```` ```ts [src/main.ts] ````.
+ * them; `given` is what a comment before the block declares for the compiler alone: `<!-- given: declare const x: number -->`.
  */
 export function blocksOf(text) {
   const blocks = [];
+  const lines = text.split('\n');
   for (const { line, number, kind, fence } of linesOf(text)) {
     if (kind === 'begin') {
       const [, lang, words] = /^(\S*)\s*(.*)$/.exec(fence.info);
       const [, mark, reason] = MARK.exec(words) ?? [];
-      const file = /^\[([^\]]+)\]/.exec(words)?.[1];
-      blocks.push({ lang, words: words.split(/\s+/), mark, reason: reason?.trim(), file, line: number, code: '' });
+      const given = GIVEN.exec(lines.slice(0, number - 1).join('\n'))?.[1].trim();
+      blocks.push({ lang, words: words.split(/\s+/), mark, reason: reason?.trim(), given, line: number, code: '' });
     } else if (kind === 'code') {
       blocks.at(-1).code += `${line.slice(Math.min(fence.indent, /^\s*/.exec(line)[0].length))}\n`;
     }

@@ -3,6 +3,7 @@
  * compares them. Commands come from commander, settings from the schema of @arena/judge, the report from the types of
  * @arena/eval. Pages by hand that have to name every variable, column or setting are held against the sources, too.
  */
+import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -13,22 +14,32 @@ const ROOT = join(import.meta.dirname, '../..');
 const FOLDER = join(ROOT, 'docs/reference');
 const MADE = 'This page is made by `node tools/docs/reference.mjs`';
 /** Variables of the environment that users set; the sources name others of their own making. */
-const VARIABLE = /\b(?:ARENA_[A-Z_]+|HF_[A-Z_]+|HUGGING[A-Z_]+|TRANSFORMERS_OFFLINE|XDG_CACHE_HOME|CUDA_VISIBLE_DEVICES|LOCALAPPDATA|(?:HTTPS?|ALL|NO)_PROXY)\b/g;
+const VARIABLE =
+  /\b(?:ARENA_[A-Z_]+|HF_[A-Z_]+|HUGGING[A-Z_]+|TRANSFORMERS_OFFLINE|XDG_CACHE_HOME|CUDA_VISIBLE_DEVICES|LOCALAPPDATA|(?:HTTPS?|ALL|NO)_PROXY)\b/g;
 
 /** The pages, by name. */
 export async function referencePages() {
-  return new Map([
+  const pages = [
     ['commands.md', commandsPage(await commands())],
     ['config.md', await configPage()],
     ['report.md', reportPage()],
-  ]);
+  ];
+  return new Map(pages.map(([name, text]) => [name, formatted(name, text)]));
+}
+
+/** The page as biome leaves it, with its tables in line. */
+function formatted(name, text) {
+  const biome = join(ROOT, 'node_modules/@biomejs/biome/bin/biome');
+  const args = [biome, 'format', `--stdin-file-path=docs/reference/${name}`];
+  return execFileSync(process.execPath, args, { cwd: ROOT, input: text, encoding: 'utf8' });
 }
 
 /** Pages that differ from what the sources say. @returns {Promise<string[]>} */
 export async function referenceProblems() {
   const problems = [];
   for (const [name, text] of await referencePages()) {
-    if (read(join(FOLDER, name)) !== text) problems.push(`docs/reference/${name}: is out of date: node tools/docs/reference.mjs`);
+    if (read(join(FOLDER, name)) !== text)
+      problems.push(`docs/reference/${name}: is out of date: node tools/docs/reference.mjs`);
   }
   const { COLUMNS, SCHEMAS } = await built('data', 'read/schema.js');
   return [
@@ -51,7 +62,9 @@ const built = (name, path) => import(pathToFileURL(join(ROOT, 'packages', name, 
 /** What a page by hand leaves out of names in the sources. */
 function missing(page, names) {
   const text = read(join(FOLDER, page));
-  return names.filter((name) => !text.includes(`\`${name}\``)).map((name) => `docs/reference/${page}: does not name \`${name}\``);
+  return names
+    .filter((name) => !text.includes(`\`${name}\``))
+    .map((name) => `docs/reference/${page}: does not name \`${name}\``);
 }
 
 /** Variables of the environment that the sources of public packages name. */
@@ -71,15 +84,17 @@ function variables() {
 /** Text for a cell of a table. */
 const cell = (text) => String(text).replace(/\s+/g, ' ').replace(/</g, '&lt;').replace(/\|/g, '\\|').trim();
 const code = (text) => `\`${String(text).replace(/\|/g, '\\|')}\``;
-const table = (head, rows) =>
-  [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
+const table = (head, rows) => [head, head.map(() => '---'), ...rows].map((row) => `| ${row.join(' | ')} |`).join('\n');
 
 function commandsPage(all) {
   const parts = [
     '# Commands',
     `Every command of \`arena\` with its flags, as \`arena COMMAND --help\` prints them. ${MADE}.`,
     `Every command also takes \`--config FILE\`, its flags as JSON ([settings](config.md)), and \`--help\`. A flag on the command line wins over the file, and \`--no-x\` undoes a switch \`--x\`.`,
-    table(['command', 'what it does'], all.map((one) => [`[\`${one.name()}\`](#arena-${one.name()})`, cell(one.description())])),
+    table(
+      ['command', 'what it does'],
+      all.map((one) => [`[\`${one.name()}\`](#arena-${one.name()})`, cell(one.description())]),
+    ),
   ];
   for (const command of all) {
     parts.push(`## arena ${command.name()}`, sentence(command.description()));
@@ -126,7 +141,13 @@ async function configPage() {
   const rows = Object.entries(schema.properties).map(([name, rule]) => {
     const flag = train.options.find((one) => one.attributeName() === name && !one.hidden)?.long;
     const standard = rule.default === undefined ? '' : code(JSON.stringify(rule.default));
-    return [code(name), flag ? code(flag.replace(/^--no-/, '--')) : '', cell(kindOf(rule)), standard, cell(rule.description ?? '')];
+    return [
+      code(name),
+      flag ? code(flag.replace(/^--no-/, '--')) : '',
+      cell(kindOf(rule)),
+      standard,
+      cell(rule.description ?? ''),
+    ];
   });
   return `# Settings
 
@@ -150,7 +171,8 @@ A key that is no flag of the command, or a value that the flag does not take, en
 function kindOf(rule) {
   if (rule.enum) return rule.enum.map((one) => JSON.stringify(one)).join(', ');
   if (rule.type === 'array') return 'list of texts';
-  if (rule.type === 'object') return `object: ${Object.keys(rule.properties).slice(0, 12).join(', ')}${Object.keys(rule.properties).length > 12 ? ', …' : ''}`;
+  if (rule.type === 'object')
+    return `object: ${Object.keys(rule.properties).slice(0, 12).join(', ')}${Object.keys(rule.properties).length > 12 ? ', …' : ''}`;
   const { minimum, maximum } = rule;
   if (minimum === undefined) return rule.type === 'boolean' ? 'true, false' : 'text';
   return `${rule.type === 'integer' ? 'whole number' : 'number'} from ${minimum}${maximum === undefined ? '' : ` to ${maximum}`}`;
@@ -190,7 +212,10 @@ function reportPage() {
     const doc = docOf(node);
     parts.push(`## ${name}`);
     if (doc) parts.push(doc);
-    if (also.length) parts.push(`The fields of ${also.join(', ')}${rows.length ? ', and' : ''}:`.replace(/:$/, rows.length ? ':' : '.'));
+    if (also.length)
+      parts.push(
+        `The fields of ${also.join(', ')}${rows.length ? ', and' : ''}:`.replace(/:$/, rows.length ? ':' : '.'),
+      );
     if (rows.length) parts.push(table(['field', 'type', 'meaning'], rows));
     else if (!also.length) parts.push(`\`${type.getText().replace(/\s+/g, ' ')}\``);
   }
@@ -215,7 +240,10 @@ function namesIn(type) {
 
 /** The comment of a declaration in one line. */
 function docOf(node) {
-  const text = ts.getJSDocCommentsAndTags(node).map(({ comment }) => ts.getTextOfJSDocComment(comment) ?? '').join(' ');
+  const text = ts
+    .getJSDocCommentsAndTags(node)
+    .map(({ comment }) => ts.getTextOfJSDocComment(comment) ?? '')
+    .join(' ');
   return cell(text);
 }
 

@@ -46,7 +46,9 @@ export function commandsOf(script) {
   end();
   return commands.flatMap((command) => {
     const at = command.findIndex((word, i) => /^(ba)?sh$/.test(word) && /^-\w*c$/.test(command[i + 1] ?? ''));
-    return at < 0 ? [command] : [command.slice(0, at), ...commandsOf(command[at + 2] ?? '')].filter((one) => one.length);
+    return at < 0
+      ? [command]
+      : [command.slice(0, at), ...commandsOf(command[at + 2] ?? '')].filter((one) => one.length);
   });
 }
 

@@ -29,7 +29,11 @@ if (task === 'build' || !existsSync(join(DOCS, 'reference/api'))) {
 if (task === 'build' || !existsSync(join(DOCS, 'public/play'))) {
   const page = join(ROOT, 'examples/browser');
   const out = join(DOCS, 'public/play');
-  run(process.execPath, [join(page, 'node_modules/vite/bin/vite.js'), 'build', '--outDir', out, '--emptyOutDir', '--logLevel', 'warn'], page);
+  run(
+    process.execPath,
+    [join(page, 'node_modules/vite/bin/vite.js'), 'build', '--outDir', out, '--emptyOutDir', '--logLevel', 'warn'],
+    page,
+  );
 }
 run(process.execPath, [join(DOCS, 'node_modules/vitepress/bin/vitepress.js'), task, ...rest], DOCS);
 if (task === 'build') console.log(`docs/.vitepress/dist is ready, ${seconds(begin)}`);
