@@ -2,6 +2,7 @@
 import { defineConfig } from 'vitepress';
 import { REPOSITORY } from '../../tools/docs/links.mjs';
 import { slugOf } from '../../tools/docs/markdown.mjs';
+import { home } from './home.mjs';
 import { siteLinks } from './links.mjs';
 import { sidebar } from './pages.mjs';
 import { writeTexts } from './texts.mjs';
@@ -35,7 +36,7 @@ export default defineConfig({
     search: { provider: 'local', options: { _render: renderForSearch } },
     sidebar: sidebar(),
     nav: [
-      { text: 'Start', link: '/start/five-minutes' },
+      { text: 'First steps', link: '/start/five-minutes' },
       { text: 'Concepts', link: '/concepts/battles' },
       { text: 'Reference', link: '/reference/commands' },
       { text: 'Help', link: '/help/faq' },
@@ -44,6 +45,10 @@ export default defineConfig({
     socialLinks: [{ icon: 'github', link: REPOSITORY, ariaLabel: 'The repository' }],
     editLink: { pattern: `${REPOSITORY}/edit/main/docs/:path`, text: 'Edit this page' },
     footer: { message: 'Apache-2.0' },
+  },
+  // the front matter of the first page, which the formatter of markdown would break
+  transformPageData: (page) => {
+    if (page.relativePath === 'index.md') page.frontmatter = home;
   },
   buildEnd: ({ outDir }) => writeTexts(outDir, { base, title, description }),
 });

@@ -25,14 +25,14 @@ const SECTIONS = [
   },
   { folder: 'reference', title: 'Reference', first: ['commands', 'config', 'files', 'data-formats'] },
   { folder: 'help', title: 'Help', first: ['faq', 'limits', 'glossary'] },
-  { folder: 'benchmarks', title: 'Benchmarks', first: ['real-votes', 'quickstart'], collapsed: true },
-  { folder: 'decisions', title: 'Decisions', first: [], collapsed: true, byName: true },
+  { folder: 'benchmarks', title: 'Benchmarks', first: ['real-votes', 'quickstart'] },
+  { folder: 'decisions', title: 'Decisions', first: [], byName: true },
 ];
 
 /** Every page: its section, its path within docs/, its title and text. The API's pages are not among them. */
 export function sections() {
   return SECTIONS.filter(({ folder }) => existsSync(join(DOCS, folder))).map((section) => {
-    const { folder, title, first, also = [], byName = false, collapsed = false } = section;
+    const { folder, title, first, also = [], byName = false } = section;
     const names = readdirSync(join(DOCS, folder)).filter((name) => name.endsWith('.md'));
     const paths = [...names.map((name) => `${folder}/${name}`), ...also];
     const pages = paths.map((path) => {
@@ -45,19 +45,19 @@ export function sections() {
     };
     const key = (page) => (byName ? page.path : page.title);
     pages.sort((a, b) => rank(a) - rank(b) || key(a).localeCompare(key(b)));
-    return { folder, title, collapsed, pages };
+    return { folder, title, pages };
   });
 }
 
 /** The address of a page within the site. */
 const addressOf = (path) => `/${path.replace(/(^|\/)index\.md$/, '$1').replace(/\.md$/, '')}`;
 
-/** The side bar. */
+/** The side bar. The group of the page that is read is open, and so are the first two. */
 export function sidebar() {
-  return sections().map(({ folder, title, collapsed, pages }) => {
+  return sections().map(({ folder, title, pages }, i) => {
     const items = pages.map((page) => ({ text: page.title, link: addressOf(page.path) }));
     const api = folder === 'reference' ? apiGroups() : [];
-    return { text: title, collapsed, items: [...items, ...api] };
+    return { text: title, collapsed: i > 1, items: [...items, ...api] };
   });
 }
 

@@ -81,15 +81,14 @@ export function headingsOf(text) {
   });
 }
 
-/** The title of a page: its first heading, or the `title` of its front matter. */
+/** The title of a page: its first heading. */
 export function titleOf(text) {
-  const front = /^---\n([\s\S]*?)\n---/.exec(text)?.[1];
-  return /^title:\s*(.*)$/m.exec(front ?? '')?.[1] ?? headingsOf(text)[0]?.title;
+  return headingsOf(text)[0]?.title;
 }
 
 /** The first paragraph of a page in one line: what a list of pages says of it. */
 export function firstParagraph(text) {
-  const body = text.replace(/^---\n[\s\S]*?\n---\n/, '').replace(/^#[^\n]*$/m, '');
+  const body = text.replace(/^#[^\n]*$/m, '');
   const paragraph = body.split(/\n\s*\n/).find((one) => /^\s*[A-Za-z*`[]/.test(one) && !one.includes('```'));
   return plain((paragraph ?? '').replace(/\s+/g, ' '));
 }

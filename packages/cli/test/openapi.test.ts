@@ -1,6 +1,6 @@
 /** @file docs/reference/openapi.json against real requests and answers of the server. */
 import { readFile } from 'node:fs/promises';
-import Ajv from 'ajv/dist/2020.js';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type PredictionServer, startPredictionServer } from '../src/serve/server.js';
 
@@ -12,7 +12,7 @@ const api = JSON.parse(await readFile(new URL('../../../docs/reference/openapi.j
   paths: Record<string, Record<string, Operation>>;
   components: { responses: Record<string, object> };
 };
-const ajv = new Ajv.default({ strict: false });
+const ajv = new Ajv2020({ strict: false });
 ajv.addSchema(api, 'api');
 const TOKEN = 'secret';
 let server: PredictionServer;
