@@ -48,7 +48,7 @@ export default defineConfig({
   },
   // the front matter of the first page, which the formatter of markdown would break
   transformPageData: (page) => {
-    if (page.relativePath === 'index.md') page.frontmatter = home;
+    if (page.relativePath === 'index.md') Object.assign(page, { title, frontmatter: home });
   },
   buildEnd: ({ outDir }) => writeTexts(outDir, { base, title, description }),
 });
