@@ -1,4 +1,5 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { createRequire } from 'node:module';
 import { backend, matMul, type Tensor, tensor2d } from '@tensorflow/tfjs-core';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -165,5 +166,40 @@ describe('openBlas', () => {
     delete (env as { MKL_NUM_THREADS?: string }).MKL_NUM_THREADS;
     const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { env, encoding: 'utf8' });
     expect(said).toBe('0 4 undefined\n');
+  });
+
+  // dnnl_sgemm of oneDNN 2.6 keeps values below its stack pointer, where a signal's frame goes
+  it.skipIf(!isInstalled('libdnnl.so.2'))('multiplies with oneDNN while signals arrive', async () => {
+    const dist = (path: string) => JSON.stringify(new URL(`../dist/${path}/index.js`, import.meta.url).href);
+    const script = `
+      import { openEngine } from ${dist('.')};
+      import { openBlas } from ${dist('blas')};
+      import { multiply, wasmBackend } from ${dist('wasm')};
+      import { backend } from '@tensorflow/tfjs-core';
+      process.on('SIGWINCH', () => {}); // as a terminal that changes its size
+      await openEngine('wasm', { threads: 1, blas: await openBlas({ path: 'libdnnl.so.2' }) });
+      const wasm = wasmBackend(backend());
+      const [a, b, c] = [1, 2, 3].map(() => wasm.heap.allocate(4 * 512 * 512));
+      for (const pointer of [a, b]) wasm.heap.view(pointer, 512 * 512, 'float32').fill(0.5);
+      console.log('ready');
+      let wrong = 0;
+      for (let i = 0; i < 400; i++) {
+        const [n, k] = [64 + 16 * (i % 20), 96 + 32 * (i % 13)];
+        multiply(wasm, { a: { pointer: a, m: 300, k, transpose: i % 2 === 1 }, b, c, n, transposeB: i % 3 === 0 });
+        wrong += wasm.heap.view(c, 300 * n, 'float32').some((x) => x !== k / 4) ? 1 : 0;
+      }
+      console.log('wrong:', wrong);
+      process.exit();`;
+    const cwd = new URL('..', import.meta.url);
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { cwd });
+    let said = '';
+    let signals: NodeJS.Timeout | undefined;
+    child.stdout.on('data', (chunk) => {
+      said += chunk;
+      signals ??= setInterval(() => child.kill('SIGWINCH'), 1);
+    });
+    const [code, signal] = await once(child, 'exit');
+    clearInterval(signals);
+    expect({ said, code, signal }).toEqual({ said: 'ready\nwrong: 0\n', code: 0, signal: null });
   });
 });
