@@ -6,9 +6,19 @@
  * Needs the npm registry. ARENA_VERDACCIO: a folder with the package verdaccio, in place of installing it.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { hasBrowser, lookAt, serveFolder } from './release/page.mjs';
 import { newcomer, openRegistry } from './release/registry.mjs';
 import { CASES, PAGE_SAID } from './release/users.mjs';
@@ -59,7 +69,9 @@ function manifestProblems() {
     ...registry.published.flatMap(({ name, version, ...manifest }) => {
       const needed = { ...manifest.dependencies, ...manifest.peerDependencies };
       return [
-        ...['description', 'license', 'homepage', 'repository', 'bugs', 'keywords', 'engines'].filter((field) => !manifest[field]),
+        ...['description', 'license', 'homepage', 'repository', 'bugs', 'keywords', 'engines'].filter(
+          (field) => !manifest[field],
+        ),
         ...(manifest.repository?.directory?.startsWith('packages/') ? [] : ['repository.directory, for provenance']),
         ...Object.entries(needed)
           .filter(([other, range]) => own.has(other) && range !== `^${version}`)
@@ -79,18 +91,29 @@ async function tryOut({ name, node, install = [], files = {}, steps, page, measu
   const env = newcomer(registry.url, home, node && nodeOf(node));
   const shell = (command) => {
     const begin = performance.now();
-    const { status, stdout, stderr, signal } = spawnSync('bash', ['-c', command], { cwd: folder, env, encoding: 'utf8', timeout: 600_000, maxBuffer: 2 ** 28 });
-    return { ok: status === 0, output: `${stdout}${stderr}${signal ?? ''}`, seconds: (performance.now() - begin) / 1000 };
+    const { status, stdout, stderr, signal } = spawnSync('bash', ['-c', command], {
+      cwd: folder,
+      env,
+      encoding: 'utf8',
+      timeout: 600_000,
+      maxBuffer: 2 ** 28,
+    });
+    return {
+      ok: status === 0,
+      output: `${stdout}${stderr}${signal ?? ''}`,
+      seconds: (performance.now() - begin) / 1000,
+    };
   };
   const version = shell('node --version').output.trim();
   const outputs = [];
   let installed = { ok: true, seconds: 0 };
   if (install.length) {
-    shell('npm init -y && npm pkg set type=module private=true --json');
+    shell('npm init -y && npm pkg set type=module private=true');
     installed = shell(`npm install ${install.join(' ')}`);
     outputs.push(installed.output);
   }
-  const megabytes = () => (bytesOf(measure ? join(home, '.npm', measure) : join(folder, 'node_modules')) / 1e6).toFixed(1);
+  const megabytes = () =>
+    (bytesOf(measure ? join(home, '.npm', measure) : join(folder, 'node_modules')) / 1e6).toFixed(1);
   const size = install.length ? megabytes() : undefined;
   for (const [file, text] of Object.entries(files)) {
     mkdirSync(dirname(join(folder, file)), { recursive: true });
@@ -103,23 +126,40 @@ async function tryOut({ name, node, install = [], files = {}, steps, page, measu
     const ran = shell(command);
     seconds += ran.seconds;
     outputs.push(ran.output);
-    const plain = ran.output.replace(/\u001b\[[\d;]*m/g, '');
+    const plain = stripVTControlCharacters(ran.output);
     const said = says === undefined || (says instanceof RegExp ? says.test(plain) : plain.includes(says));
     if (!ran.ok || !said) result = `${command} fails`;
   }
   if (page && result === 'ok' && hasBrowser) {
     const served = await serveFolder(join(folder, page));
     const begin = performance.now();
-    await lookAt(served.url, { see: PAGE_SAID }, 120).catch((error) => {
+    await lookAt(served.url, { see: PAGE_SAID.replace(/[()]/g, '\\$&') }, 120).catch((error) => {
       result = 'the built page fails';
       outputs.push(error.message);
     });
     seconds += (performance.now() - begin) / 1000;
     served.close();
   }
-  const warnings = [...new Set(outputs.join('\n').split('\n').filter((line) => /\bwarn(ing)?\b/i.test(line)).map((line) => line.trim()))];
-  const tail = outputs.join('\n').trim().split('\n').slice(-15).join('\n       ');
-  const row = { name, version, install: installed.seconds.toFixed(0), run: seconds.toFixed(0), megabytes: size ?? megabytes(), warnings, result, output: tail };
+  const warnings = [
+    ...new Set(
+      outputs
+        .join('\n')
+        .split('\n')
+        .filter((line) => /\bwarn(ing)?\b/i.test(line))
+        .map((line) => line.trim()),
+    ),
+  ];
+  const tail = outputs.join('\n').trim().split('\n').slice(-40).join('\n       ');
+  const row = {
+    name,
+    version,
+    install: installed.seconds.toFixed(0),
+    run: seconds.toFixed(0),
+    megabytes: size ?? megabytes(),
+    warnings,
+    result,
+    output: tail,
+  };
   rmSync(folder, { recursive: true, force: true });
   rmSync(home, { recursive: true, force: true });
   return row;
@@ -132,7 +172,11 @@ function nodeOf(version) {
   const name = `node-${process.platform === 'win32' ? 'win' : process.platform}-${process.arch}`;
   const bin = join(prefix, 'node_modules', name, 'bin');
   if (!existsSync(bin)) {
-    const { status, stderr } = spawnSync('npm', ['install', '--prefix', prefix, '--no-audit', '--no-fund', `${name}@${version}`], { encoding: 'utf8' });
+    const { status, stderr } = spawnSync(
+      'npm',
+      ['install', '--prefix', prefix, '--no-audit', '--no-fund', `${name}@${version}`],
+      { encoding: 'utf8' },
+    );
     if (status !== 0) throw new Error(`Node ${version} could not be installed: ${stderr}`);
   }
   return bin;
@@ -161,5 +205,8 @@ function writeTable(rows) {
     warnings.length ? `Warnings that a user sees:\n\n${warnings.join('\n')}\n\n` : ''
   }${end}`;
   const page = readFileSync(PAGE, 'utf8');
-  writeFileSync(PAGE, page.replace(new RegExp(`${begin}[^]*${end}`), () => text));
+  writeFileSync(
+    PAGE,
+    page.replace(new RegExp(`${begin}[\\s\\S]*${end}`), () => text),
+  );
 }

@@ -5,7 +5,13 @@ import { createRequire } from 'node:module';
 import { extname, join, resolve } from 'node:path';
 
 const CHROMIUM = process.env.CHROMIUM || '/usr/bin/chromium';
-const TYPES = { '.html': 'text/html', '.js': 'text/javascript', '.mjs': 'text/javascript', '.css': 'text/css', '.wasm': 'application/wasm' };
+const TYPES = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.mjs': 'text/javascript',
+  '.css': 'text/css',
+  '.wasm': 'application/wasm',
+};
 const ISOLATED = { 'cross-origin-opener-policy': 'same-origin', 'cross-origin-embedder-policy': 'require-corp' };
 
 /** Whether there is a browser to look with. */
@@ -18,8 +24,13 @@ export const hasBrowser = existsSync(CHROMIUM);
  */
 export async function lookAt(url, { press = [], see, then, and }, seconds = 240) {
   // playwright is a development dependency of the tests in browsers
-  const { chromium } = createRequire(resolve(import.meta.dirname, '../../packages/browser-tests/package.json'))('playwright');
-  const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox', '--disable-background-networking'] });
+  const { chromium } = createRequire(resolve(import.meta.dirname, '../../packages/browser-tests/package.json'))(
+    'playwright',
+  );
+  const browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: ['--no-sandbox', '--disable-background-networking'],
+  });
   try {
     const page = await browser.newPage();
     const faults = [];
@@ -27,7 +38,10 @@ export async function lookAt(url, { press = [], see, then, and }, seconds = 240)
     page.on('console', (message) => message.type() === 'error' && faults.push(message.text()));
     await page.goto(url);
     const found = [];
-    for (const [buttons, pattern] of [[press, see], [then ?? [], and]]) {
+    for (const [buttons, pattern] of [
+      [press, see],
+      [then ?? [], and],
+    ]) {
       for (const name of buttons) await page.getByRole('button', { name }).click();
       if (pattern === undefined) continue;
       const text = await waitFor(page, new RegExp(pattern), seconds, faults);
@@ -42,9 +56,10 @@ export async function lookAt(url, { press = [], see, then, and }, seconds = 240)
 async function waitFor(page, pattern, seconds, faults) {
   const end = Date.now() + 1000 * seconds;
   for (;;) {
-    const text = await page.locator('body').innerText();
+    const text = await page.locator('body').textContent();
     if (pattern.test(text)) return text;
-    if (Date.now() > end) throw new Error(`the page has not said ${pattern} in ${seconds} s, but: ${text}\n${faults.join('\n')}`);
+    if (Date.now() > end)
+      throw new Error(`the page has not said ${pattern} in ${seconds} s, but: ${text}\n${faults.join('\n')}`);
     await new Promise((done) => setTimeout(done, 200));
   }
 }

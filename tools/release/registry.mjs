@@ -85,7 +85,10 @@ function verdaccio(folder) {
   const given = process.env.ARENA_VERDACCIO;
   if (!given) {
     // it asks for node-fetch by a tag, which not every mirror of npm has
-    writeFileSync(join(folder, 'package.json'), JSON.stringify({ private: true, overrides: { 'node-fetch': '2.7.0' } }));
+    writeFileSync(
+      join(folder, 'package.json'),
+      JSON.stringify({ private: true, overrides: { 'node-fetch': '2.7.0' } }),
+    );
     run('npm', ['install', '--ignore-scripts', '--no-audit', '--no-fund', VERDACCIO], folder);
   }
   return join(given ?? folder, 'node_modules/verdaccio/bin/verdaccio');

@@ -35,4 +35,5 @@ try {
   for (const [path, peerDependencies] of aside) write(path, { ...read(path), peerDependencies });
 }
 const moved = [...majors()].filter((major) => !before.has(major));
-if (moved.length && !asksForMajor) throw new Error(`no changeset asks for a major version, yet there is ${moved.join(', ')}.x`);
+if (moved.length && !asksForMajor)
+  throw new Error(`no changeset asks for a major version, yet there is ${moved.join(', ')}.x`);
