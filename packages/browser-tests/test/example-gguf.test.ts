@@ -16,7 +16,6 @@ import {
   idle,
   keepReplies,
   openExample,
-  PATIENCE,
   type ServedPage,
   saidOnPage,
   serveExample,
@@ -24,6 +23,7 @@ import {
   shownError,
   status,
   train as trainOn,
+  until,
 } from './example-page.js';
 
 const REAL = process.env.ARENA_GEMMA3_270M ?? '';
@@ -243,7 +243,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page with a GGUF base', () =
     expect(await refusal(at('votes.jsonl'))).toBe('votes.jsonl: a GGUF file (.gguf) is expected');
     await made('page/cut.gguf', good.subarray(0, -1000));
     await fetchBase(`${served.url}cut.gguf`);
-    await page.waitForFunction(() => document.getElementById('error')?.textContent?.includes('tensor'), null, PATIENCE);
+    await until(page, () => document.getElementById('error')?.textContent?.includes('tensor'));
     expect(await keptFiles()).toEqual({});
   }, 120_000);
 

@@ -1,8 +1,9 @@
 /** @file Starts the page. */
 import { begin, vote } from './actions.js';
 import { current, show, update } from './app.js';
+import { useServiceWorker } from './hosting.js';
 import { challengeOf } from './share.js';
-import type { State } from './state.js';
+import { isUntouched, type State } from './state.js';
 import { page } from './view/page.js';
 
 const ENGINES: readonly State['wanted'][] = ['auto', 'wasm', 'webgpu'];
@@ -29,4 +30,5 @@ addEventListener('beforeunload', (event) => {
   if (current().run?.phase === 'training' && current().task) event.preventDefault();
 });
 
+void useServiceWorker(() => isUntouched(current()));
 await begin();

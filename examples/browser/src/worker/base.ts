@@ -19,6 +19,7 @@ import type { Base as JudgeBase } from '@arena/judge/card';
 import { openBase as openJudgeBase } from '@arena/judge/run';
 import type { BaseChoice, BaseInfo, KeptBase } from '../protocol.js';
 import { copyFile } from './copy-file.js';
+import { digestOfAll } from './digests.js';
 import { filesAt, firstOf, ggufPlace, isGguf } from './gguf.js';
 import { hubName } from './hub-name.js';
 import { formFor } from './settings.js';
@@ -209,7 +210,7 @@ export async function openBase(kept: Reopened, battles: Battle[]): Promise<Base>
   if (kept.kind === 'tiny') {
     const { width: hiddenSize = 64 } = kept;
     const files = tinyBaseFor(battles, { hiddenSize, layers: 4 });
-    return { ...(await opened(bytesFolder(files), TINY, kept)), files };
+    return { ...(await opened(bytesFolder(files), TINY, kept)), files, sha256: digestOfAll(files) };
   }
   const files = opfsFolder(await folder('bases', kept.folder));
   return opened(kept.gguf ? ggufPlace(files, kept.gguf) : files, kept.name, kept);
@@ -218,7 +219,7 @@ export async function openBase(kept: Reopened, battles: Battle[]): Promise<Base>
 /** A tiny base that comes in a zip with its adapter. A reload does not have it. */
 export async function reopenedTiny(location: Location, files: Record<string, Uint8Array>): Promise<Base> {
   const base = await opened(location, TINY, null);
-  return { ...base, info: { ...base.info, tiny: true }, files };
+  return { ...base, info: { ...base.info, tiny: true }, files, sha256: digestOfAll(files) };
 }
 
 async function opened(location: Location, name: string, kept: Base['kept']): Promise<Base> {

@@ -1,7 +1,7 @@
 /** @file The Worker that computes: the page asks for one task after another and stays free to answer its user. */
 
 import { bytesFolder, type DownloadProgress, readFileAt } from '@arena/files';
-import { type Judge, openJudge } from '@arena/judge';
+import { type Judge, type ModelCard, openJudge } from '@arena/judge';
 import { cardOf } from '@arena/judge/card';
 import { objectiveOf, readJudge } from '@arena/judge/run';
 import { DeviceLostError, type Engine, openEngine } from '@arena/runtime';
@@ -12,7 +12,7 @@ import { judgePair, reportOn, trainHere } from './model.js';
 import { raceBattles, viewOf } from './race.js';
 import { settingsOf } from './settings.js';
 import { forgetRun, newestFolder, readJson, runStore } from './storage.js';
-import { loadVotes, restoreVotes, type Votes, votesToText } from './votes.js';
+import { loadVotes, peekVotes, restoreVotes, type Votes, votesToText } from './votes.js';
 
 let engine: Engine | undefined;
 let votes: Votes | undefined;
@@ -54,10 +54,15 @@ const handlers: Handlers = {
   },
   async useVotes(choice, signal) {
     const onRow = (done: number) => tell({ kind: 'progress', label: 'reading votes', done, total: 0 });
-    votes = await loadVotes(choice, onRow, signal);
+    const read = await loadVotes(choice, { onRow, onNote, signal });
+    if ('unnamed' in read) return read;
+    votes = read;
     if (base?.files) base = undefined; // its tokenizer was made from other votes
     await closeJudge();
     return votes.info;
+  },
+  async peek(choice, signal) {
+    return need(await peekVotes(choice, { onNote, signal }), 'these votes have no columns to choose from');
   },
   battle(index) {
     const { battles } = need(votes, 'choose votes first');
@@ -129,7 +134,7 @@ const handlers: Handlers = {
     const { settings } = settingsOf({ ...on.info.form, maxTokens: 1900 }, namesOf(on));
     const unsaid = cardOf(objectiveOf(settings), on, settings); // of an adapter that was trained elsewhere
     const trained = await readJudge(bytesFolder(adapter), unsaid);
-    checkBase(trained.card.base, on);
+    checkBase(trained.card, on);
     await closeJudge();
     judge = await openJudge(on, trained, { onProgress, onNote, signal });
     return `adapter of rank ${trained.adapter!.config.r} on ${on.info.name}`;
@@ -255,8 +260,13 @@ async function closeJudge(): Promise<void> {
   judge = undefined;
 }
 
-/** An adapter says the name of its base. Earlier pages left it out. @throws Error for another one. */
-function checkBase(name: string | undefined, on: Base): void {
+/** An adapter says what its base is. Earlier pages left it out. @throws Error for another one. */
+function checkBase({ base: name, baseSha256 }: ModelCard, on: Base): void {
+  if (baseSha256 && on.files && baseSha256 !== on.sha256) {
+    throw new Error(
+      'this adapter was trained on the tiny base of other votes: open the zip that it was saved in, which has that base, or choose those votes and the tiny base first',
+    );
+  }
   if (name === undefined || name === on.name || on.files) return;
   const last = (path: string) => path.split(/[\\/]/).at(-1);
   if (last(name) !== last(on.name)) throw new Error(`this adapter was trained on ${name}; ${on.name} is open`);
@@ -265,6 +275,7 @@ function checkBase(name: string | undefined, on: Base): void {
 /** Tasks that take long, one at a time. */
 const STOPPABLE: ReadonlySet<TaskName> = new Set([
   'useVotes',
+  'peek',
   'useBase',
   'train',
   'continueRun',
