@@ -99,6 +99,12 @@ export type BaseChoice =
   /** Files of such a folder, which `name` names; or a GGUF file or all parts of one. */
   | { kind: 'files'; name: string; files: File[] };
 
+/** What a training on the votes that are open would take on this machine. `memory`: bytes of a step. */
+export interface Estimate {
+  seconds: number;
+  memory: number;
+}
+
 /** A base in the browser's private file system. */
 export type KeptBase = { name: string; folder: string; bytes: number };
 
@@ -158,6 +164,8 @@ interface Tasks {
   /** Ten battles of the test part with a vote, which training never sees. */
   race(): BattleView[];
   useBase(choice: BaseChoice): BaseInfo;
+  /** Measured on one layer of the base's shape, of which nothing is downloaded. An id of the page's list. */
+  estimate(id: string): Estimate;
   keptBases(): KeptBase[];
   deleteBase(folder: string): void;
   /**
@@ -175,6 +183,8 @@ interface Tasks {
   judge(pair: Pair): Judgement;
   /** A zip with the adapter, and with the base where that is tiny: nobody else has it. */
   saveAdapter(): Uint8Array;
+  /** A zip with the judge as an ONNX model. Of a tiny base alone. */
+  saveOnnx(): Uint8Array;
   /** A zip that {@link Tasks.saveAdapter} gave, or the files of an adapter folder. */
   useAdapter(files: File[]): string;
 }

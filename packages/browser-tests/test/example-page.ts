@@ -9,7 +9,7 @@ import { expect } from 'vitest';
 import shared from '../../../vitest.package.js';
 
 const EXAMPLES = new URL('../../../examples/', import.meta.url);
-export const PATIENCE = { timeout: 60_000 };
+export const PATIENCE = { timeout: 300_000 };
 
 export interface ServedPage {
   url: string;

@@ -241,19 +241,20 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
     expect(await shownError()).toMatch(/wrong\.csv/);
     const few = at('few.jsonl');
     const row = { id: 1, prompt: 'hi', response_a: 'one', response_b: 'two', winner: 'model_a' };
-    await writeFile(few, `${JSON.stringify(row)}\n`);
+    const other = { ...row, id: 2, prompt: 'ho', winner: 'model_b' };
+    await writeFile(few, `${JSON.stringify(row)}\n${JSON.stringify(other)}\n`);
     await page.setInputFiles('#votes-files', few);
     await until(page, () => document.getElementById('error')?.textContent?.includes('too few'));
 
-    const other = await page.context().newPage();
-    await other.goto(served.url);
-    await other.evaluate(() => {
+    const tab = await page.context().newPage();
+    await tab.goto(served.url);
+    await tab.evaluate(() => {
       void navigator.locks.request('arena-training', () => new Promise(() => {}));
     });
     await page.click('#train');
     await page.waitForSelector('#error', PATIENCE);
     expect(await shownError()).toContain('another tab of this page is training');
-    await other.close();
+    await tab.close();
   }, 120_000);
 
   it('without a Worker, and in a browser that keeps nothing, it says so and stays usable', async () => {

@@ -1,6 +1,7 @@
 /** @file What a person can do: each action asks the Worker, and changes the state by what comes back. */
 import type { BaseChoice, Pair, TrainSettings, VotesChoice } from '../protocol.js';
 import { current, update, updateInFrame } from './app.js';
+import { BASES } from './bases.js';
 import {
   type Answers,
   afterEvent,
@@ -92,6 +93,21 @@ export const useBase = (choice: BaseChoice) =>
       await navigator.storage?.persist?.().catch(() => false); // else the browser may take gigabytes away again
       await openBase(choice);
       return 'The base is ready.';
+    },
+    true,
+  );
+
+/** Measures what each base of the list would take. */
+export const estimateBases = () =>
+  task(
+    'Measuring this machine',
+    async () => {
+      for (const { id } of BASES) {
+        update((state) => ({ ...state, task: state.task && { ...state.task, text: `Measuring a layer of ${id}` } }));
+        const estimate = await worker.ask('estimate', id);
+        update(({ estimates, ...state }) => ({ ...state, estimates: { ...estimates, [id]: estimate } }));
+      }
+      return 'Measured.';
     },
     true,
   );
@@ -233,6 +249,12 @@ export const saveAway = () =>
   task('Packing', async () => {
     download('judge.zip', await worker.ask('saveAdapter'), 'application/zip');
     return 'Saved as judge.zip.';
+  });
+
+export const saveOnnx = () =>
+  task('Writing the ONNX model', async () => {
+    download('judge-onnx.zip', await worker.ask('saveOnnx'), 'application/zip');
+    return 'Saved as judge-onnx.zip.';
   });
 
 export const openAdapter = (files: File[]) =>

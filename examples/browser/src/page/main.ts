@@ -14,6 +14,7 @@ update({
   wanted: ENGINES.includes(asked) ? asked : 'auto',
   challenge,
   seed: challenge?.seed ?? 42,
+  isSafe: isSecureContext,
   offersWebgpu: Boolean(await navigator.gpu?.requestAdapter().catch(() => null)),
 });
 show(page);

@@ -4,6 +4,7 @@ import type {
   BaseInfo,
   BattleView,
   EngineInfo,
+  Estimate,
   Evaluated,
   Event,
   Judgement,
@@ -77,6 +78,8 @@ export interface State {
   /** What the user asks for; `auto` lets the browser decide. */
   wanted: 'auto' | 'wasm' | 'webgpu';
   offersWebgpu: boolean;
+  /** Whether the address is a safe one (https, or this machine): others have one thread and no storage. */
+  isSafe: boolean;
   task: Task | null;
   /** The last thing that happened, in a sentence. */
   said: string;
@@ -97,6 +100,8 @@ export interface State {
   at: number;
   base: BaseInfo | null;
   kept: KeptBase[];
+  /** Of bases of the list, by id. */
+  estimates: Record<string, Estimate>;
   form: TrainSettings | null;
   run: Run | null;
   /** The battle that is judged while training. */
@@ -113,6 +118,7 @@ export const INITIAL: State = {
   engine: null,
   wanted: 'auto',
   offersWebgpu: false,
+  isSafe: true,
   task: null,
   said: '',
   notes: [],
@@ -126,6 +132,7 @@ export const INITIAL: State = {
   at: 0,
   base: null,
   kept: [],
+  estimates: {},
   form: null,
   run: null,
   pinned: null,
@@ -146,7 +153,18 @@ function withoutJudge(state: State): State {
 export function withVotes(state: State, votes: VotesInfo, race: BattleView[]): State {
   // a tiny base's tokenizer was made from the old votes
   const base = state.base?.tiny ? { base: null, form: null } : {};
-  return { ...withoutJudge(state), ...base, votes, asked: null, race, mine: {}, at: 0, run: null, pinned: null };
+  return {
+    ...withoutJudge(state),
+    ...base,
+    votes,
+    asked: null,
+    estimates: {},
+    race,
+    mine: {},
+    at: 0,
+    run: null,
+    pinned: null,
+  };
 }
 
 /** A table whose columns nobody knows. What was asked before of the same files stays answered. */
@@ -192,7 +210,7 @@ export function withBase(state: State, base: BaseInfo): State {
 
 /** Another engine: the judge's tensors went with the old one. */
 export function withEngine(state: State, engine: EngineInfo): State {
-  return { ...withoutJudge(state), engine, run: null, pinned: null };
+  return { ...withoutJudge(state), engine, estimates: {}, run: null, pinned: null };
 }
 
 export function withJudge(state: State): State {

@@ -148,9 +148,10 @@ function isCheckpointFile(name: string): boolean {
 
 async function keep({ name, gguf, bring }: Found, battles: Battle[], { onProgress, signal }: Bringing): Promise<Base> {
   const place = encodeURIComponent(name).replaceAll('%', '_').slice(-120);
-  const store = opfsStore(await folder('bases', place));
   let bytes = 0;
+  let store: FileStore;
   try {
+    store = opfsStore(await folder('bases', place));
     const told = (progress: DownloadProgress) => {
       bytes = progress.totalBytes;
       onProgress(progress);
@@ -159,9 +160,9 @@ async function keep({ name, gguf, bring }: Found, battles: Battle[], { onProgres
   } catch (error) {
     if (!isFull(error)) throw error;
     // browsers do not say truly how much is left
-    const megabytes = Math.ceil(bytes / 1e6).toLocaleString('en');
+    const size = bytes ? `${Math.ceil(bytes / 1e6).toLocaleString('en')} MB` : 'it';
     throw new Error(
-      `${name}: the browser has no room to keep ${megabytes} MB: free space on the disk, or remove this site's data in the browser's settings`,
+      `${name}: the browser has no room to keep ${size}: free space on the disk, or remove this site's data in the browser's settings`,
     );
   }
   const kept: Stored = { kind: 'stored', name, folder: place, gguf };

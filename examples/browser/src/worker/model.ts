@@ -17,7 +17,7 @@ import type { Votes } from './votes.js';
 /** A reload loses at most so much of a run. */
 const SAVE_SECONDS = 60;
 /** Validation battles that are measured while training. */
-const MEASURED = 100;
+export const MEASURED = 100;
 
 /** What lets the page hold the training up. */
 export interface Control {

@@ -8,7 +8,9 @@ import { DeviceLostError, type Engine, openEngine } from '@arena/runtime';
 import type { Argument, Event, Pair, Request, Result, TaskName, TrainSettings } from '../protocol.js';
 import { readAway, takeAway } from './away.js';
 import { type Base, chooseBase, deleteBase, keptBases, openBase } from './base.js';
+import { estimateFor } from './estimate.js';
 import { judgePair, reportOn, trainHere } from './model.js';
+import { onnxZip } from './onnx.js';
 import { raceBattles, viewOf } from './race.js';
 import { settingsOf } from './settings.js';
 import { forgetRun, newestFolder, readJson, runStore } from './storage.js';
@@ -84,6 +86,7 @@ const handlers: Handlers = {
     if (!base.kept) onNote('This browser keeps no files of this page: a reload forgets the base.');
     return base.info;
   },
+  estimate: (id, signal) => estimateFor(id, need(votes, 'choose votes first'), signal),
   keptBases,
   deleteBase,
   train: ({ form, pinned }, signal) =>
@@ -124,6 +127,7 @@ const handlers: Handlers = {
     ),
   judge: (pair) => judgePair(need(judge, NO_JUDGE), pair),
   saveAdapter: async () => takeAway(await need(judge, NO_JUDGE).files(), base!),
+  saveOnnx: () => onnxZip(need(judge, NO_JUDGE), base!),
   async useAdapter(files, signal) {
     const { adapter, base: own } = await readAway(files);
     if (own) {
@@ -277,6 +281,7 @@ const STOPPABLE: ReadonlySet<TaskName> = new Set([
   'useVotes',
   'peek',
   'useBase',
+  'estimate',
   'train',
   'continueRun',
   'evaluate',

@@ -20,6 +20,7 @@ import { WasmBackend } from './backend.js';
 import { gatherRows } from './gather.js';
 import { Heap, type HeapOptions } from './heap.js';
 import { batchMatMul } from './matmul.js';
+import { requireSimd } from './module.js';
 import { triedNative } from './native-trial.js';
 import { openPool, type PoolOptions } from './pool.js';
 import { requireWide, wideRefusal } from './wide.js';
@@ -41,6 +42,7 @@ export async function openWasm(asked: WasmOptions = {}): Promise<WasmBackend> {
   const { threads, relaxed, wide, native, ...options } = asked;
   if (wide && relaxed === false)
     throw new EngineError('option', '256-bit vectors (wide) need relaxed SIMD: leave one option out');
+  requireSimd();
   if (wide) requireWide();
   const open = findBackend(WASM_BACKEND) as WasmBackend | null;
   const fits = ({ pool, notes }: WasmBackend) =>

@@ -1,7 +1,7 @@
 /** @file "Make it real": other votes, a real base, and what is under the hood. */
 import { html, nothing, type TemplateResult } from 'lit-html';
-import type { Dropped, TrainSettings } from '../../protocol.js';
-import { answer, askColumns, deleteBase, setEngine, setForm, useBase, useVotes } from '../actions.js';
+import type { Dropped, Estimate, TrainSettings } from '../../protocol.js';
+import { answer, askColumns, deleteBase, estimateBases, setEngine, setForm, useBase, useVotes } from '../actions.js';
 import { BASES } from '../bases.js';
 import { type Answers, type Asked, FIRST_WON, lockOf, namingOf, type State } from '../state.js';
 import { megabytes, percent } from '../text.js';
@@ -141,7 +141,7 @@ const REASONS: Record<string, string> = {
   bad_id: 'whose id is no text and no whole number',
 };
 
-function basePart({ base, kept }: State, lock: string | false): TemplateResult {
+function basePart({ base, kept, estimates }: State, lock: string | false): TemplateResult {
   const value = (id: string) => (document.getElementById(id) as HTMLInputElement).value.trim();
   const fromHub = () => useBase({ kind: 'hub', id: value('base-hub'), token: value('base-token') || undefined });
   return html`<h3 id="base-title">Base model</h3>
@@ -173,7 +173,8 @@ function basePart({ base, kept }: State, lock: string | false): TemplateResult {
       <input id="base-token" type="password" autocomplete="off" placeholder="hf_…" />
       ${button({ id: 'base-load', label: 'Download and open', action: fromHub, locked: lock })}
     </form>
-    <ul class="soft">${BASES.map(({ id, note }) => html`<li><code>${id}</code>: ${note}</li>`)}</ul>
+    <ul id="base-sizes" class="soft">${BASES.map(({ id, note }) => html`<li><code>${id}</code>: ${note}${estimates[id] ? html`; ${takes(estimates[id])}` : nothing}</li>`)}</ul>
+    ${button({ id: 'base-estimate', label: 'How long would they take here?', kind: 'quiet', action: estimateBases, locked: lock })}
     ${drop('base-files', 'Drop a GGUF file here, or choose one (of a split one all parts)', '.gguf', (files) => useBase({ kind: 'files', name: '', files }), lock !== false)}
     <details>
       <summary>A folder, or another address</summary>
@@ -201,6 +202,13 @@ function basePart({ base, kept }: State, lock: string | false): TemplateResult {
           ])
         : nothing
     }</div>`;
+}
+
+/** Nobody should read seconds into an estimate. */
+function takes({ seconds, memory }: Estimate): string {
+  const minutes = Math.max(1, Math.round(seconds / 60));
+  const time = minutes < 100 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+  return `about ${time} for these votes on this machine, and ${megabytes(memory)} of memory a step`;
 }
 
 const FIELDS: Record<
