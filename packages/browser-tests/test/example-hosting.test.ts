@@ -1,8 +1,13 @@
 /** @file examples/browser on a host of static files that sends no headers: threads, offline, a new deployment, and what it may load. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bytesFolder } from '@arena/files';
+import { bytesTarget } from '@arena/files/write';
+import { openBase, readJudge } from '@arena/judge/run';
+import { writeOnnxFolder } from '@arena/onnx';
+import { unzipSync } from 'fflate';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { CHROMIUM, CHROMIUM_FLAGS } from '../chromium.js';
@@ -29,6 +34,27 @@ async function controlled(): Promise<void> {
 /** The caches of the page, and a file of each. */
 function cachesNow(): Promise<string[]> {
   return page.evaluate(() => caches.keys());
+}
+
+/** The page's ONNX folder is the one that Node makes of the page's zip. */
+async function sameOnnx(zip: Record<string, Uint8Array>, found: Record<string, Uint8Array>): Promise<void> {
+  const within = (folder: string) =>
+    Object.fromEntries(
+      Object.entries(zip).flatMap(([name, bytes]) =>
+        name.startsWith(folder) ? [[name.slice(folder.length), bytes]] : [],
+      ),
+    );
+  const base = await openBase(bytesFolder(within('base/')), 'tiny base of random weights');
+  const [folder, onnx] = [bytesTarget(), bytesTarget()];
+  await writeOnnxFolder(base, await readJudge(bytesFolder(within('adapter/'))), { folder, onnx });
+  expect(Object.keys(found).sort()).toEqual([
+    ...['README.md', 'arena.json', 'config.json', 'onnx/model.onnx', 'tokenizer.json', 'tokenizer_config.json'],
+  ]);
+  const [own, other] = [found['onnx/model.onnx'], onnx.files['model.onnx']];
+  expect(own.length).toBe(other.length);
+  // sines of two versions of V8 differ in their last bits
+  expect(own.reduce((count, byte, i) => count + Number(byte !== other[i]), 0) / own.length).toBeLessThan(1e-3);
+  expect(found['config.json']).toEqual(folder.files['config.json']);
 }
 
 describe.skipIf(!existsSync(CHROMIUM))('the example page on a static host', () => {
@@ -158,6 +184,10 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page on a static host', () =
     const [saving] = await Promise.all([page.waitForEvent('download'), page.click('#adapter-save')]);
     await saving.saveAs(at('judge.zip'));
     await status(page, 'Saved');
+    const [exporting] = await Promise.all([page.waitForEvent('download'), page.click('#onnx-save')]);
+    await exporting.saveAs(at('judge-onnx.zip'));
+    await status(page, 'Saved');
+    await sameOnnx(unzipSync(await readFile(at('judge.zip'))), unzipSync(await readFile(at('judge-onnx.zip'))));
     await page.click('#report-box summary');
     const report = page.frameLocator('#report');
     await report.locator('nav a').last().click();

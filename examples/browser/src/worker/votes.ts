@@ -1,7 +1,7 @@
 /** @file Votes: read, cleaned, described and split. */
 import { type Battle, type BattleSource, cleanBattles, readBattles, type Splits, syntheticBattles } from '@arena/data';
 import { describeBattles, syntheticCeiling } from '@arena/data/describe';
-import { battleToRecord, openHubSet } from '@arena/data/read';
+import { battleToRecord } from '@arena/data/read';
 import { scriptOf } from '@arena/eval/report';
 import { DEFAULT_SETTINGS } from '@arena/judge';
 import { type LeftOut, splitVotes, streamVotes } from '@arena/judge/votes';
@@ -74,6 +74,7 @@ async function fromHub(
   { id, token }: { id: string; token?: string },
   { onNote, signal }: Pick<Reading, 'onNote' | 'signal'>,
 ) {
+  const { openHubSet } = await import('./hub-set.js');
   const set = await openHubSet(hubSetId(id), { token, signal });
   onNote(set.note);
   return { name: set.name, source: set.files };

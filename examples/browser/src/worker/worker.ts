@@ -8,8 +8,7 @@ import { DeviceLostError, type Engine, openEngine } from '@arena/runtime';
 import type { Argument, Event, Pair, Request, Result, TaskName, TrainSettings } from '../protocol.js';
 import { readAway, takeAway } from './away.js';
 import { type Base, chooseBase, deleteBase, keptBases, openBase } from './base.js';
-import { estimateFor } from './estimate.js';
-import { judgePair, reportOn, trainHere } from './model.js';
+import { judgePair, trainHere } from './model.js';
 import { onnxZip } from './onnx.js';
 import { raceBattles, viewOf } from './race.js';
 import { settingsOf } from './settings.js';
@@ -86,7 +85,8 @@ const handlers: Handlers = {
     if (!base.kept) onNote('This browser keeps no files of this page: a reload forgets the base.');
     return base.info;
   },
-  estimate: (id, signal) => estimateFor(id, need(votes, 'choose votes first'), signal),
+  estimate: async (id, signal) =>
+    (await import('./estimate.js')).estimateFor(id, need(votes, 'choose votes first'), signal),
   keptBases,
   deleteBase,
   train: ({ form, pinned }, signal) =>
@@ -117,8 +117,9 @@ const handlers: Handlers = {
     stopping?.abort(new Error('stopped'));
     pause?.end();
   },
-  evaluate: (_, signal) =>
-    reportOn(
+  evaluate: async (_, signal) =>
+    // a first visit does not wait for it
+    (await import('./report.js')).reportOn(
       need(judge, NO_JUDGE),
       need(votes, 'choose votes first'),
       `${votes!.info.name} with ${base!.info.name}`,
