@@ -5,12 +5,15 @@
  * same tokens, in batches of like length, in float32 and in bfloat16. Prints battles a second (median, all rounds), the ratio to the
  * peer's fastest form, the largest difference of P(A) to Arena's own kernels, and peak memory.
  */
-import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { readBattles } from '@arena/data';
+import { memoryStore, trainJudge } from '@arena/judge';
+import { openBase } from '@arena/judge/run';
+import { openEngine } from '@arena/runtime';
 import { startScript } from './peer.mjs';
 
 const { values: flags } = parseArgs({
@@ -26,7 +29,6 @@ const { values: flags } = parseArgs({
 });
 for (const name of ['base', 'data', 'peer']) if (!flags[name]) throw new Error(`--${name} is needed`);
 const WAYS = { own: { blas: 'off' }, blas: { blas: 'auto' }, bf16: { blas: 'auto', bf16: true } };
-const ARENA = fileURLToPath(new URL('../packages/cli/dist/bin.js', import.meta.url));
 const OURS = fileURLToPath(new URL('predict/ours.mjs', import.meta.url));
 const PEER = fileURLToPath(new URL('predict/peer.py', import.meta.url));
 const threads = Number(flags.threads);
@@ -35,12 +37,8 @@ const environment = { OMP_NUM_THREADS: flags.threads, HF_HUB_OFFLINE: '1' };
 const folder = await mkdtemp(join(tmpdir(), 'arena-predict-'));
 const runners = [];
 try {
-  const out = join(folder, 'run');
-  const training = ['--max-steps', '2', '--max-tokens', '512', '--first-layer', '0', '--style', 'none'];
-  const all = ['--targets', 'q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj', '--head-std', '0.02'];
-  const places = ['--base', flags.base, '--data', flags.data, '--out', out];
-  execFileSync(process.execPath, [ARENA, 'train', ...places, ...training, ...all], { stdio: 'inherit' });
-  const request = { do: 'load', base: flags.base, adapter: join(out, 'adapter'), threads };
+  await train(folder);
+  const request = { do: 'load', base: flags.base, adapter: folder, threads };
   for (const way of flags.ways.split(',')) {
     const ours = startScript(process.execPath, [OURS], {});
     const runner = { name: `Arena, ${way}`, rounds: [], ...ours };
@@ -64,6 +62,30 @@ try {
 } finally {
   for (const { close } of runners) close();
   await rm(folder, { recursive: true });
+}
+
+/** Writes an adapter of two steps into a folder. */
+async function train(to) {
+  const engine = await openEngine('wasm', { threads });
+  const battles = [];
+  for await (const battle of readBattles(flags.data)) {
+    if (battle.winner === 'a' || battle.winner === 'b') battles.push(battle);
+    if (battles.length === 16) break;
+  }
+  const targets = ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'];
+  const settings = { base: flags.base, data: [flags.data], maxTokens: 512, firstLayer: 0, maxSteps: 2, style: 'none' };
+  const store = memoryStore();
+  const writeFolder = async (_, files) => {
+    for (const [name, content] of Object.entries(files)) await writeFile(join(to, name), content);
+  };
+  const { judge } = await trainJudge(
+    { parts: { train: battles, validation: [], test: [] } },
+    { ...settings, targets, headStd: 0.02 },
+    { ...store, writeFolder },
+    { base: await openBase(flags.base) },
+  );
+  await judge.dispose();
+  engine.dispose();
 }
 
 function tableOf(rows) {
