@@ -192,16 +192,25 @@ async function openWebgpuEngine(options: WebgpuOptions, hardware: boolean): Prom
   await provideNodeGpu();
   const { requireGpu } = await import('./webgpu/device.js');
   requireGpu();
-  const { closeWebgpu, openWebgpu } = await import('./webgpu/open.js').catch(sayWhatWebgpuNeeds);
-  const { backend, device, notes } = await openWebgpu(options, hardware);
+  const tfjs = await tfjsWebgpu();
+  const { closeWebgpu, openWebgpu } = await import('./webgpu/open.js');
+  const { backend, device, notes } = await openWebgpu(tfjs, options, hardware);
   return { name: 'webgpu', threads: 1, wide: false, notes, device, dispose: () => void closeWebgpu(backend) };
 }
 
-/** tfjs's backend for WebGPU is an optional peer: other engines do not need its 17 MB. */
-function sayWhatWebgpuNeeds(error: Error & { code?: string }): never {
-  if (error.code !== 'ERR_MODULE_NOT_FOUND' || !error.message.includes('tfjs-backend-webgpu')) throw error;
-  const install = 'npm install @tensorflow/tfjs-backend-webgpu@4.22';
-  throw new EngineError('unavailable', `engine 'webgpu' needs tfjs's backend for it: ${install}`, { cause: error });
+/**
+ * tfjs's backend for WebGPU, an optional peer: other engines do not need its 17 MB. It is imported here alone, and within `try`, where
+ * bundlers leave a package that is missing to run time.
+ * @throws EngineError when it is not installed.
+ */
+async function tfjsWebgpu() {
+  try {
+    return await import('@tensorflow/tfjs-backend-webgpu');
+  } catch (error) {
+    if (!(error as Error).message.includes('tfjs-backend-webgpu')) throw error;
+    const install = 'npm install @tensorflow/tfjs-backend-webgpu@4.22';
+    throw new EngineError('unavailable', `engine 'webgpu' needs tfjs's backend for it: ${install}`, { cause: error });
+  }
 }
 
 function checkThreads(threads: number | undefined): void {
