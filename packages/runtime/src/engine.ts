@@ -24,9 +24,10 @@ export interface WasmOptions {
   /**
    * true: 256-bit vectors by V8's experimental flag `--experimental-wasm-revectorize`, which affects all WebAssembly of
    * the process while the engine is open. Node 24 or later. Opening takes half a second longer for a trial product: if
-   * it is not faster or not right, the ordinary kernels run and {@link Engine.notes} says why (default: false).
+   * it is not faster or not right, the ordinary kernels run and {@link Engine.notes} says why. auto: the same where Node
+   * has the flag, without a note (default: false).
    */
-  wide?: boolean;
+  wide?: boolean | 'auto';
   /**
    * A native library for large products, from `openBlas` of `@arena/runtime/blas` (Node). Opening takes some 150 ms
    * longer for a trial product: a library that is wrong or slower is not used, and {@link Engine.notes} says why (default:
