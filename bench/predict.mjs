@@ -26,7 +26,9 @@ const { values: flags } = parseArgs({
 });
 for (const name of ['base', 'data', 'peer']) if (!flags[name]) throw new Error(`--${name} is needed`);
 const WAYS = { own: { blas: 'off' }, blas: { blas: 'auto' }, bf16: { blas: 'auto', bf16: true } };
-const file = (name) => fileURLToPath(new URL(name, import.meta.url));
+const ARENA = fileURLToPath(new URL('../packages/cli/dist/bin.js', import.meta.url));
+const OURS = fileURLToPath(new URL('predict/ours.mjs', import.meta.url));
+const PEER = fileURLToPath(new URL('predict/peer.py', import.meta.url));
 const threads = Number(flags.threads);
 const environment = { OMP_NUM_THREADS: flags.threads, HF_HUB_OFFLINE: '1' };
 
@@ -37,18 +39,17 @@ try {
   const training = ['--max-steps', '2', '--max-tokens', '512', '--first-layer', '0', '--style', 'none'];
   const all = ['--targets', 'q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj', '--head-std', '0.02'];
   const places = ['--base', flags.base, '--data', flags.data, '--out', out];
-  const arena = file('../packages/cli/dist/bin.js');
-  execFileSync(process.execPath, [arena, 'train', ...places, ...training, ...all], { stdio: 'inherit' });
+  execFileSync(process.execPath, [ARENA, 'train', ...places, ...training, ...all], { stdio: 'inherit' });
   const request = { do: 'load', base: flags.base, adapter: join(out, 'adapter'), threads };
   for (const way of flags.ways.split(',')) {
-    const ours = startScript(process.execPath, [file('predict/ours.mjs')], {});
+    const ours = startScript(process.execPath, [OURS], {});
     const runner = { name: `Arena, ${way}`, rounds: [], ...ours };
     runners.push(runner);
     await ours.ask({ ...request, ...WAYS[way], data: flags.data, count: Number(flags.count) });
   }
   const { rows } = await runners[0].ask({ do: 'tokens' });
   for (const dtype of ['float32', 'bfloat16']) {
-    const peer = startScript(flags.peer, [file('predict/peer.py')], environment);
+    const peer = startScript(flags.peer, [PEER], environment);
     const runner = { name: `transformers, ${dtype}`, isPeer: true, rounds: [], ...peer };
     runners.push(runner);
     await peer.ask({ ...request, dtype, rows });

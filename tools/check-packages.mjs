@@ -1,7 +1,7 @@
 /**
  * @file Packs every public package and uses it as somebody else would: `pnpm check:packages [name...]`.
  * For each one, in an empty project of its own: what is in the tarball; npm install of what its README says, without
- * scripts; publint and are-the-types-wrong on the tarball; the README's first example type-checked under Node's rules and run. Without names, check-own-kernel.mjs follows. Needs the npm registry or a full cache.
+ * scripts; publint and are-the-types-wrong on the tarball; the README's first example type-checked under Node's rules and run. Without names, check-own-kernel.mjs and check-judge-page.mjs follow. Needs the npm registry or a full cache.
  */
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -49,7 +49,10 @@ for (const { name } of packages) {
 rmSync(folder, { recursive: true });
 console.log(`${failed} of ${wanted.length || packages.length} packages have problems`);
 process.exitCode = failed ? 1 : 0;
-if (!wanted.length) await import('./check-own-kernel.mjs');
+if (!wanted.length) {
+  await import('./check-own-kernel.mjs');
+  await import('./check-judge-page.mjs');
+}
 
 /** The script behind a command of a development dependency. */
 function bin(packageName, command) {

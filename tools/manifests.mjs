@@ -12,6 +12,7 @@ const COMMON_KEYWORDS = ['arena', 'gemma', 'lora', 'qlora', 'fine-tuning', 'type
 /** Words that people search for, by package. */
 const KEYWORDS = {
   cli: ['cli', 'reward-model', 'llm-judge', 'chatbot-arena'],
+  'create-judge-page': ['create', 'llm-judge', 'browser', 'template'],
   cuda: ['cuda', 'gpu', 'tfjs'],
   data: ['chatbot-arena', 'preference-data', 'parquet', 'lmsys'],
   decoder: ['transformer', 'backpropagation', 'tfjs', 'sequence-classification'],

@@ -1,5 +1,6 @@
 /** @file What the page asks of the Worker, and what the Worker tells it meanwhile. */
 import type { Description } from '@arena/data/describe';
+import type { Column, WinnerValues } from '@arena/data/read';
 import type { TrainingSettings } from '@arena/judge';
 import type { EngineName } from '@arena/runtime';
 
@@ -9,13 +10,37 @@ export interface EngineInfo {
   detail: string;
 }
 
-/** Files of votes, and what their columns and votes are called where that differs: "prompt=question", "a=1,b=0". */
+/** What columns and votes are called in a file: `{ prompt: 'question' }`, `{ a: '1' }`. */
+export interface Naming {
+  columns: Partial<Record<Column, string>>;
+  winnerValues?: WinnerValues;
+}
+
+/** Files of votes, or a data set of Hugging Face's hub (`owner/name:split`). Without either: made-up votes, drawn by `seed`. */
 export interface VotesChoice {
-  /** null: made-up votes, drawn by `seed`. */
-  files: File[] | null;
+  files?: File[];
+  hub?: { id: string; token?: string };
   seed?: number;
-  columns?: string;
-  winnerValues?: string;
+  /** Where the names differ from those of all known sets. */
+  naming?: Naming;
+}
+
+/** The start of a table whose columns are of no known set, so that a person can say which is which. */
+export interface TableStart {
+  file: string;
+  /** What the reader could not make of it. */
+  why: string;
+  /** The columns, and the values of those that have few short ones. */
+  columns: { name: string; values: string[] }[];
+  /** Cells of the first rows, cut [rows][columns]. */
+  rows: string[][];
+}
+
+/** Votes that were left out, and where the first of them are. */
+export interface Dropped {
+  reason: string;
+  count: number;
+  examples: { row: number; text: string }[];
 }
 
 export interface VotesInfo {
@@ -23,8 +48,7 @@ export interface VotesInfo {
   /** Highest accuracy that a judge of these votes can expect, where that is known: of made-up ones. */
   ceiling?: number;
   description: Description;
-  /** Battles left out, by reason. */
-  dropped: { reason: string; count: number }[];
+  dropped: Dropped[];
   parts: { train: number; validation: number; test: number };
 }
 
@@ -74,6 +98,12 @@ export type BaseChoice =
   | { kind: 'hub'; id: string; token?: string }
   /** Files of such a folder, which `name` names; or a GGUF file or all parts of one. */
   | { kind: 'files'; name: string; files: File[] };
+
+/** What a training on the votes that are open would take on this machine. `memory`: bytes of a step. */
+export interface Estimate {
+  seconds: number;
+  memory: number;
+}
 
 /** A base in the browser's private file system. */
 export type KeptBase = { name: string; folder: string; bytes: number };
@@ -126,11 +156,16 @@ interface Tasks {
   /** Opens an engine in place of the one that is open; what was trained on that one and not kept is gone. */
   open(engine: EngineName | 'auto'): EngineInfo;
   savedRun(): SavedRun | null;
-  useVotes(choice: VotesChoice): VotesInfo;
+  /** The start of the table where nobody knows its columns or the words of its votes. */
+  useVotes(choice: VotesChoice): VotesInfo | { unnamed: TableStart };
+  /** The start of the table, so that a person can say themselves which column is which. */
+  peek(choice: VotesChoice): TableStart;
   battle(index: number): BattleView;
   /** Ten battles of the test part with a vote, which training never sees. */
   race(): BattleView[];
   useBase(choice: BaseChoice): BaseInfo;
+  /** Measured on one layer of the base's shape, of which nothing is downloaded. An id of the page's list. */
+  estimate(id: string): Estimate;
   keptBases(): KeptBase[];
   deleteBase(folder: string): void;
   /**
@@ -148,6 +183,8 @@ interface Tasks {
   judge(pair: Pair): Judgement;
   /** A zip with the adapter, and with the base where that is tiny: nobody else has it. */
   saveAdapter(): Uint8Array;
+  /** A zip with the judge as an ONNX model. Of a tiny base alone. */
+  saveOnnx(): Uint8Array;
   /** A zip that {@link Tasks.saveAdapter} gave, or the files of an adapter folder. */
   useAdapter(files: File[]): string;
 }

@@ -4,7 +4,7 @@ import axe from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CHROMIUM, CHROMIUM_FLAGS } from '../chromium.js';
-import { idle, openExample, PATIENCE, type ServedPage, serveExample, settings, status } from './example-page.js';
+import { idle, openExample, PATIENCE, type ServedPage, serveExample, settings, status, until } from './example-page.js';
 
 let served: ServedPage;
 let browser: Browser;
@@ -51,11 +51,7 @@ describe.skipIf(!existsSync(CHROMIUM))('axe on the example page', () => {
       await settings(page, { 'max-tokens': '128', rank: '4' });
       await clean('voted, base and settings');
       await page.click('#train');
-      await page.waitForFunction(
-        () => /step \d\d of/.test(document.getElementById('status')!.textContent!),
-        null,
-        PATIENCE,
-      );
+      await until(page, () => /step \d\d of/.test(document.getElementById('status')!.textContent!));
       await clean('training');
       await status(page, 'Trained');
       await clean('result');

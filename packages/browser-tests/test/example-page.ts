@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Page } from 'playwright';
-import { build, preview } from 'vite';
+import { build, type Plugin, preview } from 'vite';
 import { expect } from 'vitest';
 import shared from '../../../vitest.package.js';
 
@@ -18,12 +18,22 @@ export interface ServedPage {
   close(): Promise<void>;
 }
 
+/** Bundles a page of examples/ into a folder. */
+export async function buildExample(
+  outDir: string,
+  { name = 'browser', plugins = [] }: { name?: string; plugins?: Plugin[] } = {},
+) {
+  const root = fileURLToPath(new URL(name, EXAMPLES));
+  const config = { root, logLevel: 'error', resolve: shared.resolve } as const;
+  await build({ ...config, plugins, build: { outDir, emptyOutDir: true } });
+  return config;
+}
+
 /** @param name Its folder in examples/. */
 export async function serveExample(name = 'browser'): Promise<ServedPage> {
   const folder = await mkdtemp(join(tmpdir(), 'arena-example-'));
   const outDir = join(folder, 'page');
-  const config = { root: fileURLToPath(new URL(name, EXAMPLES)), logLevel: 'error', resolve: shared.resolve } as const;
-  await build({ ...config, build: { outDir } });
+  const config = await buildExample(outDir, { name });
   const server = await preview({ ...config, build: { outDir }, preview: { port: 0, host: 'localhost' } });
   return {
     url: server.resolvedUrls!.local[0],
@@ -42,9 +52,23 @@ export async function openExample(page: Page, url: string): Promise<void> {
   await idle(page);
 }
 
+/** Waits until a predicate holds in the page. Playwright's own needs eval there, which the page's policy refuses. */
+export async function until<T = undefined>(
+  page: Page,
+  predicate: (argument: T) => unknown,
+  argument?: T,
+): Promise<void> {
+  const end = Date.now() + PATIENCE.timeout;
+  // a page that is just being loaded again has no answer
+  while (!(await page.evaluate(predicate as (argument: unknown) => unknown, argument).catch(() => false))) {
+    if (Date.now() > end) throw new Error(`not within ${PATIENCE.timeout} ms: ${predicate}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
 /** Waits until no task is under way. */
 export async function idle(page: Page): Promise<void> {
-  await page.waitForFunction(() => !document.querySelector('#now progress'), null, PATIENCE);
+  await until(page, () => !document.querySelector('#now progress'));
 }
 
 /** Fills in settings under the hood. */
@@ -70,11 +94,11 @@ export function adapterIn(zip: Record<string, Uint8Array>): Record<string, Uint8
 
 /** Waits for a word in the status line; the page's error, if any, is the test's. */
 export async function status(page: Page, word: string): Promise<void> {
-  await page.waitForFunction(
+  await until(
+    page,
     (wanted) =>
       document.getElementById('status')!.textContent!.includes(wanted) || document.getElementById('error') !== null,
     word,
-    PATIENCE,
   );
   expect(await shownError(page)).toBeNull();
 }

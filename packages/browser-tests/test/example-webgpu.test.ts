@@ -6,7 +6,16 @@ import { type Browser, chromium, type Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { tinyGguf } from '../../gguf/test/tiny-base.js';
 import { CHROMIUM, CHROMIUM_FLAGS, WEBGPU_FLAGS } from '../chromium.js';
-import { openExample, PATIENCE, type ServedPage, serveExample, settings, status, train } from './example-page.js';
+import {
+  openExample,
+  PATIENCE,
+  type ServedPage,
+  serveExample,
+  settings,
+  status,
+  train,
+  until,
+} from './example-page.js';
 
 let served: ServedPage;
 let browser: Browser;
@@ -26,10 +35,10 @@ function fewVotes(): string {
 }
 
 async function reachedStep(least: number): Promise<void> {
-  await page.waitForFunction(
+  await until(
+    page,
     (wanted) => Number(/step (\d+) of/.exec(document.getElementById('status')!.textContent!)?.[1]) >= wanted,
     least,
-    PATIENCE,
   );
 }
 

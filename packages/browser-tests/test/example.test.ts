@@ -19,6 +19,7 @@ import {
   serveExample,
   shownError as shownErrorOf,
   status as statusOf,
+  until,
 } from './example-page.js';
 
 let served: ServedPage;
@@ -124,11 +125,7 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
     expect(await page.textContent('#voted')).toMatch(/^You chose A/);
 
     await page.click('#train');
-    await page.waitForFunction(
-      () => /step [23]\d of/.test(document.getElementById('status')!.textContent!),
-      null,
-      PATIENCE,
-    );
+    await until(page, () => /step [23]\d of/.test(document.getElementById('status')!.textContent!));
     expect(await page.textContent('#pinned')).toMatch(/Step 0: \d+ % for A|Step \d+: \d+ % for A, \d+ % before/);
     await page.click('#pause');
     await status('Paused');
@@ -174,8 +171,22 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
     expect(await shownError()).toContain('the base in this zip is not the one');
     await writeFile(at('no.zip'), 'PK and no zip');
     await page.setInputFiles('#adapter-files', at('no.zip'));
-    await page.waitForFunction(() => document.getElementById('error')?.textContent?.includes('no.zip: cannot be read'));
+    await until(page, () => document.getElementById('error')?.textContent?.includes('no.zip: cannot be read'));
     expect(troubles).toEqual([]);
+
+    // the adapter alone, on the tiny base of other votes
+    const other = await page.context().newPage();
+    await openExample(other, `${served.url}#votes=made-up&seed=7`);
+    await other.click('#base-tiny');
+    await statusOf(other, 'base is ready');
+    const names = Object.keys(files).filter((name) => name.startsWith('adapter/'));
+    await other.setInputFiles(
+      '#adapter-files',
+      names.map((name) => at(`zip/${name}`)),
+    );
+    await other.waitForSelector('#error', PATIENCE);
+    expect(await other.textContent('#error')).toMatch(/tiny base of other votes: open the zip that it was saved in/);
+    await other.close();
   }, 900_000);
 
   it('other votes take away what was trained on the old ones; a link repeats a run', async () => {
@@ -230,43 +241,24 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page', () => {
     expect(await shownError()).toMatch(/wrong\.csv/);
     const few = at('few.jsonl');
     const row = { id: 1, prompt: 'hi', response_a: 'one', response_b: 'two', winner: 'model_a' };
-    await writeFile(few, `${JSON.stringify(row)}\n`);
+    const other = { ...row, id: 2, prompt: 'ho', winner: 'model_b' };
+    await writeFile(few, `${JSON.stringify(row)}\n${JSON.stringify(other)}\n`);
     await page.setInputFiles('#votes-files', few);
-    await page.waitForFunction(
-      () => document.getElementById('error')?.textContent?.includes('too few'),
-      null,
-      PATIENCE,
-    );
+    await until(page, () => document.getElementById('error')?.textContent?.includes('too few'));
 
-    const named = at('named.csv');
-    const rows = Array.from({ length: 60 }, (_, i) => `question ${i},one ${i},two ${i},${i % 2}`);
-    await writeFile(named, `q,first,second,label\n${rows.join('\n')}\n`);
-    await page.click('#votes-naming summary');
-    await page.fill('#votes-columns', 'prompt=q,response_a=first,response_b=second,winner=label');
-    await page.setInputFiles('#votes-files', named);
-    await page.waitForFunction(
-      () => document.getElementById('error')?.textContent?.includes('winner is "0"'),
-      null,
-      PATIENCE,
-    );
-    await page.fill('#votes-values', 'a=1,b=0');
-    await page.setInputFiles('#votes-files', named);
-    await status('votes are ready');
-    expect(await page.textContent('#votes-facts')).toMatch(/60 with 60 prompts/);
-
-    const other = await page.context().newPage();
-    await other.goto(served.url);
-    await other.evaluate(() => {
+    const tab = await page.context().newPage();
+    await tab.goto(served.url);
+    await tab.evaluate(() => {
       void navigator.locks.request('arena-training', () => new Promise(() => {}));
     });
     await page.click('#train');
     await page.waitForSelector('#error', PATIENCE);
     expect(await shownError()).toContain('another tab of this page is training');
-    await other.close();
+    await tab.close();
   }, 120_000);
 
   it('without a Worker, and in a browser that keeps nothing, it says so and stays usable', async () => {
-    const context = await browser.newContext();
+    const context = await browser.newContext({ serviceWorkers: 'block' }); // so that the script comes by the route below
     const bare = await context.newPage();
     await bare.route('**/worker-*.js', (route) => route.abort());
     await bare.goto(served.url);

@@ -24,6 +24,11 @@ export interface Base {
   stored: 'float' | '4bit' | 'blocks';
   /** Of a base that is a GGUF file. */
   file?: Pick<GgufBase, 'bytes' | 'sha256' | 'tensors' | 'hasChatTemplate'>;
+  /**
+   * Digest of a base of several files, as whoever opens it makes it. Cards of judges on it have it, and a base of another
+   * digest is refused.
+   */
+  sha256?: string;
   /** Set when an adapter was merged into it. */
   card?: ModelCard;
 }
@@ -61,11 +66,17 @@ export function withLayers(base: Base, layers: number | undefined): Base {
   throw new JudgeError('settings', `\`layers\` ${layers}: ${base.name} has ${all.length} layers`);
 }
 
-/** @throws JudgeError when the base is another file than the card's, by its size. */
+/** @throws JudgeError when the base is another one than the card's, by the size of its file or the digest of its files. */
 export function checkBaseFile(
-  { name, file }: Pick<Base, 'name' | 'file'>,
-  { baseFile }: Pick<ModelCard, 'baseFile'>,
+  { name, file, sha256 }: Pick<Base, 'name' | 'file' | 'sha256'>,
+  { baseFile, baseSha256 }: Pick<ModelCard, 'baseFile' | 'baseSha256'>,
 ): void {
+  if (baseSha256 && sha256 && baseSha256 !== sha256) {
+    throw new JudgeError(
+      'base',
+      `${name}: SHA-256 ${sha256.slice(0, 12)}…; the adapter was trained on another base of that kind, SHA-256 ${baseSha256.slice(0, 12)}…: open it with its own base`,
+    );
+  }
   if (!baseFile || !file || baseFile.bytes === file.bytes) return;
   throw new JudgeError(
     'base',

@@ -24,6 +24,8 @@ export type ModelCard = Head & {
   layers?: number;
   /** Size and digest of a base that is one file. */
   baseFile?: { bytes: number; sha256: string };
+  /** Digest of a base of several files, where whoever opened it said it: {@link Base.sha256}. */
+  baseSha256?: string;
   /** Seed of the run. */
   seed?: number;
   /** Set for a merged checkpoint. */

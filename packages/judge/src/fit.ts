@@ -230,8 +230,9 @@ const TUNED_ON_CHATS =
   "the base was tuned on chats (its file has a chat template), and the frame is compact: with `frame` 'chat' it sees what it knows";
 
 /** What a card says of a base that is one file. */
-async function baseFile({ file }: Base): Promise<Pick<ModelCard, 'baseFile'>> {
-  return file ? { baseFile: { bytes: file.bytes, sha256: await file.sha256() } } : {};
+async function baseFile({ file, sha256 }: Base): Promise<Pick<ModelCard, 'baseFile' | 'baseSha256'>> {
+  if (file) return { baseFile: { bytes: file.bytes, sha256: await file.sha256() } };
+  return sha256 ? { baseSha256: sha256 } : {};
 }
 
 /** Trains the model in place, and keeps log and checkpoints. Undefined when the signal ended it. */

@@ -1,8 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { backend, matMul, type Tensor, tensor2d } from '@tensorflow/tfjs-core';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openBlas } from '../src/blas/index.js';
 import { type Engine, openEngine } from '../src/index.js';
 import { multiplyPanels, type NativeProducts, packLeft, roundRows, wasmBackend } from '../src/wasm/index.js';
@@ -118,6 +121,19 @@ describe('a weight panel by panel', () => {
   });
 });
 
+/** cblas_sgemm by its definition, row-major. */
+const STAND_IN = `
+extern "C" void cblas_sgemm(int, int ta, int tb, int m, int n, int k, float alpha, const float *a, int lda,
+                            const float *b, int ldb, float beta, float *c, int ldc) {
+  for (int i = 0; i < m; i++)
+    for (int j = 0; j < n; j++) {
+      float sum = 0;
+      for (int p = 0; p < k; p++) sum += (ta == 112 ? a[p * lda + i] : a[i * lda + p]) * (tb == 112 ? b[j * ldb + p] : b[p * ldb + j]);
+      float *at = c + i * ldc + j;
+      *at = alpha * sum + (beta ? beta * *at : 0);
+    }
+}`;
+
 /** A library that leaves C as it is. */
 const wrongLibrary = (): NativeProducts => ({
   name: 'a wrong library',
@@ -167,6 +183,51 @@ describe('openBlas', () => {
     const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { env, encoding: 'utf8' });
     expect(said).toBe('0 4 undefined\n');
   });
+
+  describe.skipIf(!existsSync('/usr/bin/g++'))(
+    'with a library of a name of other systems (a stand-in, on Linux)',
+    () => {
+      const folder = mkdtempSync(join(tmpdir(), 'arena-blas-'));
+      afterAll(() => rmSync(folder, { recursive: true }));
+      beforeAll(() => {
+        const source = join(folder, 'cblas.cpp');
+        writeFileSync(source, STAND_IN);
+        const [first, ...others] = ['openblas.dll', 'libopenblas.dylib', 'Accelerate'];
+        execFileSync('g++', ['-O2', '-shared', '-fPIC', '-o', join(folder, first), source]);
+        for (const name of others) copyFileSync(join(folder, first), join(folder, name));
+      });
+
+      it.each([
+        ['win32', undefined, 'CBLAS'],
+        ['darwin', undefined, 'CBLAS'],
+        ['darwin', 'Accelerate', 'Accelerate'],
+      ])('%s, path %s: finds it and multiplies', (platform, path, name) => {
+        const dist = (file: string) => JSON.stringify(new URL(`../dist/${file}`, import.meta.url).href);
+        const script = `
+        import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+        import { openEngine } from ${dist('index.js')};
+        import { openBlas } from ${dist('blas/index.js')};
+        createRequire(import.meta.url)('koffi'); // for the real system
+        Object.defineProperty(process, 'platform', { value: '${platform}' });
+        const path = ${path && JSON.stringify(join(folder, path))};
+        const blas = await openBlas({ path });
+        Object.defineProperty(process, 'platform', { value: 'linux' });
+        const engine = await openEngine('wasm', { threads: 2, blas });
+        console.log(blas.name, blas.path.split('/').pop(), engine.notes.join());
+        process.exit();`;
+        const env = { ...process.env, LD_LIBRARY_PATH: folder };
+        const options = { cwd: new URL('..', import.meta.url), env, encoding: 'utf8' } as const;
+        const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], options);
+        const found = path ?? (platform === 'win32' ? 'openblas.dll' : 'libopenblas.dylib');
+        // it is right; that it may be slower than our kernels is said
+        expect(said).toMatch(new RegExp(`^${name} ${found} (CBLAS|Accelerate)?[^\\n]*\\n$`));
+        expect(said).not.toMatch(/wrong/);
+      });
+    },
+  );
 
   // dnnl_sgemm of oneDNN 2.6 keeps values below its stack pointer, where a signal's frame goes
   it.skipIf(!isInstalled('libdnnl.so.2'))('multiplies with oneDNN while signals arrive', async () => {

@@ -6,6 +6,7 @@
 
 import { bytesSource, type Location, readFileAt, writeFolder } from '@arena/files';
 import { placeName } from '@arena/files/source';
+import { portableSha256 } from '@arena/files/write';
 import { openSafetensors, type SafeTensor, serialize } from '@arena/safetensors';
 import { parsePythonJson } from '@arena/safetensors/json';
 import { toFloat32 } from '@arena/safetensors/tensor';
@@ -246,6 +247,14 @@ function values(stored: SafeTensor): Float32Array {
 }
 
 async function sha256(bytes: Uint8Array): Promise<string> {
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
+  const { subtle } = globalThis.crypto;
+  if (!subtle) return portably(bytes); // a page on an address that is not safe
+  const digest = new Uint8Array(await subtle.digest('SHA-256', bytes as Uint8Array<ArrayBuffer>));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+function portably(bytes: Uint8Array): string {
+  const hash = portableSha256();
+  hash.update(bytes);
+  return hash.hex();
 }

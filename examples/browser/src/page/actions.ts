@@ -1,7 +1,17 @@
 /** @file What a person can do: each action asks the Worker, and changes the state by what comes back. */
 import type { BaseChoice, Pair, TrainSettings, VotesChoice } from '../protocol.js';
 import { current, update, updateInFrame } from './app.js';
-import { afterEvent, type State, withBase, withEngine, withJudge, withVotes } from './state.js';
+import { BASES } from './bases.js';
+import {
+  type Answers,
+  afterEvent,
+  type State,
+  withBase,
+  withEngine,
+  withJudge,
+  withQuestion,
+  withVotes,
+} from './state.js';
 import { startWorker } from './worker-client.js';
 
 const worker = startWorker(
@@ -28,21 +38,47 @@ async function task(label: string, body: () => Promise<string>, canStop = false)
   }
 }
 
-async function readVotes(choice: VotesChoice): Promise<void> {
+/** False where the person has to say first which column is which. */
+async function readVotes(choice: VotesChoice): Promise<boolean> {
   const votes = await worker.ask('useVotes', choice);
+  if ('unnamed' in votes) {
+    update((state) => withQuestion(state, choice, votes.unnamed));
+    return false;
+  }
   const race = await worker.ask('race');
-  update((state) => withVotes(state, votes, race));
+  update((state) => ({
+    ...withVotes(state, votes, race),
+    lastVotes: choice.files || choice.hub ? choice : null,
+  }));
+  return true;
 }
+
+/** Lets the person say of the votes that are open which column is which. */
+export const askColumns = () =>
+  task('Reading the first rows', async () => {
+    const choice = current().lastVotes!;
+    const table = await worker.ask('peek', choice);
+    update((state) => withQuestion(state, choice, table));
+    return 'Say which column is which.';
+  });
 
 export const useVotes = (choice: VotesChoice) =>
   task(
     'Reading the votes',
     async () => {
-      await readVotes(choice);
-      return 'The votes are ready.';
+      return (await readVotes(choice)) ? 'The votes are ready.' : 'Say which column is which.';
     },
     true,
   );
+
+/** What the person says of a column. The values of the votes are those of their column. */
+export function answer(given: Partial<Answers>): void {
+  const change = given.winner === undefined ? given : { ...given, aWon: '', bWon: '', tie: '' };
+  update((state) => ({
+    ...state,
+    asked: state.asked && { ...state.asked, answers: { ...state.asked.answers, ...change } },
+  }));
+}
 
 async function openBase(choice: BaseChoice): Promise<void> {
   const base = await worker.ask('useBase', choice);
@@ -61,6 +97,21 @@ export const useBase = (choice: BaseChoice) =>
     true,
   );
 
+/** Measures what each base of the list would take. */
+export const estimateBases = () =>
+  task(
+    'Measuring this machine',
+    async () => {
+      for (const { id } of BASES) {
+        update((state) => ({ ...state, task: state.task && { ...state.task, text: `Measuring a layer of ${id}` } }));
+        const estimate = await worker.ask('estimate', id);
+        update(({ estimates, ...state }) => ({ ...state, estimates: { ...estimates, [id]: estimate } }));
+      }
+      return 'Measured.';
+    },
+    true,
+  );
+
 export const deleteBase = (folder: string) =>
   task('Deleting the base', async () => {
     await worker.ask('deleteBase', folder);
@@ -73,7 +124,7 @@ export const train = () =>
   task(
     'Preparing',
     async () => {
-      if (!current().votes) await readVotes({ files: null, seed: current().seed });
+      if (!current().votes) await readVotes({ seed: current().seed });
       if (!current().base) await openBase({ kind: 'tiny' });
       const { form, race, at } = current();
       update({ saved: null, pinned: race[at] ?? null });
@@ -200,6 +251,12 @@ export const saveAway = () =>
     return 'Saved as judge.zip.';
   });
 
+export const saveOnnx = () =>
+  task('Writing the ONNX model', async () => {
+    download('judge-onnx.zip', await worker.ask('saveOnnx'), 'application/zip');
+    return 'Saved as judge-onnx.zip.';
+  });
+
 export const openAdapter = (files: File[]) =>
   task(
     'Opening the adapter',
@@ -237,7 +294,7 @@ export const begin = () =>
   task('Starting the engine', async () => {
     const engine = await worker.ask('open', current().wanted);
     update((state) => withEngine(state, engine));
-    await readVotes({ files: null, seed: current().seed });
+    await readVotes({ seed: current().seed });
     update({ kept: await worker.ask('keptBases').catch(() => []) });
     await offerSaved();
     return '';

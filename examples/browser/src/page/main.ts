@@ -1,8 +1,9 @@
 /** @file Starts the page. */
 import { begin, vote } from './actions.js';
 import { current, show, update } from './app.js';
+import { useServiceWorker } from './hosting.js';
 import { challengeOf } from './share.js';
-import type { State } from './state.js';
+import { isUntouched, type State } from './state.js';
 import { page } from './view/page.js';
 
 const ENGINES: readonly State['wanted'][] = ['auto', 'wasm', 'webgpu'];
@@ -13,6 +14,7 @@ update({
   wanted: ENGINES.includes(asked) ? asked : 'auto',
   challenge,
   seed: challenge?.seed ?? 42,
+  isSafe: isSecureContext,
   offersWebgpu: Boolean(await navigator.gpu?.requestAdapter().catch(() => null)),
 });
 show(page);
@@ -29,4 +31,5 @@ addEventListener('beforeunload', (event) => {
   if (current().run?.phase === 'training' && current().task) event.preventDefault();
 });
 
+void useServiceWorker(() => isUntouched(current()));
 await begin();

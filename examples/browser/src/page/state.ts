@@ -4,13 +4,17 @@ import type {
   BaseInfo,
   BattleView,
   EngineInfo,
+  Estimate,
   Evaluated,
   Event,
   Judgement,
   KeptBase,
+  Naming,
   Pair,
   SavedRun,
+  TableStart,
   TrainSettings,
+  VotesChoice,
   VotesInfo,
 } from '../protocol.js';
 
@@ -46,17 +50,46 @@ export interface Challenge {
   person?: number;
 }
 
+/** A question to the person: which column is which. */
+export interface Asked {
+  choice: VotesChoice;
+  table: TableStart;
+  answers: Answers;
+}
+
+/** Names of columns; '' where none is chosen. */
+export interface Answers {
+  prompt: string;
+  a: string;
+  b: string;
+  /** {@link FIRST_WON} where the first answer is always the preferred one. */
+  winner: string;
+  /** Values of the votes. */
+  aWon: string;
+  bWon: string;
+  tie: string;
+}
+
+/** In place of a column of votes. */
+export const FIRST_WON = '\0first';
+
 export interface State {
   engine: EngineInfo | null;
   /** What the user asks for; `auto` lets the browser decide. */
   wanted: 'auto' | 'wasm' | 'webgpu';
   offersWebgpu: boolean;
+  /** Whether the address is a safe one (https, or this machine): others have one thread and no storage. */
+  isSafe: boolean;
   task: Task | null;
   /** The last thing that happened, in a sentence. */
   said: string;
   notes: string[];
   error: string | null;
   votes: VotesInfo | null;
+  /** The files or data set that the votes are of, where they were not made up. */
+  lastVotes: VotesChoice | null;
+  /** Votes whose columns nobody knows, and what the person has said of them so far. */
+  asked: Asked | null;
   /** Seed of the made-up votes. */
   seed: number;
   /** Battles that training never sees. */
@@ -67,6 +100,8 @@ export interface State {
   at: number;
   base: BaseInfo | null;
   kept: KeptBase[];
+  /** Of bases of the list, by id. */
+  estimates: Record<string, Estimate>;
   form: TrainSettings | null;
   run: Run | null;
   /** The battle that is judged while training. */
@@ -83,17 +118,21 @@ export const INITIAL: State = {
   engine: null,
   wanted: 'auto',
   offersWebgpu: false,
+  isSafe: true,
   task: null,
   said: '',
   notes: [],
   error: null,
   votes: null,
+  lastVotes: null,
+  asked: null,
   seed: 42,
   race: [],
   mine: {},
   at: 0,
   base: null,
   kept: [],
+  estimates: {},
   form: null,
   run: null,
   pinned: null,
@@ -114,7 +153,49 @@ function withoutJudge(state: State): State {
 export function withVotes(state: State, votes: VotesInfo, race: BattleView[]): State {
   // a tiny base's tokenizer was made from the old votes
   const base = state.base?.tiny ? { base: null, form: null } : {};
-  return { ...withoutJudge(state), ...base, votes, race, mine: {}, at: 0, run: null, pinned: null };
+  return {
+    ...withoutJudge(state),
+    ...base,
+    votes,
+    asked: null,
+    estimates: {},
+    race,
+    mine: {},
+    at: 0,
+    run: null,
+    pinned: null,
+  };
+}
+
+/** A table whose columns nobody knows. What was asked before of the same files stays answered. */
+export function withQuestion(state: State, choice: VotesChoice, table: TableStart): State {
+  const answers = state.asked?.table.file === table.file ? state.asked.answers : guess(table);
+  return { ...state, asked: { choice, table, answers } };
+}
+
+const LIKELY: Partial<Record<keyof Answers, RegExp>> = {
+  prompt: /prompt|question|instruction|query|^q$/i,
+  a: /(answer|response|output|completion|reply|text).*(a|1)$|^(chosen|first|left|a)$/i,
+  b: /(answer|response|output|completion|reply|text).*(b|2)$|^(rejected|second|right|b)$/i,
+  winner: /winner|label|vote|prefer|choice|better/i,
+};
+
+/** What the names of columns suggest. */
+function guess({ columns }: TableStart): Answers {
+  const of = (key: keyof Answers) => columns.find(({ name }) => LIKELY[key]?.test(name))?.name ?? '';
+  return { prompt: of('prompt'), a: of('a'), b: of('b'), winner: of('winner'), aWon: '', bWon: '', tie: '' };
+}
+
+/** The answers as the reader takes them; undefined while some are missing. */
+export function namingOf({ prompt, a, b, winner, aWon, bWon, tie }: Answers): Naming | undefined {
+  const names = [prompt, a, b, winner];
+  if (names.includes('') || new Set(names).size < names.length) return undefined;
+  if (winner === FIRST_WON) return { columns: { prompt, chosen: a, rejected: b } };
+  const values = Object.entries({ a: aWon, b: bWon, tie }).filter(([, value]) => value !== '');
+  return {
+    columns: { prompt, response_a: a, response_b: b, winner },
+    ...(values.length ? { winnerValues: Object.fromEntries(values) } : {}),
+  };
 }
 
 export function withBase(state: State, base: BaseInfo): State {
@@ -129,7 +210,7 @@ export function withBase(state: State, base: BaseInfo): State {
 
 /** Another engine: the judge's tensors went with the old one. */
 export function withEngine(state: State, engine: EngineInfo): State {
-  return { ...withoutJudge(state), engine, run: null, pinned: null };
+  return { ...withoutJudge(state), engine, estimates: {}, run: null, pinned: null };
 }
 
 export function withJudge(state: State): State {
@@ -176,6 +257,11 @@ export function afterEvent(state: State, event: Event): State {
 
 function withRun(state: State, change: (run: Run) => Run): State {
   return state.run ? { ...state, run: change(state.run) } : state;
+}
+
+/** Whether the person has done nothing yet: no vote, no votes or base of their own, no training. */
+export function isUntouched({ mine, votes, base, run, hasJudge }: State): boolean {
+  return !Object.keys(mine).length && (!votes || votes.ceiling !== undefined) && !base && !run && !hasJudge;
 }
 
 /** What keeps other tasks from beginning: the one that is under way. */

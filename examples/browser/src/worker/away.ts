@@ -1,8 +1,8 @@
 /** @file What a person takes away: a zip with the adapter and, where nobody else has it, the base. */
 import { bytesFolder } from '@arena/files';
-import { sha256 } from '@arena/files/write';
 import { unzipSync, zipSync } from 'fflate';
 import { type Base, reopenedTiny } from './base.js';
+import { digests } from './digests.js';
 
 /** Says what the base in the zip is, so that a changed one is noticed. */
 const LABEL = 'base/sha256.json';
@@ -51,16 +51,4 @@ function unzipped(bytes: Uint8Array, name: string): Record<string, Uint8Array> {
   } catch (error) {
     throw new Error(`${name}: cannot be read as a zip (${(error as Error).message})`);
   }
-}
-
-/** SHA-256 of each file, by name. */
-function digests(files: Record<string, Uint8Array>): Record<string, string> {
-  const sorted = Object.entries(files).sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(sorted.map(([name, bytes]) => [name, digest(bytes)]));
-}
-
-function digest(bytes: Uint8Array): string {
-  const hash = sha256();
-  hash.update(bytes);
-  return hash.hex();
 }

@@ -19,6 +19,7 @@ import type { Base as JudgeBase } from '@arena/judge/card';
 import { openBase as openJudgeBase } from '@arena/judge/run';
 import type { BaseChoice, BaseInfo, KeptBase } from '../protocol.js';
 import { copyFile } from './copy-file.js';
+import { digestOfAll } from './digests.js';
 import { filesAt, firstOf, ggufPlace, isGguf } from './gguf.js';
 import { hubName } from './hub-name.js';
 import { formFor } from './settings.js';
@@ -147,9 +148,10 @@ function isCheckpointFile(name: string): boolean {
 
 async function keep({ name, gguf, bring }: Found, battles: Battle[], { onProgress, signal }: Bringing): Promise<Base> {
   const place = encodeURIComponent(name).replaceAll('%', '_').slice(-120);
-  const store = opfsStore(await folder('bases', place));
   let bytes = 0;
+  let store: FileStore;
   try {
+    store = opfsStore(await folder('bases', place));
     const told = (progress: DownloadProgress) => {
       bytes = progress.totalBytes;
       onProgress(progress);
@@ -158,9 +160,9 @@ async function keep({ name, gguf, bring }: Found, battles: Battle[], { onProgres
   } catch (error) {
     if (!isFull(error)) throw error;
     // browsers do not say truly how much is left
-    const megabytes = Math.ceil(bytes / 1e6).toLocaleString('en');
+    const size = bytes ? `${Math.ceil(bytes / 1e6).toLocaleString('en')} MB` : 'it';
     throw new Error(
-      `${name}: the browser has no room to keep ${megabytes} MB: free space on the disk, or remove this site's data in the browser's settings`,
+      `${name}: the browser has no room to keep ${size}: free space on the disk, or remove this site's data in the browser's settings`,
     );
   }
   const kept: Stored = { kind: 'stored', name, folder: place, gguf };
@@ -209,7 +211,7 @@ export async function openBase(kept: Reopened, battles: Battle[]): Promise<Base>
   if (kept.kind === 'tiny') {
     const { width: hiddenSize = 64 } = kept;
     const files = tinyBaseFor(battles, { hiddenSize, layers: 4 });
-    return { ...(await opened(bytesFolder(files), TINY, kept)), files };
+    return { ...(await opened(bytesFolder(files), TINY, kept)), files, sha256: digestOfAll(files) };
   }
   const files = opfsFolder(await folder('bases', kept.folder));
   return opened(kept.gguf ? ggufPlace(files, kept.gguf) : files, kept.name, kept);
@@ -218,7 +220,7 @@ export async function openBase(kept: Reopened, battles: Battle[]): Promise<Base>
 /** A tiny base that comes in a zip with its adapter. A reload does not have it. */
 export async function reopenedTiny(location: Location, files: Record<string, Uint8Array>): Promise<Base> {
   const base = await opened(location, TINY, null);
-  return { ...base, info: { ...base.info, tiny: true }, files };
+  return { ...base, info: { ...base.info, tiny: true }, files, sha256: digestOfAll(files) };
 }
 
 async function opened(location: Location, name: string, kept: Base['kept']): Promise<Base> {

@@ -27,3 +27,14 @@ export function hubName(text: string): HubName {
   }
   return { id: `${owner}/${name}`, ...(isFile ? { file } : {}) };
 }
+
+/** The name of a data set, out of that name or the address of its page. */
+export function hubSetId(text: string): string {
+  return text
+    .trim()
+    .replace(/^https?:\/\/(www\.)?(huggingface\.co|hf\.co)\//i, '')
+    .replace(/^datasets\//, '')
+    .replace(/[?#].*$/, '')
+    .replace(/\/(tree|viewer|blob|resolve)\/.*$/, '')
+    .replace(/\/+$/, '');
+}

@@ -1,23 +1,14 @@
 /** @file A judge on the engine that is open: trained, evaluated, asked. */
-import {
-  DEFAULT_SETTINGS,
-  evaluateJudge,
-  type Judge,
-  type RunEvent,
-  type Store,
-  type TrainingSettings,
-  trainJudge,
-} from '@arena/judge';
+import { type Judge, type RunEvent, type Store, type TrainingSettings, trainJudge } from '@arena/judge';
 import type { JudgeRun } from '@arena/judge/run';
-import type { Evaluated, Event, Judgement, Pair } from '../protocol.js';
+import type { Event, Judgement, Pair } from '../protocol.js';
 import type { Base } from './base.js';
-import { raceScores } from './race.js';
 import type { Votes } from './votes.js';
 
 /** A reload loses at most so much of a run. */
 const SAVE_SECONDS = 60;
 /** Validation battles that are measured while training. */
-const MEASURED = 100;
+export const MEASURED = 100;
 
 /** What lets the page hold the training up. */
 export interface Control {
@@ -79,25 +70,6 @@ export function trainHere(
   }
   const options = { base, resume, saveEvery, saveSeconds: SAVE_SECONDS, measured: MEASURED, onEvent, signal };
   return trainJudge({ parts: votes.splits }, settings, store, options);
-}
-
-/** Scores the test part, makes the report, and lets the judge race. */
-export async function reportOn(
-  judge: Judge,
-  votes: Votes,
-  title: string,
-  tell: (event: Event) => void,
-  signal: AbortSignal,
-): Promise<Evaluated> {
-  const onProgress = (done: number, total: number) =>
-    tell({ kind: 'progress', label: 'scoring votes it has not seen', done, total });
-  const { seed } = DEFAULT_SETTINGS;
-  const { files, report, table } = await evaluateJudge(judge, votes.splits, { title, seed, onProgress, signal });
-  const scores = report.predictors.flatMap(({ name, accuracy: { value, low, high } }) =>
-    value === null ? [] : [{ name, accuracy: value, low, high }],
-  );
-  const sentence = table.trimEnd().split('\n').at(-1)!;
-  return { html: files['report.html'], scores, sentence, race: raceScores(files['predictions.jsonl'], votes) };
 }
 
 /** What people would prefer of one battle. */

@@ -1,18 +1,19 @@
 /** @file The Worker that computes: the page asks for one task after another and stays free to answer its user. */
 
 import { bytesFolder, type DownloadProgress, readFileAt } from '@arena/files';
-import { type Judge, openJudge } from '@arena/judge';
+import { type Judge, type ModelCard, openJudge } from '@arena/judge';
 import { cardOf } from '@arena/judge/card';
 import { objectiveOf, readJudge } from '@arena/judge/run';
 import { DeviceLostError, type Engine, openEngine } from '@arena/runtime';
 import type { Argument, Event, Pair, Request, Result, TaskName, TrainSettings } from '../protocol.js';
 import { readAway, takeAway } from './away.js';
 import { type Base, chooseBase, deleteBase, keptBases, openBase } from './base.js';
-import { judgePair, reportOn, trainHere } from './model.js';
+import { judgePair, trainHere } from './model.js';
+import { onnxZip } from './onnx.js';
 import { raceBattles, viewOf } from './race.js';
 import { settingsOf } from './settings.js';
 import { forgetRun, newestFolder, readJson, runStore } from './storage.js';
-import { loadVotes, restoreVotes, type Votes, votesToText } from './votes.js';
+import { loadVotes, peekVotes, restoreVotes, type Votes, votesToText } from './votes.js';
 
 let engine: Engine | undefined;
 let votes: Votes | undefined;
@@ -54,10 +55,15 @@ const handlers: Handlers = {
   },
   async useVotes(choice, signal) {
     const onRow = (done: number) => tell({ kind: 'progress', label: 'reading votes', done, total: 0 });
-    votes = await loadVotes(choice, onRow, signal);
+    const read = await loadVotes(choice, { onRow, onNote, signal });
+    if ('unnamed' in read) return read;
+    votes = read;
     if (base?.files) base = undefined; // its tokenizer was made from other votes
     await closeJudge();
     return votes.info;
+  },
+  async peek(choice, signal) {
+    return need(await peekVotes(choice, { onNote, signal }), 'these votes have no columns to choose from');
   },
   battle(index) {
     const { battles } = need(votes, 'choose votes first');
@@ -79,6 +85,8 @@ const handlers: Handlers = {
     if (!base.kept) onNote('This browser keeps no files of this page: a reload forgets the base.');
     return base.info;
   },
+  estimate: async (id, signal) =>
+    (await import('./estimate.js')).estimateFor(id, need(votes, 'choose votes first'), signal),
   keptBases,
   deleteBase,
   train: ({ form, pinned }, signal) =>
@@ -109,8 +117,9 @@ const handlers: Handlers = {
     stopping?.abort(new Error('stopped'));
     pause?.end();
   },
-  evaluate: (_, signal) =>
-    reportOn(
+  evaluate: async (_, signal) =>
+    // a first visit does not wait for it
+    (await import('./report.js')).reportOn(
       need(judge, NO_JUDGE),
       need(votes, 'choose votes first'),
       `${votes!.info.name} with ${base!.info.name}`,
@@ -119,6 +128,7 @@ const handlers: Handlers = {
     ),
   judge: (pair) => judgePair(need(judge, NO_JUDGE), pair),
   saveAdapter: async () => takeAway(await need(judge, NO_JUDGE).files(), base!),
+  saveOnnx: () => onnxZip(need(judge, NO_JUDGE), base!),
   async useAdapter(files, signal) {
     const { adapter, base: own } = await readAway(files);
     if (own) {
@@ -129,7 +139,7 @@ const handlers: Handlers = {
     const { settings } = settingsOf({ ...on.info.form, maxTokens: 1900 }, namesOf(on));
     const unsaid = cardOf(objectiveOf(settings), on, settings); // of an adapter that was trained elsewhere
     const trained = await readJudge(bytesFolder(adapter), unsaid);
-    checkBase(trained.card.base, on);
+    checkBase(trained.card, on);
     await closeJudge();
     judge = await openJudge(on, trained, { onProgress, onNote, signal });
     return `adapter of rank ${trained.adapter!.config.r} on ${on.info.name}`;
@@ -255,8 +265,13 @@ async function closeJudge(): Promise<void> {
   judge = undefined;
 }
 
-/** An adapter says the name of its base. Earlier pages left it out. @throws Error for another one. */
-function checkBase(name: string | undefined, on: Base): void {
+/** An adapter says what its base is. Earlier pages left it out. @throws Error for another one. */
+function checkBase({ base: name, baseSha256 }: ModelCard, on: Base): void {
+  if (baseSha256 && on.files && baseSha256 !== on.sha256) {
+    throw new Error(
+      'this adapter was trained on the tiny base of other votes: open the zip that it was saved in, which has that base, or choose those votes and the tiny base first',
+    );
+  }
   if (name === undefined || name === on.name || on.files) return;
   const last = (path: string) => path.split(/[\\/]/).at(-1);
   if (last(name) !== last(on.name)) throw new Error(`this adapter was trained on ${name}; ${on.name} is open`);
@@ -265,7 +280,9 @@ function checkBase(name: string | undefined, on: Base): void {
 /** Tasks that take long, one at a time. */
 const STOPPABLE: ReadonlySet<TaskName> = new Set([
   'useVotes',
+  'peek',
   'useBase',
+  'estimate',
   'train',
   'continueRun',
   'evaluate',

@@ -4,8 +4,8 @@ import { joined } from '@arena/files/source';
 import { decodeUtf8, type JsonRecord, jsonRecord, keyAt, type RecordOptions } from '@arena/files/text';
 import { DataError } from '../error.js';
 
-/** A line longer than this many bytes is an error, not a reason to take more memory. */
-const MAX_LINE = 256 * 1024 * 1024;
+/** A line longer than this many bytes is an error, not a reason to take more memory and time: no battle is a hundredth of it. */
+const MAX_LINE = 16 * 1024 * 1024;
 const NEWLINE = 0x0a;
 const STRICT = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 

@@ -22,7 +22,9 @@ export interface Table {
 }
 
 /** Largest cell in characters; without it a wrong quote would read the rest of the file as one. */
-const MAX_CELL = 2 ** 28;
+const MAX_CELL = 2 ** 24;
+/** Most cells of a row: what has more is one line of something else. */
+const MAX_CELLS = 10_000;
 /** Delimiters that a header may show, the usual one first. */
 const DELIMITERS = [',', '\t', ';', '|'];
 /** Characters of a text in which the header has to end for its delimiter to be found. */
@@ -53,7 +55,8 @@ export function csvTable(fail: Fail): Table {
   const at = () => (header ? { row } : {});
 
   function endCell(): void {
-    cells.push(cell);
+    if (cells.push(cell) > MAX_CELLS)
+      throw fail(`a row of more than ${MAX_CELLS} cells in line ${line}; is this CSV?`, at());
     cell = '';
   }
 

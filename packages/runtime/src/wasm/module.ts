@@ -58,6 +58,20 @@ const RELAXED_PROBE = new Uint8Array([
   253, 133, 2, 11,
 ]);
 
+/** (func (result v128) i32.const 0 i8x16.splat i8x16.popcnt) */
+const SIMD_PROBE = new Uint8Array([
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11,
+]);
+
+/** @throws EngineError where there is no WebAssembly with SIMD: without it no kernel compiles. */
+export function requireSimd(): void {
+  if (typeof WebAssembly === 'object' && WebAssembly.validate(SIMD_PROBE)) return;
+  throw new EngineError(
+    'unavailable',
+    "engine 'wasm' needs WebAssembly with SIMD, which is not here: browsers have it since Chrome 91, Firefox 89 and Safari 16.4, unless it is switched off",
+  );
+}
+
 /** Whether this runtime compiles relaxed SIMD. Sets the flag where it needs one. */
 export function relaxedSimdAvailable(): boolean {
   setV8Flags(v8Flags('relaxed'));

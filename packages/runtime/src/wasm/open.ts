@@ -20,6 +20,7 @@ import { WasmBackend } from './backend.js';
 import { gatherRows } from './gather.js';
 import { Heap, type HeapOptions } from './heap.js';
 import { batchMatMul } from './matmul.js';
+import { requireSimd } from './module.js';
 import { triedNative } from './native-trial.js';
 import { openPool, type PoolOptions } from './pool.js';
 import { hasWide, requireWide, wideRefusal } from './wide.js';
@@ -45,6 +46,7 @@ export async function openWasm(asked: WasmOptions = {}): Promise<WasmBackend> {
   const { threads, relaxed, wide, native, ...options } = asked;
   if (wide === true && relaxed === false)
     throw new EngineError('option', '256-bit vectors (wide) need relaxed SIMD: leave one option out');
+  requireSimd();
   if (wide === true) requireWide();
   const tries = wide === true || (wide === 'auto' && relaxed !== false && hasWide());
   const open = findBackend(WASM_BACKEND) as WasmBackend | null;

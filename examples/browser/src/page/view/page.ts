@@ -17,6 +17,7 @@ export function page(state: State): TemplateResult {
       <p>Vote on a few battles between two chatbots. Then train a language model on people’s votes, in this tab, and see whether it beats you.</p>
     </header>
     ${strip(state)}
+    ${state.isSafe ? nothing : html`<p id="unsafe" class="note">${UNSAFE}</p>`}
     <main>
       ${savedSection(state)}
       ${battleSection(state)}
@@ -30,6 +31,9 @@ export function page(state: State): TemplateResult {
       <p>Everything is computed on this machine. Votes, texts and models are sent nowhere; a base that you name is fetched from where you name it.</p>
     </footer>`;
 }
+
+const UNSAFE =
+  'This address is not a safe one (https, or localhost), so the browser gives the page one core, no GPU and no storage: it trains, slowly, and a reload forgets all.';
 
 /** What is going on, in sight wherever one is. Screen readers hear each tenth and each end. */
 function strip({ task, said, notes, error, run }: State): TemplateResult {

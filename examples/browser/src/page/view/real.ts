@@ -1,9 +1,9 @@
 /** @file "Make it real": other votes, a real base, and what is under the hood. */
 import { html, nothing, type TemplateResult } from 'lit-html';
-import type { TrainSettings } from '../../protocol.js';
-import { deleteBase, setEngine, setForm, useBase, useVotes } from '../actions.js';
+import type { Dropped, Estimate, TrainSettings } from '../../protocol.js';
+import { answer, askColumns, deleteBase, estimateBases, setEngine, setForm, useBase, useVotes } from '../actions.js';
 import { BASES } from '../bases.js';
-import { lockOf, type State } from '../state.js';
+import { type Answers, type Asked, FIRST_WON, lockOf, namingOf, type State } from '../state.js';
 import { megabytes, percent } from '../text.js';
 import { button, drop, facts, term } from './parts.js';
 
@@ -18,19 +18,71 @@ export function realSection(state: State): TemplateResult {
   </section>`;
 }
 
-function votesPart({ votes }: State, lock: string | false): TemplateResult {
+function votesPart({ votes, asked, lastVotes }: State, lock: string | false): TemplateResult {
   const value = (id: string) => (document.getElementById(id) as HTMLInputElement).value.trim();
-  const take = (files: File[]) =>
-    useVotes({ files, columns: value('votes-columns'), winnerValues: value('votes-values') });
+  const fromHub = () => useVotes({ hub: { id: value('votes-hub'), token: value('votes-token') || undefined } });
   return html`<h3 id="votes-title">Votes</h3>
-    ${drop('votes-files', 'Drop a file of votes here, or choose one: parquet, csv or jsonl as Chatbot Arena, the WSDM Cup, LMSYS and MT-Bench publish them, or chosen and rejected answers', '.parquet,.csv,.tsv,.jsonl,.ndjson,.json,.gz,.zst', take, lock !== false)}
-    <details id="votes-naming">
-      <summary>My file has other column names</summary>
-      <label>Columns <input id="votes-columns" placeholder="prompt=question,response_a=answer_1,winner=label" /></label>
-      <label>Values of the votes <input id="votes-values" placeholder="a=1,b=0" /></label>
+    ${drop('votes-files', 'Drop a file of votes here, or choose one: parquet, csv or jsonl as Chatbot Arena, the WSDM Cup, LMSYS and MT-Bench publish them, or chosen and rejected answers', '.parquet,.csv,.tsv,.jsonl,.ndjson,.json,.gz,.zst', (files) => useVotes({ files }), lock !== false)}
+    <details id="votes-from-hub">
+      <summary>A data set of Hugging Face’s hub</summary>
+      <form class="field" @submit=${(event: Event) => {
+        event.preventDefault();
+        if (lock === false) void fromHub();
+      }}>
+        <label for="votes-hub">Its name, with a split where it has several</label>
+        <input id="votes-hub" placeholder="lmarena-ai/arena-human-preference-140k:train" autocomplete="off" />
+        <label for="votes-token">${term('Access token', 'For sets that are private, or whose terms have to be accepted on their page first. It is sent to huggingface.co alone and not kept.')}, for gated sets</label>
+        <input id="votes-token" type="password" autocomplete="off" placeholder="hf_…" />
+        ${button({ id: 'votes-hub-load', label: 'Read the votes', action: fromHub, locked: lock })}
+      </form>
     </details>
-    <div class="row">${button({ id: 'votes-synthetic', label: 'Back to made-up votes', action: () => useVotes({ files: null }), locked: lock })}</div>
+    ${asked ? question(asked, lock) : nothing}
+    <div class="row">
+      ${button({ id: 'votes-synthetic', label: 'Back to made-up votes', action: () => useVotes({}), locked: lock })}
+      ${lastVotes && !asked ? button({ id: 'votes-columns', label: 'Choose the columns myself', kind: 'quiet', action: askColumns, locked: lock }) : nothing}
+    </div>
     <div id="votes-facts">${votes ? votesFacts(votes) : nothing}</div>`;
+}
+
+/** Which column is which, with the first rows to see it by. */
+function question({ choice, table, answers }: Asked, lock: string | false): TemplateResult {
+  const { columns, rows, file, why } = table;
+  const naming = namingOf(answers);
+  const select = (key: keyof Answers, label: string, options: [value: string, text: string][]) => html`<label>${label}
+    <select id="ask-${key}" ?disabled=${lock !== false} @change=${({ target }: Event) => answer({ [key]: (target as HTMLSelectElement).value })}>
+      ${options.map(([value, text]) => html`<option value=${value} ?selected=${answers[key] === value}>${text}</option>`)}
+    </select></label>`;
+  const names = columns.map(({ name }): [string, string] => [name, name]);
+  const none: [string, string] = ['', 'choose'];
+  const values = columns.find(({ name }) => name === answers.winner)?.values ?? [];
+  const worded: [string, string][] = [['', 'as its words say'], ...values.map((one): [string, string] => [one, one])];
+  return html`<section id="ask" aria-labelledby="ask-title">
+    <h4 id="ask-title">Which column is which?</h4>
+    <p>The columns of ${file}, or the words of its votes, are of no set that this page knows. These are its first rows:</p>
+    ${choice.naming && why ? html`<p class="note">${why}</p>` : nothing}
+    <div class="scroll" tabindex="0" role="group" aria-label="First rows of ${file}"><table>
+      <thead><tr>${columns.map(({ name }) => html`<th scope="col">${name}</th>`)}</tr></thead>
+      <tbody>${rows.map((row) => html`<tr>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`)}</tbody>
+    </table></div>
+    <div class="fields">
+      ${select('prompt', 'Prompt', [none, ...names])}
+      ${select('a', 'Answer A', [none, ...names])}
+      ${select('b', 'Answer B', [none, ...names])}
+      ${select('winner', 'Vote', [none, ...names, [FIRST_WON, 'no column: people always preferred A']])}
+      ${
+        values.length
+          ? html`${select('aWon', 'A vote for A is', worded)}${select('bWon', 'A vote for B is', worded)}${select('tie', 'A tie is', worded)}`
+          : nothing
+      }
+    </div>
+    ${button({
+      id: 'ask-read',
+      label: 'Read the votes',
+      primary: true,
+      action: () => useVotes({ ...choice, naming }),
+      locked: lock || (!naming && 'choose four different columns'),
+    })}
+  </section>`;
 }
 
 function votesFacts({ name, description, dropped, parts }: NonNullable<State['votes']>): TemplateResult {
@@ -54,13 +106,16 @@ function votesFacts({ name, description, dropped, parts }: NonNullable<State['vo
       'Parts',
       `${parts.train} to learn from, ${parts.validation} to watch, ${parts.test} to test. No prompt is in two of them.`,
     ],
-    [
-      'Left out',
-      dropped.length
-        ? html`<ul>${dropped.map(({ reason, count }) => html`<li>${count.toLocaleString('en')}: ${REASONS[reason] ?? reason}</li>`)}</ul>`
-        : 'none',
-    ],
+    ['Left out', dropped.length ? html`<ul id="left-out">${dropped.map(leftOut)}</ul>` : 'none'],
   ]);
+}
+
+/** A reason, and the first rows that it is about. */
+function leftOut({ reason, count, examples }: Dropped): TemplateResult {
+  const text = `${count.toLocaleString('en')}: ${REASONS[reason] ?? reason}`;
+  if (!examples.length) return html`<li>${text}</li>`;
+  return html`<li><details><summary>${text}</summary>
+    <ul>${examples.map((one) => html`<li>row ${one.row}: ${one.text}</li>`)}</ul></details></li>`;
 }
 
 /** Why battles were left out, in words. */
@@ -73,11 +128,20 @@ const REASONS: Record<string, string> = {
   identical: 'both answers the same',
   duplicate: 'the same battle again',
   swappedDuplicate: 'the same battle again with the answers exchanged',
-  tooLong: 'too long',
-  nonText: 'with pictures or other things that are no text',
+  bad_json: 'no JSON, or not of the form that these columns have',
+  no_turns: 'without a turn',
+  bad_roles: 'whose turns are not by user and assistant in turn',
+  non_text_content: 'with pictures or other things that are no text',
+  prompt_mismatch: 'whose two sides were asked different things',
+  turn_mismatch: 'whose sides have different numbers of turns',
+  bad_winner: 'whose vote is no word that is known',
+  empty_prompt: 'without a prompt',
+  bad_weight: 'whose weight is no number',
+  bad_soft_label: 'whose soft label is no list of probabilities',
+  bad_id: 'whose id is no text and no whole number',
 };
 
-function basePart({ base, kept }: State, lock: string | false): TemplateResult {
+function basePart({ base, kept, estimates }: State, lock: string | false): TemplateResult {
   const value = (id: string) => (document.getElementById(id) as HTMLInputElement).value.trim();
   const fromHub = () => useBase({ kind: 'hub', id: value('base-hub'), token: value('base-token') || undefined });
   return html`<h3 id="base-title">Base model</h3>
@@ -109,7 +173,8 @@ function basePart({ base, kept }: State, lock: string | false): TemplateResult {
       <input id="base-token" type="password" autocomplete="off" placeholder="hf_…" />
       ${button({ id: 'base-load', label: 'Download and open', action: fromHub, locked: lock })}
     </form>
-    <ul class="soft">${BASES.map(({ id, note }) => html`<li><code>${id}</code>: ${note}</li>`)}</ul>
+    <ul id="base-sizes" class="soft">${BASES.map(({ id, note }) => html`<li><code>${id}</code>: ${note}${estimates[id] ? html`; ${takes(estimates[id])}` : nothing}</li>`)}</ul>
+    ${button({ id: 'base-estimate', label: 'How long would they take here?', kind: 'quiet', action: estimateBases, locked: lock })}
     ${drop('base-files', 'Drop a GGUF file here, or choose one (of a split one all parts)', '.gguf', (files) => useBase({ kind: 'files', name: '', files }), lock !== false)}
     <details>
       <summary>A folder, or another address</summary>
@@ -137,6 +202,13 @@ function basePart({ base, kept }: State, lock: string | false): TemplateResult {
           ])
         : nothing
     }</div>`;
+}
+
+/** Nobody should read seconds into an estimate. */
+function takes({ seconds, memory }: Estimate): string {
+  const minutes = Math.max(1, Math.round(seconds / 60));
+  const time = minutes < 100 ? `${minutes} min` : `${Math.round(minutes / 60)} h`;
+  return `about ${time} for these votes on this machine, and ${megabytes(memory)} of memory a step`;
 }
 
 const FIELDS: Record<

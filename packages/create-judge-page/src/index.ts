@@ -1,0 +1,2 @@
+/** @file A page that trains a preference judge in the browser, as a project of one's own. */
+export { createJudgePage } from './create.js';
