@@ -198,7 +198,9 @@ function writeTable(rows) {
       line([name, version, install, megabytes, run, warnings.length || '', result]),
     ),
   ];
-  const warnings = rows.flatMap(({ name, warnings }) => warnings.map((one) => `- ${name}: \`${one.slice(0, 200)}\``));
+  const warnings = rows.flatMap(({ name, warnings }) =>
+    warnings.map((one) => `- ${name}: \`\`${one.slice(0, 200)}\`\``),
+  );
   const [{ version }] = registry.published;
   const date = new Date().toISOString().slice(0, 10);
   const text = `${begin}\n\n${date}, version ${version} of ${registry.published.length} packages, ${cpus().length} cores, load average ${loadavg()[2].toFixed(1)}.\n\n${table.join('\n')}\n\n${
