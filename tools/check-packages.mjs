@@ -8,6 +8,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import ts from 'typescript';
+import { blocksOf } from './docs/markdown.mjs';
 import { pack, publicPackages } from './pack.mjs';
 
 const ROOT = resolve(import.meta.dirname, '..');
@@ -113,7 +114,7 @@ function check(name) {
   for (const command of Object.keys(manifest.bin ?? {})) {
     attempt(command, () => run(join(project, 'node_modules/.bin', command), ['--help'], project));
   }
-  const example = readme.match(/```[jt]s\n([\s\S]*?)```/)?.[1];
+  const example = blocksOf(readme).find(({ lang, mark }) => ['js', 'ts'].includes(lang) && !mark)?.code;
   if (!example) {
     if (!manifest.bin) problems.push('README.md has no example');
     return problems;

@@ -16,7 +16,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { cpus, loadavg, tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { hasBrowser, lookAt, serveFolder } from './release/page.mjs';
@@ -153,7 +153,7 @@ async function tryOut({ name, node, install = [], files = {}, steps, page, measu
   const row = {
     name,
     version,
-    install: installed.seconds.toFixed(0),
+    install: install.length ? installed.seconds.toFixed(0) : '',
     run: seconds.toFixed(0),
     megabytes: size ?? megabytes(),
     warnings,
@@ -198,10 +198,12 @@ function writeTable(rows) {
       line([name, version, install, megabytes, run, warnings.length || '', result]),
     ),
   ];
-  const warnings = rows.flatMap(({ name, warnings }) => warnings.map((one) => `- ${name}: \`${one.slice(0, 200)}\``));
+  const warnings = rows.flatMap(({ name, warnings }) =>
+    warnings.map((one) => `- ${name}: \`\`${one.slice(0, 200)}\`\``),
+  );
   const [{ version }] = registry.published;
   const date = new Date().toISOString().slice(0, 10);
-  const text = `${begin}\n\n${date}, version ${version} of ${registry.published.length} packages, ${cpus().length} cores.\n\n${table.join('\n')}\n\n${
+  const text = `${begin}\n\n${date}, version ${version} of ${registry.published.length} packages, ${cpus().length} cores, load average ${loadavg()[2].toFixed(1)}.\n\n${table.join('\n')}\n\n${
     warnings.length ? `Warnings that a user sees:\n\n${warnings.join('\n')}\n\n` : ''
   }${end}`;
   const page = readFileSync(PAGE, 'utf8');

@@ -20,6 +20,7 @@ export default defineConfig({
   lang: 'en',
   cleanUrls: true,
   srcExclude: ['node_modules/**', 'public/**'],
+  ignoreDeadLinks: 'localhostLinks', // servers that a tutorial starts
   head: [
     ['link', { rel: 'icon', href: `${base}mark.svg`, type: 'image/svg+xml' }],
     ['meta', { name: 'theme-color', content: '#1f5cab' }],

@@ -16,8 +16,15 @@ function siteLink(page, target) {
   return `${REPOSITORY}/${kind}/main/${file.replace(/\/$/, '')}${anchor ? `#${anchor}` : ''}`;
 }
 
+/** Tags and comments that a page may have between its words. Others, such as a type's <T>, are text. */
+const MARKUP = /^<(!--|\/?(a|br|b|i|em|strong|code|kbd|sub|sup|img|details|summary|p|div|span)[\s/>])/i;
+
 /** For markdown-it: gives every link its target on the site. Diagrams stay text: a library that draws them has 3 MB. */
 export function siteLinks(md) {
+  for (const rule of ['html_inline', 'html_block']) {
+    md.renderer.rules[rule] = (tokens, i) =>
+      MARKUP.test(tokens[i].content.trim()) ? tokens[i].content : md.utils.escapeHtml(tokens[i].content);
+  }
   md.core.ruler.push('site-links', ({ tokens, env }) => {
     for (const block of tokens) {
       if (block.type === 'fence' && block.info === 'mermaid') block.info = 'text';

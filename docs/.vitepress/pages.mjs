@@ -15,7 +15,7 @@ const SECTIONS = [
   { folder: 'tutorials', title: 'Tutorials', first: ['own-votes', 'reward-model', 'in-the-browser', 'react'] },
   { folder: 'how-to', title: 'How to', first: ['get-gemma', 'votes-from-the-hub', 'columns', 'clean-and-split'] },
   { folder: 'guide', title: 'Guides', first: ['training', 'small-judges', 'python'] },
-  { folder: 'recipes', title: 'Recipes', first: ['index', 'small-base', 'reference'] },
+  { folder: 'recipes', title: 'Recipes', first: ['small-base', 'reference'] },
   { folder: 'from', title: 'Coming from', first: ['peft', 'trl'] },
   {
     folder: 'concepts',
@@ -40,8 +40,8 @@ export function sections() {
       return { path, text, title: titleOf(text) ?? path };
     });
     const rank = ({ path }) => {
-      const at = first.indexOf(path.slice(folder.length + 1, -3));
-      return at < 0 ? first.length : at;
+      const name = path.slice(folder.length + 1, -3);
+      return name === 'index' ? -1 : first.includes(name) ? first.indexOf(name) : first.length;
     };
     const key = (page) => (byName ? page.path : page.title);
     pages.sort((a, b) => rank(a) - rank(b) || key(a).localeCompare(key(b)));

@@ -29,7 +29,7 @@ const RUNNERS = [
     by: 'tools/interop/python-page.mjs',
     runs: ({ page, lang }) => page === 'docs/guide/python.md' && lang === 'python',
   },
-  { by: 'tools/tutorials.mjs', runs: ({ page }) => /^docs\/(tutorials\/|start\/five-minutes)/.test(page) },
+  { by: 'tools/tutorials.mjs', runs: ({ page }) => /^docs\/(start|tutorials|how-to)\//.test(page) },
 ];
 
 /** Commands that touch nothing but the folder they run in. */
@@ -64,7 +64,7 @@ export async function blockProblems(pages) {
       else if (lang === 'python') {
         python.push({ page, line, code });
         if (!excused) say('nothing runs this block: mark it `no-run: REASON`');
-      } else if (SCRIPT.includes(lang) && !runner) scripts.push({ page, ...block });
+      } else if (SCRIPT.includes(lang) && (!runner || mark)) scripts.push({ page, ...block });
     }
   }
   return [...problems, ...scriptProblems(scripts), ...pythonProblems(python)];

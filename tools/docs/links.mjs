@@ -1,5 +1,5 @@
 /** @file Dead links of the repository's pages: files and anchors that are not there. Addresses elsewhere are only parsed. */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { headingsOf, linksOf } from './markdown.mjs';
 
@@ -47,7 +47,7 @@ function problemOf(page, target, anchorsOf) {
         ? posix.join(posix.dirname(page), decodeURIComponent(path))
         : page;
   if (BUILT.test(file)) return undefined;
-  if (file.startsWith('..') || !existsSync(join(ROOT, file))) return 'is not there';
-  if (!anchor || !file.endsWith('.md') || statSync(join(ROOT, file)).isDirectory()) return undefined;
+  if (file !== page && (file.startsWith('..') || !existsSync(join(ROOT, file)))) return 'is not there';
+  if (!anchor || !file.endsWith('.md')) return undefined;
   return anchorsOf(file).has(decodeURIComponent(anchor)) ? undefined : `${file} has no such heading`;
 }

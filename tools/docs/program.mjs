@@ -38,8 +38,9 @@ export async function complaintOf(words, config = () => undefined) {
   addOpposites(command);
   command.action(() => {});
   if (words.includes('--help')) return undefined;
-  let isPartial = words.some((word) => /^\$/.test(word));
-  let argv = words.filter((word) => !/^\$/.test(word));
+  const isVariable = (word) => word.startsWith('$');
+  let isPartial = words.some(isVariable);
+  let argv = words.filter((word, i) => !isVariable(word) || words[i - 1]?.startsWith('--')); // else it may hold nothing, or flags
   const at = argv.indexOf('--config');
   try {
     if (at >= 0) {
