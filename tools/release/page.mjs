@@ -45,7 +45,7 @@ export async function lookAt(url, { press = [], see, then, and }, seconds = 240)
       for (const name of buttons) await page.getByRole('button', { name }).click();
       if (pattern === undefined) continue;
       const text = await waitFor(page, new RegExp(pattern), seconds, faults);
-      found.push(text.match(new RegExp(`.*(?:${pattern}).*`))[0].trim());
+      found.push(text.match(new RegExp(`(?:${pattern})[^?\\n]*`))[0].trim());
     }
     return found.join('; ');
   } finally {

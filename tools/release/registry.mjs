@@ -33,6 +33,8 @@ export async function openRegistry(say = console.log) {
     const tree = join(folder, 'tree');
     await timed('a copy of the tree', () => copyTree(tree));
     await timed('changeset version', () => run(process.execPath, ['tools/release/version.mjs'], tree));
+    // the page that `npm create` makes names the versions
+    run(process.execPath, ['make-template.mjs'], join(tree, 'packages/create-judge-page'));
     const program = await timed('a registry', () => verdaccio(folder));
     const port = await freePort();
     const url = `http://localhost:${port}/`;

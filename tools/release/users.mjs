@@ -79,6 +79,13 @@ export const CASES = [
     ],
   })),
   {
+    name: 'npm create @arena/judge-page',
+    steps: [
+      { command: 'npm create -y @arena/judge-page my-page && cp -r my-page/. . && npm install' },
+      { command: 'npm run build', says: 'built in' },
+    ],
+  },
+  {
     name: 'Vite 8',
     install: [...JUDGE_PACKAGES, 'vite@8'],
     files: {
