@@ -22,7 +22,7 @@ import { loadTokenizer } from '@arena/tokenizer';
 import { Tokenizer } from '@huggingface/tokenizers';
 import { measureMemory } from './data-memory.mjs';
 import { fieldsOf, openTexts } from './data-texts.mjs';
-import { startPython } from './peer.mjs';
+import { startScript } from './peer.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const { values: flags } = parseArgs({
@@ -82,7 +82,7 @@ function gemmaPath() {
 /** The Python peer, in one thread. */
 async function openPython(path) {
   const oneThread = { RAYON_NUM_THREADS: '1', TOKENIZERS_PARALLELISM: 'false', OMP_NUM_THREADS: '1' };
-  const python = startPython(path, flags['peer-script'], oneThread);
+  const python = startScript(path, [flags['peer-script']], oneThread);
   const versions = await python.ask({ do: 'versions' });
   if (!versions.tokenizers) throw new Error(`${path}: cannot import tokenizers`);
   console.log(`beside Python ${versions.python} with tokenizers ${versions.tokenizers}, one thread`);

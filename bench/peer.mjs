@@ -11,7 +11,10 @@ import { fileURLToPath } from 'node:url';
  */
 export async function startPeer(python, threads) {
   const script = fileURLToPath(new URL('peer.py', import.meta.url));
-  const peer = startPython(python, script, { OMP_NUM_THREADS: String(threads), OPENBLAS_NUM_THREADS: String(threads) });
+  const peer = startScript(python, [script], {
+    OMP_NUM_THREADS: String(threads),
+    OPENBLAS_NUM_THREADS: String(threads),
+  });
   const versions = await peer.ask({ do: 'versions', threads });
   return {
     versions,
@@ -21,14 +24,14 @@ export async function startPeer(python, threads) {
 }
 
 /**
- * Starts a script that answers each line of JSON with one, an error as `{ error }`.
+ * Starts a program that answers each line of JSON with one, an error as `{ error }`.
  * @returns {{ ask: (request: object) => Promise<any>, close: () => void }} `ask` throws an Error when the process has ended
  */
-export function startPython(python, script, env) {
-  const child = spawn(python, [script], { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env } });
+export function startScript(program, args, env) {
+  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env: { ...process.env, ...env } });
   const ended = new Promise((_, reject) => {
-    child.on('error', (error) => reject(new Error(`${python}: cannot be started (${error.message})`)));
-    child.on('exit', (code, signal) => reject(new Error(`${python}: the peer ended (${signal ?? `code ${code}`})`)));
+    child.on('error', (error) => reject(new Error(`${program}: cannot be started (${error.message})`)));
+    child.on('exit', (code, signal) => reject(new Error(`${program}: the peer ended (${signal ?? `code ${code}`})`)));
   });
   ended.catch(() => {}); // it ends at close, too
   child.stdin.on('error', () => {}); // `ended` says why
@@ -38,7 +41,7 @@ export function startPython(python, script, env) {
     const { value } = await Promise.race([lines.next(), ended]);
     if (value === undefined) return ended; // its output closed before its end was told
     const answer = JSON.parse(value);
-    if (answer.error) throw new Error(`${python}: ${request.do}: ${answer.error}`);
+    if (answer.error) throw new Error(`${program}: ${request.do}: ${answer.error}`);
     return answer;
   };
   return { ask, close: () => child.stdin.end() };

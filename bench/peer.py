@@ -67,25 +67,29 @@ def attention(tokens, heads, kv_heads, head_dim, softcap, backward, repeats):
     return total
 
 
-def load(folder, layers, targets, rank, alpha):
-    """The checkpoint as QLoRA trains it: NF4 with double quantisation, float32, eager attention."""
+def load(folder, layers, targets, rank, alpha, dtype="float32"):
+    """The checkpoint as QLoRA trains it: NF4 with double quantisation, computed in `dtype`.
+
+    Attention is the fastest that the family allows: Gemma 2's soft cap needs the eager one.
+    """
     global model, optimizer
     import torch
     from peft import LoraConfig, get_peft_model
-    from transformers import AutoModelForSequenceClassification, BitsAndBytesConfig
+    from transformers import AutoConfig, AutoModelForSequenceClassification, BitsAndBytesConfig
 
     quantization = BitsAndBytesConfig(
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,
-        bnb_4bit_compute_dtype=torch.float32,
+        bnb_4bit_compute_dtype=getattr(torch, dtype),
     )
+    gemma2 = AutoConfig.from_pretrained(folder).model_type == "gemma2"
     base = AutoModelForSequenceClassification.from_pretrained(
         folder,
         num_labels=2,
         quantization_config=quantization,
-        attn_implementation="eager",
-        dtype=torch.float32,
+        attn_implementation="eager" if gemma2 else "sdpa",
+        dtype=getattr(torch, dtype),
     )
     lora = LoraConfig(
         task_type="SEQ_CLS", r=rank, lora_alpha=alpha, target_modules=targets, layers_to_transform=layers
@@ -99,11 +103,13 @@ def load(folder, layers, targets, rank, alpha):
 
 
 def step(rows, labels):
-    """One step on sequences of one length; seconds of the whole, of forward and of backward."""
+    """One step; sequences are padded on the right to the longest. Seconds of the whole, of forward and of backward."""
     import torch
 
-    ids = torch.tensor(rows)
-    forward, output = timed(lambda: model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=torch.tensor(labels)))
+    longest = max(map(len, rows))
+    ids = torch.tensor([row + [0] * (longest - len(row)) for row in rows])
+    mask = torch.tensor([[1] * len(row) + [0] * (longest - len(row)) for row in rows])
+    forward, output = timed(lambda: model(input_ids=ids, attention_mask=mask, labels=torch.tensor(labels)))
     backward, _ = timed(output.loss.backward)
 
     def update():

@@ -22,7 +22,7 @@ import { objectiveOf, openBase } from '@arena/judge/run';
 import { loadAdapter, saveAdapter } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
 import { train } from '@arena/trainer';
-import { startPython } from '../../bench/peer.mjs';
+import { startScript } from '../../bench/peer.mjs';
 
 const STEPS = 30;
 const BATCH = 2;
@@ -61,7 +61,7 @@ const environment = {
 
 const report = { steps: [], differences: [] };
 const engine = await openEngine('wasm', { threads });
-const peer = startPython(flags.python, fileURLToPath(new URL('gemma3-peft.py', import.meta.url)), environment);
+const peer = startScript(flags.python, [fileURLToPath(new URL('gemma3-peft.py', import.meta.url))], environment);
 try {
   await compare();
 } finally {

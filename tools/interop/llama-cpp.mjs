@@ -23,7 +23,7 @@ import { frameParts } from '@arena/judge/export';
 import { objectiveOf, openBase, readJudge } from '@arena/judge/run';
 import { loadAdapter } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
-import { startPython } from '../../bench/peer.mjs';
+import { startScript } from '../../bench/peer.mjs';
 
 const { values: flags } = parseArgs({
   options: {
@@ -50,7 +50,7 @@ const FORMS = ['lora', 'lora-f16', 'f32', 'f16', 'bf16', 'q8_0'];
 const SLICE = 1 << 16;
 
 const engine = await openEngine('wasm', { threads });
-const peer = startPython(flags.python, fileURLToPath(new URL('llama-cpp.py', import.meta.url)), {
+const peer = startScript(flags.python, [fileURLToPath(new URL('llama-cpp.py', import.meta.url))], {
   OMP_NUM_THREADS: flags.threads,
 });
 try {

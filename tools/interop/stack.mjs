@@ -19,7 +19,7 @@ import { loadAdapter, loraConfig, saveAdapter } from '@arena/lora';
 import { openEngine } from '@arena/runtime';
 import { loadCheckpoint, saveCheckpoint, train } from '@arena/trainer';
 import { restoreProgress } from '@arena/trainer/checkpoint';
-import { startPython } from '../../bench/peer.mjs';
+import { startScript } from '../../bench/peer.mjs';
 
 const { values: flags } = parseArgs({
   options: { python: { type: 'string' }, work: { type: 'string' }, out: { type: 'string' } },
@@ -43,7 +43,7 @@ const SAMPLES = Array.from({ length: 2 * STEPS }, (_, i) => ({
 }));
 
 const engine = await openEngine('wasm', { threads: 2 });
-const peer = startPython(flags.python, fileURLToPath(new URL('stack.py', import.meta.url)), { OMP_NUM_THREADS: '2' });
+const peer = startScript(flags.python, [fileURLToPath(new URL('stack.py', import.meta.url))], { OMP_NUM_THREADS: '2' });
 try {
   await checks();
 } finally {

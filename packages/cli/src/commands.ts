@@ -79,7 +79,7 @@ export const COMMANDS: CommandEntry[] = [
   },
   {
     name: 'export',
-    description: 'write a checkpoint in the form that transformers resumes from (optimizer.pt, scheduler.pt)',
+    description: 'write a judge as ONNX or GGUF, or a checkpoint in the form that transformers resumes from',
     load: () => import('./commands/export.js'),
   },
   {

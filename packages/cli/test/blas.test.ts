@@ -14,6 +14,8 @@ beforeAll(async () => {
 const train = (out: string, ...flags: string[]) =>
   arena('train', '--base', w.base, '--data', data, '--out', w.at(out), ...QUICK, '--engine', 'wasm', ...flags);
 
+const computedOn = (out: string): string[] => JSON.parse(readFileSync(`${w.at(out)}/run.json`, 'utf8')).computedOn;
+
 const lossesOf = (out: string) =>
   readFileSync(`${w.at(out)}/log.jsonl`, 'utf8')
     .trim()
@@ -24,15 +26,19 @@ const lossesOf = (out: string) =>
 describe('a native library of products', { timeout: 300_000 }, () => {
   test.skipIf(!isInstalled('libopenblas.so.0'))('trains as the own kernels do, and is named', async () => {
     const own = await train('own', '--blas', 'off');
-    expect(own.out).toMatch(/^engine wasm, \d+ threads?$/m);
+    expect(own.out).toMatch(/^engine wasm, \d+ threads?, float32$/m);
     const native = await train('native', '--blas', 'libopenblas.so.0');
-    expect(native.out).toMatch(/^engine wasm, \d+ threads?, products by OpenBLAS [\d.]+$/m);
+    expect(native.out).toMatch(/^engine wasm, \d+ threads?, products by OpenBLAS [\d.]+, float32$/m);
     const [want, got] = [lossesOf('own'), lossesOf('native')];
     expect(want.length).toBeGreaterThan(2);
     expect(got.length).toBe(want.length);
     got.forEach((loss, step) => {
       expect(loss).toBeCloseTo(want[step], 4);
     });
+    expect(computedOn('own')).toEqual([expect.stringMatching(/^wasm, \d+ threads?, float32$/)]);
+    const { code } = await train('own', '--blas', 'libopenblas.so.0', '--resume');
+    expect(code).toBe(0);
+    expect(computedOn('own')).toEqual([...computedOn('own').slice(0, 1), ...computedOn('native')]);
   });
 
   test('that cannot be used is refused in one line, and nothing is written', async () => {

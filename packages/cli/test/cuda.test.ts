@@ -52,8 +52,8 @@ describe.skipIf(!hasCompiler())('engine cuda, emulated', { timeout: 300_000 }, (
       expect(code).toBe(0);
       return said.split('\n')[0];
     };
-    expect(await run('auto')).toBe('engine cuda, 1 thread');
-    expect(await run('threads', '--threads', '1', '--blas', 'off')).toBe('engine wasm, 1 thread');
+    expect(await run('auto')).toBe('engine cuda on Emulated GPU 0, 1 thread, float32');
+    expect(await run('threads', '--threads', '1', '--blas', 'off')).toBe('engine wasm, 1 thread, float32');
     const { err, code } = await trainOn('--memory', '1MB', ...QUICK, '--out', w.at('small'));
     expect(err).toMatch(
       /^arena train: a step of \d+ tokens takes .*, the budget is 1 MB: lower the tokens of a batch/m,

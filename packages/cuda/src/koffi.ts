@@ -27,7 +27,7 @@ export async function importKoffi(load: (name: string) => Promise<unknown> = imp
 
 async function importPackage(name: string): Promise<unknown> {
   try {
-    return await import(/* @vite-ignore */ name);
+    return await import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ name);
   } catch (error) {
     if (!/MODULE_NOT_FOUND/.test((error as { code?: string }).code ?? '')) throw error;
     return importFromProject(name);

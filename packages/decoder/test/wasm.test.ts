@@ -1,4 +1,5 @@
 import '@arena/decoder/ops';
-import { wasmConformance } from '../../runtime/test/wasm-conformance.js';
+import { blasConformance, wasmConformance } from '../../runtime/test/wasm-conformance.js';
 
 wasmConformance('@arena/decoder');
+blasConformance('@arena/decoder');

@@ -33,6 +33,12 @@ export const RULES = {
     minItems: 1,
     description: 'Data sets on the hub with the commits that the run read; the run notes them.',
   },
+  computedOn: {
+    type: 'array',
+    items: { type: 'string' },
+    minItems: 1,
+    description: 'What computed the run, in turn: engine, threads, library and precision; the run notes it.',
+  },
   recipe: {
     enum: RECIPES.map(({ name }) => name),
     description: 'Settings that runs showed to be good, in place of the defaults.',

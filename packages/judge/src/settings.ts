@@ -17,6 +17,8 @@ export interface TrainingSettings {
   hubBase?: string;
   /** Data sets on the hub with the commits that the run read, `owner/name:split@commit`. The run notes them. */
   hubData?: string[];
+  /** What computed the run, in turn: engine, threads, library and precision. The run notes it. */
+  computedOn?: string[];
   /** The recipe that the settings began with (`@arena/judge/recipes`). */
   recipe?: string;
   /** `bradley-terry`: a reward model that sees one answer at a time. */
@@ -95,6 +97,7 @@ export type DefaultSettings = Omit<
   | 'data'
   | 'hubBase'
   | 'hubData'
+  | 'computedOn'
   | 'recipe'
   | 'clean'
   | 'columns'

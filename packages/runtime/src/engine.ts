@@ -24,9 +24,10 @@ export interface WasmOptions {
   /**
    * true: 256-bit vectors by V8's experimental flag `--experimental-wasm-revectorize`, which affects all WebAssembly of
    * the process while the engine is open. Node 24 or later. Opening takes half a second longer for a trial product: if
-   * it is not faster or not right, the ordinary kernels run and {@link Engine.notes} says why (default: false).
+   * it is not faster or not right, the ordinary kernels run and {@link Engine.notes} says why. auto: the same where Node
+   * has the flag, without a note (default: false).
    */
-  wide?: boolean;
+  wide?: boolean | 'auto';
   /**
    * A native library for large products, from `openBlas` of `@arena/runtime/blas` (Node). Opening takes some 150 ms
    * longer for a trial product: a library that is wrong or slower is not used, and {@link Engine.notes} says why (default:
@@ -191,16 +192,25 @@ async function openWebgpuEngine(options: WebgpuOptions, hardware: boolean): Prom
   await provideNodeGpu();
   const { requireGpu } = await import('./webgpu/device.js');
   requireGpu();
-  const { closeWebgpu, openWebgpu } = await import('./webgpu/open.js').catch(sayWhatWebgpuNeeds);
-  const { backend, device, notes } = await openWebgpu(options, hardware);
+  const tfjs = await tfjsWebgpu();
+  const { closeWebgpu, openWebgpu } = await import('./webgpu/open.js');
+  const { backend, device, notes } = await openWebgpu(tfjs, options, hardware);
   return { name: 'webgpu', threads: 1, wide: false, notes, device, dispose: () => void closeWebgpu(backend) };
 }
 
-/** tfjs's backend for WebGPU is an optional peer: other engines do not need its 17 MB. */
-function sayWhatWebgpuNeeds(error: Error & { code?: string }): never {
-  if (error.code !== 'ERR_MODULE_NOT_FOUND' || !error.message.includes('tfjs-backend-webgpu')) throw error;
-  const install = 'npm install @tensorflow/tfjs-backend-webgpu@4.22';
-  throw new EngineError('unavailable', `engine 'webgpu' needs tfjs's backend for it: ${install}`, { cause: error });
+/**
+ * tfjs's backend for WebGPU, an optional peer: other engines do not need its 17 MB. It is imported here alone, and within `try`, where
+ * bundlers leave a package that is missing to run time.
+ * @throws EngineError when it is not installed.
+ */
+async function tfjsWebgpu() {
+  try {
+    return await import('@tensorflow/tfjs-backend-webgpu');
+  } catch (error) {
+    if (!(error as Error).message.includes('tfjs-backend-webgpu')) throw error;
+    const install = 'npm install @tensorflow/tfjs-backend-webgpu@4.22';
+    throw new EngineError('unavailable', `engine 'webgpu' needs tfjs's backend for it: ${install}`, { cause: error });
+  }
 }
 
 function checkThreads(threads: number | undefined): void {

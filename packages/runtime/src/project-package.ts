@@ -11,5 +11,5 @@ export async function importFromProject(name: string): Promise<unknown> {
   const { createRequire } = process.getBuiltinModule('node:module');
   const { pathToFileURL } = process.getBuiltinModule('node:url');
   const path = createRequire(`${process.cwd()}/package.json`).resolve(name);
-  return import(/* @vite-ignore */ pathToFileURL(path).href);
+  return import(/* @vite-ignore */ /* webpackIgnore: true */ /* turbopackIgnore: true */ pathToFileURL(path).href);
 }

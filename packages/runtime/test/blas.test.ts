@@ -1,7 +1,11 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { backend, matMul, type Tensor, tensor2d } from '@tensorflow/tfjs-core';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openBlas } from '../src/blas/index.js';
 import { type Engine, openEngine } from '../src/index.js';
 import { multiplyPanels, type NativeProducts, packLeft, roundRows, wasmBackend } from '../src/wasm/index.js';
@@ -117,6 +121,19 @@ describe('a weight panel by panel', () => {
   });
 });
 
+/** cblas_sgemm by its definition, row-major. */
+const STAND_IN = `
+extern "C" void cblas_sgemm(int, int ta, int tb, int m, int n, int k, float alpha, const float *a, int lda,
+                            const float *b, int ldb, float beta, float *c, int ldc) {
+  for (int i = 0; i < m; i++)
+    for (int j = 0; j < n; j++) {
+      float sum = 0;
+      for (int p = 0; p < k; p++) sum += (ta == 112 ? a[p * lda + i] : a[i * lda + p]) * (tb == 112 ? b[j * ldb + p] : b[p * ldb + j]);
+      float *at = c + i * ldc + j;
+      *at = alpha * sum + (beta ? beta * *at : 0);
+    }
+}`;
+
 /** A library that leaves C as it is. */
 const wrongLibrary = (): NativeProducts => ({
   name: 'a wrong library',
@@ -165,5 +182,85 @@ describe('openBlas', () => {
     delete (env as { MKL_NUM_THREADS?: string }).MKL_NUM_THREADS;
     const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], { env, encoding: 'utf8' });
     expect(said).toBe('0 4 undefined\n');
+  });
+
+  describe.skipIf(!existsSync('/usr/bin/g++'))(
+    'with a library of a name of other systems (a stand-in, on Linux)',
+    () => {
+      const folder = mkdtempSync(join(tmpdir(), 'arena-blas-'));
+      afterAll(() => rmSync(folder, { recursive: true }));
+      beforeAll(() => {
+        const source = join(folder, 'cblas.cpp');
+        writeFileSync(source, STAND_IN);
+        const [first, ...others] = ['openblas.dll', 'libopenblas.dylib', 'Accelerate'];
+        execFileSync('g++', ['-O2', '-shared', '-fPIC', '-o', join(folder, first), source]);
+        for (const name of others) copyFileSync(join(folder, first), join(folder, name));
+      });
+
+      it.each([
+        ['win32', undefined, 'CBLAS'],
+        ['darwin', undefined, 'CBLAS'],
+        ['darwin', 'Accelerate', 'Accelerate'],
+      ])('%s, path %s: finds it and multiplies', (platform, path, name) => {
+        const dist = (file: string) => JSON.stringify(new URL(`../dist/${file}`, import.meta.url).href);
+        const script = `
+        import { copyFileSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+        import { openEngine } from ${dist('index.js')};
+        import { openBlas } from ${dist('blas/index.js')};
+        createRequire(import.meta.url)('koffi'); // for the real system
+        Object.defineProperty(process, 'platform', { value: '${platform}' });
+        const path = ${path && JSON.stringify(join(folder, path))};
+        const blas = await openBlas({ path });
+        Object.defineProperty(process, 'platform', { value: 'linux' });
+        const engine = await openEngine('wasm', { threads: 2, blas });
+        console.log(blas.name, blas.path.split('/').pop(), engine.notes.join());
+        process.exit();`;
+        const env = { ...process.env, LD_LIBRARY_PATH: folder };
+        const options = { cwd: new URL('..', import.meta.url), env, encoding: 'utf8' } as const;
+        const said = execFileSync(process.execPath, ['--input-type=module', '-e', script], options);
+        const found = path ?? (platform === 'win32' ? 'openblas.dll' : 'libopenblas.dylib');
+        // it is right; that it may be slower than our kernels is said
+        expect(said).toMatch(new RegExp(`^${name} ${found} (CBLAS|Accelerate)?[^\\n]*\\n$`));
+        expect(said).not.toMatch(/wrong/);
+      });
+    },
+  );
+
+  // dnnl_sgemm of oneDNN 2.6 keeps values below its stack pointer, where a signal's frame goes
+  it.skipIf(!isInstalled('libdnnl.so.2'))('multiplies with oneDNN while signals arrive', async () => {
+    const dist = (path: string) => JSON.stringify(new URL(`../dist/${path}/index.js`, import.meta.url).href);
+    const script = `
+      import { openEngine } from ${dist('.')};
+      import { openBlas } from ${dist('blas')};
+      import { multiply, wasmBackend } from ${dist('wasm')};
+      import { backend } from '@tensorflow/tfjs-core';
+      process.on('SIGWINCH', () => {}); // as a terminal that changes its size
+      await openEngine('wasm', { threads: 1, blas: await openBlas({ path: 'libdnnl.so.2' }) });
+      const wasm = wasmBackend(backend());
+      const [a, b, c] = [1, 2, 3].map(() => wasm.heap.allocate(4 * 512 * 512));
+      for (const pointer of [a, b]) wasm.heap.view(pointer, 512 * 512, 'float32').fill(0.5);
+      console.log('ready');
+      let wrong = 0;
+      for (let i = 0; i < 400; i++) {
+        const [n, k] = [64 + 16 * (i % 20), 96 + 32 * (i % 13)];
+        multiply(wasm, { a: { pointer: a, m: 300, k, transpose: i % 2 === 1 }, b, c, n, transposeB: i % 3 === 0 });
+        wrong += wasm.heap.view(c, 300 * n, 'float32').some((x) => x !== k / 4) ? 1 : 0;
+      }
+      console.log('wrong:', wrong);
+      process.exit();`;
+    const cwd = new URL('..', import.meta.url);
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], { cwd });
+    let said = '';
+    let signals: NodeJS.Timeout | undefined;
+    child.stdout.on('data', (chunk) => {
+      said += chunk;
+      signals ??= setInterval(() => child.kill('SIGWINCH'), 1);
+    });
+    const [code, signal] = await once(child, 'exit');
+    clearInterval(signals);
+    expect({ said, code, signal }).toEqual({ said: 'ready\nwrong: 0\n', code: 0, signal: null });
   });
 });

@@ -39,6 +39,14 @@ describe('openEngine with { wide: true }', () => {
     expect(engine).toMatchObject({ wide: false, notes: [] });
   });
 
+  it("with 'auto' computes with them or goes on without a word", async () => {
+    engine = await openEngine('wasm', { threads: 2, wide: HAS_FLAG });
+    const { wide } = engine;
+    engine.dispose();
+    engine = await openEngine('wasm', { threads: 2, wide: 'auto' });
+    expect(engine).toMatchObject({ wide, notes: [] });
+  });
+
   it.runIf(HAS_FLAG && existsSync(bundle))('keeps the ordinary build where the CPU has no 256-bit vectors', () => {
     const text = `
       import { openEngine } from '${bundle.href}';

@@ -10,7 +10,7 @@ import { replaceFile } from '@arena/files/write';
 import { DEFAULT_SETTINGS, type TrainingSettings } from '@arena/judge';
 import type { Command } from 'commander';
 import { integer } from '../flags/arguments.js';
-import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
+import { addEngineOptions, type EngineFlags, engineInWords, openFlagged } from '../flags/engine-option.js';
 import { onInterrupt } from '../interrupt.js';
 import { withOutput } from '../output-folder.js';
 import { duration } from '../progress.js';
@@ -57,7 +57,8 @@ async function quickstart({ out, seed, ...engineFlags }: QuickstartFlags & { out
       `one, ${100 * NOISE} % of the votes are flipped: no judge can expect more than ${syntheticCeiling(NOISE).toFixed(2)}.`,
   );
   say('model: a small Gemma 2 of random weights, written in Hugging Face format.');
-  say(`engine ${engine.name}, ${engine.threads} thread${engine.threads > 1 ? 's' : ''}; results in ${out}/`);
+  const computedOn = engineInWords(engine);
+  say(`engine ${computedOn}; results in ${out}/`);
   try {
     const battles = syntheticBattles({ count: BATTLES, seed, noise: NOISE });
     const base = `${out}/base`;
@@ -67,7 +68,15 @@ async function quickstart({ out, seed, ...engineFlags }: QuickstartFlags & { out
     await writeTinyBase(base, battles, { seed });
     const settings: TrainingSettings = { ...QUICKSTART_SETTINGS, base, data: [data], seed };
     const title = 'Quickstart: synthetic votes, a tiny base of random weights';
-    const { table } = await runTraining({ settings, out, resume: false, title, say, signal: onInterrupt() });
+    const { table } = await runTraining({
+      settings,
+      computedOn,
+      out,
+      resume: false,
+      title,
+      say,
+      signal: onInterrupt(),
+    });
     say(`\n${table}\n`);
     say(
       `ceiling of these votes: ${syntheticCeiling(NOISE).toFixed(2)}. ${duration((Date.now() - start) / 1000)} in all.`,

@@ -11,7 +11,7 @@ import { openDashboard } from '../dashboard/server.js';
 import { byteSize, integer } from '../flags/arguments.js';
 import { addCleanOption } from '../flags/clean-option.js';
 import { addOpposites, configWords } from '../flags/config-file.js';
-import { addEngineOptions, type EngineFlags, openFlagged } from '../flags/engine-option.js';
+import { addEngineOptions, type EngineFlags, engineInWords, openFlagged } from '../flags/engine-option.js';
 import { addNamingOptions } from '../flags/naming-options.js';
 import { VOTES } from '../flags/places.js';
 import { settingOption } from '../flags/setting-option.js';
@@ -181,13 +181,12 @@ async function trainInto(
   const isFirst = !ranks?.rank;
   const engine = await openFlagged(
     { engine: engineName, threads, wide, blas, gpu, bf16, cublaslt, f16 },
-    { memoryBudget: memory, shares: Boolean(ranks) },
+    { memoryBudget: memory, shares: Boolean(ranks), triesWide: true },
   );
   signal.throwIfAborted();
   const say = isFirst ? (line: string) => console.log(line) : () => {};
-  const { blas: library } = engine;
-  const products = library ? `, products by ${library.name}${library.bf16 ? ' in bfloat16' : ''}` : '';
-  say(`engine ${engine.name}, ${engine.threads} thread${engine.threads > 1 ? 's' : ''}${products}`);
+  const computedOn = engineInWords(engine);
+  say(`engine ${computedOn}`);
   if (ranks) say(`${ranks.size} processes (${ranks.library}), each with every ${ranks.size}th batch of a step`);
   const page =
     dashboard === undefined || !isFirst
@@ -199,6 +198,7 @@ async function trainInto(
     const watching = { saveEvery, keep, tensorboard, profile, say, signal };
     const job = {
       settings,
+      computedOn,
       memoryBytes: memoryOf(engine, memory),
       halves: engine.halves,
       out,
@@ -271,7 +271,13 @@ async function checkResumed(out: string, settings: TrainingSettings): Promise<vo
 }
 
 /** Settings that decide the steps: a style that is fitted after them may be asked for or not. */
-function trainedBy({ style, hubBase: _, hubData: __, ...rest }: TrainingSettings): Record<string, unknown> {
+function trainedBy({
+  style,
+  hubBase: _,
+  hubData: __,
+  computedOn: ___,
+  ...rest
+}: TrainingSettings): Record<string, unknown> {
   return JSON.parse(JSON.stringify(style === 'offset' ? { ...rest, style } : rest));
 }
 

@@ -48,7 +48,11 @@ export function addEngineOptions(command: Command): Command {
       'library of large products: auto (the first found of Accelerate, OpenBLAS, MKL, oneDNN, BLIS; needs koffi), off, or a path (engine wasm)',
       'auto',
     )
-    .option('--wide', '256-bit vectors by an experimental V8 flag (engine wasm, Node 24 or later)');
+    .option(
+      '--wide',
+      '256-bit vectors by an experimental V8 flag (engine wasm, Node 24 or later; `train` tries them by itself)',
+    )
+    .option('--no-wide', 'vectors of 128 bits everywhere (engine wasm)');
 }
 
 /** Registers the engines of separate packages. */
@@ -63,16 +67,18 @@ const ENGINE_OF = { threads: 'wasm', wide: 'wasm', gpu: 'cuda', f16: 'webgpu' } 
  * Opens the engine of the flags. `auto` with a flag of one engine means that engine. Otherwise it means the first of
  * cuda, webgpu on a GPU, and wasm that opens.
  * @param more.memoryBudget Most bytes of a GPU's memory.
+ * @param more.triesWide Whether the job is long enough for half a second that tries vectors of 256 bits.
  * @param more.shares Whether other processes on this machine do the same. Each then gets one thread, and a GPU only
  * when a flag asks for it.
  * @throws Error when a flag belongs to another engine than `--engine`.
  */
 export async function openFlagged(
   flags: EngineFlags,
-  { memoryBudget, shares }: { memoryBudget?: number; shares?: boolean } = {},
+  { memoryBudget, shares, triesWide }: { memoryBudget?: number; shares?: boolean; triesWide?: boolean } = {},
 ): Promise<Engine> {
   provideEngines();
-  const { wide, gpu, bf16, cublaslt, f16 } = flags;
+  const { gpu, bf16, cublaslt, f16 } = flags;
+  const wide = flags.wide ?? (triesWide ? ('auto' as const) : undefined);
   let { engine } = flags;
   for (const [flag, owner] of Object.entries(ENGINE_OF)) {
     const value = flags[flag as keyof typeof ENGINE_OF];
@@ -99,6 +105,14 @@ export async function openFlagged(
   const opened = engine === 'auto' && bf16 ? await open('cuda').catch(() => open('wasm')) : await open(engine);
   for (const note of opened.notes) console.error(`engine ${opened.name}: ${note}`);
   return opened;
+}
+
+/** Name, threads, who multiplies, precision. */
+export function engineInWords({ name, device, threads, wide, blas, halves }: Engine): string {
+  const parts = [device ? `${name} on ${device}` : name, `${threads} thread${threads > 1 ? 's' : ''}`];
+  if (wide) parts.push('256-bit vectors');
+  if (blas) parts.push(`products by ${blas.name}`);
+  return `${parts.join(', ')}, ${halves || blas?.bf16 ? 'bfloat16' : 'float32'}`;
 }
 
 /**

@@ -20,6 +20,8 @@ import { showRun } from './show-run.js';
 
 export interface TrainingJob {
   settings: TrainingSettings;
+  /** The engine in words, for run.json. */
+  computedOn: string;
   /** Bytes that a step may take. Default: 80 % of the free memory. */
   memoryBytes?: number;
   /** Whether the engine can keep activations in bfloat16. */
@@ -67,7 +69,8 @@ export async function runTraining(job: TrainingJob): Promise<{ table: string; se
   const isFirst = !ranks?.rank;
   const store = folderStore(out);
   const shown = showRun(job, base);
-  const noted = { ...settings, ...hubNames(base, dataset) };
+  const computedOn = [...new Set([...(before.computedOn ?? []), job.computedOn])];
+  const noted = { ...settings, ...hubNames(base, dataset), computedOn };
   const { judge, result, validation } = await trainJudge({ ...votes, packed }, noted, store, {
     base,
     resume: job.resume ? { checkpoint: isFirst ? await latestCheckpoint(store) : undefined } : undefined,

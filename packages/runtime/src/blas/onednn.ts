@@ -25,7 +25,10 @@ export function bindOnednn(koffi: Koffi, path: string, { major }: { major: numbe
   );
   const [plain, transposed] = [78, 84]; // 'N', 'T'
   let matmul: NativeProduct | undefined;
-  return (product) => {
+  const held = holdSignals();
+  return (product) => held(() => multiply(product));
+
+  function multiply(product: Parameters<NativeProduct>[0]): void {
     if (product.half) {
       matmul ??= bindMatmul();
       matmul(product);
@@ -34,7 +37,33 @@ export function bindOnednn(koffi: Koffi, path: string, { major }: { major: numbe
     const { transposeA, transposeB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc } = product;
     const [formA, formB] = [transposeA ? transposed : plain, transposeB ? transposed : plain];
     sgemm(formA, formB, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc);
-  };
+  }
+
+  /**
+   * Lets signals (Ctrl-C, a window's new size, a profiler's) wait while a product runs: `dnnl_sgemm` of oneDNN 2.6 keeps
+   * addresses below its stack pointer, where the kernel puts a signal's frame, and then writes anywhere. A program in C
+   * shows the same.
+   */
+  function holdSignals(): (work: () => void) => void {
+    const faults = [4, 5, 6, 7, 8, 11]; // SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV: of the thread itself
+    const [block, restore] = [0, 2]; // SIG_BLOCK, SIG_SETMASK
+    const all = new Uint8Array(128).fill(255); // a sigset_t
+    for (const signal of faults) all[(signal - 1) >> 3] &= ~(1 << ((signal - 1) & 7));
+    const before = new Uint8Array(128);
+    try {
+      const mask = koffi.load('libc.so.6').func('int pthread_sigmask(int, void *, void *)');
+      return (work) => {
+        mask(block, all, before);
+        try {
+          work();
+        } finally {
+          mask(restore, before, null);
+        }
+      };
+    } catch {
+      return (work) => work(); // a system without glibc
+    }
+  }
 
   function bindMatmul(): NativeProduct {
     const [bf16, f32] = [2, 3]; // dnnl_bf16, dnnl_f32

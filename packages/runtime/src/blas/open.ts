@@ -7,15 +7,18 @@ import { bindOnednn } from './onednn.js';
 /** File names of each library, in the order of preference. oneDNN alone has products of bfloat16. */
 const FILES: { [platform: string]: readonly string[] } = {
   darwin: ['/System/Library/Frameworks/Accelerate.framework/Accelerate', 'libdnnl.dylib', 'libopenblas.dylib'],
-  win32: ['dnnl.dll', 'mkl_rt.2.dll', 'libopenblas.dll', 'openblas.dll'],
+  win32: ['dnnl.dll', 'mkl_rt.3.dll', 'mkl_rt.2.dll', 'libopenblas.dll', 'openblas.dll'],
   linux: [
-    ...['libopenblas.so.0', 'libopenblas.so', 'libmkl_rt.so.2', 'libmkl_rt.so'],
+    ...['libopenblas.so.0', 'libopenblas.so', 'libmkl_rt.so.3', 'libmkl_rt.so.2', 'libmkl_rt.so'],
     ...['libdnnl.so.3', 'libdnnl.so.2', 'libblis.so.4', 'libblis.so'],
   ],
 };
 
 /** Variables that the libraries read when they are loaded: no library starts threads of its own. */
 const ONE_THREAD = ['OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'BLIS_NUM_THREADS', 'VECLIB_MAXIMUM_THREADS'];
+
+/** MKL's names: one thread a call, and integers of 32 bits. Source: mkl_service.h. */
+const [MKL_SEQUENTIAL, MKL_LP64] = [1, 0];
 
 /** Options of {@link openBlas}. */
 export interface BlasOptions {
@@ -83,7 +86,15 @@ function cblasName(library: ReturnType<Koffi['load']>, has: (symbol: string) => 
     return config.split(' ').slice(0, 2).join(' ');
   }
   if (has('bli_info_get_version_str')) return `BLIS ${library.func('const char *bli_info_get_version_str()')()}`;
-  if (has('MKL_Get_Version_String')) return 'MKL';
+  if (has('MKL_Get_Version_String')) {
+    // other layers need a library of threads, and end the process where there is none
+    library.func('int MKL_Set_Threading_Layer(int)')(MKL_SEQUENTIAL);
+    library.func('int MKL_Set_Interface_Layer(int)')(MKL_LP64);
+    const text = new Uint8Array(200);
+    library.func('void MKL_Get_Version_String(void *, int)')(text, text.length);
+    const [, version] = /Version ([\d.]+)/.exec(new TextDecoder().decode(text)) ?? [];
+    return version ? `MKL ${version}` : 'MKL';
+  }
   return path.includes('Accelerate') ? 'Accelerate' : 'CBLAS';
 }
 

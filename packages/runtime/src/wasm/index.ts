@@ -15,6 +15,6 @@ export {
 export type { HeapOptions, HeapType } from './heap.js';
 export { packWords, type WasmKernel, type WasmRun, wasmKernel } from './kernel.js';
 export type { KernelModule } from './module.js';
-export type { BindProduct, NativeProduct, NativeProducts } from './native.js';
+export type { BindProduct, NativeMatrices, NativeProduct, NativeProducts } from './native.js';
 export { multiplyPanels, type PanelProduct } from './native-gemm.js';
 export { type Job, Pool } from './pool.js';

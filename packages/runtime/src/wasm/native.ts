@@ -46,9 +46,9 @@ export type NativeProduct = (product: {
   ldc: number;
 }) => void;
 
-/** Words of a call by name: addresses in the engine's memory; a task takes `rows` x `columns` of C. */
-export type NativeCall = {
-  [word in 'a' | 'b' | 'c' | 'm' | 'n' | 'k' | 'lda' | 'ldb' | 'ldc' | 'rows' | 'columns']: number;
+/** A product by the library: C (+)= alpha A B, with addresses in the engine's memory and strides in elements. */
+export type NativeMatrices = {
+  [word in 'a' | 'b' | 'c' | 'm' | 'n' | 'k' | 'lda' | 'ldb' | 'ldc']: number;
 } & {
   transposeA: boolean;
   transposeB: boolean;
@@ -57,12 +57,27 @@ export type NativeCall = {
   half: boolean;
 };
 
+/** A product that the threads share: a task takes `rows` x `columns` of C. */
+export type NativeCall = NativeMatrices & { rows: number; columns: number };
+
+/** Words of chains of products for a thread: where each chain ends among the products, then the products. */
+export function chainWords(chains: readonly (readonly NativeMatrices[])[]): number[] {
+  let end = 0;
+  const ends = [0, ...chains.map(({ length }) => (end += length))];
+  return [
+    ...ends,
+    ...chains.flatMap((chain) =>
+      chain.flatMap((product) => nativeWords({ ...product, rows: product.m, columns: product.n })),
+    ),
+  ];
+}
+
 /** The call's 32-bit words. */
 export function nativeWords(call: NativeCall): number[] {
   const { a, b, c, m, n, k, lda, ldb, ldc, rows, columns } = call;
   const flags = [call.transposeA, call.transposeB, call.accumulate].map(Number);
   floats[0] = call.alpha;
-  return [a, b, c, m, n, k, lda, ldb, ldc, ...flags, bits[0], Number(call.half), rows, columns];
+  return [a, b, c, m, n, k, lda, ldb, ldc, ...flags, bits[0], Number(call.half), rows, columns]; // 64 bytes
 }
 
 const floats = new Float32Array(1);
@@ -86,17 +101,20 @@ export function useHugePages(koffi: Koffi, memory: WebAssembly.Memory): void {
   }
 }
 
+/** Indices of a thread's kernels for the library. */
+export const NATIVE_KERNELS = { blocks: 0, chains: 1 } as const;
+
 /**
- * The kernel of a thread: `(args, task)`, as WebAssembly's kernels. Its text goes into the worker's source, so it stands
- * alone.
+ * The kernels of a thread, `(args, task)` as WebAssembly's: a block of C, and a chain of whole products. Their text goes
+ * into the worker's source, so it stands alone.
  */
-export function nativeKernel(
+export function nativeKernels(
   product: NativeProduct,
   koffi: Koffi,
   memory: WebAssembly.Memory,
-): (args: number, task: number) => void {
+): ((args: number, task: number) => void)[] {
   const base = Number(koffi.address(new Uint8Array(memory.buffer)));
-  return (args, task) => {
+  const block = (args: number, task: number) => {
     const words = new Uint32Array(memory.buffer, args, 16);
     const [a, b, c, m, n, k, lda, ldb, ldc, transposeA, transposeB, beta, , half, rows, columns] = words;
     const alpha = new Float32Array(memory.buffer, args + 48, 1)[0];
@@ -121,4 +139,12 @@ export function nativeKernel(
       ldc,
     });
   };
+  const chain = (args: number, task: number) => {
+    const [ends, calls, bytes] = new Uint32Array(memory.buffer, args, 3);
+    // another thread may have grown the memory: growing by nothing brings this thread's buffer up to date
+    if (ends + bytes > memory.buffer.byteLength) memory.grow(0);
+    const [first, end] = new Uint32Array(memory.buffer, ends + 4 * task, 2);
+    for (let i = first; i < end; i++) block(calls + 64 * i, 0);
+  };
+  return [block, chain];
 }

@@ -23,7 +23,7 @@ import { batchMatMul } from './matmul.js';
 import { requireSimd } from './module.js';
 import { triedNative } from './native-trial.js';
 import { openPool, type PoolOptions } from './pool.js';
-import { requireWide, wideRefusal } from './wide.js';
+import { hasWide, requireWide, wideRefusal } from './wide.js';
 
 const WASM_BACKEND = BACKEND_OF.wasm;
 
@@ -31,7 +31,11 @@ const WASM_BACKEND = BACKEND_OF.wasm;
 const DEFAULT_MAX_THREADS = 8;
 
 /** Heap and threads of the engine. */
-export type WasmOptions = HeapOptions & PoolOptions;
+export type WasmOptions = HeapOptions &
+  Omit<PoolOptions, 'wide'> & {
+    /** auto: the build for 256-bit vectors where Node has it and it is faster, without a note where not. */
+    wide?: boolean | 'auto';
+  };
 
 /**
  * Makes `arena-wasm` tfjs's current backend. It reuses an open engine with the same options. Otherwise it replaces it,
@@ -40,32 +44,33 @@ export type WasmOptions = HeapOptions & PoolOptions;
  */
 export async function openWasm(asked: WasmOptions = {}): Promise<WasmBackend> {
   const { threads, relaxed, wide, native, ...options } = asked;
-  if (wide && relaxed === false)
+  if (wide === true && relaxed === false)
     throw new EngineError('option', '256-bit vectors (wide) need relaxed SIMD: leave one option out');
   requireSimd();
-  if (wide) requireWide();
+  if (wide === true) requireWide();
+  const tries = wide === true || (wide === 'auto' && relaxed !== false && hasWide());
   const open = findBackend(WASM_BACKEND) as WasmBackend | null;
   const fits = ({ pool, notes }: WasmBackend) =>
     (threads === undefined || threads === pool.threads) &&
     (relaxed === undefined || relaxed === (pool.build !== 'plain')) &&
-    (wide === undefined || wide === (pool.build === 'wide' || notes.length > 0)) &&
+    (wide === undefined || tries === (pool.build === 'wide' || notes.length > 0)) &&
     (native === undefined || (native.path === pool.native?.path && native.bf16 === pool.native.bf16));
   if (open && fits(open)) {
     await setBackend(WASM_BACKEND);
     return open;
   }
   if (open) removeBackend(WASM_BACKEND);
-  const wideReason = wide ? wideRefusal() : undefined;
+  const wideReason = tries ? wideRefusal() : undefined;
   const { library, reason } = native ? triedNative(native) : {};
   const heap = new Heap(options);
   const pool = await openPool(heap, {
     threads: threads ?? defaultThreads(),
     relaxed,
-    wide: wide && wideReason === undefined,
+    wide: tries && wideReason === undefined,
     native: library,
     ...options,
   });
-  const notes = [wideReason, reason].filter((one) => one !== undefined);
+  const notes = [wide === true ? wideReason : undefined, reason].filter((one) => one !== undefined);
   const backend = new WasmBackend(heap, pool, notes);
   setAbilities(backend, { evict: (tensor) => backend.evict(tensor) });
   registerKernels();

@@ -10,7 +10,16 @@ import {
   setV8Flags,
   v8Flags,
 } from './module.js';
-import { type NativeCall, type NativeProducts, nativeKernel, nativeWords, useHugePages } from './native.js';
+import {
+  chainWords,
+  NATIVE_KERNELS,
+  type NativeCall,
+  type NativeMatrices,
+  type NativeProducts,
+  nativeKernels,
+  nativeWords,
+  useHugePages,
+} from './native.js';
 import {
   ARGUMENTS,
   MAX_ARGUMENTS,
@@ -73,8 +82,8 @@ export class Pool {
   private readonly words: Int32Array;
   private readonly modules = new Map<KernelModule, LoadedModule>();
   private readonly stallMs: number;
-  /** The library's kernel on the calling thread. */
-  private readonly nativeKernel: KernelFunction | undefined;
+  /** The library's kernels on the calling thread. */
+  private readonly nativeKernels: KernelFunction[] = [];
   private workers: WorkerThread[] = [];
   private generation = 0;
   /** Started threads, including the calling one. Numbers stay when a thread ends. */
@@ -95,7 +104,7 @@ export class Pool {
     this.native = native;
     const koffi = process.getBuiltinModule('node:module').createRequire(native.koffi)(native.koffi);
     useHugePages(koffi, heap.memory);
-    this.nativeKernel = nativeKernel(native.bind(koffi, native.path, native.data as never), koffi, heap.memory);
+    this.nativeKernels = nativeKernels(native.bind(koffi, native.path, native.data as never), koffi, heap.memory);
   }
 
   /** Current threads, including the calling one. A worker that has ended no longer counts. */
@@ -152,11 +161,33 @@ export class Pool {
    * @throws EngineError naming the library when it refuses the product; Error without a library.
    */
   runNative(call: NativeCall): void {
+    const tasks = Math.ceil(call.m / call.rows) * Math.ceil(call.n / call.columns);
+    this.shareNative('blocks', nativeWords(call), tasks);
+  }
+
+  /**
+   * Runs chains of products of the native library. A thread takes a whole chain, product after product, so that they may
+   * add to one C; different chains write different places.
+   * @throws as {@link runNative}.
+   */
+  runNativeChains(chains: readonly (readonly NativeMatrices[])[]): void {
+    const words = chainWords(chains);
+    const bytes = 4 * words.length;
+    const pointer = this.heap.allocate(bytes);
+    try {
+      (this.heap.view(pointer, words.length, 'int32') as Int32Array).set(words);
+      this.shareNative('chains', [pointer, pointer + 4 * (chains.length + 1), bytes], chains.length);
+    } finally {
+      this.heap.free(pointer);
+    }
+  }
+
+  private shareNative(name: keyof typeof NATIVE_KERNELS, args: number[], tasks: number): void {
     if (this.disposed) throw new EngineError('closed', 'a product: the wasm engine has been disposed of');
     if (!this.native) throw new Error('the pool has no native library');
-    const tasks = Math.ceil(call.m / call.rows) * Math.ceil(call.n / call.columns);
-    const kernel = { id: NATIVE, index: 0, kernel: this.nativeKernel! };
-    this.share(`of ${this.native.name}`, kernel, nativeWords(call), tasks, this.scratchFor(0));
+    const index = NATIVE_KERNELS[name];
+    const kernel = { id: NATIVE, index, kernel: this.nativeKernels[index] };
+    this.share(`of ${this.native.name}`, kernel, args, tasks, this.scratchFor(0));
   }
 
   /** Shares a kernel's tasks among the threads. */

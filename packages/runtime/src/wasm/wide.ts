@@ -13,10 +13,15 @@ const WARM_UP_MS = 150;
 /** Least ratio of the two builds' times. */
 const LEAST_GAIN = 1.1;
 
+/** Whether this is a Node with the flag. */
+export function hasWide(): boolean {
+  return (nodeMajor() ?? 0) >= LEAST_NODE;
+}
+
 /** @throws EngineError when the flag is not available. */
 export function requireWide(): void {
+  if (hasWide()) return;
   const major = nodeMajor();
-  if (major !== undefined && major >= LEAST_NODE) return;
   const here = major === undefined ? 'a browser' : `Node ${process.versions.node}`;
   throw new EngineError(
     'unavailable',

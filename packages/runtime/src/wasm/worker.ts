@@ -3,7 +3,7 @@
  * string, so that a bundled package needs no second file: Node evaluates it, a browser loads it from a Blob.
  */
 
-import { type BindProduct, nativeKernel } from './native.js';
+import { type BindProduct, nativeKernels } from './native.js';
 
 /** Most threads of a pool, the calling one included. */
 export const MAX_THREADS = 64;
@@ -57,7 +57,7 @@ export const NATIVE = -1;
 /** Source of a worker, with the function that binds the native library. */
 export function workerSource(bind?: BindProduct): string {
   return `'use strict';
-const nativeKernel = ${bind && nativeKernel};
+const nativeKernels = ${bind && nativeKernels};
 const bind = ${bind};
 function start({ memory, index, flags, native }) {
   for (const flag of flags) require('node:v8').setFlagsFromString(flag);
@@ -75,7 +75,7 @@ function start({ memory, index, flags, native }) {
   };
   if (native) {
     const koffi = require(native.koffi);
-    modules[${NATIVE}] = [nativeKernel(bind(koffi, native.path, native.data), koffi, memory)];
+    modules[${NATIVE}] = nativeKernels(bind(koffi, native.path, native.data), koffi, memory);
   }
   const run = () => {
     const job = ${WORD.job};

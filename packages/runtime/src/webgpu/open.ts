@@ -1,5 +1,6 @@
 /** @file Opens engine `webgpu`: device, tfjs backend, and a self-test of the private parts of tfjs in use. */
 
+import type * as TfjsWebgpu from '@tensorflow/tfjs-backend-webgpu';
 import {
   copyRegisteredKernels,
   engine,
@@ -16,7 +17,7 @@ import {
 import type { WebgpuOptions } from '../engine.js';
 import { EngineError } from '../error.js';
 import { BACKEND_OF } from '../op.js';
-import { LoudWebGPUBackend } from './backend.js';
+import { type LoudWebGPUBackend, loudBackend } from './backend.js';
 import { describeAdapter, requestGpuDevice } from './device.js';
 import { gpuKernel } from './kernel.js';
 import { storedTiles } from './tile-cache.js';
@@ -33,18 +34,23 @@ export interface OpenWebgpu {
 
 /**
  * Makes `arena-webgpu` tfjs's current backend. It reuses an open engine, and replaces one with a lost device.
+ * @param tfjs tfjs's backend for WebGPU, an optional peer.
  * @param hardware Refuses an adapter that computes on the CPU.
  * @throws EngineError when there is no WebGPU, no adapter or no device, or when the self-test fails.
  */
-export async function openWebgpu({ f16 = false }: WebgpuOptions = {}, hardware = false): Promise<OpenWebgpu> {
-  const backend = await openBackend(hardware);
+export async function openWebgpu(
+  tfjs: typeof TfjsWebgpu,
+  { f16 = false }: WebgpuOptions = {},
+  hardware = false,
+): Promise<OpenWebgpu> {
+  const backend = await openBackend(tfjs, hardware);
   const offered = backend.device.features.has('shader-f16');
   backend.launcher.f16 = f16 && offered;
   const notes = f16 && !offered ? ['this device computes in float32 alone: there is no half precision'] : [];
   return { backend, device: names.get(backend)!, notes };
 }
 
-async function openBackend(hardware: boolean): Promise<LoudWebGPUBackend> {
+async function openBackend(tfjs: typeof TfjsWebgpu, hardware: boolean): Promise<LoudWebGPUBackend> {
   const open = findBackend(WEBGPU_BACKEND) as LoudWebGPUBackend | null;
   if (open && !isBroken(open)) {
     await setBackend(WEBGPU_BACKEND);
@@ -52,7 +58,7 @@ async function openBackend(hardware: boolean): Promise<LoudWebGPUBackend> {
   }
   if (open) removeBackend(WEBGPU_BACKEND);
   const { device, info } = await requestGpuDevice(hardware);
-  const backend = new LoudWebGPUBackend(device, info);
+  const backend = loudBackend(tfjs, device, info);
   if (!getKernel(Identity, WEBGPU_BACKEND)) copyRegisteredKernels('webgpu', WEBGPU_BACKEND);
   registerBackend(WEBGPU_BACKEND, () => backend);
   await setBackend(WEBGPU_BACKEND);

@@ -22,6 +22,7 @@ const SIZES: Size[] = [
   { lengths: [100], heads: [3, 3, 6], slidingWindow: 5, pooled: true },
   { lengths: [1900], heads: [2, 1, 8], softcap: 50 },
   { lengths: [37, 30], heads: [2, 1, 136], softcap: 50 },
+  { lengths: [150, 1, 300], heads: [4, 2, 32], softcap: 30, slidingWindow: 140 },
 ];
 
 export function attentionSamples(): OpSample<AttentionAttrs>[] {

@@ -1,11 +1,12 @@
-/** @file Attention and its gradient on engine `wasm`: cuts the flat batch into blocks of query tokens. */
+/** @file Attention and its gradient on engine `wasm`, by blocks of query tokens: our kernels, or a native library's products. */
 
 import type { OpKernel } from '@arena/runtime/op';
 import { packWords, TILE_BYTES, type WasmBackend, wasmBackend, wasmKernel } from '@arena/runtime/wasm';
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { DecoderError } from '../../../error.js';
 import { kernels } from '../../../wasm/kernels.generated.js';
 import type { AttentionAttrs } from '../attrs.js';
+import { type Block, cut } from './cut.js';
+import { attentionBackwardNative, attentionNative, NATIVE_TOKENS, nativeAttends } from './native.js';
 
 const geometry = {
   numHeads: 'i32',
@@ -52,22 +53,14 @@ const { SUM_VALUES } = sum.constants;
 /** Tasks that the backward pass is cut into where the sequences alone give fewer. */
 const BACKWARD_TASKS = 16;
 
-/** Query rows [row, row + count) of a sequence that starts at `start`, and the keys [first, end) that they see. */
-type Block = { [word in keyof (typeof forward)['records']['Block']]: number };
-
-/** A sequence's tokens and the numbers of its blocks. */
-interface Sequence {
-  start: number;
-  stop: number;
-  firstBlock: number;
-  endBlock: number;
-}
-
 type Inputs = { [name: string]: TensorInfo };
 
 export const attentionWasm: OpKernel<AttentionAttrs> = ({ inputs, attrs, backend: current }) => {
   const backend = wasmBackend(current);
-  const { blocks } = cut(backend, inputs, attrs);
+  if (native(backend, inputs)) {
+    return attentionNative(backend, inputs, attrs, cut(backend, inputs, NATIVE_TOKENS, attrs));
+  }
+  const blocks = cut(backend, inputs, blockTokens(attrs), attrs).flatMap((sequence) => sequence.blocks);
   // long blocks first: the last tasks are then short ones, and the threads end together
   const ordered = [...blocks].sort((a, b) => b.end - b.first - (a.end - a.first));
   return withWords(backend, blockWords(ordered), (pointer) =>
@@ -83,16 +76,23 @@ export const attentionWasm: OpKernel<AttentionAttrs> = ({ inputs, attrs, backend
 
 export const attentionBackwardWasm: OpKernel<AttentionAttrs> = ({ inputs, attrs, backend: current }) => {
   const backend = wasmBackend(current);
+  if (native(backend, inputs)) {
+    return attentionBackwardNative(backend, inputs, attrs, cut(backend, inputs, NATIVE_TOKENS, attrs));
+  }
   const { numKeyValueHeads } = attrs;
-  const { blocks, sequences } = cut(backend, inputs, attrs);
+  const sequences = cut(backend, inputs, blockTokens(attrs), attrs);
+  const blocks = sequences.flatMap((sequence) => sequence.blocks);
   const [tokens, width] = inputs.k.shape;
   const copies = Math.max(1, Math.floor(BACKWARD_TASKS / (sequences.length * numKeyValueHeads)));
-  const parts = sequences.flatMap(({ start, stop, firstBlock, endBlock }) =>
+  let end = 0;
+  const parts = sequences.flatMap(({ start, stop, blocks: own }) => {
+    const first = end;
+    end += own.length;
     // every copies-th block: all parts get short and long ones
-    Array.from({ length: copies }, (_, copy) =>
-      packWords(backward.records.Part, { first: firstBlock + copy, end: endBlock, stride: copies, start, stop, copy }),
-    ),
-  );
+    return Array.from({ length: copies }, (_, copy) =>
+      packWords(backward.records.Part, { first: first + copy, end, stride: copies, start, stop, copy }),
+    );
+  });
   const run = (dk: number | number[], dv: number | number[]) =>
     withWords(backend, [...blockWords(blocks), ...parts.flat()], (pointer) =>
       backend.run(backward, {
@@ -120,35 +120,8 @@ export const attentionBackwardWasm: OpKernel<AttentionAttrs> = ({ inputs, attrs,
   });
 };
 
-/** Cuts the query rows into blocks that lie in one sequence each. */
-function cut(backend: WasmBackend, inputs: Inputs, attrs: AttentionAttrs): { blocks: Block[]; sequences: Sequence[] } {
-  const { slidingWindow } = attrs;
-  const offsets = backend.data.get(inputs.offsets.dataId).values as Int32Array;
-  const rows = backend.data.get(inputs.rows.dataId).values as Int32Array;
-  const most = blockTokens(attrs);
-  const blocks: Block[] = [];
-  const sequences: Sequence[] = [];
-  let row = 0;
-  for (let i = 0; i + 1 < offsets.length; i++) {
-    const [start, stop] = [offsets[i], offsets[i + 1]];
-    const firstBlock = blocks.length;
-    if (rows[row] < start) break;
-    while (row < rows.length && rows[row] < stop) {
-      let count = 1;
-      while (count < most && row + count < rows.length && rows[row + count] < stop) count++;
-      const first = slidingWindow ? Math.max(start, rows[row] - slidingWindow + 1) : start;
-      blocks.push({ row, count, start, first, end: rows[row + count - 1] + 1 });
-      row += count;
-    }
-    sequences.push({ start, stop, firstBlock, endBlock: blocks.length });
-  }
-  if (row !== rows.length) {
-    throw new DecoderError(
-      'batch',
-      `attention: query row ${rows[row]} is outside the batch of ${inputs.k.shape[0]} tokens or out of order`,
-    );
-  }
-  return { blocks, sequences };
+function native(backend: WasmBackend, { rows, offsets }: Inputs): boolean {
+  return nativeAttends(backend, rows.shape[0], offsets.shape[0] - 1);
 }
 
 /** Query tokens of a block: a multiple of 4. */

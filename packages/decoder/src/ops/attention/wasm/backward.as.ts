@@ -6,8 +6,9 @@
 import {
   STEP, TILE_BYTES, multiplyPanels, packLeft, packLeftTransposed, packRight, packRightTransposed,
 } from '@arena/runtime/assembly/gemm';
-import { exp4, madd, sum4 } from '@arena/runtime/assembly/simd';
-import { Arguments, Block, BLOCK_BYTES, KEYS, cap, fill, firstKey, gather, heightOf, scoreScale } from './tile.as';
+import {
+  Arguments, Block, BLOCK_BYTES, KEYS, dot, fill, firstKey, gather, heightOf, scoreGradients, scoreScale,
+} from './tile.as';
 
 /** What the backward pass takes beside the words of the forward one. */
 @unmanaged
@@ -104,10 +105,11 @@ function backwardBlock(j: BackwardArguments, block: Block, head: i32, dk: usize,
       let to = 0;
       if (t < block.count) {
         const token = load<i32>(j.rows + (<usize>(block.row + t) << 2));
-        from = max(firstKey(j, block, token) - key, 0);
+        from = max(firstKey(j.slidingWindow, block.start, token) - key, 0);
         to = max(min(token + 1 - key, count), from);
         const at = <usize>(block.row + t) * j.numHeads + head * group + r / height;
-        scoreGradients(j, rowP, rowS, from, to, load<f32>(j.lse + (at << 2)), load<f32>(products + (<usize>r << 2)));
+        const product = load<f32>(products + (<usize>r << 2));
+        scoreGradients(rowP, rowS, from, to, load<f32>(j.lse + (at << 2)), product, j.scale, j.softcap);
       }
       fill(rowP, 0, from, 0);
       fill(rowS, 0, from, 0);
@@ -128,34 +130,6 @@ function backwardBlock(j: BackwardArguments, block: Block, head: i32, dk: usize,
       multiplyPanels(a, right, dq, ldq, block.count, dim, count, key > block.first, tile);
     }
   }
-}
-
-/** From scaled products and dP to P and scale * dS (1 - tanh^2) at the keys [from, to) of one row. */
-// @ts-ignore: decorator
-@inline
-function scoreGradients(j: Arguments, p: usize, ds: usize, from: i32, to: i32, lse: f32, product: f32): void {
-  const level = f32x4.splat(lse);
-  const mean = f32x4.splat(product);
-  const scale = f32x4.splat(j.scale);
-  const inverse = f32x4.splat(j.softcap > 0 ? 1 / j.softcap : 0);
-  for (let i = from & ~3; i < to; i += 4) {
-    const at = <usize>i << 2;
-    const s = cap(v128.load(p + at), j.softcap);
-    const t = f32x4.mul(s, inverse);
-    const slope = f32x4.mul(f32x4.sub(f32x4.splat(1), f32x4.mul(t, t)), scale);
-    const weight = exp4(f32x4.pmin(f32x4.sub(s, level), f32x4.splat(88)));
-    v128.store(p + at, weight);
-    v128.store(ds + at, f32x4.mul(f32x4.mul(weight, f32x4.sub(v128.load(ds + at), mean)), slope));
-  }
-}
-
-function dot(a: usize, b: usize, count: i32): f32 {
-  let sums = f32x4.splat(0);
-  let i = 0;
-  for (; i + 4 <= count; i += 4) sums = madd(v128.load(a + (<usize>i << 2)), v128.load(b + (<usize>i << 2)), sums);
-  let sum = sum4(sums);
-  for (; i < count; i++) sum += load<f32>(a + (<usize>i << 2)) * load<f32>(b + (<usize>i << 2));
-  return sum;
 }
 
 /** Words of a call of {@link addCopies}. */

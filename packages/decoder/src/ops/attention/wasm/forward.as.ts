@@ -48,7 +48,7 @@ export function attention(j: Arguments, task: u32, scratch: usize): void {
         continue;
       }
       const token = load<i32>(j.rows + (<usize>(block.row + t) << 2));
-      const from = max(firstKey(j, block, token) - key, 0);
+      const from = max(firstKey(j.slidingWindow, block.start, token) - key, 0);
       const to = min(token + 1 - key, count);
       softmaxStep(j, row, from, to, count, out + <usize>r * ldo, ldo, maxima + (<usize>r << 2), sums + (<usize>r << 2));
     }

@@ -3,7 +3,7 @@
  * all query heads of one key head: its tile has `heads * height` rows, head after head, `height` being the tokens rounded
  * up to 4. Keys are met KEYS at a time, so that no score matrix larger than a tile times KEYS exists.
  */
-import { tanh4 } from '@arena/runtime/assembly/simd';
+import { exp4, madd, sum4, tanh4 } from '@arena/runtime/assembly/simd';
 
 /** Keys of a step. */
 export const KEYS: i32 = 128;
@@ -63,11 +63,11 @@ export function gather(j: Arguments, block: Block, head: i32, source: usize, tar
   }
 }
 
-/** First key that the query token sees. */
+/** First key that a query token of the sequence from `start` sees. */
 // @ts-ignore: decorator
 @inline
-export function firstKey(j: Arguments, block: Block, token: i32): i32 {
-  return j.slidingWindow ? max(block.start, token - j.slidingWindow + 1) : block.start;
+export function firstKey(window: i32, start: i32, token: i32): i32 {
+  return window ? max(start, token - window + 1) : start;
 }
 
 /** softcap * tanh(z), or z without a cap. z was scaled by 1 / softcap when its left operand was packed. */
@@ -82,6 +82,40 @@ export function cap(z: v128, softcap: f32): v128 {
 @inline
 export function scoreScale(j: Arguments): f32 {
   return j.softcap > 0 ? j.scale / j.softcap : j.scale;
+}
+
+/**
+ * From scaled products and dP to P and scale * dS (1 - tanh^2) at the keys [from, to) of one row. `product` is the row's
+ * dO o.
+ */
+// @ts-ignore: decorator
+@inline
+export function scoreGradients(
+  p: usize, ds: usize, from: i32, to: i32, lse: f32, product: f32, factor: f32, softcap: f32,
+): void {
+  const level = f32x4.splat(lse);
+  const mean = f32x4.splat(product);
+  const scale = f32x4.splat(factor);
+  const inverse = f32x4.splat(softcap > 0 ? 1 / softcap : 0);
+  for (let i = from & ~3; i < to; i += 4) {
+    const at = <usize>i << 2;
+    const s = cap(v128.load(p + at), softcap);
+    const t = f32x4.mul(s, inverse);
+    const slope = f32x4.mul(f32x4.sub(f32x4.splat(1), f32x4.mul(t, t)), scale);
+    const weight = exp4(f32x4.pmin(f32x4.sub(s, level), f32x4.splat(88)));
+    v128.store(p + at, weight);
+    v128.store(ds + at, f32x4.mul(f32x4.mul(weight, f32x4.sub(v128.load(ds + at), mean)), slope));
+  }
+}
+
+/** Sum of the products of two rows. */
+export function dot(a: usize, b: usize, count: i32): f32 {
+  let sums = f32x4.splat(0);
+  let i = 0;
+  for (; i + 4 <= count; i += 4) sums = madd(v128.load(a + (<usize>i << 2)), v128.load(b + (<usize>i << 2)), sums);
+  let sum = sum4(sums);
+  for (; i < count; i++) sum += load<f32>(a + (<usize>i << 2)) * load<f32>(b + (<usize>i << 2));
+  return sum;
 }
 
 /** Sets elements [from, to) of a row of floats. */
