@@ -21,12 +21,15 @@ const { values: flags, positionals } = parseArgs({
 const { battles } = await readVotes(positionals[0], { name: positionals[0] });
 const parts = splitVotes(battles, { seed: 42 });
 parts.train = parts.train.slice(0, Number(flags.battles));
+/** Validation battles at each measurement. */
+const MEASURED = 2;
 const settings = { base: 'shape', data: ['votes'], recipe: 'small-base', batchSize: 1, accumulation: 8, style: 'none' };
 
 await openEngine('wasm');
 const begin = performance.now();
-const estimate = await estimateTraining(GEMMA3_270M, parts, settings);
+const estimate = await estimateTraining(GEMMA3_270M, parts, settings, { measured: MEASURED });
 const probed = (performance.now() - begin) / 1000;
+console.log(`foretold ${estimate.seconds.toFixed(1)} s, by a probe of ${probed.toFixed(1)} s`);
 
 // a tokenizer of as many characters a token as Gemma's has on such texts would need its vocabulary: this one is trained on them
 const texts = battles
@@ -43,6 +46,7 @@ let first = 0;
 let tokens = 0;
 const { judge } = await trainJudge({ parts }, settings, memoryStore(), {
   base,
+  measured: MEASURED,
   onEvent(event) {
     if (event.kind === 'begin') first = performance.now();
     if (event.kind === 'step') tokens = event.tokens;
@@ -51,6 +55,6 @@ const { judge } = await trainJudge({ parts }, settings, memoryStore(), {
 const real = (performance.now() - first) / 1000;
 await judge.dispose();
 console.log(
-  `foretold ${estimate.seconds.toFixed(1)} s (a probe of ${probed.toFixed(1)} s), took ${real.toFixed(1)} s: ${(estimate.seconds / real).toFixed(2)} of it; ${tokens} tokens, ${(tokens / real).toFixed(0)} a second`,
+  `took ${real.toFixed(1)} s: the forecast is ${(estimate.seconds / real).toFixed(2)} of it; ${tokens} tokens, ${(tokens / real).toFixed(0)} a second`,
 );
 process.exit(0);
