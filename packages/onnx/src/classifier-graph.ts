@@ -4,7 +4,7 @@ import { inverseFrequencies } from '@arena/decoder/ops';
 import { fromFloat32 } from '@arena/safetensors/tensor';
 import { bytesOf, type Graph, type Name, newGraph } from './graph.js';
 import { layerNodes, rmsNorm, type Shared } from './layers.js';
-import { keepsBlocks, type WeightKind } from './linear.js';
+import type { WeightKind } from './linear.js';
 import type { ModelSource } from './model-source.js';
 import { codesOf, factorsOf, layoutOf, type StoredType, wholeBlocks } from './stored-blocks.js';
 import { toRows, transposed } from './weight-kinds.js';
@@ -76,7 +76,7 @@ function embedded(graph: Graph, source: ModelSource, kind: WeightKind): Name {
       ),
     );
   else {
-    const type = keepsBlocks(source, kind) ? source.storedType?.(name) : undefined;
+    const type = source.storedType?.(name); // the file's own blocks, whatever the linears are in
     taken = type && canGather(type) ? storedRows(graph, source, name, type) : byteRows();
   }
   return graph.node('Mul', [taken, graph.float(embeddingScale)]);

@@ -19,11 +19,13 @@ export interface GraphSource extends ModelSource {
 /** Opens a judge's base and adapter. @throws as `judgeSource`. */
 export async function graphSource(base: Base, files: JudgeFiles): Promise<GraphSource> {
   const source: JudgeSource = await judgeSource(base, files);
+  const linears = new Set(linearModules(source.config).map(({ path }) => `${path}.weight`));
   return {
     ...source,
     storedBits: source.isAsStored ? bitsOf(source) : undefined,
     storedType(name) {
-      const stored = source.isAsStored ? source.tensors.get(name)?.stored : undefined;
+      // the adapter may be trained on linears in other bits; all else is as the file has it
+      const stored = source.isAsStored || !linears.has(name) ? source.tensors.get(name)?.stored : undefined;
       return stored !== undefined && isStoredType(stored) ? stored : undefined;
     },
     stored: source.readStored,

@@ -166,6 +166,15 @@ describe.skipIf(!present)('in onnxruntime of ARENA_ONNX', () => {
     },
   );
 
+  test('NF4 on a GGUF base keeps the embedding as the file has it: the numbers of float32', async () => {
+    const base = await openBase(bytesFolder({ 'model.gguf': await tinyGguf() }), 'tiny.gguf');
+    const judge = judgeOn(base, { quantize: 'nf4' });
+    const rows = [1, 2].map((seed) => Array.from({ length: 9 * seed }, (_, i) => 4 + ((7 * i * seed) % 40)));
+    const [want, got] = [await sessionOf(judge, 'fp32'), await sessionOf(judge, 'bnb4')];
+    const exact = (await logitsOf(want, rows)).flat();
+    for (const [i, logit] of (await logitsOf(got, rows)).flat().entries()) expect(logit).toBeCloseTo(exact[i], 4);
+  });
+
   test('constants beside the model give the same numbers', async () => {
     const judge = await tinyJudge({ family: 'gemma3' });
     const rows = [[2, 5, 9, 40, 300]];
