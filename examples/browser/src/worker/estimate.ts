@@ -2,7 +2,7 @@
 
 import { linearModules } from '@arena/decoder/family';
 import { GEMMA2_2B, GEMMA3_270M, parseGemmaConfig } from '@arena/gemma';
-import { estimateTraining } from '@arena/judge/run';
+import { estimateTraining } from '@arena/judge/estimate';
 import type { Estimate } from '../protocol.js';
 import { MEASURED } from './model.js';
 import { formFor, settingsOf } from './settings.js';

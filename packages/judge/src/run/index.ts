@@ -7,6 +7,5 @@ export { objectiveOf } from '../objectives/choose.js';
 export type { Objective, Verdict } from '../objectives/objective.js';
 export { type JudgeFiles, type Pair, readJudge } from '../open.js';
 export { newAdapter } from '../plan.js';
-export { type EstimateOptions, estimateTraining, type TrainingEstimate } from '../probe.js';
 export { type EvaluationInput, evaluationOf, keepEvaluation } from '../results.js';
 export { meanOfOrders, type Scored, type ScoringOptions, type Verdicts } from '../score.js';
