@@ -69,6 +69,12 @@ export const SHAPES = {
     firstLayer: 6,
     targets: ['q_proj', 'k_proj', 'v_proj'],
   },
+  // the first step of the recipe small-base on real votes: eight battles, each answer alone
+  'gemma3-270m-votes': {
+    config: GEMMA3_270M,
+    lengths: [512, 264, 230, 73, 243, 220, 69, 64, 54, 98, 60, 81, 105, 110, 37, 131],
+    firstLayer: 0,
+  },
   'gemma3-1b': {
     config: GEMMA3_1B,
     lengths: [512, 512],

@@ -57,6 +57,12 @@ export function blasConformance(packageName: string): void {
     );
   });
 
+  it.skipIf(!isInstalled(OPENBLAS))('gives the same bits for any number of threads with OpenBLAS', async () => {
+    const blas = await openBlas({ path: OPENBLAS });
+    const one = await outputsOn(ops, 1, blas);
+    expect(await outputsOn(ops, 3, blas)).toEqual(one);
+  });
+
   it.skipIf(!isInstalled(ONEDNN)).each(named)('%s agrees with the reference in bfloat16', async (_name, op) => {
     const blas = await openBlas({ path: ONEDNN, bf16: true });
     const results = await checkOps([op], 'wasm', { threads: 2, blas });
@@ -67,7 +73,7 @@ export function blasConformance(packageName: string): void {
   });
 }
 
-const ONEDNN = 'libdnnl.so.2';
+const [OPENBLAS, ONEDNN] = ['libopenblas.so.0', 'libdnnl.so.2'];
 
 async function expectAgreement(op: AnyOp, options: EngineOptions, longest: boolean): Promise<void> {
   const samples = () => op.samples().filter(({ name }) => longest || !name.includes('1900'));
@@ -77,8 +83,8 @@ async function expectAgreement(op: AnyOp, options: EngineOptions, longest: boole
 }
 
 /** A hash of the outputs of every sample. */
-async function outputsOn(ops: AnyOp[], threads: number): Promise<string[]> {
-  await openEngine('wasm', { threads });
+async function outputsOn(ops: AnyOp[], threads: number, blas?: EngineOptions['blas']): Promise<string[]> {
+  await openEngine('wasm', { threads, blas });
   return ops.flatMap((op) =>
     op.samples().map((sample) => {
       const tensors: Tensor[] = tidy(() => {
