@@ -11,7 +11,7 @@ export interface GgufStrings extends Iterable<string> {
 
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
-/** Reads `count` strings from the cursor, of which there is known to be room for. */
+/** Reads `count` strings from the cursor; the caller has checked that there is room for them. */
 export async function readStrings(cursor: Cursor, count: number, place: Place): Promise<GgufStrings> {
   const begin = cursor.at;
   const starts = new Uint32Array(count + 1); // of the 8 bytes of length in front of each string, from `begin`

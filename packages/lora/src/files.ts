@@ -166,8 +166,7 @@ function adapterParts(keys: string[], fail: (message: string) => never) {
       }
       const { kind, path } = read;
       const part = partBesideText(path);
-      if (part)
-        fail(`'${key}' adapts the ${part} of a multimodal model, of which the language_model alone is computed here`);
+      if (part) fail(`'${key}' adapts the ${part} of a multimodal model; only its language_model is computed here`);
       const pair = pairs.get(path) ?? {};
       const other = pair[kind] ?? (paths.get(textPath(path)) !== path ? paths.get(textPath(path)) : undefined);
       if (other !== undefined) fail(`'${other}' and '${key}' are the same matrix of ${textPath(path)}`);

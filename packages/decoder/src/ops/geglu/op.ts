@@ -40,7 +40,7 @@ export function gegluForward(gate: Tensor2D, up: Tensor2D): Tensor2D {
   return runOp(gegluOp, { gate, up }, {})[0];
 }
 
-/** dgate and dup [T, I] from dy [T, I] and the inputs of the forward pass, of which nothing else is kept. */
+/** dgate and dup [T, I] from dy [T, I] and the inputs of the forward pass; nothing else of that pass is kept. */
 export function gegluBackward(dy: Tensor2D, gate: Tensor2D, up: Tensor2D): { dgate: Tensor2D; dup: Tensor2D } {
   const [dgate, dup] = runOp(gegluBackwardOp, { dy, gate, up }, {});
   return { dgate, dup };

@@ -75,7 +75,7 @@ export const PLACE = `
   let queryStride = params.heads * params.headDim;
   let keyStride = params.keyValueHeads * params.headDim;`;
 
-/** A matrix with a row a token, of which one head is read from row `first` on. */
+/** A matrix with a row a token: one of its heads is read, from row `first` on. */
 export interface HeadRows {
   name: string;
   first: string;
