@@ -20,7 +20,7 @@ write('package.json', `${JSON.stringify(manifest(), null, 2)}\n`);
 write('tsconfig.json', `${JSON.stringify(compilerOptions(), null, 2)}\n`);
 write('gitignore', 'node_modules/\ndist/\n'); // npm leaves a .gitignore out of a package
 write('README.md', readme());
-cpSync(`${ROOT}LICENSE`, `${TEMPLATE}LICENSE`);
+cpSync(`${ROOT}LICENSE`, `${TEMPLATE}terms`); // with its own name pnpm would take it for the package's, and leave that out
 
 function write(name, text) {
   writeFileSync(TEMPLATE + name, text);

@@ -25,6 +25,7 @@ export function createJudgePage(folder: string): void {
   mkdirSync(target, { recursive: true });
   cpSync(TEMPLATE, target, { recursive: true });
   renameSync(join(target, 'gitignore'), join(target, '.gitignore'));
+  renameSync(join(target, 'terms'), join(target, 'LICENSE'));
   const path = join(target, 'package.json');
   const manifest = JSON.parse(readFileSync(path, 'utf8'));
   writeFileSync(path, `${JSON.stringify({ ...manifest, name: packageName(target) }, null, 2)}\n`);
