@@ -294,6 +294,9 @@ function need<T>(value: T | null | undefined, message: string): T {
   return value;
 }
 
+/** What browsers say when a part that is loaded at its first use does not come: Chromium and Firefox, Safari. */
+const LACKS_PART = /dynamically imported module|Importing a module script failed/;
+
 addEventListener('message', async ({ data: { id, task, argument } }: MessageEvent<Request>) => {
   try {
     const handler = handlers[task] as (argument: unknown, signal: AbortSignal) => unknown;
@@ -304,6 +307,7 @@ addEventListener('message', async ({ data: { id, task, argument } }: MessageEven
     postMessage({ id, result });
   } catch (error) {
     let message = (error as Error).message ?? String(error);
+    if (LACKS_PART.test(message)) message = 'a part of this page cannot be fetched: is this machine online?';
     if (error instanceof DeviceLostError) {
       await openAfterLoss().catch((failed: Error) => {
         message += `; ${failed.message}`;
