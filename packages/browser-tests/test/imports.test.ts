@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 
 /** Packages for Node alone. */
-const NODE_ONLY = ['browser-tests', 'cli', 'conformance', 'cuda', 'mpi'];
+const NODE_ONLY = ['browser-tests', 'cli', 'conformance', 'create-judge-page', 'cuda', 'mpi'];
 /** Modules that are imported as values, by a statement or a call. */
 const IMPORT = /^(?:import|export) (?!type )[^;]*?from '([^']+)'|^import '([^']+)'|(?<!typeof )\bimport\('([^']+)'\)/gm;
 const PACKAGES = fileURLToPath(new URL('../../', import.meta.url));

@@ -1,5 +1,6 @@
 /** @file The folder of a run: one process at a time, a begin that can be killed anywhere, damaged files and what to do. */
 import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
@@ -57,16 +58,16 @@ test('of several processes that begin at once, one gets the folder', async () =>
   await writeFile(`${w.at('race')}/${LOCK}`, JSON.stringify({ pid: ended(), host: hostname(), start: '' })); // left
   const code = `const { lockFolder } = await import(${JSON.stringify(module)});
     await lockFolder(${JSON.stringify(w.at('race'))}).then(() => console.log('mine'), (e) => console.log(e.message));
-    await new Promise((done) => setTimeout(done, 4000));`;
+    for await (const _ of process.stdin); // all live until the last has asked`;
+  const children = Array.from({ length: 6 }, () => spawn(process.execPath, ['--input-type=module', '-e', code]));
   const said = await Promise.all(
-    Array.from({ length: 6 }, async () => {
-      const child = spawn(process.execPath, ['--input-type=module', '-e', code]);
-      let text = '';
-      for (const stream of [child.stdout, child.stderr]) stream.on('data', (part) => (text += part));
-      await new Promise((done) => child.on('close', done));
-      return text.trim();
+    children.map(async ({ stdout, stderr }) => {
+      const part = await Promise.race([once(stdout, 'data'), once(stderr, 'data')]);
+      return String(part).trim();
     }),
   );
+  for (const { stdin } of children) stdin.end();
+  await Promise.all(children.map((child) => once(child, 'close')));
   expect(said.filter((text) => text === 'mine')).toHaveLength(1);
   for (const text of said) expect(text).toMatch(/^mine$|process \d+ writes there/);
 });
