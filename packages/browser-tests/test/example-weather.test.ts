@@ -80,10 +80,8 @@ describe.skipIf(!existsSync(CHROMIUM))('the example page in bad weather', () => 
     await page.fill('#votes-hub', 'you/votes');
     await page.click('#votes-hub-load');
     await idle(page);
-    // the part that reads hub sets is loaded at its first use, from the service worker's files where these are all there
-    expect(await shownError(page)).toMatch(
-      /you\/votes: .*cannot be reached|part of this page cannot be fetched: is this machine online\?/,
-    );
+    // the part that reads hub sets is loaded at its first use, and here no service worker has it
+    expect(await shownError(page)).toMatch(/part of this page cannot be fetched: is this machine online\?/);
     await page.click('#base-tiny');
     await status(page, 'base is ready');
   }, 60_000);

@@ -94,3 +94,11 @@ test('messages with images or parts of tools are no battles, or battles of what 
     flags: ['non_text_left_out'],
   });
 });
+
+test('a line of JSON of more than 16 MiB ends the reading', async () => {
+  const line = `{"prompt":"${'x'.repeat(16 * 2 ** 20)}"`;
+  const first = async () => {
+    for await (const row of readRows(new TextEncoder().encode(line))) return row;
+  };
+  await expect(first()).rejects.toThrow('a line of more than 16777216 bytes; is this JSON lines?');
+});

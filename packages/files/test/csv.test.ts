@@ -33,6 +33,14 @@ function meant(rows: string[][]): string[][] | 'refused' {
   return others.map((row) => Object.values(Object.fromEntries(row.map((value, i) => [header[i], value]))));
 }
 
+test('a cell and a row that are no longer those of a table end the reading', () => {
+  expect(() => read(`prompt,winner\n"${'x'.repeat(2 ** 24 + 1)}`)).toThrow(
+    '0 prompt: a cell of more than 16777216 characters, whose quote opens in line 2',
+  );
+  expect(() => read(`${'a,'.repeat(10_000)}b\n`)).toThrow('a row of more than 10000 cells in line 1; is this CSV?');
+  expect(cells(`${Array.from({ length: 9999 }, (_, i) => i).join()}\n`)).toEqual([]);
+});
+
 describe("Python's csv module", () => {
   const golden: { text: string; rows: string[][] | string }[] = JSON.parse(
     readFileSync(new URL('fixtures/csv-tables.json', import.meta.url), 'utf8'), // made by fixtures/csv_tables.py

@@ -67,7 +67,7 @@ export function withLayers(base: Base, layers: number | undefined): Base {
 }
 
 /** @throws JudgeError when the base is another one than the card's, by the size of its file or the digest of its files. */
-export function checkBaseFile(
+export function checkSameBase(
   { name, file, sha256 }: Pick<Base, 'name' | 'file' | 'sha256'>,
   { baseFile, baseSha256 }: Pick<ModelCard, 'baseFile' | 'baseSha256'>,
 ): void {

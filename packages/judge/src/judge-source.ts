@@ -7,7 +7,7 @@ import { checkAdapter } from '@arena/lora';
 import { mergeWeight } from '@arena/lora/merge';
 import { resolveTargets } from '@arena/lora/names';
 import { dequantize4bit, type Quantized4bit, readQuantized } from '@arena/quant';
-import { type Base, checkBaseFile, withLayers } from './base.js';
+import { type Base, checkSameBase, withLayers } from './base.js';
 import { quantizationOf } from './card.js';
 import { JudgeError } from './error.js';
 import type { JudgeFiles } from './open.js';
@@ -54,7 +54,7 @@ export interface JudgeSource {
  * adapter of another base.
  */
 export async function judgeSource(base: Base, { adapter, card, objective }: JudgeFiles): Promise<JudgeSource> {
-  checkBaseFile(base, card);
+  checkSameBase(base, card);
   const config = { ...withLayers(base, card.layers).config, numLabels: objective.labels };
   const modules = linearModules(config);
   const quantization = adapter && quantizationOf(card, base);

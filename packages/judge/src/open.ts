@@ -8,7 +8,7 @@ import { loadGemma } from '@arena/gemma';
 import { type AdapterFiles, loadAdapter } from '@arena/lora';
 import { adapterFolder } from '@arena/lora/names';
 import type { Tokenizer } from '@arena/tokenizer';
-import { type Base, checkBaseFile } from './base.js';
+import { type Base, checkSameBase } from './base.js';
 import { judgeReadme } from './card/readme.js';
 import { formatCard, type ModelCard, quantizationOf, readCard } from './card.js';
 import { objectiveOfCard } from './objectives/choose.js';
@@ -82,7 +82,7 @@ export interface OpenJudgeOptions {
  */
 export async function openJudge(base: Base, files: JudgeFiles, options: OpenJudgeOptions = {}): Promise<Judge> {
   const { adapter, card, objective } = files;
-  checkBaseFile(base, card);
+  checkSameBase(base, card);
   const quantization = adapter && quantizationOf(card, base); // a merged checkpoint is used as it is stored
   const { layers } = card;
   const model = await loadGemma(base.location, {

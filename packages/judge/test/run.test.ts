@@ -186,3 +186,17 @@ test('a base whose tokenizer is of another model is refused', async () => {
   const { 'tokenizer.json': _, ...mute } = files;
   await expect(openBase(bytesFolder(mute))).rejects.toThrow('tokenizer.json: cannot be read (ENOENT)');
 });
+
+test('a base whose maker says its digest: the card has it, and another base is refused', async () => {
+  const [own, other] = ['a', 'b'].map((digit) => ({ ...base, sha256: digit.repeat(64) }));
+  const store = memoryStore();
+  const { judge } = await trainJudge({ parts }, settings({ maxSteps: 1, style: 'none' }), store, { base: own });
+  await judge.dispose();
+  const files = await readJudge(store.location('adapter'));
+  expect(files.card.baseSha256).toBe(own.sha256);
+  await expect(openJudge(other, files)).rejects.toThrow(
+    /SHA-256 bbbbbbbbbbbb…; the adapter was trained on another base/,
+  );
+  await (await openJudge(own, files)).dispose();
+  await (await openJudge(base, files)).dispose(); // a folder whose digest nobody took
+});
